@@ -1,0 +1,48 @@
+"""The error tree. The CLI maps each class to an exit code in one table (cli/errors.py).
+
+OproError                 1  something went wrong at run time
+├── SettingsError         2  a flag, an environment variable or a TOML key is wrong
+├── DataError             3  the user's table or task cannot be used as it is
+├── ModelError            4  weights are missing, differ from their manifest, or cannot be loaded
+├── StoreError            1  a run file cannot be read or written
+│   └── StoreBusy        75  another process is writing this run
+└── Interrupted         130  the user asked to stop; everything up to the last scored block is saved
+
+A message is one line: what is wrong, what was found, what to do. It never echoes private text.
+"""
+
+
+class OproError(Exception):
+    """Base of all errors that opro-local raises on purpose."""
+
+
+class SettingsError(OproError):
+    """A flag, an environment variable or a TOML key is wrong."""
+
+
+class DataError(OproError):
+    """The user's table or task cannot be used as it is."""
+
+
+class ModelError(OproError):
+    """Weights are missing, differ from their manifest, or cannot be loaded."""
+
+
+class StoreError(OproError):
+    """A run file cannot be read or written."""
+
+
+class StoreBusy(StoreError):
+    """Another process is writing this run."""
+
+
+class Interrupted(OproError):
+    """The user asked to stop; everything up to the last scored block is saved."""
+
+
+class Rejected(Exception):
+    """A proposal that cannot become a solution; the reason is counted and shown."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

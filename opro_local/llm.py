@@ -1,0 +1,107 @@
+"""The seam to a language model: requests, replies and the Engine protocol.
+
+Requests are whole token-id prompts. What prompts share is the engine's business: a caller sends everything
+and the engine finds the common prefixes, so that reuse equals no reuse by construction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+TokenIds = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRequest:
+    """Score every choice as a continuation of context.
+
+    Caller's duty: context + choice are the ids of the jointly encoded text (engine.encode), so context is the
+    longest id prefix that all choices of the row share with the prompt. Choices are not empty.
+    """
+
+    context: TokenIds
+    choices: tuple[TokenIds, ...]
+
+    @property
+    def tokens(self) -> int:
+        return len(self.context) + sum(len(choice) for choice in self.choices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceReply:
+    """log_probs: summed log-probability of each choice in nats; NaN where the model gave no number."""
+
+    log_probs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true."""
+
+    prompt: TokenIds
+    max_tokens: int
+    final: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationReply:
+    """Generated text without special tokens; ended tells why it stopped."""
+
+    text: str
+    tokens: int
+    ended: Literal["end", "final", "length", "nan"]
+
+
+class Engine(Protocol):
+    """A language model that serves the optimizer role, the scorer role or both.
+
+    digest names the weights and the template ("model:sha256:..."); numerics names everything else that can
+    move the last bits of a log-probability (dtype, quantisation, device, level). tokens_run counts the tokens
+    that really went through the model, padding excluded.
+    """
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def numerics(self) -> str: ...
+    @property
+    def chat(self) -> bool:
+        """Whether the model has a chat template; a pre-trained one is prompted with plain text."""
+        ...
+
+    @property
+    def context_length(self) -> int: ...
+    @property
+    def tokens_run(self) -> int: ...
+
+    def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
+        """Ids of the whole prompt, the assistant's turn opened and begun with prefill, tokenised jointly.
+
+        closed appends what ends the assistant's turn. Control tokens inside contents are encoded as text.
+        """
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
+        """One reply a request, in order."""
+        ...
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
+        """Greedy decoding (temperature 0); one reply a request, in order."""
+        ...
+
+    def sample(
+        self, request: GenerationRequest, n: int, *, temperature: float, seed: int
+    ) -> list[GenerationReply]:
+        """n independent samples from one prefilled prompt; the same seed gives the same samples."""
+        ...

@@ -1,0 +1,78 @@
+"""What the loop optimises (Problem) and where proposals come from (Proposer).
+
+The task problem, linear regression and the travelling salesman are three Problems; OPRO's optimizer is one
+Proposer. The loop knows nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from opro_local.llm import Message
+from opro_local.recording import OutcomeLedger
+from opro_local.records import Direction, S, Scored, Step, Trajectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaPrompt:
+    """What the optimizer LLM reads. Its reply begins with prefill and the solution ends at close."""
+
+    messages: tuple[Message, ...]
+    prefill: str
+    close: str
+    exemplar_ids: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The meta-prompt as shown in reports."""
+        turns = "\n\n".join(message.content for message in self.messages)
+        return f"{turns}\n\n{self.prefill}" if self.prefill else turns
+
+
+class Problem(Protocol[S]):
+    """Anything that the OPRO loop can optimise."""
+
+    @property
+    def direction(self) -> Direction: ...
+
+    def starts(self) -> Sequence[S]:
+        """The starting solutions, scored as step 0."""
+        ...
+
+    def meta_prompt(self, trajectory: Trajectory[S], step: int) -> MetaPrompt:
+        """What the optimizer reads before it proposes at this step; the same for the same arguments."""
+        ...
+
+    def parse(self, reply: str) -> S:
+        """The solution in the optimizer's reply (what stands between prefill and close). Raises Rejected."""
+        ...
+
+    def longest_reply(self) -> int:
+        """Characters after which no reply can be accepted any more, so that sampling may stop."""
+        ...
+
+    def key(self, solution: S) -> str:
+        """Two solutions with the same key are the same proposal."""
+        ...
+
+    def encode(self, solution: S) -> str:
+        """JSON for the store; decode(encode(s)) == s."""
+        ...
+
+    def decode(self, text: str) -> S: ...
+
+    def evaluate(self, solutions: Sequence[S], step: int, ledger: OutcomeLedger) -> list[Scored[S]]:
+        """Score the solutions, recording what is worth keeping block by block; one entry each, in order."""
+        ...
+
+    def finish(self, trajectory: Trajectory[S], ledger: OutcomeLedger) -> None:
+        """What is measured once, after the last step; records its evaluations in the ledger."""
+        ...
+
+
+class Proposer(Protocol[S]):
+    """Turns a trajectory into proposals, each accepted or rejected with a reason."""
+
+    def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
+        """The step with this number, its proposals not scored yet; the same for the same arguments."""
+        ...

@@ -1,0 +1,78 @@
+"""Protocols of what a run writes and reads back. store/ implements them with SQLite; tests may use memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.records import Candidate, Outcome, S, Score, Scored, SplitName, Step, Trajectory, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A candidate measured after the search: role says what for ("validation", "winner", "start", ...)."""
+
+    role: str
+    split: SplitName
+    candidate: Candidate
+    score: Score
+
+
+class OutcomeLedger(Protocol):
+    """What evaluating reads and writes. A scored block is one transaction: it is kept whole or not at all."""
+
+    def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
+        """What is recorded already for this candidate on this split, by example id."""
+        ...
+
+    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        """Keep one scored block: candidate key -> its outcomes. May raise Interrupted after it is saved."""
+        ...
+
+    def evaluations(self) -> list[Evaluation]:
+        """The evaluations recorded so far, in order."""
+        ...
+
+    def record_evaluation(self, evaluation: Evaluation) -> None: ...
+
+
+class RunStore(OutcomeLedger, Protocol[S]):
+    """One run. A step is opened with its proposals and closed with their scores, a transaction each."""
+
+    def trajectory(self) -> Trajectory[S]:
+        """The closed steps."""
+        ...
+
+    def open_step(self) -> Step[S] | None:
+        """The step whose proposals are recorded but not all scored, if a run was cut off there."""
+        ...
+
+    def record_proposals(self, step: Step[S]) -> None:
+        """Open a step. May raise Interrupted after it is saved."""
+        ...
+
+    def close_step(self, number: int, scored: Sequence[Scored[S]]) -> None: ...
+
+    def usage(self) -> Usage:
+        """What the run has consumed, seconds of earlier processes included."""
+        ...
+
+    def stopped(self) -> str | None:
+        """Why the search ended, once it has; a run that has stopped proposes nothing more."""
+        ...
+
+    def record_stop(self, reason: str) -> None: ...
+
+    def record_finish(self) -> None:
+        """The run is complete: everything that its report needs is in the file."""
+        ...
+
+
+class ReplyCache(Protocol):
+    """Model replies by key, shared by runs. Nothing that failed is ever put into it."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, ChoiceReply | GenerationReply]: ...
+
+    def keep(self, replies: Mapping[str, ChoiceReply | GenerationReply]) -> None:
+        """One transaction; a key that is there already keeps its value."""
+        ...

@@ -1,0 +1,165 @@
+"""The frozen records that rooms hand to each other; what they compute follows from their fields alone."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
+
+Direction = Literal["maximize", "minimize"]
+SplitName = Literal["train", "validation", "test"]
+Origin = Literal["start", "model", "human"]
+
+
+def content_hash(tag: str, value: Any) -> str:
+    """SHA-256 of the canonical JSON of value (sorted keys, no spaces, UTF-8), prefixed by what was hashed."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"{tag}:sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One labelled row of the user's table."""
+
+    id: str
+    text: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What is optimised for a task: an instruction, its exemplars and its calibration.
+
+    calibration holds one additive bias in nats a label, in the task's label order; empty means none.
+    It is fitted on train and frozen, so two candidates are the same when instruction and shots are.
+    """
+
+    instruction: str
+    shots: tuple[Example, ...] = ()
+    calibration: tuple[float, ...] = ()
+
+    @property
+    def key(self) -> str:
+        shots = [[shot.id, shot.text, shot.target] for shot in self.shots]
+        return content_hash("candidate", [self.instruction, shots])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One candidate on one example, before calibration.
+
+    prediction is None exactly when reason says why there is none ("no answer", "several answers", ...).
+    choice_log_probs follow the task's label order (nats); reply is the raw text of generation mode.
+    prompt_tokens and generated_tokens count what the request asked for, whether or not it was cached.
+    """
+
+    example_id: str
+    target: str
+    prediction: str | None
+    correct: bool
+    reason: str | None = None
+    choice_log_probs: tuple[float, ...] = ()
+    gold_log_likelihood: float | None = None
+    reply: str | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """An aggregate. For a mathematical problem only the value.
+
+    interval is the 95 % interval of value where one is known; metrics are secondary figures by name;
+    reasons count the outcomes without a prediction.
+    """
+
+    value: float
+    n: int = 1
+    interval: tuple[float, float] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored(Generic[S]):
+    """A solution with the score that the meta-prompt shows for it."""
+
+    solution: S
+    score: Score
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal(Generic[S]):
+    """One sample of the proposer: a solution, or the reason why it was rejected."""
+
+    text: str
+    solution: S | None = None
+    reason: str | None = None
+    origin: Origin = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Generic[S]):
+    """One turn of the loop. Step 0 holds the starting solutions; scored is empty until the step is closed."""
+
+    number: int
+    proposals: tuple[Proposal[S], ...]
+    meta_prompt: str = ""
+    exemplar_ids: tuple[str, ...] = ()
+    temperature: float | None = None
+    seed: int | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    scored: tuple[Scored[S], ...] = ()
+
+    @property
+    def solutions(self) -> tuple[S, ...]:
+        return tuple(p.solution for p in self.proposals if p.solution is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory(Generic[S]):
+    """All closed steps of a run, in order."""
+
+    direction: Direction
+    steps: tuple[Step[S], ...] = ()
+
+    @cached_property
+    def scored(self) -> tuple[Scored[S], ...]:
+        return tuple(entry for step in self.steps for entry in step.scored)
+
+    def ascending(self) -> list[Scored[S]]:
+        """Worst first, best last; of two equal scores the earlier one counts as better."""
+        sign = 1.0 if self.direction == "maximize" else -1.0
+        order = sorted(enumerate(self.scored), key=lambda item: (sign * item[1].score.value, -item[0]))
+        return [entry for _, entry in order]
+
+    @property
+    def best(self) -> Scored[S] | None:
+        return self.ascending()[-1] if self.scored else None
+
+    def proposals(self) -> Iterator[Proposal[S]]:
+        for step in self.steps:
+            yield from step.proposals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a run has consumed so far.
+
+    A cached answer counts like a computed one, so that a run is the same with a warm or a cold cache.
+    """
+
+    steps: int = 0
+    pairs: int = 0
+    scorer_tokens: int = 0
+    optimizer_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        return self.scorer_tokens + self.optimizer_tokens
