@@ -6,11 +6,11 @@ Proposer. The loop knows nothing else.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from opro_local.llm import Message
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Direction, S, Scored, Step, Trajectory
+from opro_local.records import Direction, S, Scored, SplitName, Step, Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,12 @@ class Problem(Protocol[S]):
         """The starting solutions, scored as step 0."""
         ...
 
-    def meta_prompt(self, trajectory: Trajectory[S], step: int) -> MetaPrompt:
+    @property
+    def shown(self) -> int:
+        """How many solutions of the trajectory the optimizer should see when its context has room."""
+        ...
+
+    def meta_prompt(self, trajectory: Trajectory[S], step: int, *, shown: int) -> MetaPrompt:
         """What the optimizer reads before it proposes at this step; the same for the same arguments."""
         ...
 
@@ -76,3 +81,11 @@ class Proposer(Protocol[S]):
     def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
         """The step with this number, its proposals not scored yet; the same for the same arguments."""
         ...
+
+
+class Watcher(Protocol):
+    """Is told what happens during a run; shows it to a person."""
+
+    def step_opened(self, step: Step[Any]) -> None: ...
+    def block_scored(self, split: SplitName, pairs: int) -> None: ...
+    def step_closed(self, trajectory: Trajectory[Any]) -> None: ...

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
@@ -18,6 +18,11 @@ def content_hash(tag: str, value: Any) -> str:
     """SHA-256 of the canonical JSON of value (sorted keys, no spaces, UTF-8), prefixed by what was hashed."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f"{tag}:sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def derived_seed(seed: int, step: int, purpose: str) -> int:
+    """A 63-bit seed of its own for each use of randomness: one more draw changes nothing elsewhere."""
+    return int(content_hash("seed", [seed, step, purpose])[-16:], 16) >> 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,19 @@ class Candidate:
     def key(self) -> str:
         shots = [[shot.id, shot.text, shot.target] for shot in self.shots]
         return content_hash("candidate", [self.instruction, shots])
+
+    def to_json(self) -> str:
+        """What the store keeps; Candidate.from_json(c.to_json()) == c."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Candidate":
+        fields = json.loads(text)
+        return cls(
+            instruction=fields["instruction"],
+            shots=tuple(Example(**shot) for shot in fields["shots"]),
+            calibration=tuple(fields["calibration"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,77 @@
+"""When a search stops, and what it will cost at most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opro_local.config import BUDGETS, BudgetName, BudgetSettings, RunSettings
+from opro_local.records import S, Trajectory, Usage
+
+
+def with_preset(settings: BudgetSettings, *, fallback: BudgetName) -> BudgetSettings:
+    """The settings with steps and train_rows of their preset filled in where the user gave none."""
+    name = settings.preset or fallback
+    preset = BUDGETS[name]
+    return settings.model_copy(
+        update={
+            "preset": name,
+            "steps": preset.steps if settings.steps is None else settings.steps,
+            "train_rows": preset.train_rows if settings.train_rows is None else settings.train_rows,
+        }
+    )
+
+
+def stop_reason(settings: BudgetSettings, usage: Usage, trajectory: Trajectory[S]) -> str | None:
+    """Why the search ends before its next step; None while it goes on."""
+    limits: Sequence[tuple[str, float, float | None]] = (
+        ("steps", usage.steps, settings.steps),
+        ("scored pairs", usage.pairs, settings.max_pairs),
+        ("tokens", usage.tokens, settings.max_tokens),
+        ("seconds", usage.seconds, settings.max_seconds),
+        ("steps without progress", steps_without_progress(trajectory), settings.patience),
+    )
+    for name, used, limit in limits:
+        if limit is not None and used >= limit:
+            return f"budget of {limit:g} {name} used"
+    if settings.target is not None and _reached(trajectory, settings.target):
+        return f"target {settings.target:g} reached"
+    return None
+
+
+def steps_without_progress(trajectory: Trajectory[S]) -> int:
+    """Closed steps since the best score last improved."""
+    if trajectory.best is None:
+        return 0
+    return trajectory.steps[-1].number - trajectory.best.step
+
+
+def _reached(trajectory: Trajectory[S], target: float) -> bool:
+    if trajectory.best is None:
+        return False
+    value = trajectory.best.score.value
+    return value >= target if trajectory.direction == "maximize" else value <= target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens."""
+
+    pairs: int
+    scorer_tokens: int
+    optimizer_tokens: int
+
+
+def estimate(
+    settings: RunSettings, *, rows: tuple[int, int, int], starts: int, tokens_per_pair: float
+) -> Estimate:
+    """Upper bound for a task run on rows = (train, validation, test), before anything is rejected."""
+    train, validation, test = rows
+    steps, search = settings.budget.steps or 0, settings.search
+    scored = starts + steps * search.proposals_per_step
+    finalists = min(search.finalists, scored) + starts
+    baselines = starts + 1
+    pairs = (scored + 1) * train + finalists * validation + (baselines + 1) * test
+    return Estimate(
+        pairs=pairs,
+        scorer_tokens=round(pairs * tokens_per_pair),
+        optimizer_tokens=steps * search.proposals_per_step * search.proposal_tokens,
+    )

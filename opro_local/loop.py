@@ -1,0 +1,48 @@
+"""OPRO's loop (Yang et al. 2023, figure 2). Read this first: the rest of the package serves these lines.
+
+A step is the unit of truth: its proposals are recorded, then its scores. Everything that is recorded is found
+again, so that a run that was cut off anywhere goes on as if nothing had happened.
+"""
+
+from opro_local.budget import stop_reason
+from opro_local.config import BudgetSettings
+from opro_local.problem import Problem, Proposer, Watcher
+from opro_local.recording import RunStore
+from opro_local.records import Proposal, S, Step, Trajectory
+
+
+def optimize(
+    problem: Problem[S], proposer: Proposer[S], budget: BudgetSettings, store: RunStore[S], watcher: Watcher
+) -> Trajectory[S]:
+    """Propose and score until the budget stops it, then let the problem measure what it measures last.
+
+    Goes on where the store ends. Raises Interrupted, with everything scored so far saved, when the user asks.
+    """
+    trajectory = store.trajectory()
+    while store.stopped() is None:
+        step = store.open_step()
+        if step is None:
+            reason = stop_reason(budget, store.usage(), trajectory) if trajectory.steps else None
+            if reason is not None:
+                store.record_stop(reason)
+                break
+            step = _propose(problem, proposer, trajectory)
+            store.record_proposals(step)
+        watcher.step_opened(step)
+        store.close_step(step.number, problem.evaluate(step.solutions, step.number, store))
+        trajectory = store.trajectory()
+        watcher.step_closed(trajectory)
+    problem.finish(trajectory, store)
+    store.record_finish()
+    return trajectory
+
+
+def _propose(problem: Problem[S], proposer: Proposer[S], trajectory: Trajectory[S]) -> Step[S]:
+    number = len(trajectory.steps)
+    return proposer.propose(trajectory, number) if number else starting_step(problem)
+
+
+def starting_step(problem: Problem[S]) -> Step[S]:
+    """Step 0: the starting solutions, proposed by the user or the problem."""
+    proposals = (Proposal(text=problem.encode(s), solution=s, origin="start") for s in problem.starts())
+    return Step(number=0, proposals=tuple(proposals))

@@ -1,0 +1,91 @@
+"""OPRO's proposer: meta-prompt -> samples -> parse -> filter -> dedupe (Yang et al. 2023, section 3.1).
+
+It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from opro_local.config import SearchSettings
+from opro_local.errors import DataError, Rejected
+from opro_local.llm import Engine, GenerationReply, GenerationRequest, TokenIds
+from opro_local.problem import MetaPrompt, Problem
+from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer(Generic[S]):
+    """The optimizer LLM in its role as proposer."""
+
+    engine: Engine
+    problem: Problem[S]
+    settings: SearchSettings
+
+    def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
+        """Sample proposals_per_step replies to the meta-prompt; each becomes a solution or a reason."""
+        meta_prompt, ids = self._fitting_meta_prompt(trajectory, number)
+        seed = derived_seed(self.settings.seed, number, "proposals")
+        request = GenerationRequest(
+            prompt=ids, max_tokens=self.settings.proposal_tokens, final=self._final(meta_prompt)
+        )
+        replies = self.engine.sample(
+            request, self.settings.proposals_per_step, temperature=self.settings.temperature, seed=seed
+        )
+        return Step(
+            number=number,
+            proposals=tuple(self._proposals(replies, meta_prompt, trajectory)),
+            meta_prompt=meta_prompt.text,
+            exemplar_ids=meta_prompt.exemplar_ids,
+            temperature=self.settings.temperature,
+            seed=seed,
+            prompt_tokens=len(ids),
+            generated_tokens=sum(reply.tokens for reply in replies),
+        )
+
+    def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
+        """The meta-prompt with as many solutions as leave room for a reply; the best are kept longest."""
+        context = self.engine.context_length
+        room = context - min(self.settings.proposal_tokens, context // 4)
+        shown = self.problem.shown
+        while True:
+            meta_prompt = self.problem.meta_prompt(trajectory, number, shown=shown)
+            ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
+            if len(ids) <= room:
+                return meta_prompt, ids
+            if shown == 1:
+                raise DataError(
+                    f"The meta-prompt has {len(ids)} tokens, the optimizer model has room for {room}. "
+                    "Shorten the rows, or show fewer of them with --exemplars."
+                )
+            shown = max(1, min(shown, len(trajectory.scored)) * 3 // 4)
+
+    def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
+        limit = self.problem.longest_reply()
+        return lambda text: meta_prompt.close in text or len(text) > limit
+
+    def _proposals(
+        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, trajectory: Trajectory[S]
+    ) -> list[Proposal[S]]:
+        seen = {self.problem.key(p.solution) for p in trajectory.proposals() if p.solution is not None}
+        proposals: list[Proposal[S]] = []
+        for reply in replies:
+            try:
+                solution = self._solution(reply, meta_prompt, seen)
+            except Rejected as rejection:
+                proposals.append(Proposal(text=reply.text, reason=rejection.reason))
+            else:
+                seen.add(self.problem.key(solution))
+                proposals.append(Proposal(text=reply.text, solution=solution))
+        return proposals
+
+    def _solution(self, reply: GenerationReply, meta_prompt: MetaPrompt, seen: set[str]) -> S:
+        text, close, _ = reply.text.partition(meta_prompt.close)
+        if len(text) > self.problem.longest_reply():
+            raise Rejected("too long")
+        if not close:
+            raise Rejected("no closing tag")
+        solution = self.problem.parse(text)
+        if self.problem.key(solution) in seen:
+            raise Rejected("duplicate")
+        return solution

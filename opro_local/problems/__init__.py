@@ -1,0 +1,1 @@
+"""What the loop optimises. Each module holds one Problem."""
