@@ -3,6 +3,7 @@
 Torch is imported when a model is loaded, not before.
 """
 
+import json
 import platform
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -10,49 +11,46 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opro_local.budget import Estimate, estimate, with_preset
-from opro_local.catalogue import StoredModel, resolve, verify
-from opro_local.config import ModelSettings, RunSettings, Style, parse_settings
+from opro_local.budget import estimate, with_preset
+from opro_local.catalogue import StoredModel, resolve
+from opro_local.config import Folders, ModelSettings, RunSettings, parse_settings
 from opro_local.errors import ModelError
 from opro_local.llm import Engine
 from opro_local.loop import optimize
 from opro_local.offline import close_network
 from opro_local.optimizer import Optimizer
 from opro_local.problem import Watcher
-from opro_local.problems.instruction import InstructionProblem
-from opro_local.records import Candidate, Outcome, Score, SplitName, Step, Trajectory
-from opro_local.scoring.scorer import Scorer
-from opro_local.store.export import run_document
+from opro_local.recording import Evaluation
+from opro_local.records import Candidate, Estimate, Outcome, Score, SplitName, Step, Trajectory
+from opro_local.store.header import ModelRecord, RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
-from opro_local.store.run_file import ModelRecord, RunFile, RunHeader
+from opro_local.store.run_file import RunFile
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 
-RECORDED_PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
+if TYPE_CHECKING:
+    from opro_local.problems.instruction import InstructionProblem
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
-    """Where models and runs are kept."""
-
-    models: Path
-    runs: Path
+PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
 
 
 class Silent:
     """A watcher that shows nothing."""
 
+    def started(self, run_id: str, cost: Estimate) -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
     def step_closed(self, trajectory: Trajectory[Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What a run needs from outside: folders, somebody who watches, and a say after each commit."""
+class Host:
+    """What a run finds around it: folders, somebody who watches, and a say after each commit.
+
+    after_commit may raise Interrupted.
+    """
 
     folders: Folders
     watcher: Watcher = field(default_factory=Silent)
@@ -74,27 +72,157 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
         "scorer": resolve(settings.scorer, models_folder),
         "optimizer": resolve(settings.optimizer_name, models_folder),
     }
-    engines = {model.digest: _load(model, settings) for model in stored.values()}
-    records = tuple(
-        ModelRecord(
-            role=role,
-            name=model.name,
-            digest=model.digest,
-            source=model.source,
-            numerics=engines[model.digest].numerics,
-        )
-        for role, model in stored.items()
-    )
+    engines: dict[str, Engine] = {}
+    for model in stored.values():
+        if model.digest not in engines:
+            engines[model.digest] = load_stored(model, settings)
     return Models(
         scorer=engines[stored["scorer"].digest],
         optimizer=engines[stored["optimizer"].digest],
-        records=records,
+        records=tuple(
+            ModelRecord(
+                role=role,
+                name=model.name,
+                digest=model.digest,
+                source=model.source,
+                numerics=engines[model.digest].numerics,
+            )
+            for role, model in stored.items()
+        ),
     )
 
 
-def _load(model: StoredModel, settings: ModelSettings) -> Engine:
-    verify(model.path)
+def load_stored(model: StoredModel, settings: ModelSettings) -> Engine:
+    """Load one model into memory, the network shut before its libraries are imported. Raises ModelError."""
     close_network()
     from opro_local.engine import load_engine
 
     return load_engine(model.path, digest=model.digest, quantize=settings.quantize, device=settings.device)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that a run works with, the models loaded."""
+
+    settings: RunSettings
+    split: Split
+    models: Models
+    problem: "InstructionProblem"
+
+    def search(self, store: RunFile[Candidate], host: Host) -> None:
+        host.watcher.started(store.header.run_id, self.cost())
+        proposer = Optimizer(self.models.optimizer, self.problem, self.settings.search)
+        optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+
+    def cost(self) -> Estimate:
+        """The most that the run can ask of the models."""
+        rows = self.problem.rows
+        starts = self.problem.starts()
+        sample = rows["train"][: self.settings.search.block]
+        return estimate(
+            self.settings,
+            rows=(len(rows["train"]), len(rows["validation"]), len(rows["test"])),
+            starts=len(starts),
+            tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
+        )
+
+
+def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
+    """Load the models and fill in what the settings leave open. Raises ModelError and DataError."""
+    models = load_models(settings.models, host.folders.models)
+    # scikit-learn takes a second to import; that weights are missing is told before.
+    from opro_local.problems.instruction import InstructionProblem
+    from opro_local.scoring.scorer import Scorer
+
+    budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
+    settings = settings.model_copy(update={"budget": budget})
+    split = split_task(task, settings)
+    host.folders.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    problem = InstructionProblem(
+        task=task,
+        split=split,
+        scorer=Scorer(
+            models.scorer, task, settings.scoring, ReplyCacheFile(host.folders.runs / "cache.sqlite")
+        ),
+        search=settings.search,
+        style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),
+        calibration=settings.scoring.calibration,
+        watcher=host.watcher,
+    )
+    return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def split_task(task: Task, settings: RunSettings) -> Split:
+    """Train, validation and test as a run with these settings sees them. Raises DataError."""
+    most = settings.budget.train_rows
+    sizes = task.split
+    if most is not None:
+        sizes = sizes.model_copy(update={"max_train": min(sizes.max_train, most + settings.search.shots)})
+    return split_examples(task.examples, sizes, settings.search.seed, stratify=task.answer == "label")
+
+
+def optimize_task(task: Task, settings: RunSettings, host: Host) -> Path:
+    """Run OPRO on a task; the path of its run file. Raises Interrupted when the user stops it."""
+    prepared = prepare(task, settings, host)
+    header = _header(task, prepared)
+    path = host.folders.runs / f"{header.run_id}.sqlite"
+    with RunFile.create(path, header, prepared.problem, after_commit=host.after_commit) as store:
+        prepared.search(store, host)
+    return path
+
+
+def resume_run(path: Path, host: Host) -> None:
+    """Go on with a run where it was cut off. Raises ModelError when the weights are not the same any more."""
+    header = read_header(path)
+    settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
+    prepared = prepare(task_from_json(header.problem_json), settings, host)
+    if {record.digest for record in header.models} != {record.digest for record in prepared.models.records}:
+        raise ModelError(f"Run {header.run_id} was made with other weights; resuming would mix two models.")
+    with RunFile.open(path, prepared.problem, write=True, after_commit=host.after_commit) as store:
+        prepared.search(store, host)
+
+
+def score_instructions(
+    task: Task, instructions: Sequence[str], split: SplitName, settings: RunSettings, host: Host
+) -> list[tuple[Candidate, Score]]:
+    """Measure given instructions on a split, calibrated on train; only the reply cache is written."""
+    problem = prepare(task, settings, host).problem
+    ledger = Forgetful()
+    fitted = problem.fit([problem.candidate(text) for text in instructions], ledger)
+    return list(zip(fitted, problem.measure_on(split, fitted, ledger), strict=True))
+
+
+class Forgetful:
+    """An OutcomeLedger for measurements that are not part of a run."""
+
+    def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
+        return {}
+
+    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None: ...
+
+    def evaluations(self) -> list[Evaluation]:
+        return []
+
+    def record_evaluation(self, evaluation: Evaluation) -> None: ...
+
+
+def _header(task: Task, prepared: Prepared) -> RunHeader:
+    now = datetime.now(UTC)
+    rows = prepared.problem.rows
+    return RunHeader(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created=now.isoformat(timespec="seconds"),
+        kind="task",
+        direction=prepared.problem.direction,
+        settings_json=prepared.settings.model_dump_json(),
+        problem_json=task_to_json(task),
+        summary={
+            "name": task.name,
+            "answer": task.answer,
+            "labels": list(task.labels),
+            "metric": task.metric,
+            "rows": {name: len(part) for name, part in rows.items()},
+        },
+        models=prepared.models.records,
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    )

@@ -1,10 +1,9 @@
 """When a search stops, and what it will cost at most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from opro_local.config import BUDGETS, BudgetName, BudgetSettings, RunSettings
-from opro_local.records import S, Trajectory, Usage
+from opro_local.records import Estimate, S, Trajectory, Usage
 
 
 def with_preset(settings: BudgetSettings, *, fallback: BudgetName) -> BudgetSettings:
@@ -49,15 +48,6 @@ def _reached(trajectory: Trajectory[S], target: float) -> bool:
         return False
     value = trajectory.best.score.value
     return value >= target if trajectory.direction == "maximize" else value <= target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens."""
-
-    pairs: int
-    scorer_tokens: int
-    optimizer_tokens: int
 
 
 def estimate(

@@ -2,10 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from opro_local.errors import SettingsError
 
@@ -29,45 +30,62 @@ class Settings(BaseModel):
 class SplitSettings(Settings):
     """Shares of the labelled rows and the most rows that each part may hold."""
 
-    train: float = Field(0.4, gt=0, lt=1)
-    validation: float = Field(0.2, gt=0, lt=1)
-    test: float = Field(0.4, gt=0, lt=1)
-    max_train: int = Field(512, ge=1)
-    max_validation: int = Field(256, ge=1)
-    max_test: int = Field(1000, ge=1)
+    train: float = Field(0.4, gt=0, lt=1, description="Share of the texts that candidates are scored on.")
+    validation: float = Field(0.2, gt=0, lt=1, description="Share that picks the winner.")
+    test: float = Field(0.4, gt=0, lt=1, description="Share that measures the winner, once.")
+    max_train: int = Field(512, ge=1, description="Most rows of train.")
+    max_validation: int = Field(256, ge=1, description="Most rows of validation.")
+    max_test: int = Field(1000, ge=1, description="Most rows of test.")
 
 
 class TaskSettings(Settings):
     """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
 
-    data: str | None = None
-    text: tuple[str, ...] = ()
-    label: str | None = None
-    id: str | None = None
-    encoding: str = "utf-8"
-    sheet: str | None = None
-    bad_rows: BadRows = "error"
-    answer: AnswerType = "label"
-    labels: tuple[str, ...] = ()
-    description: str = ""
-    position: Position = "Q_begin"
-    qa: bool | None = None
-    """Wrap questions in Q:/A:; None means: for pre-trained scorers only."""
-    metric: Metric = "accuracy"
-    split: SplitSettings = SplitSettings()
+    data: str | None = Field(
+        None, description="Table of labelled rows: .csv .tsv .xlsx .jsonl, or - for stdin."
+    )
+    text: tuple[str, ...] = Field((), description="Column of the text; several are joined line by line.")
+    label: str | None = Field(None, description="Column of the right answer.")
+    id: str | None = Field(None, description="Column of a unique id; made from the text if not given.")
+    encoding: str = Field("utf-8", description="Encoding of a text file.")
+    sheet: str | None = Field(None, description="Sheet of an .xlsx file that has several.")
+    bad_rows: BadRows = Field("error", description="Stop at a faulty row, or skip it into a rejects file.")
+    max_field: int = Field(
+        131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
+    )
+    answer: AnswerType = Field("label", description="What an answer is.")
+    labels: tuple[str, ...] = Field(
+        (), description="Labels in the order to show; all found, sorted, if none."
+    )
+    description: str = Field("", description="One sentence on the task, for the optimizer.")
+    position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
+    qa: bool | None = Field(
+        None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
+    )
+    metric: Metric = Field("accuracy", description="What is optimised.")
+    split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _one_column(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class BudgetSettings(Settings):
     """When a search stops; None means no limit of that kind."""
 
-    preset: BudgetName | None = None
-    steps: int | None = Field(None, ge=0)
-    train_rows: int | None = Field(None, ge=2)
-    max_pairs: int | None = Field(None, ge=1)
-    max_tokens: int | None = Field(None, ge=1)
-    max_seconds: float | None = Field(None, gt=0)
-    patience: int | None = Field(None, ge=1)
-    target: float | None = None
+    preset: BudgetName | None = Field(
+        None, description="Size of the search; light without a GPU, medium with one."
+    )
+    steps: int | None = Field(None, ge=0, description="Steps of the loop; the preset's if not given.")
+    train_rows: int | None = Field(
+        None, ge=2, description="Most train rows a candidate is scored on; the preset's if not given."
+    )
+    max_pairs: int | None = Field(None, ge=1, description="Stop after so many scored pairs.")
+    max_tokens: int | None = Field(None, ge=1, description="Stop after so many tokens of both roles.")
+    max_seconds: float | None = Field(None, gt=0, description="Stop after so many seconds.")
+    patience: int | None = Field(None, ge=1, description="Stop after so many steps without progress.")
+    target: float | None = Field(None, description="Stop when the best train score reaches this value.")
 
 
 class Preset(Settings):
@@ -87,38 +105,45 @@ BUDGETS: Mapping[BudgetName, Preset] = {
 class SearchSettings(Settings):
     """How OPRO searches. Defaults are the paper's (Yang et al. 2023, section 5.1 and appendix)."""
 
-    seed: int = Field(0, ge=0)
-    proposals_per_step: int = Field(8, ge=1)
-    shown: int = Field(20, ge=1)
-    exemplars: int = Field(3, ge=0)
-    temperature: float = Field(1.0, ge=0)
-    proposal_tokens: int = Field(512, ge=1)
-    max_characters: int = Field(500, ge=1)
-    style: Style | None = None
-    """None means: tagged for chat optimizers, completion for pre-trained ones."""
-    starts: tuple[str, ...] | None = None
-    """None means: the empty instruction and one direct instruction made from the label set."""
-    shots: int = Field(0, ge=0)
-    block: int = Field(16, ge=1)
-    finalists: int = Field(5, ge=1)
+    seed: int = Field(0, ge=0, description="Seed of split, exemplars and samples.")
+    proposals_per_step: int = Field(8, ge=1, description="Replies sampled from the optimizer a step.")
+    shown: int = Field(20, ge=1, description="Best solutions shown in the meta-prompt.")
+    exemplars: int = Field(3, ge=0, description="Train rows shown in the meta-prompt.")
+    temperature: float = Field(1.0, gt=0, description="Sampling temperature of the optimizer.")
+    proposal_tokens: int = Field(512, ge=1, description="Most tokens of a reply of the optimizer.")
+    max_characters: int = Field(500, ge=1, description="Longest instruction that is accepted.")
+    style: Style | None = Field(
+        None, description="Meta-prompt style; tagged for chat optimizers, completion for pre-trained ones."
+    )
+    starts: tuple[str, ...] | None = Field(
+        None,
+        description="Starting instruction, may be empty; repeat for several. "
+        "If not given: the empty one and one made from the labels.",
+    )
+    shots: int = Field(0, ge=0, description="Fixed exemplars from train in every scorer prompt.")
+    block: int = Field(16, ge=1, description="Rows scored and saved at a time.")
+    finalists: int = Field(5, ge=1, description="Best candidates on train that are measured on validation.")
 
 
 class ScoringSettings(Settings):
     """How a candidate's answers are obtained."""
 
-    mode: ScoringMode | None = None
-    """None means: likelihood for label sets, generation for numbers and text."""
-    calibration: CalibrationMethod = "batch"
-    answer_tokens: int = Field(256, ge=1)
+    mode: ScoringMode | None = Field(
+        None, description="likelihood for label sets, generation for numbers and text, if not given."
+    )
+    calibration: CalibrationMethod = Field(
+        "batch", description="How label biases are fitted on train (likelihood mode)."
+    )
+    answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
 
 
 class ModelSettings(Settings):
     """Which models play the two roles, and how they are loaded."""
 
-    scorer: str
-    optimizer: str | None = None
-    quantize: Quantize = "auto"
-    device: str = "auto"
+    scorer: str = Field(description="Model that answers: an alias, a folder or a GGUF file.")
+    optimizer: str | None = Field(None, description="Model that writes instructions; the same if not given.")
+    quantize: Quantize = Field("auto", description="Weights in memory; auto follows model and device.")
+    device: str = Field("auto", description="cpu, cuda, cuda:1, ...; auto takes a GPU when there is one.")
 
     @property
     def optimizer_name(self) -> str:
@@ -132,6 +157,14 @@ class RunSettings(Settings):
     search: SearchSettings = SearchSettings()
     scoring: ScoringSettings = ScoringSettings()
     budget: BudgetSettings = BudgetSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where models and runs are kept."""
+
+    models: Path
+    runs: Path
 
 
 M = TypeVar("M", bound=Settings)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from opro_local.llm import Message
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Direction, S, Scored, SplitName, Step, Trajectory
+from opro_local.records import Direction, Estimate, S, Scored, SplitName, Step, Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,7 @@ class Proposer(Protocol[S]):
 class Watcher(Protocol):
     """Is told what happens during a run; shows it to a person."""
 
+    def started(self, run_id: str, cost: Estimate) -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
     def step_closed(self, trajectory: Trajectory[Any]) -> None: ...

@@ -181,3 +181,12 @@ class Usage:
     @property
     def tokens(self) -> int:
         return self.scorer_tokens + self.optimizer_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens."""
+
+    pairs: int
+    scorer_tokens: int
+    optimizer_tokens: int

@@ -4,11 +4,10 @@ Candidates are scored on train, block by block; the best few and the starting in
 validation; the winner is measured once on test, beside the baselines.
 """
 
-import json
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from opro_local.config import CalibrationMethod, SearchSettings, Style
@@ -72,11 +71,11 @@ class InstructionProblem:
 
     def starts(self) -> Sequence[Candidate]:
         texts = self.search.starts if self.search.starts is not None else default_starts(self.task)
-        return [self._candidate(text) for text in dict.fromkeys(texts)]
+        return [self.candidate(text) for text in dict.fromkeys(texts)]
 
     def baselines(self) -> Sequence[Candidate]:
         """What the winner is compared with on test."""
-        return list(dict.fromkeys([*self.starts(), self._candidate(STEP_BY_STEP)]))
+        return list(dict.fromkeys([*self.starts(), self.candidate(STEP_BY_STEP)]))
 
     def meta_prompt(self, trajectory: Trajectory[Candidate], step: int, *, shown: int) -> MetaPrompt:
         best = trajectory.ascending()[-shown:]
@@ -107,21 +106,16 @@ class InstructionProblem:
             raise Rejected("contains a digit")
         if self._train_phrases & set(phrases(text)):
             raise Rejected("copies a row")
-        return self._candidate(text)
+        return self.candidate(text)
 
     def key(self, solution: Candidate) -> str:
         return " ".join(solution.instruction.casefold().split())
 
     def encode(self, solution: Candidate) -> str:
-        return json.dumps(asdict(solution), ensure_ascii=False)
+        return solution.to_json()
 
     def decode(self, text: str) -> Candidate:
-        fields = json.loads(text)
-        return Candidate(
-            instruction=fields["instruction"],
-            shots=tuple(Example(**shot) for shot in fields["shots"]),
-            calibration=tuple(fields["calibration"]),
-        )
+        return Candidate.from_json(text)
 
     def evaluate(
         self, solutions: Sequence[Candidate], step: int, ledger: OutcomeLedger
@@ -159,7 +153,7 @@ class InstructionProblem:
         best = ranked[: self.search.finalists]
         return best + [c for c in ranked[self.search.finalists :] if c.key in starts]
 
-    def _candidate(self, instruction: str) -> Candidate:
+    def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)
 
     def _outcomes(

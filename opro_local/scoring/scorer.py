@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from statistics import fmean
 from typing import Protocol
 
 from opro_local.config import ScoringMode, ScoringSettings
@@ -29,6 +30,10 @@ class Mode(Protocol):
     def request(self, prompt: ScorerPrompt) -> Request: ...
     def key(self, request: Request) -> object:
         """What the reply depends on besides the model."""
+        ...
+
+    def most_tokens(self, request: Request) -> int:
+        """Tokens that the request can cost, its reply included."""
         ...
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]: ...
@@ -55,6 +60,10 @@ class LikelihoodMode:
     def key(self, request: Request) -> object:
         assert isinstance(request, ChoiceRequest)
         return ["choices", request.context, request.choices]
+
+    def most_tokens(self, request: Request) -> int:
+        assert isinstance(request, ChoiceRequest)
+        return request.tokens
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self.engine.loglikelihood([r for r in requests if isinstance(r, ChoiceRequest)])
@@ -95,6 +104,10 @@ class GenerationMode:
     def key(self, request: Request) -> object:
         assert isinstance(request, GenerationRequest)
         return ["generation", request.prompt, request.max_tokens, self.task.answer, self.task.labels]
+
+    def most_tokens(self, request: Request) -> int:
+        assert isinstance(request, GenerationRequest)
+        return len(request.prompt) + request.max_tokens
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self.engine.generate([r for r in requests if isinstance(r, GenerationRequest)])
@@ -139,6 +152,11 @@ class Scorer:
         requests = [self.mode.request(prompt) for prompt in prompts]
         replies = iter(zip(requests, self._replies(requests), strict=True))
         return [[self.mode.outcome(example, *next(replies)) for example in examples] for _ in candidates]
+
+    def tokens_per_pair(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> float:
+        """Mean tokens of a request, the longest possible reply included."""
+        prompts = [self.layout.prompt(c, e.text) for c in candidates for e in examples]
+        return fmean(self.mode.most_tokens(self.mode.request(prompt)) for prompt in prompts)
 
     def _replies(self, requests: Sequence[Request]) -> list[Reply]:
         keys = [self._key(request) for request in requests]

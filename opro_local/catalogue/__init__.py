@@ -1,0 +1,39 @@
+"""Which models there are, where their weights come from, and whether those on disk are what they should be.
+
+spec.py        models/*.toml
+bundle.py      MODEL.json, SHA256SUMS, verification, what is refused
+shelf.py       the models folder
+adding.py      a folder or a GGUF file on this machine -> shelf
+pulling.py     hub or package index -> shelf (packages.py: wheels)
+resolving.py   --model -> verified weights
+conversion.py  the child process that turns GGUF into safetensors (gguf_header.py: checks it first)
+
+No torch here: `run` must say that weights are missing before anything heavy is imported.
+"""
+
+from opro_local.catalogue.adding import add
+from opro_local.catalogue.bundle import Manifest, read_manifest, verify
+from opro_local.catalogue.conversion import StoredQuantize
+from opro_local.catalogue.pulling import pull
+from opro_local.catalogue.resolving import missing_weights, resolve
+from opro_local.catalogue.shelf import StoredModel, model_folder, open_stored, remove, stored_names
+from opro_local.catalogue.spec import ModelSpec, SourceKind, load_catalogue
+
+__all__ = [
+    "Manifest",
+    "ModelSpec",
+    "SourceKind",
+    "StoredModel",
+    "StoredQuantize",
+    "add",
+    "load_catalogue",
+    "missing_weights",
+    "model_folder",
+    "open_stored",
+    "pull",
+    "read_manifest",
+    "remove",
+    "resolve",
+    "stored_names",
+    "verify",
+]

@@ -1,0 +1,81 @@
+"""Stores a model that is on this machine already: a transformers folder or a GGUF file."""
+
+import re
+import shutil
+from pathlib import Path
+
+from opro_local.catalogue.bundle import (
+    check_loadable,
+    file_sha256,
+    is_legal_file,
+    is_model_file,
+    read_manifest,
+    verify,
+)
+from opro_local.catalogue.conversion import StoredQuantize, gguf_to_folder
+from opro_local.catalogue.shelf import Origin, StoredModel, model_folder, store
+from opro_local.errors import ModelError
+
+
+def add(path: Path, models_folder: Path, *, name: str, quantize: StoredQuantize | None = None) -> StoredModel:
+    """Copy a transformers folder, or import a GGUF file, under a name.
+
+    Raises ModelError when the name is taken or the model cannot be used.
+    """
+    if model_folder(name, models_folder).exists():
+        raise ModelError(
+            f"A model {name!r} is stored already; pick another name or `opro-local model rm {name}`."
+        )
+    if path.is_dir():
+        check_loadable(path)
+        return store(name, models_folder, fetch=lambda folder: _copy_folder(path, folder), quantize=quantize)
+    check_gguf_name(path)
+    return store(name, models_folder, fetch=lambda folder: import_gguf_file(path, folder), quantize=quantize)
+
+
+def gguf_name(path: Path) -> str:
+    """The name under which `--model FILE.gguf` is kept: the same file is imported once, wherever it lies."""
+    check_gguf_name(path)
+    return f"gguf-{file_sha256(path)[:16]}"
+
+
+def check_gguf_name(path: Path) -> None:
+    """Raise ModelError unless path is a file that claims to be GGUF."""
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist.")
+    if path.suffix.lower() != ".gguf":
+        raise ModelError(f"{path} is neither a model folder nor a GGUF file.")
+
+
+def import_gguf_file(path: Path, folder: Path) -> Origin:
+    """Fill folder with what the GGUF file holds; licence and base model are what its header says."""
+    header = gguf_to_folder(path, folder)
+    return Origin(
+        source=f"gguf {path.name} sha256:{file_sha256(path)}",
+        licence=header.get("general.license"),
+        base_model=header.get("general.basename") or header.get("general.name"),
+    )
+
+
+def _copy_folder(source: Path, folder: Path) -> Origin:
+    """Copy the files that matter, following links: the hub's cache holds links only."""
+    verify(source)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and (is_model_file(path.name) or is_legal_file(path.name)):
+            shutil.copyfile(path, folder / path.name)
+    known = read_manifest(source)
+    if known is None:
+        return Origin(source="folder", licence=card_licence(source))
+    return Origin(
+        source=known.source, revision=known.revision, licence=known.licence, base_model=known.base_model
+    )
+
+
+def card_licence(folder: Path) -> str | None:
+    """The licence that the model card names in its front matter; never guessed."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    front = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    found = re.search(r"^license:[ \t]*([^\s#]+)", front[1], re.MULTILINE) if front else None
+    return found[1].strip("'\"") if found else None

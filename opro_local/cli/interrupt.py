@@ -1,0 +1,32 @@
+"""Ctrl-C: the first one lets the current block finish and be saved, the second one stops at once."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from opro_local.errors import Interrupted
+
+
+@contextmanager
+def graceful_interrupt() -> Iterator[Callable[[], None]]:
+    """Yields what to call after each commit: it raises Interrupted once the user has pressed Ctrl-C."""
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, previous)
+        click.echo("Stopping after this block; press Ctrl-C again to stop at once.", err=True)
+
+    def after_commit() -> None:
+        if asked:
+            raise Interrupted("Stopped. Everything scored so far is saved; go on with: opro-local resume")
+
+    previous = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield after_commit
+    finally:
+        signal.signal(signal.SIGINT, previous)

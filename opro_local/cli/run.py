@@ -1,0 +1,115 @@
+"""run, resume and score: the commands that load a model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opro_local.cli.interrupt import graceful_interrupt
+from opro_local.cli.options import TaskFlags, task_options
+from opro_local.cli.output import emit_json, json_option, printable
+from opro_local.cli.runs import find_run, show_result
+from opro_local.cli.settings import run_settings, setting_options
+from opro_local.config import Folders
+from opro_local.records import SplitName
+
+if TYPE_CHECKING:
+    from opro_local.api import Host
+
+progress_option = click.option("--no-progress", is_flag=True, help="Show nothing while it works.")
+
+
+@click.command()
+@setting_options("models", "budget")
+@task_options
+@setting_options("search", "scoring")
+@json_option
+@progress_option
+@click.pass_context
+def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: bool, **_: Any) -> None:
+    """Optimise an instruction for a table of labelled rows.
+
+    Takes the table of --data, else task.toml of the current folder, else the example that is shipped.
+    """
+    settings = run_settings(ctx)
+    task, chosen = flags.choose(Path.cwd())
+    with _host(ctx.obj, shown=not no_progress) as host:
+        from opro_local.api import optimize_task
+
+        click.echo(f"task: {chosen}", err=True)
+        for warning in task.warnings:
+            click.echo(f"note: {warning}", err=True)
+        path = optimize_task(task, settings, host)
+    show_result(path, as_json=as_json)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@json_option
+@progress_option
+@click.pass_obj
+def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool) -> None:
+    """Go on with a run that was cut off: RUN is its id or file, the latest one if not given."""
+    path = find_run(folders.runs, name)
+    with _host(folders, shown=not no_progress) as host:
+        from opro_local.api import resume_run
+
+        resume_run(path, host)
+    show_result(path, as_json=as_json)
+
+
+@click.command()
+@setting_options("models")
+@task_options
+@setting_options("search", "scoring", "budget")
+@click.option("--instruction", "-i", multiple=True, required=True, help="Instruction to measure; repeatable.")
+@click.option(
+    "--on",
+    "split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="validation",
+    show_default=True,
+    help="Rows to measure on.",
+)
+@json_option
+@progress_option
+@click.pass_context
+def score(
+    ctx: click.Context,
+    /,
+    flags: TaskFlags,
+    instruction: tuple[str, ...],
+    split: SplitName,
+    as_json: bool,
+    no_progress: bool,
+    **_: Any,
+) -> None:
+    """Measure given instructions on one part of the table, calibrated on train as in a run."""
+    settings = run_settings(ctx)
+    task, _chosen = flags.choose(Path.cwd())
+    with _host(ctx.obj, shown=not no_progress) as host:
+        from opro_local.api import score_instructions
+
+        scored = score_instructions(task, instruction, split, settings, host)
+    rows = [{"instruction": c.instruction, "split": split, **asdict(s)} for c, s in scored]
+    if as_json:
+        emit_json({"metric": task.metric, "scores": rows})
+    else:
+        for row in rows:
+            click.echo(f"{row['value']:.3f}  {printable(row['instruction']) or '(empty)'}")
+
+
+@contextmanager
+def _host(folders: Folders, *, shown: bool) -> Iterator["Host"]:
+    from opro_local.api import Host
+    from opro_local.cli.progress import RunProgress
+
+    with graceful_interrupt() as after_commit, RunProgress(shown=shown) as progress:
+        yield Host(
+            folders=folders,
+            watcher=progress,
+            after_commit=after_commit,
+        )

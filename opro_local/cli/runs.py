@@ -1,0 +1,174 @@
+"""runs list, runs show and export: what finished and unfinished runs say; no model is loaded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opro_local.cli.output import emit_json, emit_json_lines, json_option, printable
+from opro_local.config import Folders
+from opro_local.errors import SettingsError
+
+Document = dict[str, Any]
+
+
+@click.group("runs")
+def runs() -> None:
+    """Look at runs."""
+
+
+@runs.command("list")
+@json_option
+@click.pass_obj
+def list_runs(folders: Folders, as_json: bool) -> None:
+    """List all runs, the latest last."""
+    documents = [_document(path) for path in _run_files(folders.runs)]
+    if as_json:
+        emit_json_lines(_summary(document) for document in documents)
+        return
+    for document in documents:
+        fields = _summary(document)
+        value = "-" if fields["test"] is None else f"{fields['test']:.3f}"
+        click.echo(f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {value}")
+
+
+@runs.command("show")
+@click.argument("name", metavar="[RUN]", required=False)
+@json_option
+@click.pass_obj
+def show(folders: Folders, name: str | None, as_json: bool) -> None:
+    """Show the result of a run: RUN is its id or file, the latest one if not given."""
+    show_result(find_run(folders.runs, name), as_json=as_json)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["json", "csv"]),
+    default="json",
+    show_default=True,
+    help="json: everything; csv: one row a candidate.",
+)
+@click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
+)
+@click.pass_obj
+def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
+    """Write a run as JSON or CSV: RUN is its id or file, the latest one if not given."""
+    from opro_local.store.candidates_table import candidates_csv
+
+    document = _document(find_run(folders.runs, name), outcomes=outcomes)
+    text = (
+        candidates_csv(document)
+        if form == "csv"
+        else json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    )
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8", newline="")
+
+
+def find_run(folder: Path, name: str | None) -> Path:
+    """The file of a run, by id or path; without a name the latest. Raises SettingsError."""
+    if name is None:
+        files = _run_files(folder)
+        if not files:
+            raise SettingsError(f"No runs in {folder} yet. Start one with: opro-local run")
+        return files[-1]
+    for path in (folder / f"{name}.sqlite", Path(name)):
+        if path.is_file():
+            return path
+    raise SettingsError(f"No run {name!r} in {folder}. See: opro-local runs list")
+
+
+def show_result(path: Path, *, as_json: bool) -> None:
+    """Print a run's document, or the answer in words."""
+    document = _document(path)
+    if as_json:
+        emit_json(document)
+    else:
+        click.echo("\n".join(result_lines(document)))
+
+
+def result_lines(document: Document) -> list[str]:
+    """The answer first: the best instruction, how good it is, beside what it is compared with."""
+    best = document["best"]
+    if best is None:
+        return [f"run {document['run']}: nothing scored yet"]
+    metric = document["metric"]
+    lines = [f"run {document['run']}: {document['status']} ({document['stop_reason'] or 'search not over'})"]
+    lines += ["", "best instruction:", f"  {_shown(best['instruction'])}"]
+    if best["shots"]:
+        lines.append(
+            f"  with {len(best['shots'])} exemplars: {', '.join(shot['id'] for shot in best['shots'])}"
+        )
+    lines += ["", f"{metric} (95 % interval)"]
+    lines += [_score_line(name, document[name]) for name in ("train", "validation", "test") if document[name]]
+    for baseline in document["baselines"]:
+        lines.append(_score_line("test, baseline", baseline) + f"  {_shown(baseline['instruction'])}")
+    lines += ["", *_gain_lines(document), *_count_lines(document)]
+    return lines
+
+
+def _score_line(name: str, score: Document) -> str:
+    low, high = score["interval"] or (None, None)
+    interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
+    return f"  {name:<14}  {score['value']:.3f}{interval}  n={score['n']}"
+
+
+def _gain_lines(document: Document) -> list[str]:
+    """How the winner compares with the best start on test."""
+    if document["test"] is None:
+        return []
+    starts = {p["key"] for step in document["steps"][:1] for p in step["proposals"]}
+    values = [b["value"] for b in document["baselines"] if b["key"] in starts]
+    if not values:
+        return []
+    sign = 1 if document["direction"] == "maximize" else -1
+    start = sign * max(sign * value for value in values)
+    gain = document["test"]["value"] - start
+    return [
+        f"{document['metric']} on test: {start:.3f} with the best start, {document['test']['value']:.3f} "
+        f"with the best instruction ({gain:+.3f}, n={document['test']['n']})"
+    ]
+
+
+def _count_lines(document: Document) -> list[str]:
+    usage, timing = document["usage"], document["timing"]
+    rejected = ", ".join(f"{reason} {count}" for reason, count in document["rejected"].items()) or "none"
+    unanswered = ", ".join(f"{reason} {count}" for reason, count in document["unanswered"].items()) or "none"
+    return [
+        f"rejected proposals: {rejected}",
+        f"examples without an answer: {unanswered}",
+        f"{usage['pairs']:,} scored pairs, {usage['tokens']:,} tokens, {timing['seconds']:.0f} s",
+    ]
+
+
+def _shown(instruction: str) -> str:
+    return printable(instruction).replace("\n", "\n  ") or "(empty)"
+
+
+def _summary(document: Document) -> Document:
+    return {
+        "run": document["run"],
+        "status": document["status"],
+        "task": document["task"]["name"],
+        "created": document["timing"]["created"],
+        "metric": document["metric"],
+        "test": document["test"] and document["test"]["value"],
+    }
+
+
+def _run_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.sqlite") if path.name != "cache.sqlite")
+
+
+def _document(path: Path, *, outcomes: bool = False) -> Document:
+    from opro_local.store.export import run_document
+
+    return run_document(path, outcomes=outcomes)

@@ -1,0 +1,49 @@
+"""Many rows in forwards that fit: like lengths together, halved when memory is short. No row is dropped."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+from accelerate.utils.memory import should_reduce_batch_size
+
+from opro_local.engine.plan import chunks
+from opro_local.errors import ModelError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[Sequence[Item]], list[Result]]
+
+
+def in_chunks(
+    items: Sequence[Item], work: Work[Item, Result], *, lengths: Sequence[int], shared: int, budget: int
+) -> list[Result]:
+    """work on chunks of the items within the token budget (see plan.chunks); results in the items' order."""
+    results: dict[int, Result] = {}
+    for chunk in chunks(lengths, shared=shared, budget=budget):
+        results |= zip(chunk, with_back_off([items[i] for i in chunk], work), strict=True)
+    return [results[i] for i in range(len(items))]
+
+
+def with_back_off(items: Sequence[Item], work: Work[Item, Result]) -> list[Result]:
+    """work(items), halved as often as memory demands; one result an item, in order.
+
+    Raises ModelError when one item alone does not fit.
+    """
+    try:
+        return work(items)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+    # Out here the traceback is gone, and with it the tensors of the failed batch.
+    if len(items) == 1:
+        raise ModelError(
+            "One prompt alone does not fit into memory. Shorten the texts or choose a smaller model."
+        )
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+    middle = len(items) // 2
+    return with_back_off(items[:middle], work) + with_back_off(items[middle:], work)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(should_reduce_batch_size(error))

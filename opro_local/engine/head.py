@@ -1,0 +1,89 @@
+"""From hidden states to log-probabilities, only for the tokens that are asked for.
+
+The asked-for logits are computed in fp32 from the hidden state and the token's own row of the output
+matrix: in 16 bit their spacing (0.125 at 16 to 32) would decide close answers. The normaliser runs over the
+whole vocabulary in the model's dtype and is summed in fp32, in chunks of rows; its rounding is the same for
+all choices at a node. Models that scale or cap their logits are known by their config keys; load time
+checks the result against the model's own logits.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PretrainedConfig, PreTrainedModel
+
+from opro_local.errors import ModelError
+
+CHUNK_BYTES = 64 * 2**20
+BYTES_A_LOGIT = 6
+"""One logit in 16 bit and its fp32 copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The output layer: weight (V, d) and bias (V,), then logits * scale, then cap * tanh(logits / cap)."""
+
+    weight: Tensor
+    bias: Tensor | None
+    scale: float
+    cap: float | None
+
+    @property
+    def vocabulary(self) -> int:
+        return self.weight.shape[0]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """All logits in fp32. hidden (R, d) -> (R, V)."""
+        return self._finish(torch.nn.functional.linear(hidden, self.weight, self.bias).float())
+
+    def log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
+        """Log-probability of tokens[i] after hidden[rows[i]], in nats; NaN where the model gave no number.
+
+        hidden (R, d), rows and tokens (N,) -> (N,) fp32.
+        """
+        normaliser = self._normaliser(hidden)[rows]
+        result = self._picked(hidden, rows, tokens) - normaliser
+        # The two terms are rounded differently in 16 bit; no probability is above 1.
+        return torch.where(normaliser.isfinite(), result.clamp(max=0.0), torch.nan)
+
+    def _picked(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
+        """One fp32 logit a pair. -> (N,)."""
+        size = max(1, CHUNK_BYTES // (8 * self.weight.shape[1]))
+        parts = [
+            (hidden[r].float() * self.weight[t].float()).sum(-1)
+            for r, t in zip(torch.split(rows, size), torch.split(tokens, size), strict=True)
+        ]
+        logits = torch.cat(parts)
+        return self._finish(logits if self.bias is None else logits + self.bias[tokens].float())
+
+    def _normaliser(self, hidden: Tensor) -> Tensor:
+        """Log-sum-exp over the vocabulary. hidden (R, d) -> (R,)."""
+        size = max(1, CHUNK_BYTES // (BYTES_A_LOGIT * self.vocabulary))
+        return torch.cat([self.logits(part).logsumexp(-1) for part in torch.split(hidden, size)])
+
+    def _finish(self, logits: Tensor) -> Tensor:
+        scaled = logits if self.scale == 1.0 else logits * self.scale
+        return scaled if self.cap is None else self.cap * torch.tanh(scaled / self.cap)
+
+
+def read_head(model: PreTrainedModel) -> Head:
+    """The model's output layer. Raises ModelError if it is not a plain matrix."""
+    layer = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    weight = getattr(layer, "weight", None)
+    if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        raise ModelError(f"{type(model).__name__} has no dense output layer; choose another model.")
+    config = model.config.get_text_config()
+    return Head(
+        weight=weight,
+        bias=getattr(layer, "bias", None),
+        scale=_scale(config),
+        cap=getattr(config, "final_logit_softcapping", None),
+    )
+
+
+def _scale(config: PretrainedConfig) -> float:
+    """Cohere multiplies its logits by logit_scale, Granite divides them by logits_scaling."""
+    return float(getattr(config, "logit_scale", None) or 1.0) / float(
+        getattr(config, "logits_scaling", None) or 1.0
+    )

@@ -1,0 +1,146 @@
+"""The engine that the rest of the program talks to: one model in this process, as an Engine of llm.py."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, turn_end
+from opro_local.engine.decode import Decoder
+from opro_local.engine.forward import Body
+from opro_local.engine.generation import Generation, Sampling
+from opro_local.engine.head import read_head
+from opro_local.engine.likelihood import Likelihood
+from opro_local.engine.loading import Loaded, Quantize, load_folder
+from opro_local.engine.probe import Level, check_head, choose_level
+from opro_local.errors import DataError, ModelError
+from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
+
+CPU_TOKEN_BUDGET = 2048
+GPU_TOKEN_BUDGET = 8192
+"""Padded tokens of one forward; more do not make it faster."""
+
+
+def load_engine(
+    folder: Path,
+    *,
+    digest: str,
+    quantize: Quantize = "auto",
+    device: str = "auto",
+    chat: bool | None = None,
+    level: Level | None = None,
+) -> "LocalEngine":
+    """Load a model folder and find out how far its prompts can share work.
+
+    chat None means: if the tokenizer has a chat template. level None means: the highest that holds on this
+    model. Raises ModelError.
+    """
+    loaded = load_folder(folder, quantize=quantize, device=device)
+    return LocalEngine(loaded, digest=digest, chat=chat, level=level)
+
+
+class LocalEngine:
+    """Implements opro_local.llm.Engine. level and level_reason tell how far prompts share work, and why."""
+
+    def __init__(
+        self, loaded: Loaded, *, digest: str, chat: bool | None = None, level: Level | None = None
+    ) -> None:
+        model, tokenizer = loaded.model, loaded.tokenizer
+        body, head = Body(model), read_head(model)
+        budget = CPU_TOKEN_BUDGET if body.device.type == "cpu" else GPU_TOKEN_BUDGET
+        self._body, self._tokenizer = body, tokenizer
+        self._likelihood = Likelihood(body=body, head=head, token_budget=budget)
+        with torch.inference_mode():
+            check_head(model, body, head)
+            verdict = choose_level(self._likelihood, level)
+        body.tokens_run = 0  # the probe is not part of anybody's work
+        self.chat = tokenizer.chat_template is not None if chat is None else chat
+        self._prompter = _prompter(tokenizer, chat=self.chat)
+        ends = _end_ids(model.generation_config, tokenizer) | (
+            turn_end(self._prompter) if self.chat else set()
+        )
+        decoder = Decoder(head=head, ends=frozenset(ends), text=self.decode)
+        self._generation = Generation(body=body, decoder=decoder, token_budget=budget)
+        self.digest = digest
+        self.level, self.level_reason = verdict.level, verdict.reason
+        self.device = body.device.type
+        dtype = str(model.dtype).removeprefix("torch.")
+        self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}"
+        self.context_length = _context_length(model.config.get_text_config(), tokenizer)
+
+    @property
+    def tokens_run(self) -> int:
+        return self._body.tokens_run
+
+    def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
+        """See Engine.encode. Raises ModelError if the chat template does not take the turns."""
+        return self._prompter.encode(messages, prefill, closed=closed)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the ids, without special tokens."""
+        return str(
+            self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+
+    def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
+        """See Engine.loglikelihood. Raises DataError if a request is longer than the context."""
+        self._check_lengths(
+            len(request.context) + max(map(len, request.choices), default=0) for request in requests
+        )
+        score = self._likelihood.shared if self.level == "E1" else self._likelihood.whole
+        with torch.inference_mode():
+            return score(requests)
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
+        """See Engine.generate. Raises DataError if a prompt with its reply is longer than the context."""
+        self._check_lengths(len(request.prompt) + request.max_tokens for request in requests)
+        continue_all = self._generation.shared if self.level == "E1" else self._generation.whole
+        with torch.inference_mode():
+            return continue_all(requests)
+
+    def sample(
+        self, request: GenerationRequest, n: int, *, temperature: float, seed: int
+    ) -> list[GenerationReply]:
+        """See Engine.sample; temperature is above 0. Raises DataError as generate does."""
+        self._check_lengths([len(request.prompt) + request.max_tokens])
+        sampling = Sampling(n=n, temperature=temperature, seed=seed)
+        draw = self._generation.sample_shared if self.level == "E1" else self._generation.sample_whole
+        with torch.inference_mode():
+            return draw(request, sampling)
+
+    def _check_lengths(self, lengths: Iterable[int]) -> None:
+        longest = max(lengths, default=0)
+        if longest > self.context_length:
+            raise DataError(
+                f"A prompt with its answer has {longest} tokens; the model takes {self.context_length}."
+                " Shorten the texts or choose a model with a longer context."
+            )
+
+
+def _prompter(tokenizer: PreTrainedTokenizerBase, *, chat: bool) -> Prompter:
+    if not chat:
+        return PlainPrompter(tokenizer=tokenizer)
+    if tokenizer.chat_template is None:
+        raise ModelError("The model has no chat template, so it cannot be prompted as a chat model.")
+    return ChatPrompter(tokenizer=tokenizer)
+
+
+def _end_ids(generation_config: object, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The ids that end a text, by the model's generation settings and by its tokenizer."""
+    own = getattr(generation_config, "eos_token_id", None)
+    listed = own if isinstance(own, list) else [own]
+    return {end for end in [*listed, tokenizer.eos_token_id] if isinstance(end, int)}
+
+
+def _context_length(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The tokens that the model was built for; a recurrent model has the tokenizer's limit, if any.
+
+    A RoPE that changes its frequencies with the length is used below that change only: beyond it a prompt's
+    cached prefix would belong to other frequencies.
+    """
+    limit = int(getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length)
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in ("dynamic", "longrope"):
+        return min(limit, int(rope.get("original_max_position_embeddings") or limit))
+    return limit

@@ -1,0 +1,121 @@
+"""Does reuse equal no reuse on this very model? Asked once at load, with a few random prompts.
+
+Four contexts in two groups with a shared prefix each, choices that form a tree, and contexts beyond the
+sliding window where it is short enough to afford that. The difference is judged against what another batch
+shape alone makes in this dtype. Recurrent models are refused before: in 16 bit the noise could hide a lost
+state.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from transformers import PreTrainedModel
+
+from opro_local.engine.forward import Body
+from opro_local.engine.head import Head
+from opro_local.engine.likelihood import Likelihood
+from opro_local.engine.masks import NoReuse
+from opro_local.errors import ModelError
+from opro_local.llm import ChoiceReply, ChoiceRequest
+
+Level = Literal["E0", "E1"]
+
+PREFIX_TOKENS = 6
+LONGEST_WINDOW = 64
+"""A window is probed if it is at most this long; a longer one would cost more than it tells."""
+
+NOISE_FACTOR = 8
+"""An error up to so many times the noise of the batch shape is taken for noise."""
+
+PROBE_FAULTS = (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError)
+"""What models raise on masks, positions or caches that they do not take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The level to run at, and why."""
+
+    level: Level
+    reason: str
+
+
+def choose_level(likelihood: Likelihood, wanted: Level | None) -> Verdict:
+    """E1 if it proves equal to E0 here, else E0. Raises ModelError if E1 is wanted and does not hold."""
+    if wanted == "E0":
+        return Verdict(level="E0", reason="asked for")
+    try:
+        error, allowed = _compare(likelihood)
+    except NoReuse as no_reuse:
+        verdict = Verdict(level="E0", reason=f"no reuse: {no_reuse}")
+    except PROBE_FAULTS as fault:
+        verdict = Verdict(level="E0", reason=f"no reuse: the model does not take it ({type(fault).__name__})")
+    else:
+        found = f"reuse differs from no reuse by {error:.1e}, allowed {allowed:.1e}"
+        verdict = Verdict(level="E1" if error <= allowed else "E0", reason=found)
+    if wanted == "E1" and verdict.level == "E0":
+        raise ModelError(f"This model cannot run at level E1: {verdict.reason}. Leave the level open.")
+    return verdict
+
+
+def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
+    """Raise ModelError if the head's logits are not the model's own: its output has an unknown last step."""
+    ids = tuple(_random_ids(4, head.vocabulary, random.Random(0)))
+    own = model(input_ids=torch.tensor([ids], device=body.device)).logits[0].float()
+    error = (head.logits(body.whole([ids])[0]) - own).abs().max().item()
+    if not error <= _rounding(
+        own.dtype if model.dtype == torch.float32 else model.dtype, own.abs().max().item()
+    ):
+        raise ModelError(
+            f"{type(model).__name__} changes its logits in a way not known here (by {error:.1e})."
+            " Choose another model."
+        )
+
+
+def _compare(likelihood: Likelihood) -> tuple[float, float]:
+    """The largest difference between E1 and E0 log-probabilities, and the largest that is allowed."""
+    window = likelihood.body.kinds.window
+    requests = probe_requests(likelihood.head.vocabulary, window)
+    likelihood = replace(likelihood, pass_overhead=0)
+    plain, shared = likelihood.whole(requests), likelihood.shared(requests)
+    noise = _largest_difference(likelihood.whole(requests[:1]), plain[:1])
+    scale = max(abs(value) for value in _values(plain))
+    allowed = NOISE_FACTOR * noise + _rounding(likelihood.head.weight.dtype, scale)
+    return _largest_difference(plain, shared), allowed
+
+
+def probe_requests(vocabulary: int, window: int | None) -> list[ChoiceRequest]:
+    """Two prefixes with two contexts each, every one with two choices that part at their first token."""
+    draw = random.Random(0)
+    beyond = window if window is not None and window <= LONGEST_WINDOW else 0
+    prefixes = [_random_ids(PREFIX_TOKENS + beyond, vocabulary, draw) for _ in range(2)]
+    return [
+        ChoiceRequest(
+            context=tuple(prefix + _random_ids(suffix, vocabulary, draw)),
+            choices=(tuple(_random_ids(3, vocabulary, draw)), tuple(_random_ids(2, vocabulary, draw))),
+        )
+        for prefix in prefixes
+        for suffix in (1, 3)
+    ]
+
+
+def _random_ids(n: int, vocabulary: int, draw: random.Random) -> list[int]:
+    return [draw.randrange(vocabulary) for _ in range(n)]
+
+
+def _rounding(dtype: torch.dtype, scale: float) -> float:
+    """What rounding may make of numbers of this size: 1e-5 of them in fp32, one spacing in 16 bit."""
+    return scale * max(torch.finfo(dtype).eps, 1e-5)
+
+
+def _largest_difference(a: Sequence[ChoiceReply], b: Sequence[ChoiceReply]) -> float:
+    """NaN in either makes the difference infinite."""
+    gaps = [abs(x - y) for x, y in zip(_values(a), _values(b), strict=True)]
+    return math.inf if any(math.isnan(gap) for gap in gaps) else max(gaps)
+
+
+def _values(replies: Sequence[ChoiceReply]) -> Iterable[float]:
+    return (value for reply in replies for value in reply.log_probs)

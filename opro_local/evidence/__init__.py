@@ -1,0 +1,1 @@
+"""Statistics of what was measured: pure functions, no models and no files."""

@@ -1,0 +1,30 @@
+"""95 % intervals of what was measured on a sample of examples."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+Interval = tuple[float, float]
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+RESAMPLES = 1000
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Wilson's score interval of a share (Wilson 1927); n is at least 1."""
+    interval = binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap(counts: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Interval:
+    """Percentile bootstrap of a statistic that depends on how often each kind of observation occurs.
+
+    counts (K) are the observations of each kind in the sample; statistic maps resampled counts (R, K) to (R).
+    The same seed and counts give the same interval.
+    """
+    n = int(counts.sum())
+    resampled = np.random.default_rng(seed).multinomial(n, counts / n, size=RESAMPLES)
+    low, high = np.percentile(statistic(resampled.astype(np.float64)), [2.5, 97.5])
+    return float(low), float(high)

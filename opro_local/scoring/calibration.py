@@ -1,0 +1,56 @@
+"""Additive biases that take a model's liking for some labels out of its answers.
+
+Both methods subtract the logarithm of the mean probability that the model gives each label: over unlabelled
+rows of the task (batch calibration, Zhou et al. 2023, arXiv 2309.17249) or over inputs without content
+(contextual calibration, Zhao et al. 2021, arXiv 2102.09690). Fitted on train, they are part of a candidate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from opro_local.records import Outcome
+
+CONTENT_FREE = ("N/A", "", "[MASK]")
+
+
+def fit_batch(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
+    """One bias in nats a label from the outcomes on train; targets are not looked at.
+
+    Outcomes without log-probabilities are left out; when none has any, the result is empty.
+    """
+    rows = [outcome.choice_log_probs for outcome in outcomes if outcome.choice_log_probs]
+    if not rows:
+        return ()
+    mean = choice_probabilities(rows).mean(axis=0)
+    biases = -np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+    return tuple(biases.tolist())
+
+
+def fit_contextual(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
+    """One bias in nats a label from the outcomes on the CONTENT_FREE inputs."""
+    return fit_batch(outcomes)
+
+
+def choice_probabilities(
+    log_probs: Sequence[Sequence[float]], biases: Sequence[float] = ()
+) -> NDArray[np.float64]:
+    """(N, C) log-probabilities in nats to probabilities over the C choices; each row sums to 1."""
+    logits = np.asarray(log_probs, dtype=np.float64)
+    probabilities: NDArray[np.float64] = softmax(logits + np.asarray(biases) if biases else logits, axis=1)
+    return probabilities
+
+
+def calibrated(outcome: Outcome, labels: Sequence[str], biases: Sequence[float]) -> Outcome:
+    """The outcome as the calibrated model has it: a new prediction, the same log-probabilities.
+
+    Of equally probable labels the first is predicted.
+    """
+    if not biases or not outcome.choice_log_probs:
+        return outcome
+    logits = [value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True)]
+    prediction = labels[logits.index(max(logits))]
+    return replace(outcome, prediction=prediction, correct=prediction == outcome.target)

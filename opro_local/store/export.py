@@ -1,0 +1,212 @@
+"""What a run file says, as one JSON document.
+
+Everything comes from the file alone. All that may differ between an unbroken run and one that was killed and
+resumed stands under "timing"; only the run id differs besides.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from opro_local.recording import Evaluation
+from opro_local.records import Candidate, Score, Usage
+from opro_local.store import schema
+from opro_local.store.database import explained, open_run
+from opro_local.store.header import RunHeader, load_header
+from opro_local.store.rows import (
+    OUTCOME_COLUMNS,
+    outcome_from_row,
+    read,
+    read_evaluations,
+    read_usage,
+    score_from_json,
+)
+
+Document = dict[str, Any]
+"""Strict JSON: text, finite numbers, true, false, null, lists and objects of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A proposal and what became of it; solution as scored, else as proposed; key tells equal ones."""
+
+    step: int
+    text: str
+    origin: str
+    reason: str | None
+    solution: str | None
+    key: str | None
+    score: Score | None
+
+
+def run_document(path: Path, *, outcomes: bool = False) -> Document:
+    """All that run --json and export print; with outcomes also every example's. Raises StoreError."""
+    with explained(path), closing(open_run(path, write=False)) as database, database:
+        document = _document(database)
+        if outcomes:
+            document["outcomes"] = _outcomes(database)
+    return {key: _strict(value) for key, value in document.items()}
+
+
+def _document(database: apsw.Connection) -> Document:
+    header, usage = load_header(database), read_usage(database)
+    evaluations = read_evaluations(database)
+    entries = list(_entries(database, header))
+    best = _best(header, entries, evaluations)
+    unanswered = read(
+        database, "SELECT reason, count(*) FROM outcome WHERE reason IS NOT NULL GROUP BY reason"
+    )
+    return {
+        "schema_version": schema.VERSION,
+        "run": header.run_id,
+        "kind": header.kind,
+        "direction": header.direction,
+        **_status(database),
+        "models": [asdict(model) for model in header.models],
+        "versions": header.versions,
+        "settings": json.loads(header.settings_json),
+        "task": header.summary,
+        "metric": header.summary.get("metric"),
+        "best": best and _shown(header, best),
+        "train": best and best.score and asdict(best.score),
+        "validation": _evaluated(evaluations, best, "validation"),
+        "test": _evaluated(evaluations, best, "test"),
+        "baselines": [_measured(e) for e in evaluations if e.role == "baseline"],
+        "finalists": [_measured(e) for e in evaluations if e.role == "finalist"],
+        "rejected": dict(sorted(Counter(e.reason for e in entries if e.reason is not None).items())),
+        "unanswered": dict(sorted(unanswered)),
+        "usage": _usage(usage),
+        "steps": _steps(database, header, entries),
+        "timing": {
+            "created": header.created,
+            "seconds": usage.seconds,
+            "pairs_per_second": usage.pairs / usage.seconds if usage.seconds else None,
+        },
+    }
+
+
+def _status(database: apsw.Connection) -> Document:
+    """unfinished while searching or cut off there, stopped while measuring or cut off there, finished."""
+    ((reason, finished),) = read(database, "SELECT stop_reason, finished FROM run")
+    status = "finished" if finished else "unfinished" if reason is None else "stopped"
+    return {"status": status, "stop_reason": reason}
+
+
+def _usage(usage: Usage) -> Document:
+    return {
+        "steps": usage.steps,
+        "pairs": usage.pairs,
+        "scorer_tokens": usage.scorer_tokens,
+        "optimizer_tokens": usage.optimizer_tokens,
+        "tokens": usage.tokens,
+    }
+
+
+def _entries(database: apsw.Connection, header: RunHeader) -> Iterable[_Entry]:
+    scored: dict[tuple[int, str | None], tuple[str | None, Score | None]] = {
+        (step, _key(header, solution)): (solution, score_from_json(score))
+        for step, solution, score in read(database, "SELECT step, solution, score FROM scored")
+    }
+    query = "SELECT step, text, origin, reason, solution FROM proposal ORDER BY step, position"
+    for step, text, origin, reason, proposed in read(database, query):
+        key = None if proposed is None else _key(header, proposed)
+        solution, score = scored.get((step, key), (proposed, None))
+        yield _Entry(
+            step=step, text=text, origin=origin, reason=reason, solution=solution, key=key, score=score
+        )
+
+
+def _key(header: RunHeader, solution: str) -> str:
+    return Candidate.from_json(solution).key if header.kind == "task" else solution
+
+
+def _best(header: RunHeader, entries: Sequence[_Entry], evaluations: Sequence[Evaluation]) -> _Entry | None:
+    """The winner once there is one, until then the best score so far; of equal ones the first."""
+    scored = [(entry, entry.score.value) for entry in entries if entry.score is not None]
+    winners = {e.candidate.key for e in evaluations if e.role == "winner"}
+    candidates = [(entry, value) for entry, value in scored if entry.key in winners] or scored
+    sign = 1.0 if header.direction == "maximize" else -1.0
+    return max(candidates, key=lambda item: sign * item[1], default=(None, 0.0))[0]
+
+
+def _shown(header: RunHeader, entry: _Entry) -> Document:
+    """A solution in full."""
+    solution = json.loads(entry.solution or "null")
+    fields = solution if header.kind == "task" else {"solution": solution}
+    return {**fields, "key": entry.key, "step": entry.step, "origin": entry.origin}
+
+
+def _evaluated(evaluations: Sequence[Evaluation], best: _Entry | None, split: str) -> Document | None:
+    """How the best solution did on a split; baselines are measured apart."""
+    found = (
+        e.score
+        for e in evaluations
+        if best and e.candidate.key == best.key and e.split == split and e.role != "baseline"
+    )
+    return next(map(asdict, found), None)
+
+
+def _measured(evaluation: Evaluation) -> Document:
+    candidate = evaluation.candidate
+    return {
+        "instruction": candidate.instruction,
+        "key": candidate.key,
+        "split": evaluation.split,
+        **asdict(evaluation.score),
+    }
+
+
+def _steps(database: apsw.Connection, header: RunHeader, entries: Sequence[_Entry]) -> list[Document]:
+    columns = ("number", "closed", "temperature", "seed", "prompt_tokens", "generated_tokens", "meta_prompt")
+    rows = read(database, f"SELECT {', '.join(columns)}, exemplar_ids FROM step ORDER BY number")
+    return [
+        {
+            **dict(zip(columns, row, strict=False)),
+            "closed": bool(row[1]),
+            "exemplar_ids": json.loads(row[-1]),
+            "proposals": [_proposal(header, entry) for entry in entries if entry.step == row[0]],
+        }
+        for row in rows
+    ]
+
+
+def _proposal(header: RunHeader, entry: _Entry) -> Document:
+    """One proposal; shots by id, since most candidates of a run have the same."""
+    solution = None if entry.solution is None else json.loads(entry.solution)
+    if header.kind == "task" and solution is not None:
+        solution["shots"] = [shot["id"] for shot in solution["shots"]]
+    return {
+        "text": entry.text,
+        "origin": entry.origin,
+        "reason": entry.reason,
+        "key": entry.key,
+        "solution": solution,
+        "score": entry.score and asdict(entry.score),
+    }
+
+
+def _outcomes(database: apsw.Connection) -> list[Document]:
+    query = (
+        f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
+        "JOIN candidate ON candidate.id = outcome.candidate ORDER BY candidate.id, split, example_id"
+    )
+    return [
+        {"key": key, "split": split, **asdict(outcome_from_row(tuple(row)))}
+        for key, split, *row in read(database, query)
+    ]
+
+
+def _strict(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,129 @@
+"""Model replies by key, in one SQLite file that several processes and all runs of a folder share.
+
+The file may be deleted at any time. A cache never stops a run: a file that cannot be used is replaced, and
+when it fails later the run goes on without it; both are logged.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import apsw
+from filelock import FileLock
+
+from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.store.database import BUSY_TIMEOUT_MS, Row, configure, connect, create, explained, transaction
+from opro_local.store.rows import pack_floats, read, unpack_floats
+
+APPLICATION_ID = 0x4F505243
+"""SQLite's application_id of a reply cache, "OPRC" in ASCII."""
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE reply (
+    key TEXT PRIMARY KEY,
+    log_probs BLOB,
+    text TEXT,
+    tokens INTEGER,
+    ended TEXT
+) STRICT, WITHOUT ROWID
+"""
+
+logger = logging.getLogger(__name__)
+
+Reply = ChoiceReply | GenerationReply
+
+
+class ReplyCacheFile:
+    """opro_local.recording.ReplyCache in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database: apsw.Connection | None
+        with explained(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Only one process at a time may find out that the file is missing or has to be replaced.
+            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_MS / 1000, mode=0o600):
+                self._database = (_open(path) if path.exists() else None) or _create(path)
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Reply]:
+        if self._database is None:
+            return {}
+        query = "SELECT * FROM reply WHERE key IN (SELECT value FROM json_each(?))"
+        try:
+            return {row[0]: _reply(row) for row in read(self._database, query, (json.dumps(keys),))}
+        except apsw.Error as error:
+            self._give_up(error)
+            return {}
+
+    def keep(self, replies: Mapping[str, Reply]) -> None:
+        """Replies that hold a NaN are failures and are left out."""
+        rows = [_row(key, reply) for key, reply in replies.items() if not _failed(reply)]
+        if self._database is None:
+            return
+        try:
+            with transaction(self._database):
+                self._database.executemany(
+                    "INSERT INTO reply VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
+                )
+        except apsw.Error as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _give_up(self, error: apsw.Error) -> None:
+        logger.warning("%s: %s; going on without the reply cache.", self.path, type(error).__name__)
+        self.close()
+
+
+def _open(path: Path) -> apsw.Connection | None:
+    """The cache in this file; None, and the file is gone, when it cannot be used."""
+    try:
+        return connect(path, apsw.SQLITE_OPEN_READWRITE, _tune)
+    except (apsw.NotADBError, apsw.CorruptError):
+        logger.warning("%s: not a reply cache of this version; starting an empty one.", path)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    return None
+
+
+def _create(path: Path) -> apsw.Connection:
+    create(path, _fill).close()
+    return connect(path, apsw.SQLITE_OPEN_READWRITE, _tune)
+
+
+def _fill(database: apsw.Connection) -> None:
+    database.execute(SCHEMA)
+    database.pragma("application_id", APPLICATION_ID)
+    database.pragma("user_version", VERSION)
+
+
+def _tune(database: apsw.Connection) -> None:
+    if (database.pragma("application_id"), database.pragma("user_version")) != (APPLICATION_ID, VERSION):
+        raise apsw.NotADBError("another format")
+    configure(database)
+    database.pragma("synchronous", "normal")  # a power loss may cost the last replies, never the file
+
+
+def _failed(reply: Reply) -> bool:
+    if isinstance(reply, GenerationReply):
+        return reply.ended == "nan"
+    return any(math.isnan(value) for value in reply.log_probs)
+
+
+def _row(key: str, reply: Reply) -> Row:
+    if isinstance(reply, GenerationReply):
+        return key, None, reply.text, reply.tokens, reply.ended
+    return key, pack_floats(reply.log_probs), None, None, None
+
+
+def _reply(row: Row) -> Reply:
+    _, log_probs, text, tokens, ended = row
+    if log_probs is None:
+        return GenerationReply(text=text, tokens=tokens, ended=ended)
+    return ChoiceReply(log_probs=unpack_floats(log_probs))

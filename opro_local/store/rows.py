@@ -1,0 +1,106 @@
+"""Records to SQLite values and back, exactly: every float, a NaN included, comes back as it was."""
+
+import json
+import math
+import struct
+
+import apsw
+
+from opro_local.recording import Evaluation
+from opro_local.records import Candidate, Outcome, Score, Usage
+from opro_local.store.database import Row
+
+OUTCOME_COLUMNS = (
+    "example_id, target, prediction, correct, reason, choice_log_probs, gold_log_likelihood, reply, "
+    "prompt_tokens, generated_tokens"
+)
+
+
+def pack_floats(values: tuple[float, ...]) -> bytes:
+    return struct.pack(f"<{len(values)}d", *values)
+
+
+def unpack_floats(blob: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(blob) // 8}d", blob)
+
+
+def outcome_to_row(outcome: Outcome) -> Row:
+    """The values of OUTCOME_COLUMNS."""
+    gold = outcome.gold_log_likelihood
+    return (
+        outcome.example_id,
+        outcome.target,
+        outcome.prediction,
+        outcome.correct,
+        outcome.reason,
+        pack_floats(outcome.choice_log_probs),
+        "nan" if gold is not None and math.isnan(gold) else gold,
+        outcome.reply,
+        outcome.prompt_tokens,
+        outcome.generated_tokens,
+    )
+
+
+def outcome_from_row(row: Row) -> Outcome:
+    example_id, target, prediction, correct, reason, log_probs, gold, reply, prompt_tokens, generated = row
+    return Outcome(
+        example_id=example_id,
+        target=target,
+        prediction=prediction,
+        correct=bool(correct),
+        reason=reason,
+        choice_log_probs=unpack_floats(log_probs),
+        gold_log_likelihood=None if gold is None else float(gold),
+        reply=reply,
+        prompt_tokens=prompt_tokens,
+        generated_tokens=generated,
+    )
+
+
+def score_to_json(score: Score) -> str:
+    fields = {"value": score.value, "n": score.n, "interval": score.interval}
+    return json.dumps({**fields, "metrics": dict(score.metrics), "reasons": dict(score.reasons)})
+
+
+def score_from_json(text: str) -> Score:
+    fields = json.loads(text)
+    interval = fields.pop("interval")
+    return Score(**fields, interval=None if interval is None else tuple(interval))
+
+
+def read_evaluations(database: apsw.Connection) -> list[Evaluation]:
+    """In the order in which they were recorded."""
+    rows = read(database, "SELECT role, split, candidate, score FROM evaluation ORDER BY position")
+    return [
+        Evaluation(
+            role=role, split=split, candidate=Candidate.from_json(candidate), score=score_from_json(score)
+        )
+        for role, split, candidate, score in rows
+    ]
+
+
+def read_usage(database: apsw.Connection) -> Usage:
+    """Derived from the rows, so that it cannot disagree with them. The starting step counts as none."""
+    ((steps, optimizer_tokens, pairs, scorer_tokens, seconds),) = read(
+        database,
+        """
+        SELECT (SELECT count(*) FROM step WHERE closed AND number > 0),
+               (SELECT coalesce(sum(prompt_tokens + generated_tokens), 0) FROM step),
+               (SELECT count(*) FROM outcome),
+               (SELECT coalesce(sum(prompt_tokens + generated_tokens), 0) FROM outcome),
+               seconds
+        FROM run
+        """,
+    )
+    return Usage(
+        steps=steps,
+        pairs=pairs,
+        scorer_tokens=scorer_tokens,
+        optimizer_tokens=optimizer_tokens,
+        seconds=seconds,
+    )
+
+
+def read(database: apsw.Connection, query: str, bindings: Row = ()) -> list[Row]:
+    """All rows of a query."""
+    return list(database.execute(query, bindings))

@@ -1,0 +1,274 @@
+"""One optimisation = one SQLite file, written by one process, readable by any.
+
+Each method that records is one transaction, and with it the seconds used so far are saved: what was recorded
+is there after any crash, what was not leaves no trace. The file knows solutions only as the text that the
+problem's codec makes of them.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Generic, Protocol, Self
+
+import apsw
+
+from opro_local.recording import Evaluation
+from opro_local.records import Outcome, Proposal, S, Scored, Step, Trajectory, Usage
+from opro_local.store import lease, schema
+from opro_local.store.database import Row, create, explained, open_run, transaction
+from opro_local.store.header import RunHeader, load_header, save_header
+from opro_local.store.rows import (
+    OUTCOME_COLUMNS,
+    outcome_from_row,
+    outcome_to_row,
+    read,
+    read_evaluations,
+    read_usage,
+    score_from_json,
+    score_to_json,
+)
+
+Clock = Callable[[], float]
+
+
+class Codec(Protocol[S]):
+    """The part of a Problem that the file needs."""
+
+    def encode(self, solution: S) -> str: ...
+    def decode(self, text: str) -> S: ...
+
+
+class RunFile(Generic[S]):
+    """opro_local.recording.RunStore in one file; close it after use, or use it in a with statement.
+
+    clock counts seconds and never goes back; after_commit is called when a block or a step's proposals are
+    safe, and may raise Interrupted.
+    """
+
+    def __init__(self, path: Path, codec: Codec[S], database: apsw.Connection, *, clock: Clock) -> None:
+        self.path = path
+        self.header = load_header(database)
+        self._codec = codec
+        self._database = database
+        self._clock = clock
+        self._started = clock() - read_usage(database).seconds
+        self._after_commit: Callable[[], None] | None = None
+        self._resources = ExitStack()
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        header: RunHeader,
+        codec: Codec[S],
+        *,
+        clock: Clock = time.monotonic,
+        after_commit: Callable[[], None] | None = None,
+    ) -> Self:
+        """Start a run in a new file. Raises StoreError when there is one already."""
+        with explained(path), ExitStack() as resources:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            resources.enter_context(lease.writing(path))
+            database = resources.enter_context(closing(create(path, partial(_begin, header))))
+            run = cls(path, codec, database, clock=clock)
+            run._after_commit = after_commit
+            run._resources = resources.pop_all()
+        return run
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        codec: Codec[S],
+        *,
+        write: bool,
+        clock: Clock = time.monotonic,
+        after_commit: Callable[[], None] | None = None,
+    ) -> Self:
+        """Go on with a run, or only read it. Raises StoreBusy when another process writes it."""
+        with explained(path), ExitStack() as resources:
+            if write and path.is_file():
+                resources.enter_context(lease.writing(path))
+            database = resources.enter_context(closing(open_run(path, write=write)))
+            run = cls(path, codec, database, clock=clock)
+            run._after_commit = after_commit
+            run._resources = resources.pop_all()
+        return run
+
+    def close(self) -> None:
+        with explained(self.path):
+            self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # What is recorded
+
+    def trajectory(self) -> Trajectory[S]:
+        return Trajectory(direction=self.header.direction, steps=tuple(self._steps(closed=True)))
+
+    def open_step(self) -> Step[S] | None:
+        return next(self._steps(closed=False), None)
+
+    def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
+        rows = self._read(
+            f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
+            "WHERE key = ? AND split = ? ORDER BY outcome.rowid",
+            (candidate_key, split),
+        )
+        return {outcome.example_id: outcome for outcome in map(outcome_from_row, rows)}
+
+    def evaluations(self) -> list[Evaluation]:
+        with explained(self.path):
+            return read_evaluations(self._database)
+
+    def usage(self) -> Usage:
+        with explained(self.path):
+            usage = read_usage(self._database)
+        return usage if self._database.readonly("main") else replace(usage, seconds=self._seconds())
+
+    def stopped(self) -> str | None:
+        ((reason,),) = self._read("SELECT stop_reason FROM run")
+        return None if reason is None else str(reason)
+
+    # Recording
+
+    def record_proposals(self, step: Step[S]) -> None:
+        row = (
+            step.number,
+            step.meta_prompt,
+            json.dumps(step.exemplar_ids),
+            step.temperature,
+            step.seed,
+            step.prompt_tokens,
+            step.generated_tokens,
+        )
+        proposals = [(step.number, i, *self._proposal_row(p)) for i, p in enumerate(step.proposals)]
+        with self._saved():
+            self._database.execute("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, 0)", row)
+            self._database.executemany("INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?)", proposals)
+        self._committed()
+
+    def close_step(self, number: int, scored: Sequence[Scored[S]]) -> None:
+        rows = [
+            (number, i, self._codec.encode(entry.solution), score_to_json(entry.score))
+            for i, entry in enumerate(scored)
+        ]
+        with self._saved():
+            self._database.executemany("INSERT INTO scored VALUES (?, ?, ?, ?)", rows)
+            self._database.execute("UPDATE step SET closed = 1 WHERE number = ?", (number,))
+
+    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        """An outcome that is recorded already stays as it is."""
+        with self._saved():
+            for key, block in outcomes.items():
+                candidate = self._candidate_id(key)
+                self._database.executemany(
+                    f"INSERT INTO outcome (candidate, split, {OUTCOME_COLUMNS}) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (candidate, split, example_id) DO NOTHING",
+                    [(candidate, split, *outcome_to_row(outcome)) for outcome in block],
+                )
+        self._committed()
+
+    def record_evaluation(self, evaluation: Evaluation) -> None:
+        row = (
+            evaluation.role,
+            evaluation.split,
+            evaluation.candidate.to_json(),
+            score_to_json(evaluation.score),
+        )
+        with self._saved():
+            self._database.execute(
+                "INSERT INTO evaluation (role, split, candidate, score) VALUES (?, ?, ?, ?)", row
+            )
+
+    def record_stop(self, reason: str) -> None:
+        with self._saved():
+            self._database.execute("UPDATE run SET stop_reason = ?", (reason,))
+
+    def record_finish(self) -> None:
+        with self._saved():
+            self._database.execute("UPDATE run SET finished = 1")
+
+    # Inside
+
+    @contextmanager
+    def _saved(self) -> Iterator[None]:
+        """One transaction, which also saves the seconds used so far."""
+        with explained(self.path), transaction(self._database):
+            yield
+            self._database.execute("UPDATE run SET seconds = ?", (self._seconds(),))
+
+    def _committed(self) -> None:
+        if self._after_commit is not None:
+            self._after_commit()
+
+    def _seconds(self) -> float:
+        return self._clock() - self._started
+
+    def _read(self, query: str, bindings: Row = ()) -> list[Row]:
+        with explained(self.path):
+            return read(self._database, query, bindings)
+
+    def _candidate_id(self, key: str) -> int:
+        self._database.execute("INSERT INTO candidate (key) VALUES (?) ON CONFLICT DO NOTHING", (key,))
+        ((number,),) = read(self._database, "SELECT id FROM candidate WHERE key = ?", (key,))
+        return int(number)
+
+    def _proposal_row(self, proposal: Proposal[S]) -> Row:
+        solution = None if proposal.solution is None else self._codec.encode(proposal.solution)
+        return proposal.text, solution, proposal.reason, proposal.origin
+
+    def _steps(self, *, closed: bool) -> Iterator[Step[S]]:
+        query = (
+            "SELECT number, meta_prompt, exemplar_ids, temperature, seed, prompt_tokens, generated_tokens "
+            "FROM step WHERE closed = ? ORDER BY number"
+        )
+        for number, meta_prompt, exemplar_ids, temperature, seed, prompt, generated in self._read(
+            query, (closed,)
+        ):
+            yield Step(
+                number=number,
+                proposals=self._proposals(number),
+                meta_prompt=meta_prompt,
+                exemplar_ids=tuple(json.loads(exemplar_ids)),
+                temperature=temperature,
+                seed=seed,
+                prompt_tokens=prompt,
+                generated_tokens=generated,
+                scored=self._scored(number),
+            )
+
+    def _proposals(self, number: int) -> tuple[Proposal[S], ...]:
+        rows = self._read(
+            "SELECT text, solution, reason, origin FROM proposal WHERE step = ? ORDER BY position", (number,)
+        )
+        return tuple(
+            Proposal(
+                text=text,
+                solution=None if solution is None else self._codec.decode(solution),
+                reason=reason,
+                origin=origin,
+            )
+            for text, solution, reason, origin in rows
+        )
+
+    def _scored(self, number: int) -> tuple[Scored[S], ...]:
+        rows = self._read("SELECT solution, score FROM scored WHERE step = ? ORDER BY position", (number,))
+        return tuple(
+            Scored(solution=self._codec.decode(solution), score=score_from_json(score), step=number)
+            for solution, score in rows
+        )
+
+
+def _begin(header: RunHeader, database: apsw.Connection) -> None:
+    schema.migrate(database)
+    save_header(database, header)

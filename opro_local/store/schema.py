@@ -1,0 +1,99 @@
+"""The tables of a run file and how older files become current.
+
+MIGRATIONS only ever grows at its end: entry n turns a file of version n into one of version n + 1, and the
+version is SQLite's user_version. Records that are read as a whole (scores, candidates, settings) are JSON;
+floats in JSON and in BLOBs come back bit for bit.
+"""
+
+import apsw
+
+APPLICATION_ID = 0x4F50524F
+"""SQLite's application_id of a run file, "OPRO" in ASCII."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        run_id TEXT NOT NULL,
+        created TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        problem TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        models TEXT NOT NULL,
+        versions TEXT NOT NULL,
+        seconds REAL NOT NULL DEFAULT 0,
+        stop_reason TEXT,
+        finished INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE step (
+        number INTEGER PRIMARY KEY,
+        meta_prompt TEXT NOT NULL,
+        exemplar_ids TEXT NOT NULL,
+        temperature REAL,
+        seed INTEGER,
+        prompt_tokens INTEGER NOT NULL,
+        generated_tokens INTEGER NOT NULL,
+        closed INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE proposal (
+        step INTEGER NOT NULL REFERENCES step (number),
+        position INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        solution TEXT,
+        reason TEXT,
+        origin TEXT NOT NULL,
+        PRIMARY KEY (step, position)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE scored (
+        step INTEGER NOT NULL REFERENCES step (number),
+        position INTEGER NOT NULL,
+        solution TEXT NOT NULL,
+        score TEXT NOT NULL,
+        PRIMARY KEY (step, position)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE candidate (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE
+    ) STRICT;
+
+    CREATE TABLE outcome (
+        candidate INTEGER NOT NULL REFERENCES candidate (id),
+        split TEXT NOT NULL,
+        example_id TEXT NOT NULL,
+        target TEXT NOT NULL,
+        prediction TEXT,
+        correct INTEGER NOT NULL,
+        reason TEXT,
+        choice_log_probs BLOB NOT NULL,  -- float64, little-endian
+        gold_log_likelihood ANY,  -- REAL; 'nan' where the model gave no number, which REAL cannot hold
+        reply TEXT,
+        prompt_tokens INTEGER NOT NULL,
+        generated_tokens INTEGER NOT NULL,
+        UNIQUE (candidate, split, example_id)
+    ) STRICT;
+
+    CREATE TABLE evaluation (
+        position INTEGER PRIMARY KEY,
+        role TEXT NOT NULL,
+        split TEXT NOT NULL,
+        candidate TEXT NOT NULL,
+        score TEXT NOT NULL
+    ) STRICT;
+    """,
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def migrate(database: apsw.Connection) -> None:
+    """Bring a file to the current version, within the caller's transaction."""
+    for script in MIGRATIONS[database.pragma("user_version") :]:
+        database.execute(script)
+    database.pragma("application_id", APPLICATION_ID)
+    database.pragma("user_version", VERSION)

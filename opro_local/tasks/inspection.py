@@ -1,0 +1,71 @@
+"""What one should know of a task before spending time on it."""
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from opro_local.records import Example, SplitName
+from opro_local.tasks.split import split_examples
+from opro_local.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Of the texts, in one unit."""
+
+    shortest: int
+    median: float
+    longest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """labels: rows of each, in the task's order; empty without labels.
+
+    repeated: rows whose text and target stood before. alike: different texts that are equal but for case and
+    blanks, so that one may give the other away; disagreeing: those of them with different targets.
+    """
+
+    rows: int
+    unlabelled: int
+    labels: Mapping[str, int]
+    repeated: int
+    alike: int
+    disagreeing: int
+    characters: Lengths
+    words: Lengths
+    tokens: Lengths | None
+    split: Mapping[SplitName, int]
+
+
+def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | None = None) -> DataReport:
+    """Count what the table holds and how a run would split it; tokens only if they can be counted."""
+    texts = [example.text for example in task.examples]
+    groups = _alike(task.examples)
+    split = split_examples(task.examples, task.split, seed, stratify=task.answer == "label")
+    found = Counter(example.target for example in task.examples)
+    return DataReport(
+        rows=len(texts),
+        unlabelled=task.unlabelled,
+        labels={label: found[label] for label in task.labels},
+        repeated=len(texts) - len(set(texts)),
+        alike=sum(len(group) for group in groups),
+        disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),
+        characters=_lengths([len(text) for text in texts]),
+        words=_lengths([len(text.split()) for text in texts]),
+        tokens=_lengths([count_tokens(text) for text in texts]) if count_tokens else None,
+        split={"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+    )
+
+
+def _alike(examples: Sequence[Example]) -> list[dict[str, str]]:
+    """Groups of different texts (text -> target) that are equal but for case and blanks."""
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
+    for example in examples:
+        groups[" ".join(example.text.casefold().split())][example.text] = example.target
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _lengths(values: Sequence[int]) -> Lengths:
+    return Lengths(shortest=min(values), median=statistics.median(values), longest=max(values))

@@ -1,0 +1,47 @@
+"""Where a task comes from: flags, task.toml, or the example that is shipped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from opro_local.config import TaskSettings, parse_settings, read_toml
+from opro_local.tasks.loading import load_task
+from opro_local.tasks.readers import STDIN
+from opro_local.tasks.task import Task
+
+TASK_FILE = "task.toml"
+EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
+
+
+def load_task_file(path: Path) -> TaskSettings:
+    """The settings in a task.toml; its data path is relative to its folder. Raises SettingsError."""
+    return parse_settings(TaskSettings, read_toml(path), source=str(path))
+
+
+def choose_task(given: Mapping[str, Any], *, file: Path | None, cwd: Path) -> tuple[Task, str]:
+    """Load the task that the user means, and say in words which one that is.
+
+    given holds the values of TaskSettings that were set by flags; they replace those of a task file. The task
+    file is file, else (without a data flag) task.toml of cwd, else the shipped example. A data flag without
+    file stands alone. Raises SettingsError and DataError.
+    """
+    flags = parse_settings(TaskSettings, given, source="flags")
+    base, folder, words = _base(flags, file, cwd)
+    changes = {key: getattr(flags, key) for key in given}
+    if flags.data is not None and flags.data != str(STDIN):
+        changes["data"] = str(cwd / flags.data)
+    settings = base.model_copy(update=changes)
+    name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
+    return load_task(settings, folder=folder, name=name), words
+
+
+def _base(flags: TaskSettings, file: Path | None, cwd: Path) -> tuple[TaskSettings, Path, str]:
+    here = cwd / TASK_FILE
+    if file is not None:
+        return load_task_file(cwd / file), (cwd / file).parent, str(file)
+    if flags.data is not None:
+        ignored = f" ({TASK_FILE} of the current folder is not used)" if here.is_file() else ""
+        return TaskSettings(), cwd, ("standard input" if flags.data == str(STDIN) else flags.data) + ignored
+    if here.is_file():
+        return load_task_file(here), cwd, f"{TASK_FILE} of the current folder"
+    return load_task_file(EXAMPLE), EXAMPLE.parent, "the shipped example; --data FILE takes your own table"

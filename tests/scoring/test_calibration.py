@@ -1,0 +1,89 @@
+import math
+
+import numpy as np
+import pytest
+
+from opro_local.records import Outcome
+from opro_local.scoring.calibration import calibrated, choice_probabilities, fit_batch, fit_contextual
+
+LABELS = ("seed", "fintech")
+
+
+def answered(*probabilities: float, target: str = "seed") -> Outcome:
+    """An outcome as the scorer makes it: the likelier label is the prediction."""
+    prediction = LABELS[probabilities.index(max(probabilities))]
+    return Outcome(
+        example_id="e",
+        target=target,
+        prediction=prediction,
+        correct=prediction == target,
+        choice_log_probs=tuple(map(math.log, probabilities)),
+    )
+
+
+FAILED = Outcome(example_id="f", target="seed", prediction=None, correct=False, reason="no answer")
+
+
+def test_probabilities_are_normalised_over_the_choices_in_double_precision() -> None:
+    # Only a hundredth of the mass is on the choices, a third of it on the first.
+    rows = choice_probabilities([[math.log(0.01 / 3), math.log(0.02 / 3)], [-1000.0, -1000.0]])
+    assert rows.dtype == np.float64
+    assert rows == pytest.approx(np.array([[1 / 3, 2 / 3], [0.5, 0.5]]))
+    assert rows.sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-15)
+
+
+def test_biases_shift_the_odds() -> None:
+    row = choice_probabilities([[math.log(0.5), math.log(0.5)]], [math.log(3), 0.0])
+    assert row == pytest.approx(np.array([[0.75, 0.25]]))
+
+
+def test_batch_calibration_is_minus_the_log_of_the_mean_probability() -> None:
+    # Means 0.8 and 0.2; the second row is given with half its mass elsewhere, which does not count.
+    outcomes = [answered(0.9, 0.1), answered(0.35, 0.15), FAILED]
+    assert fit_batch(outcomes) == pytest.approx((-math.log(0.8), -math.log(0.2)))
+    assert fit_contextual(outcomes) == fit_batch(outcomes)
+
+
+def test_batch_calibration_does_not_look_at_targets() -> None:
+    assert fit_batch([answered(0.9, 0.1)]) == fit_batch([answered(0.9, 0.1, target="fintech")])
+
+
+def test_without_log_probabilities_there_is_nothing_to_fit() -> None:
+    assert fit_batch([FAILED]) == ()
+    assert fit_batch([]) == ()
+
+
+def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
+    biases = fit_batch(
+        [
+            Outcome(
+                example_id="e", target="x", prediction="y", correct=False, choice_log_probs=(0.0, -math.inf)
+            )
+        ]
+    )
+    assert all(map(math.isfinite, biases))
+
+
+def test_calibration_turns_a_constant_answer_into_two() -> None:
+    outcomes = [answered(0.9, 0.1), answered(0.7, 0.3, target="fintech")]
+    assert [o.prediction for o in outcomes] == ["seed", "seed"]
+    turned = [calibrated(o, LABELS, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
+    assert [o.prediction for o in turned] == ["seed", "fintech"]
+    assert [o.correct for o in turned] == [True, True]
+    assert [o.choice_log_probs for o in turned] == [o.choice_log_probs for o in outcomes]
+
+
+def test_of_equally_probable_labels_the_first_is_predicted() -> None:
+    tie = answered(0.25, 0.5)
+    assert calibrated(tie, LABELS, (math.log(2), 0.0)).prediction == "seed"
+
+
+def test_outcomes_that_cannot_be_calibrated_stay() -> None:
+    assert calibrated(FAILED, LABELS, (1.0, 0.0)) is FAILED
+    plain = answered(0.25, 0.75)
+    assert calibrated(plain, LABELS, ()) is plain
+
+
+def test_biases_for_another_number_of_labels_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        calibrated(answered(0.5, 0.5), LABELS, (1.0,))

@@ -1,0 +1,133 @@
+import logging
+import math
+import multiprocessing
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.recording import ReplyCache
+from opro_local.store import ReplyCacheFile
+
+CHOICE = ChoiceReply(log_probs=(-0.1 - 0.2, -math.inf))
+GENERATED = GenerationReply(text="é\n42", tokens=3, ended="final")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "cache.sqlite"
+
+
+def test_replies_are_found_by_the_next_process(path: Path) -> None:
+    cache: ReplyCache = ReplyCacheFile(path)
+    cache.keep({"c": CHOICE, "g": GENERATED})
+    assert ReplyCacheFile(path).find(["g", "missing", "c"]) == {"c": CHOICE, "g": GENERATED}
+
+
+def test_the_first_reply_to_a_key_stays(path: Path) -> None:
+    cache = ReplyCacheFile(path)
+    later = GenerationReply(text="later", tokens=1, ended="end")
+    cache.keep({"k": GENERATED})
+    cache.keep({"k": later, "other": later})
+    assert cache.find(["k", "other"]) == {"k": GENERATED, "other": later}
+
+
+def test_failures_are_not_kept(path: Path) -> None:
+    cache = ReplyCacheFile(path)
+    cache.keep(
+        {
+            "nan": ChoiceReply(log_probs=(-1.0, math.nan)),
+            "stopped": GenerationReply(text="4", tokens=1, ended="nan"),
+            "fine": CHOICE,
+        }
+    )
+    assert cache.find(["nan", "stopped", "fine"]) == {"fine": CHOICE}
+
+
+def test_many_keys_are_found_at_once(path: Path) -> None:
+    cache = ReplyCacheFile(path)
+    replies = {f"k{n}": ChoiceReply(log_probs=(-float(n),)) for n in range(40_000)}
+    cache.keep(replies)
+    assert cache.find(list(replies)) == replies
+
+
+def test_several_processes_share_one_file(path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        assert pool.starmap(_fill, [(path, worker) for worker in range(3)]) == ["done"] * 3
+    cache = ReplyCacheFile(path)
+    keys = ["shared", *(f"{worker}/{n}" for worker in range(3) for n in range(50))]
+    assert len(cache.find(keys)) == 151
+
+
+def _fill(path: Path, worker: int) -> str:
+    cache = ReplyCacheFile(path)
+    for n in range(50):
+        cache.keep({f"{worker}/{n}": CHOICE, "shared": GENERATED})
+        assert cache.find([f"{worker}/{n}"]) == {f"{worker}/{n}": CHOICE}
+    return "done"
+
+
+def _damage(path: Path) -> None:
+    path.write_text("not a database " * 1000)
+
+
+def _make_newer(path: Path) -> None:
+    with apsw.Connection(str(path)) as database:
+        database.pragma("user_version", 99)
+    database.close()
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("spoil", [_damage, _make_newer, _empty])
+def test_a_file_that_cannot_be_used_is_replaced_with_a_warning(
+    path: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = ReplyCacheFile(path)
+    cache.keep({"k": CHOICE})
+    cache.close()
+    spoil(path)
+    with caplog.at_level(logging.WARNING):
+        fresh = ReplyCacheFile(path)
+    assert "starting an empty one" in caplog.text
+    assert fresh.find(["k"]) == {}
+    fresh.keep({"k": GENERATED})
+    fresh.close()
+    assert ReplyCacheFile(path).find(["k"]) == {"k": GENERATED}
+
+
+def test_a_cache_that_fails_later_is_given_up_with_a_warning(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uses: list[Callable[[ReplyCacheFile], object]] = [_find, _keep]
+    for use in uses:
+        cache = ReplyCacheFile(path)
+        spoiler = apsw.Connection(str(path))
+        spoiler.execute("DROP TABLE reply")
+        spoiler.close()
+        with caplog.at_level(logging.WARNING):
+            use(cache)
+        assert "going on without the reply cache" in caplog.text
+        caplog.clear()
+        cache.keep({"k": CHOICE})
+        assert cache.find(["k"]) == {}
+        assert caplog.text == ""
+        path.unlink()
+
+
+def _find(cache: ReplyCacheFile) -> object:
+    return cache.find(["k"])
+
+
+def _keep(cache: ReplyCacheFile) -> None:
+    cache.keep({"k": CHOICE})
+
+
+def test_only_its_owner_can_read_the_cache(path: Path) -> None:
+    ReplyCacheFile(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,169 @@
+"""Which tables become a task, what it holds, and which are refused in one line."""
+
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from opro_local.config import TaskSettings
+from opro_local.errors import DataError, SettingsError
+from opro_local.records import Example, content_hash
+from opro_local.tasks.loading import load_task
+from opro_local.tasks.task import Task
+
+
+def load(folder: Path, rows: str, **settings: object) -> Task:
+    (folder / "t.csv").write_text(rows, encoding="utf-8")
+    values = {"data": "t.csv", "text": ("text",), "label": "label", **settings}
+    return load_task(TaskSettings.model_validate(values), folder=folder, name="t")
+
+
+def refusal(folder: Path, rows: str, **settings: object) -> str:
+    with pytest.raises(DataError) as caught:
+        load(folder, rows, **settings)
+    return str(caught.value)
+
+
+FOUR = "text,label\na,B\nb,A\nc,B\nd,A\n"
+
+
+def test_rows_become_examples_with_ids_from_their_text(tmp_path: Path) -> None:
+    task = load(tmp_path, FOUR)
+    expected = [("a", "B"), ("b", "A"), ("c", "B"), ("d", "A")]
+    assert [(e.text, e.target) for e in task.examples] == expected
+    assert [e.id for e in task.examples] == [content_hash("text", text)[-16:] for text in "abcd"]
+    assert task.warnings == ()
+
+
+def test_labels_are_sorted_or_in_the_order_of_the_settings(tmp_path: Path) -> None:
+    assert load(tmp_path, FOUR).labels == ("A", "B")
+    assert load(tmp_path, FOUR, labels=("B", "A")).labels == ("B", "A")
+
+
+def test_labels_that_look_like_nothing_or_numbers_are_labels(tmp_path: Path) -> None:
+    rows = "text,label\na,None\nb,None\nc,NA\nd,NA\ne,007\nf,007\n"
+    assert load(tmp_path, rows).labels == ("007", "NA", "None")
+
+
+def test_several_text_columns_are_joined_by_name(tmp_path: Path) -> None:
+    rows = "subject,body,label\nHi,x,A\n,y,A\nHi,z,B\nHi,w,B\n"
+    task = load(tmp_path, rows, text=("subject", "body"))
+    assert [e.text for e in task.examples[:2]] == ["subject: Hi\nbody: x", "subject: \nbody: y"]
+
+
+def test_rows_without_label_or_text_are_counted_and_left_out(tmp_path: Path) -> None:
+    task = load(tmp_path, FOUR + "e,\nf, \n ,A\n")
+    assert [e.text for e in task.examples] == ["a", "b", "c", "d"]
+    assert task.labels == ("A", "B")
+    assert task.unlabelled == 2
+    assert task.warnings == ("2 rows without a label left out.", "1 row without a text left out.")
+
+
+def test_a_table_without_any_label_is_refused(tmp_path: Path) -> None:
+    assert "no row has both a text and a label" in refusal(tmp_path, "text,label\na,\nb,\n")
+
+
+def test_repeated_rows_are_kept_with_ids_of_their_own(tmp_path: Path) -> None:
+    task = load(tmp_path, FOUR + "a,B\na,B\n")
+    first = task.examples[0].id
+    assert [e.id for e in task.examples if e.text == "a"] == [first, f"{first}-2", f"{first}-3"]
+    assert task.warnings == ("2 rows repeating an earlier one; equal rows stay on one side of the split.",)
+
+
+def test_one_text_with_two_labels_is_refused_with_both_lines(tmp_path: Path) -> None:
+    assert refusal(tmp_path, FOUR + "a,A\nb,B\n") == (
+        "the same text has two labels: t.csv line 2 and t.csv line 6, t.csv line 3 and t.csv line 7. "
+        "Correct or remove one of each."
+    )
+
+
+def test_a_label_with_one_example_is_refused_by_name(tmp_path: Path) -> None:
+    message = refusal(tmp_path, FOUR + "e,C\n")
+    assert message.startswith("1 label with one example only, copies not counted: 'C' (t.csv line 6).")
+
+
+def test_copies_of_one_text_are_one_example(tmp_path: Path) -> None:
+    assert "'C' (t.csv line 6)" in refusal(tmp_path, FOUR + "e,C\ne,C\n")
+
+
+def test_a_text_column_taken_for_labels_is_not_echoed(tmp_path: Path) -> None:
+    secret = "a private sentence that nobody should find in a log"
+    message = refusal(tmp_path, f"text,label\na,{secret}\nb,B\n")
+    assert secret not in message
+    assert "(51 characters)" in message
+
+
+def test_a_single_class_is_no_task(tmp_path: Path) -> None:
+    assert "all rows have the label 'A'" in refusal(tmp_path, "text,label\na,A\nb,A\n")
+
+
+def test_a_label_outside_the_settings_is_refused(tmp_path: Path) -> None:
+    expected = "t.csv line 2: label 'B' is not one of labels: 'A', 'C'."
+    assert refusal(tmp_path, FOUR, labels=("A", "C")) == expected
+
+
+def test_labels_without_rows_and_labels_that_look_alike_are_noted(tmp_path: Path) -> None:
+    task = load(tmp_path, FOUR + "e,a \nf,a \n", labels=("A", "B", "a ", "C"))
+    assert task.warnings == (
+        "no row has the label 'C'.",
+        "labels 'A', 'a ' differ only in case or blanks, and count as different.",
+    )
+
+
+def test_the_id_column_names_examples_and_must_be_unique_and_filled(tmp_path: Path) -> None:
+    rows = "text,label,n\na,A,1\nb,A,2\nc,B,3\nd,B,{}\n"
+    assert load(tmp_path, rows.format(4), id="n").examples[3] == Example(id="4", text="d", target="B")
+    expected = "t.csv line 3 and t.csv line 5 have the same id. Make ids unique."
+    assert refusal(tmp_path, rows.format(2), id="n") == expected
+    assert refusal(tmp_path, rows.format(""), id="n").startswith("t.csv line 5: no id.")
+
+
+def test_a_wrong_column_name_lists_the_columns(tmp_path: Path) -> None:
+    for wrong in ({"text": ("body",)}, {"label": "body"}, {"id": "body"}):
+        assert refusal(tmp_path, FOUR, **wrong) == "t.csv has no column 'body'; found 'text', 'label'."
+
+
+def test_number_tasks_need_numbers(tmp_path: Path) -> None:
+    task = load(tmp_path, 'text,label\na,-3\nb,"1,200.5"\n', answer="number")
+    assert task.labels == ()
+    assert [e.target for e in task.examples] == ["-3", "1,200.5"]
+    for wrong in ("ten", "nan", "1_0", "inf"):
+        assert refusal(tmp_path, f"text,label\na,3\nb,{wrong}\n", answer="number").startswith(
+            "t.csv line 3: the label is not a number."
+        )
+
+
+def test_text_tasks_take_any_answer_once(tmp_path: Path) -> None:
+    task = load(tmp_path, "text,label\na,x y\nb,z\n", answer="text")
+    assert (task.labels, task.examples[0].target) == ((), "x y")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"answer": "number", "metric": "log_loss"}, "metric log_loss needs labels"),
+        ({"answer": "text", "labels": ("A",)}, "labels are given, and answer is text"),
+        ({"labels": ("A", "B", "A")}, "'A' given twice"),
+        ({"data": None}, "no data file is named"),
+        ({"text": ()}, "which columns of t.csv .* found 'text', 'label'"),
+        ({"label": None}, "Pass --text and --label"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    tmp_path: Path, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load(tmp_path, FOUR, **settings)
+
+
+def test_a_label_column_of_numbers_in_a_workbook_is_noted(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "t.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for i, row in enumerate([["text", "label"], ["a", 1], ["b", 1], ["c", 2], ["d", 2]]):
+            sheet.write_row(i, 0, row)
+    settings = TaskSettings(data="t.xlsx", text=("text",), label="label")
+    task = load_task(settings, folder=tmp_path, name="t")
+    assert task.labels == ("1", "2")
+    assert task.warnings[0].startswith(
+        "column 'label' of t.xlsx holds numbers: leading zeros are already gone"
+    )

@@ -1,0 +1,162 @@
+"""What holds for every split, by Hypothesis, and worked examples of the cuts."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opro_local.config import SplitSettings
+from opro_local.errors import DataError, SettingsError
+from opro_local.records import Example, content_hash
+from opro_local.tasks.split import Split, split_examples
+
+PLAIN = SplitSettings()
+SHARES = [PLAIN, SplitSettings(train=0.8, validation=0.1, test=0.1)]
+SHARES += [SplitSettings(train=0.05, validation=0.05, test=0.9)]
+
+
+def rows(**labels: int) -> list[Example]:
+    """So many different texts of each label."""
+    return [
+        Example(id=f"{label}{i}", text=f"text {label} {i}", target=label)
+        for label, n in labels.items()
+        for i in range(n)
+    ]
+
+
+def parts(split: Split) -> tuple[tuple[Example, ...], ...]:
+    return split.train, split.validation, split.test
+
+
+def sizes(split: Split) -> tuple[int, ...]:
+    return tuple(len(part) for part in parts(split))
+
+
+def homes(split: Split) -> dict[str, int]:
+    return {example.id: home for home, part in enumerate(parts(split)) for example in part}
+
+
+tables = st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(2, 12), min_size=1).filter(
+    lambda table: sum(table.values()) >= 5
+)
+
+
+@given(tables, st.sampled_from(SHARES), st.integers(0, 9), st.booleans(), st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_parts_are_disjoint_complete_and_independent_of_row_order(
+    table: dict[str, int], shares: SplitSettings, seed: int, stratify: bool, random: Random
+) -> None:
+    examples = rows(**table)
+    split = split_examples(examples, shares, seed, stratify=stratify)
+    assert sorted(example.id for part in parts(split) for example in part) == sorted(e.id for e in examples)
+    random.shuffle(examples)
+    assert split_examples(examples, shares, seed, stratify=stratify) == split
+
+
+@given(tables, st.sampled_from(SHARES), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_every_label_is_in_train_and_no_part_is_empty(
+    table: dict[str, int], shares: SplitSettings, seed: int
+) -> None:
+    split = split_examples(rows(**table), shares, seed, stratify=True)
+    assert {example.target for example in split.train} == set(table)
+    assert min(sizes(split)) > 0
+
+
+@given(st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(3, 12), min_size=2), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_each_part_of_each_label_is_next_to_its_share_and_so_are_the_parts(
+    table: dict[str, int], seed: int
+) -> None:
+    split = split_examples(rows(**table), PLAIN, seed, stratify=True)
+    for part, share in zip(parts(split), (0.4, 0.2, 0.4), strict=True):
+        found = Counter(example.target for example in part)
+        for label, n in table.items():
+            assert abs(found[label] - share * n) < 1
+        assert abs(len(part) - share * sum(table.values())) <= 1.01
+
+
+@given(st.integers(5, 40), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_a_new_row_moves_at_most_three_others_of_its_label(n: int, seed: int) -> None:
+    before = homes(split_examples(rows(A=n), PLAIN, seed, stratify=True))
+    after = homes(split_examples(rows(A=n + 1), PLAIN, seed, stratify=True))
+    assert sum(before[key] != after[key] for key in before) <= 3
+
+
+@given(st.lists(st.integers(1, 4), min_size=6, max_size=20), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_rows_with_one_text_stay_together(copies: list[int], seed: int) -> None:
+    examples = [
+        Example(id=f"{text}-{copy}", text=f"{text}", target="AB"[text % 2])
+        for text, n in enumerate(copies)
+        for copy in range(n)
+    ]
+    split = split_examples(examples, PLAIN, seed, stratify=True)
+    texts = [{example.text for example in part} for part in parts(split)]
+    assert sum(map(len, texts)) == len(copies)
+
+
+@given(tables, st.integers(1, 30), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_a_cap_only_takes_rows_away(table: dict[str, int], cap: int, seed: int) -> None:
+    whole = split_examples(rows(**table), PLAIN, seed, stratify=True)
+    capped = split_examples(rows(**table), PLAIN.model_copy(update={"max_train": cap}), seed, stratify=True)
+    assert len(capped.train) == min(cap, len(whole.train))
+    kept = set(capped.train)
+    assert capped.train == tuple(example for example in whole.train if example in kept)
+    assert (capped.validation, capped.test) == (whole.validation, whole.test)
+    if cap >= len(table):
+        assert {example.target for example in capped.train} == set(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"A": 10}, (4, 2, 4)),
+        ({"A": 5, "B": 5}, (4, 2, 4)),
+        ({"A": 2, "B": 2, "C": 2, "D": 2, "E": 2}, (5, 2, 3)),  # every label keeps one for train
+        ({"A": 56, "B": 56, "C": 56, "D": 56, "E": 56, "F": 56}, (135, 67, 134)),
+    ],
+)
+def test_shares_are_met_over_all_labels(table: dict[str, int], expected: tuple[int, ...]) -> None:
+    assert sizes(split_examples(rows(**table), PLAIN, 0, stratify=True)) == expected
+
+
+def test_small_classes_together_still_meet_small_shares() -> None:
+    table = {f"label {i}": 4 for i in range(25)}
+    assert sizes(split_examples(rows(**table), SHARES[1], 0, stratify=True)) == (80, 10, 10)
+
+
+def test_parts_are_in_seeded_hash_order() -> None:
+    split = split_examples(rows(A=30), PLAIN, 7, stratify=False)
+    for part in parts(split):
+        ranks = [content_hash("split", [7, example.id]) for example in part]
+        assert ranks == sorted(ranks)
+    assert split != split_examples(rows(A=30), PLAIN, 8, stratify=False)
+
+
+def test_caps_keep_the_labels_in_proportion() -> None:
+    capped = PLAIN.model_copy(update={"max_test": 10})
+    split = split_examples(rows(A=100, B=20, C=5), capped, 0, stratify=True)
+    # test holds 40, 8 and 2; one of each is sure, the other 7 go by 39 : 7 : 1.
+    assert Counter(example.target for example in split.test) == {"A": 7, "B": 2, "C": 1}
+
+
+def test_a_cap_below_the_number_of_labels_takes_the_largest() -> None:
+    capped = PLAIN.model_copy(update={"max_train": 2})
+    split = split_examples(rows(A=50, B=50, C=5), capped, 0, stratify=True)
+    assert Counter(example.target for example in split.train) == {"A": 1, "B": 1}
+
+
+@pytest.mark.parametrize("table", [{"A": 4}, {"A": 5, "B": 1}])
+def test_too_few_texts_are_refused_with_what_is_needed(table: dict[str, int]) -> None:
+    with pytest.raises(DataError, match="a split needs 5 texts at least, and 2 of each label"):
+        split_examples(rows(**table), PLAIN, 0, stratify=True)
+
+
+def test_shares_that_are_not_one_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"add up to 1\.2"):
+        split_examples(rows(A=9), SplitSettings(train=0.6), 0, stratify=True)
