@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opro_local.budget import estimate, with_preset
 from opro_local.catalogue import StoredModel, resolve
 from opro_local.config import Folders, ModelSettings, RunSettings, parse_settings
-from opro_local.errors import ModelError
+from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import Engine
 from opro_local.loop import optimize
 from opro_local.offline import close_network
@@ -24,6 +24,7 @@ from opro_local.optimizer import Optimizer
 from opro_local.problem import Watcher
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Estimate, Outcome, Score, SplitName, Step, Trajectory
+from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.header import ModelRecord, RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
@@ -68,12 +69,11 @@ class Models:
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
     """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
-    stored = {
-        "scorer": resolve(settings.scorer, models_folder),
-        "optimizer": resolve(settings.optimizer_name, models_folder),
-    }
+    names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
+    found = {name: resolve(name, models_folder) for name in dict.fromkeys(names.values())}
+    stored = {role: found[name] for role, name in names.items()}
     engines: dict[str, Engine] = {}
-    for model in stored.values():
+    for model in found.values():
         if model.digest not in engines:
             engines[model.digest] = load_stored(model, settings)
     return Models(
@@ -128,11 +128,14 @@ class Prepared:
 
 
 def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
-    """Load the models and fill in what the settings leave open. Raises ModelError and DataError."""
+    """Load the models and fill in what the settings leave open.
+
+    Raises SettingsError, ModelError and DataError, what is quick to check first.
+    """
+    _check_metric(task, settings)
     models = load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.instruction import InstructionProblem
-    from opro_local.scoring.scorer import Scorer
 
     budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
     settings = settings.model_copy(update={"budget": budget})
@@ -150,6 +153,14 @@ def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
         watcher=host.watcher,
     )
     return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def _check_metric(task: Task, settings: RunSettings) -> None:
+    mode = scoring_mode(task, settings.scoring)
+    if mode == "likelihood" and task.answer != "label":
+        raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
+    if mode == "generation" and task.metric in ("log_loss", "brier"):
+        raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")
 
 
 def split_task(task: Task, settings: RunSettings) -> Split:

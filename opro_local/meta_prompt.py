@@ -6,8 +6,10 @@ tagged      for chat models: a request for an instruction between <INS> and </IN
 bracket     for models tuned on plain instructions: a new text in square brackets
 completion  for pre-trained models: lines "Precision: 71 <TEXT>...</TEXT>" to continue; no examples
 
-The reply is prefilled with the opening tag, so that even a small model writes the solution first. Texts of
-users and models are inserted as they are, never used as a format string: they may hold braces.
+The reply is prefilled with the opening tag, so that even a small model writes the solution first, and
+earlier instructions stand between the same tags, so that it sees how one ends. A solution is one paragraph:
+it ends at the closing tag, at a blank line or with the model's turn; what follows is chatter. Texts of users
+and models are inserted as they are, never used as a format string: they may hold braces.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from opro_local.problem import MetaPrompt
 from opro_local.records import Example
 
 PLACEHOLDER = "<INS>"
+PARAGRAPH_END = "\n\n"
 TAGS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
 
 
@@ -57,7 +60,7 @@ def tagged(brief: Brief) -> MetaPrompt:
         + _sentence(brief.description),
         "These were tried before. Each has a score from 0 to 100; a higher score is better, "
         "and the best one comes last.",
-        *_pairs(brief.shown),
+        *_pairs(brief.shown, PLACEHOLDER, "</INS>"),
         *_problems(brief),
         f"Write a new {PLACEHOLDER} that is different from all of the above and reaches a higher score. "
         "Be brief and clear, and make it fit every problem of this kind, not only those shown. "
@@ -71,7 +74,7 @@ def bracket(brief: Brief) -> MetaPrompt:
     blocks = [
         "Below are texts with their scores, sorted from the lowest to the highest. A higher score is better."
         + _sentence(brief.description),
-        *_pairs(brief.shown),
+        *_pairs(brief.shown, "[", "]"),
         *_problems(brief),
         "Write a text that is unlike the old ones and has a score as high as possible. "
         "Write it in square brackets.",
@@ -94,7 +97,7 @@ def completion(brief: Brief) -> MetaPrompt:
     ]
     best = max((entry.score for entry in brief.shown), default=0)
     prefill = f"\nPrecision: {min(100, best + 5)} <TEXT>"
-    return MetaPrompt(messages=(Message("user", "\n".join(lines)),), prefill=prefill, close="</TEXT>")
+    return MetaPrompt(messages=(Message("user", "\n".join(lines)),), prefill=prefill, ends=("</TEXT>", "\n"))
 
 
 STYLES: dict[Style, Render] = {"tagged": tagged, "bracket": bracket, "completion": completion}
@@ -104,7 +107,7 @@ def _meta_prompt(brief: Brief, blocks: Sequence[str], *, prefill: str, close: st
     return MetaPrompt(
         messages=(Message("user", "\n\n".join(blocks)),),
         prefill=prefill,
-        close=close,
+        ends=(close, PARAGRAPH_END),
         exemplar_ids=tuple(example.id for example in brief.exemplars),
     )
 
@@ -113,8 +116,8 @@ def _sentence(description: str) -> str:
     return f" The task: {description}" if description else ""
 
 
-def _pairs(shown: Sequence[Shown]) -> list[str]:
-    return [f"text:\n{entry.instruction}\nscore:\n{entry.score}" for entry in shown]
+def _pairs(shown: Sequence[Shown], opening: str, closing: str) -> list[str]:
+    return [f"text: {opening}{entry.instruction}{closing}\nscore: {entry.score}" for entry in shown]
 
 
 def _problems(brief: Brief) -> list[str]:

@@ -62,7 +62,7 @@ class Optimizer(Generic[S]):
 
     def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
         limit = self.problem.longest_reply()
-        return lambda text: meta_prompt.close in text or len(text) > limit
+        return lambda text: len(text) > limit or _end(text, meta_prompt.ends) is not None
 
     def _proposals(
         self, replies: list[GenerationReply], meta_prompt: MetaPrompt, trajectory: Trajectory[S]
@@ -80,12 +80,20 @@ class Optimizer(Generic[S]):
         return proposals
 
     def _solution(self, reply: GenerationReply, meta_prompt: MetaPrompt, seen: set[str]) -> S:
-        text, close, _ = reply.text.partition(meta_prompt.close)
+        end = _end(reply.text, meta_prompt.ends)
+        text = reply.text[:end]
         if len(text) > self.problem.longest_reply():
             raise Rejected("too long")
-        if not close:
-            raise Rejected("no closing tag")
+        if end is None and reply.ended != "end":
+            raise Rejected("cut off")
         solution = self.problem.parse(text)
         if self.problem.key(solution) in seen:
             raise Rejected("duplicate")
         return solution
+
+
+def _end(text: str, ends: tuple[str, ...]) -> int | None:
+    """Where the solution ends in the text so far; leading blanks do not end it. None while it goes on."""
+    start = len(text) - len(text.lstrip())
+    found = [position for end in ends if (position := text.find(end, start)) >= 0]
+    return min(found, default=None)

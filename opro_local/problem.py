@@ -15,11 +15,11 @@ from opro_local.records import Direction, Estimate, S, Scored, SplitName, Step, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaPrompt:
-    """What the optimizer LLM reads. Its reply begins with prefill and the solution ends at close."""
+    """What the optimizer LLM reads. Its reply begins with prefill; the solution ends at the first of ends."""
 
     messages: tuple[Message, ...]
     prefill: str
-    close: str
+    ends: tuple[str, ...]
     exemplar_ids: tuple[str, ...] = ()
 
     @property
@@ -49,7 +49,7 @@ class Problem(Protocol[S]):
         ...
 
     def parse(self, reply: str) -> S:
-        """The solution in the optimizer's reply (what stands between prefill and close). Raises Rejected."""
+        """The solution in the optimizer's reply (what stands between prefill and end). Raises Rejected."""
         ...
 
     def longest_reply(self) -> int:

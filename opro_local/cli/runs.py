@@ -1,6 +1,7 @@
 """runs list, runs show and export: what finished and unfinished runs say; no model is loaded."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 
 from opro_local.cli.output import emit_json, emit_json_lines, json_option, printable
 from opro_local.config import Folders
-from opro_local.errors import SettingsError
+from opro_local.errors import SettingsError, StoreError
 
 Document = dict[str, Any]
 
@@ -23,14 +24,15 @@ def runs() -> None:
 @click.pass_obj
 def list_runs(folders: Folders, as_json: bool) -> None:
     """List all runs, the latest last."""
-    documents = [_document(path) for path in _run_files(folders.runs)]
+    documents = list(_readable(_run_files(folders.runs)))
     if as_json:
         emit_json_lines(_summary(document) for document in documents)
         return
     for document in documents:
         fields = _summary(document)
-        value = "-" if fields["test"] is None else f"{fields['test']:.3f}"
-        click.echo(f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {value}")
+        click.echo(
+            f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {_figure(fields['test'])}"
+        )
 
 
 @runs.command("show")
@@ -118,7 +120,11 @@ def result_lines(document: Document) -> list[str]:
 def _score_line(name: str, score: Document) -> str:
     low, high = score["interval"] or (None, None)
     interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-    return f"  {name:<14}  {score['value']:.3f}{interval}  n={score['n']}"
+    return f"  {name:<14}  {_figure(score['value'])}{interval}  n={score['n']}"
+
+
+def _figure(value: float | None) -> str:
+    return "not available" if value is None else f"{value:.3f}"
 
 
 def _gain_lines(document: Document) -> list[str]:
@@ -126,8 +132,8 @@ def _gain_lines(document: Document) -> list[str]:
     if document["test"] is None:
         return []
     starts = {p["key"] for step in document["steps"][:1] for p in step["proposals"]}
-    values = [b["value"] for b in document["baselines"] if b["key"] in starts]
-    if not values:
+    values = [b["value"] for b in document["baselines"] if b["key"] in starts and b["value"] is not None]
+    if not values or document["test"]["value"] is None:
         return []
     sign = 1 if document["direction"] == "maximize" else -1
     start = sign * max(sign * value for value in values)
@@ -162,6 +168,15 @@ def _summary(document: Document) -> Document:
         "metric": document["metric"],
         "test": document["test"] and document["test"]["value"],
     }
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[Document]:
+    """The documents of the files that hold one; a word on stderr about each that does not."""
+    for path in paths:
+        try:
+            yield _document(path)
+        except StoreError as error:
+            click.echo(f"note: {error}", err=True)
 
 
 def _run_files(folder: Path) -> list[Path]:

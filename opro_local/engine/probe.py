@@ -66,9 +66,7 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
     ids = tuple(_random_ids(4, head.vocabulary, random.Random(0)))
     own = model(input_ids=torch.tensor([ids], device=body.device)).logits[0].float()
     error = (head.logits(body.whole([ids])[0]) - own).abs().max().item()
-    if not error <= _rounding(
-        own.dtype if model.dtype == torch.float32 else model.dtype, own.abs().max().item()
-    ):
+    if not error <= _rounding(model.dtype, own.abs().max().item()):  # NaN too is an error
         raise ModelError(
             f"{type(model).__name__} changes its logits in a way not known here (by {error:.1e})."
             " Choose another model."
@@ -81,10 +79,12 @@ def _compare(likelihood: Likelihood) -> tuple[float, float]:
     requests = probe_requests(likelihood.head.vocabulary, window)
     likelihood = replace(likelihood, pass_overhead=0)
     plain, shared = likelihood.whole(requests), likelihood.shared(requests)
-    noise = _largest_difference(likelihood.whole(requests[:1]), plain[:1])
-    scale = max(abs(value) for value in _values(plain))
-    allowed = NOISE_FACTOR * noise + _rounding(likelihood.head.weight.dtype, scale)
-    return _largest_difference(plain, shared), allowed
+    error = _largest_difference(plain, shared)
+    allowed = _rounding(likelihood.head.weight.dtype, max(abs(value) for value in _values(plain)))
+    if error > allowed:
+        noise = _largest_difference(likelihood.whole(requests[:1]), plain[:1])
+        allowed += NOISE_FACTOR * noise
+    return error, allowed
 
 
 def probe_requests(vocabulary: int, window: int | None) -> list[ChoiceRequest]:

@@ -196,7 +196,7 @@ class InstructionProblem:
         if self.task.metric == "log_loss":
             return round(100 * math.exp(-score.value))  # geometric mean probability of the right label
         if self.task.metric == "brier":
-            return round(100 * (1 - score.value / 2))  # the multi-class Brier score lies in [0, 2]
+            return max(0, round(100 * (1 - min(score.value, 2) / 2)))  # it lies in [0, 2], inf if it failed
         return round(100 * score.value)
 
     @cached_property

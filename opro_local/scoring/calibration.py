@@ -1,8 +1,12 @@
 """Additive biases that take a model's liking for some labels out of its answers.
 
-Both methods subtract the logarithm of the mean probability that the model gives each label: over unlabelled
-rows of the task (batch calibration, Zhou et al. 2023, arXiv 2309.17249) or over inputs without content
-(contextual calibration, Zhao et al. 2021, arXiv 2102.09690). Fitted on train, they are part of a candidate.
+batch       subtracts each label's mean log-probability over unlabelled rows of the task, after batch
+            calibration (Zhou et al. 2023, arXiv 2309.17249), which subtracts the log of the mean probability;
+            small models are confidently wrong on single rows, and the mean of the logs minds those less
+contextual  subtracts the log of the mean probability over inputs without content (Zhao et al. 2021,
+            arXiv 2102.09690)
+
+Fitted on train, the biases are part of a candidate.
 """
 
 from collections.abc import Sequence
@@ -22,17 +26,24 @@ def fit_batch(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
 
     Outcomes without log-probabilities are left out; when none has any, the result is empty.
     """
-    rows = [outcome.choice_log_probs for outcome in outcomes if outcome.choice_log_probs]
+    rows = _log_probs(outcomes)
     if not rows:
         return ()
-    mean = choice_probabilities(rows).mean(axis=0)
-    biases = -np.log(np.maximum(mean, np.finfo(np.float64).tiny))
-    return tuple(biases.tolist())
+    means = np.asarray(rows, dtype=np.float64).mean(axis=0)
+    return tuple((means.mean() - means).tolist())  # a constant for all labels changes nothing
 
 
 def fit_contextual(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
-    """One bias in nats a label from the outcomes on the CONTENT_FREE inputs."""
-    return fit_batch(outcomes)
+    """One bias in nats a label from the outcomes on the CONTENT_FREE inputs; empty when none has any."""
+    rows = _log_probs(outcomes)
+    if not rows:
+        return ()
+    mean = choice_probabilities(rows).mean(axis=0)
+    return tuple((-np.log(np.maximum(mean, np.finfo(np.float64).tiny))).tolist())
+
+
+def _log_probs(outcomes: Sequence[Outcome]) -> list[tuple[float, ...]]:
+    return [outcome.choice_log_probs for outcome in outcomes if outcome.choice_log_probs]
 
 
 def choice_probabilities(

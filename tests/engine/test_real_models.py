@@ -1,6 +1,7 @@
 """The engine on the two real small models: reuse equals no reuse, and their own templates and tokenizers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_reuse_equals_no_reuse_on_gemma_below_and_beyond_its_window(gemma: Local
     assert gap(gemma, workload(gemma)) < 1e-4
     long = workload(gemma, opening="One more line of context. " * 90)
     assert min(len(request.context) for request in long) > 512  # its window
-    assert gap(gemma, long[::2]) < 1e-4
+    assert gap(gemma, [replace(request, choices=request.choices[:2]) for request in long[:2]]) < 1e-4
 
 
 def test_smollm2_answers_greedily_and_ends_its_turn(smollm2: LocalEngine) -> None:

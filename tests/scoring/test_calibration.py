@@ -37,11 +37,21 @@ def test_biases_shift_the_odds() -> None:
     assert row == pytest.approx(np.array([[0.75, 0.25]]))
 
 
-def test_batch_calibration_is_minus_the_log_of_the_mean_probability() -> None:
+def test_batch_calibration_takes_out_the_mean_log_odds() -> None:
+    # Log odds of the first label: log 9 and log 4, on average log 6; half of it goes to either side.
+    biases = fit_batch([answered(0.9, 0.1), answered(0.8, 0.2), FAILED])
+    assert biases == pytest.approx((-math.log(6) / 2, math.log(6) / 2))
+
+
+def test_batch_calibration_minds_only_odds() -> None:
+    # The same odds with half the mass elsewhere.
+    assert fit_batch([answered(0.45, 0.05)]) == pytest.approx(fit_batch([answered(0.9, 0.1)]))
+
+
+def test_contextual_calibration_is_minus_the_log_of_the_mean_probability() -> None:
     # Means 0.8 and 0.2; the second row is given with half its mass elsewhere, which does not count.
-    outcomes = [answered(0.9, 0.1), answered(0.35, 0.15), FAILED]
-    assert fit_batch(outcomes) == pytest.approx((-math.log(0.8), -math.log(0.2)))
-    assert fit_contextual(outcomes) == fit_batch(outcomes)
+    biases = fit_contextual([answered(0.9, 0.1), answered(0.35, 0.15), FAILED])
+    assert biases == pytest.approx((-math.log(0.8), -math.log(0.2)))
 
 
 def test_batch_calibration_does_not_look_at_targets() -> None:
@@ -50,11 +60,11 @@ def test_batch_calibration_does_not_look_at_targets() -> None:
 
 def test_without_log_probabilities_there_is_nothing_to_fit() -> None:
     assert fit_batch([FAILED]) == ()
-    assert fit_batch([]) == ()
+    assert fit_contextual([]) == ()
 
 
 def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
-    biases = fit_batch(
+    biases = fit_contextual(
         [
             Outcome(
                 example_id="e", target="x", prediction="y", correct=False, choice_log_probs=(0.0, -math.inf)
