@@ -16,7 +16,8 @@ import apsw
 
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Example, Outcome, Proposal, Score, Scored, SplitName, Step
-from opro_local.store import ModelRecord, RunFile, RunHeader
+from opro_local.store.header import ModelRecord, RunHeader
+from opro_local.store.run_file import RunFile
 
 LAST_STEP = 2
 ROWS: Mapping[SplitName, Sequence[str]] = {

@@ -11,9 +11,9 @@ from store_script import HEADER, CandidateCodec, candidate, outcome, proposed, r
 
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Proposal, Score, Scored, SplitName, Step
-from opro_local.store import RunFile, candidates_csv, run_document
-from opro_local.store.candidates_table import COLUMNS, neutralised
-from opro_local.store.export import Document
+from opro_local.store.candidates_table import COLUMNS, candidates_csv, neutralised
+from opro_local.store.export import Document, run_document
+from opro_local.store.run_file import RunFile
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ import store_script
 from store_script import HEADER, CandidateCodec, run_to_the_end
 
 from opro_local.errors import StoreBusy, StoreError
-from opro_local.store import RunFile, read_header, run_document
 from opro_local.store.database import explained, wal_is_safe
+from opro_local.store.export import run_document
+from opro_local.store.header import read_header
+from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from opro_local.llm import ChoiceReply, GenerationReply
 from opro_local.recording import ReplyCache
-from opro_local.store import ReplyCacheFile
+from opro_local.store.reply_cache import ReplyCacheFile
 
 CHOICE = ChoiceReply(log_probs=(-0.1 - 0.2, -math.inf))
 GENERATED = GenerationReply(text="é\n42", tokens=3, ended="final")

@@ -15,8 +15,8 @@ from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome
 from opro_local.errors import Interrupted, StoreBusy, StoreError
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
-from opro_local.store import RunFile, read_header
-from opro_local.store.run_file import Clock
+from opro_local.store.header import read_header
+from opro_local.store.run_file import Clock, RunFile
 
 
 @pytest.fixture
