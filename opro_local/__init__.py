@@ -1,0 +1,42 @@
+"""Optimise prompts with local language models: OPRO (Yang et al. 2023), in-process and offline.
+
+The public names are loaded when they are first asked for, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opro_local.api import Host, load_task, optimize_task, resume_run, score_instructions
+    from opro_local.config import Folders, RunSettings, TaskSettings
+    from opro_local.store.export import run_document
+
+__all__ = [
+    "Folders",
+    "Host",
+    "RunSettings",
+    "TaskSettings",
+    "load_task",
+    "optimize_task",
+    "resume_run",
+    "run_document",
+    "score_instructions",
+]
+
+_HOMES = {
+    "Folders": "opro_local.config",
+    "RunSettings": "opro_local.config",
+    "TaskSettings": "opro_local.config",
+    "run_document": "opro_local.store.export",
+}
+"""Modules of the public names that are not the api's own."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "opro_local.api")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

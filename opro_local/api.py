@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from opro_local.budget import estimate, with_preset
 from opro_local.catalogue import StoredModel, resolve
-from opro_local.config import Folders, ModelSettings, RunSettings, parse_settings
+from opro_local.config import Folders, ModelSettings, RunSettings, TaskSettings, parse_settings
 from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import Engine
 from opro_local.loop import optimize
@@ -28,6 +28,7 @@ from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.header import ModelRecord, RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.tasks import loading
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 
@@ -48,14 +49,24 @@ class Silent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a run finds around it: folders, somebody who watches, and a say after each commit.
+    """What a run finds around it: folders (the user's), somebody who watches, and a say after each commit.
 
     after_commit may raise Interrupted.
     """
 
-    folders: Folders
+    folders: Folders = field(default_factory=Folders.of_user)
     watcher: Watcher = field(default_factory=Silent)
     after_commit: Callable[[], None] = lambda: None
+
+
+def load_task(data: str | Path, *, text: str | Sequence[str], label: str, **settings: object) -> Task:
+    """The task in a table: the columns of the text and the right answer, and any other of TaskSettings.
+
+    Raises SettingsError and DataError.
+    """
+    values = {"data": str(data), "text": text, "label": label, **settings}
+    parsed = parse_settings(TaskSettings, values, source="load_task")
+    return loading.load_task(parsed, folder=Path(), name=Path(data).stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +183,9 @@ def split_task(task: Task, settings: RunSettings) -> Split:
     return split_examples(task.examples, sizes, settings.search.seed, stratify=task.answer == "label")
 
 
-def optimize_task(task: Task, settings: RunSettings, host: Host) -> Path:
+def optimize_task(task: Task, settings: RunSettings, *, host: Host | None = None) -> Path:
     """Run OPRO on a task; the path of its run file. Raises Interrupted when the user stops it."""
+    host = host or Host()
     prepared = prepare(task, settings, host)
     header = _header(task, prepared)
     path = host.folders.runs / f"{header.run_id}.sqlite"
@@ -182,8 +194,9 @@ def optimize_task(task: Task, settings: RunSettings, host: Host) -> Path:
     return path
 
 
-def resume_run(path: Path, host: Host) -> None:
+def resume_run(path: Path, *, host: Host | None = None) -> None:
     """Go on with a run where it was cut off. Raises ModelError when the weights are not the same any more."""
+    host = host or Host()
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
     prepared = prepare(task_from_json(header.problem_json), settings, host)
@@ -194,10 +207,15 @@ def resume_run(path: Path, host: Host) -> None:
 
 
 def score_instructions(
-    task: Task, instructions: Sequence[str], split: SplitName, settings: RunSettings, host: Host
+    task: Task,
+    instructions: Sequence[str],
+    *,
+    settings: RunSettings,
+    split: SplitName = "validation",
+    host: Host | None = None,
 ) -> list[tuple[Candidate, Score]]:
     """Measure given instructions on a split, calibrated on train; only the reply cache is written."""
-    problem = prepare(task, settings, host).problem
+    problem = prepare(task, settings, host or Host()).problem
     ledger = Forgetful()
     fitted = problem.fit([problem.candidate(text) for text in instructions], ledger)
     return list(zip(fitted, problem.measure_on(split, fitted, ledger), strict=True))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from opro_local.errors import SettingsError
@@ -117,6 +118,7 @@ class SearchSettings(Settings):
     )
     starts: tuple[str, ...] | None = Field(
         None,
+        min_length=1,
         description="Starting instruction, may be empty; repeat for several. "
         "If not given: the empty one and one made from the labels.",
     )
@@ -165,6 +167,12 @@ class Folders:
 
     models: Path
     runs: Path
+
+    @classmethod
+    def of_user(cls, home: Path | None = None) -> "Folders":
+        """The folders below home; below the user's data folder if not given."""
+        root = home or user_data_path("opro-local")
+        return cls(models=root / "models", runs=root / "runs")
 
 
 M = TypeVar("M", bound=Settings)

@@ -128,11 +128,19 @@ def _problems(brief: Brief) -> list[str]:
 
 
 def _problem(brief: Brief, example: Example) -> str:
-    question = f"Q: {example.text}\nA:" if brief.qa else example.text
-    if brief.position == "A_begin":
-        body = f"{question} {PLACEHOLDER}"
-    elif brief.position == "Q_end":
-        body = f"{question}\n{PLACEHOLDER}"
-    else:
-        body = f"{PLACEHOLDER}\n{question}"
+    """The example as the scorer is asked it (scoring/render.py), the instruction's place marked."""
+    question, mark = example.text, PLACEHOLDER
+    plain: dict[Position, str] = {
+        "before_Q": f"{mark}\n{question}",
+        "Q_begin": f"{mark}\n{question}",
+        "Q_end": f"{question}\n{mark}",
+        "A_begin": f"{question}\n\n{mark}",
+    }
+    wrapped: dict[Position, str] = {
+        "before_Q": f"{mark}\nQ: {question}\n\nA:",
+        "Q_begin": f"Q: {mark}\n{question}\n\nA:",
+        "Q_end": f"Q: {question}\n{mark}\n\nA:",
+        "A_begin": f"Q: {question}\n\nA: {mark}",
+    }
+    body = (wrapped if brief.qa else plain)[brief.position]
     return f"Problem:\n{body}\nCorrect answer:\n{example.target}"

@@ -27,7 +27,9 @@ class Optimizer(Generic[S]):
         meta_prompt, ids = self._fitting_meta_prompt(trajectory, number)
         seed = derived_seed(self.settings.seed, number, "proposals")
         request = GenerationRequest(
-            prompt=ids, max_tokens=self.settings.proposal_tokens, final=self._final(meta_prompt)
+            prompt=ids,
+            max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
+            final=self._final(meta_prompt),
         )
         replies = self.engine.sample(
             request, self.settings.proposals_per_step, temperature=self.settings.temperature, seed=seed

@@ -1,20 +1,57 @@
-"""The command line. A command is parse -> call -> print; what it calls lives in the rooms below."""
+"""The command line. A command is parse -> call -> print; what it calls lives in the rooms below.
 
+A command's module is imported when the command is used: the list of all of them answers at once.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-from platformdirs import user_data_path
 
-from opro_local.cli.config import config
-from opro_local.cli.data import data, init
 from opro_local.cli.errors import OneLineErrors
-from opro_local.cli.model import model
-from opro_local.cli.run import resume, run, score
-from opro_local.cli.runs import export, runs
-from opro_local.config import Folders
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+class Entry(NamedTuple):
+    """A command as the list shows it: the module that holds it and the first sentence of its help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "run": Entry("run", "Optimise an instruction for a table of labelled rows."),
+    "resume": Entry("run", "Go on with a run that was cut off."),
+    "score": Entry("run", "Measure given instructions on one part of the table."),
+    "export": Entry("runs", "Write a run as JSON or CSV."),
+    "runs": Entry("runs", "Look at runs."),
+    "model": Entry("model", "Get, look at and check models."),
+    "init": Entry("data", "Write a task folder to start from."),
+    "data": Entry("data", "Look at tables of labelled rows."),
+    "config": Entry("config", "Look at the settings."),
+}
+
+
+class LazyCommands(OneLineErrors):
+    """A group that knows its commands by name and imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"opro_local.cli.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="opro-local")
 @click.option(
     "--home",
@@ -30,9 +67,6 @@ def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
     Every flag is also a variable: --max-pairs is OPRO_LOCAL_MAX_PAIRS. Exit codes: 0 done, 1 failed, 2 wrong
     usage, 3 bad data, 4 model missing or changed, 75 run busy, 130 interrupted.
     """
-    root = home or user_data_path("opro-local")
-    ctx.obj = Folders(models=root / "models", runs=root / "runs")
+    from opro_local.config import Folders  # checking settings takes a library that help does without
 
-
-for command in (run, resume, score, export, runs, model, init, data, config):
-    main.add_command(command)
+    ctx.obj = Folders.of_user(home)

@@ -39,3 +39,6 @@ class OneLineErrors(click.Group):
                 raise
             click.echo(f"opro-local: {error}", err=True)
             sys.exit(exit_code(error))
+        except KeyboardInterrupt:
+            click.echo("opro-local: Interrupted.", err=True)
+            sys.exit(exit_code(Interrupted()))

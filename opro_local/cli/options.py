@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from opro_local.cli.settings import Lines
 from opro_local.config import AnswerType, BadRows, Metric, Position, TaskSettings
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
@@ -16,10 +17,10 @@ R = TypeVar("R")
 
 _NAMES = {"data": ("--data", "-d"), "qa": ("--qa/--no-qa",)}
 _KINDS: Mapping[str, Mapping[str, Any]] = {
-    "text": {"multiple": True, "metavar": "COLUMN"},
+    "text": {"multiple": True, "metavar": "COLUMN", "type": Lines()},
     "label": {"metavar": "COLUMN"},
     "id": {"metavar": "COLUMN"},
-    "labels": {"multiple": True, "metavar": "LABEL"},
+    "labels": {"multiple": True, "metavar": "LABEL", "type": Lines()},
     "bad_rows": {"type": click.Choice(get_args(BadRows))},
     "max_field": {"type": click.INT},
     "answer": {"type": click.Choice(get_args(AnswerType))},

@@ -1,6 +1,7 @@
 """What commands print on stdout: one JSON object, NDJSON lists, or plain text without control characters."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,6 +23,11 @@ def emit_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
     """One object a line."""
     for value in values:
         emit_json(value)
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where JSON and people have no number."""
+    return value if math.isfinite(value) else None
 
 
 def printable(text: str) -> str:

@@ -10,8 +10,8 @@ import click
 
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, printable
-from opro_local.cli.runs import find_run, show_result
+from opro_local.cli.output import emit_json, finite, json_option, printable
+from opro_local.cli.runs import figure, find_run, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
 from opro_local.records import SplitName
@@ -42,7 +42,7 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
         click.echo(f"task: {chosen}", err=True)
         for warning in task.warnings:
             click.echo(f"note: {warning}", err=True)
-        path = optimize_task(task, settings, host)
+        path = optimize_task(task, settings, host=host)
     show_result(path, as_json=as_json)
 
 
@@ -57,7 +57,7 @@ def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool)
     with _host(folders, shown=not no_progress) as host:
         from opro_local.api import resume_run
 
-        resume_run(path, host)
+        resume_run(path, host=host)
     show_result(path, as_json=as_json)
 
 
@@ -93,13 +93,17 @@ def score(
     with _host(ctx.obj, shown=not no_progress) as host:
         from opro_local.api import score_instructions
 
-        scored = score_instructions(task, instruction, split, settings, host)
-    rows = [{"instruction": c.instruction, "split": split, **asdict(s)} for c, s in scored]
+        scored = score_instructions(task, instruction, settings=settings, split=split, host=host)
+    rows = [
+        # JSON has no infinity, which stands for a metric that the outcomes do not allow.
+        {**asdict(s), "instruction": c.instruction, "split": split, "value": finite(s.value)}
+        for c, s in scored
+    ]
     if as_json:
         emit_json({"metric": task.metric, "scores": rows})
     else:
         for row in rows:
-            click.echo(f"{row['value']:.3f}  {printable(row['instruction']) or '(empty)'}")
+            click.echo(f"{figure(row['value'])}  {printable(row['instruction']) or '(empty)'}")
 
 
 @contextmanager

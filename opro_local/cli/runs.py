@@ -9,7 +9,7 @@ import click
 
 from opro_local.cli.output import emit_json, emit_json_lines, json_option, printable
 from opro_local.config import Folders
-from opro_local.errors import SettingsError, StoreError
+from opro_local.errors import OproError, SettingsError, StoreError
 
 Document = dict[str, Any]
 
@@ -31,7 +31,7 @@ def list_runs(folders: Folders, as_json: bool) -> None:
     for document in documents:
         fields = _summary(document)
         click.echo(
-            f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {_figure(fields['test'])}"
+            f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {figure(fields['test'])}"
         )
 
 
@@ -71,8 +71,11 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
     )
     if output is None:
         click.echo(text, nl=False)
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
 
 
 def find_run(folder: Path, name: str | None) -> Path:
@@ -120,10 +123,10 @@ def result_lines(document: Document) -> list[str]:
 def _score_line(name: str, score: Document) -> str:
     low, high = score["interval"] or (None, None)
     interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-    return f"  {name:<14}  {_figure(score['value'])}{interval}  n={score['n']}"
+    return f"  {name:<14}  {figure(score['value'])}{interval}  n={score['n']}"
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
     return "not available" if value is None else f"{value:.3f}"
 
 

@@ -41,6 +41,12 @@ PROJECT_FILE = "opro-local.toml"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Lines(click.types.StringParamType):
+    """Text of which a variable holds several values, one a line: an instruction has blanks of its own."""
+
+    envvar_list_splitter = "\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One value with the layer that it comes from."""
@@ -127,7 +133,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     tables = read_toml(path)
-    models = {"scorer": "-", **tables.get("models", {})}  # a file need not name the model
+    models = tables.get("models", {})
+    if isinstance(models, dict):
+        models = {"scorer": "-", **models}  # a file need not name the model
     parse_settings(RunSettings, {**tables, "models": models}, source=str(path))
     return tables
 
@@ -136,6 +144,8 @@ def _click_type(annotation: Any) -> Any:
     inner = _without_none(annotation)
     if get_origin(inner) is Literal:
         return click.Choice(get_args(inner))
+    if _is_tuple(annotation):
+        return Lines()
     return {int: click.INT, float: click.FLOAT}.get(inner, click.STRING)
 
 

@@ -196,7 +196,9 @@ class InstructionProblem:
         if self.task.metric == "log_loss":
             return round(100 * math.exp(-score.value))  # geometric mean probability of the right label
         if self.task.metric == "brier":
-            return max(0, round(100 * (1 - min(score.value, 2) / 2)))  # it lies in [0, 2], inf if it failed
+            return round(100 * (1 - min(score.value, 2) / 2))  # it lies in [0, 2], inf if it failed
+        if self.task.metric == "mcc":
+            return round(50 * (1 + score.value))  # it lies in [-1, 1]
         return round(100 * score.value)
 
     @cached_property

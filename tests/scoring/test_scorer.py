@@ -1,0 +1,269 @@
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from scripted_engine import END, ScriptedEngine
+
+from opro_local.config import ScoringSettings, SplitSettings
+from opro_local.errors import DataError
+from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.records import Candidate, Example
+from opro_local.scoring.scorer import Scorer, scoring_mode
+from opro_local.tasks.task import Task
+
+STAGES = Task(
+    name="stages",
+    examples=(),
+    answer="label",
+    labels=("seed", "series A"),
+    description="",
+    position="Q_begin",
+    qa=None,
+    metric="accuracy",
+    split=SplitSettings(),
+)
+SUMS = replace(STAGES, answer="number", labels=())
+CANDIDATE = Candidate(instruction="I")
+ROWS = (
+    Example(id="1", text="first round", target="seed"),
+    Example(id="2", text="second round", target="series A"),
+)
+
+
+@dataclass
+class MemoryCache:
+    """A ReplyCache; a failure that is put into it is a mistake."""
+
+    kept: dict[str, ChoiceReply | GenerationReply] = field(default_factory=dict)
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, ChoiceReply | GenerationReply]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    def keep(self, replies: Mapping[str, ChoiceReply | GenerationReply]) -> None:
+        for reply in replies.values():
+            if isinstance(reply, ChoiceReply) and not all(map(math.isfinite, reply.log_probs)):
+                continue
+            self.kept.update({key: r for key, r in replies.items() if r is reply})
+
+
+def table(*rows: tuple[str, float]) -> ScriptedEngine:
+    """An engine whose texts, told by their ends, have these log-probabilities."""
+
+    def log_prob(text: str) -> float:
+        return next(value for end, value in rows if text.endswith(end))
+
+    return ScriptedEngine(log_prob=log_prob)
+
+
+FAVOURS_SEED = (("seed", -0.5), ("series A", -1.5))
+
+
+def test_the_most_probable_label_is_the_prediction() -> None:
+    scorer = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings())
+    ((first, second),) = scorer.score([CANDIDATE], ROWS)
+    assert (first.prediction, first.correct) == ("seed", True)
+    assert (second.prediction, second.correct) == ("seed", False)
+    assert first.choice_log_probs == (-0.5, -1.5)
+    assert (first.gold_log_likelihood, second.gold_log_likelihood) == (-0.5, -1.5)
+    assert (first.example_id, first.target, first.reply, first.reason) == ("1", "seed", None, None)
+
+
+def test_of_two_equally_probable_labels_the_first_is_the_prediction() -> None:
+    ((first, _),) = Scorer(table(("", -1.0)), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    assert first.prediction == "seed"
+
+
+def test_the_context_is_what_all_labels_share_with_the_prompt() -> None:
+    engine = table(*FAVOURS_SEED)
+    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    ((request,),) = engine.asked
+    # "seed" and "series A" share "se", which is not in the prompt yet: it belongs to the choices.
+    assert engine.decode(request.context) == "[user] I\nfirst round\n[assistant] "
+    assert [engine.decode(choice) for choice in request.choices] == ["seed", "series A"]
+
+
+def test_where_joint_encoding_merges_the_prompt_with_a_label_the_choice_starts_before_the_seam() -> None:
+    class Merging(ScriptedEngine):
+        def encode(self, *args: object, **kwargs: object) -> tuple[int, ...]:
+            ids = super().encode(*args, **kwargs)  # type: ignore[arg-type]
+            text = self.decode(ids)
+            if " s" not in text:
+                return ids
+            at = text.rindex(" s")
+            return (*ids[:at], 300, *ids[at + 2 :])  # " s" is one token
+
+        def decode(self, ids: Sequence[int]) -> str:
+            return "".join(" s" if i == 300 else super(Merging, self).decode([i]) for i in ids)
+
+    engine = Merging(log_prob=lambda _text: -1.0)
+    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    ((request,),) = engine.asked
+    assert engine.decode(request.context).endswith("[assistant]")
+    assert [choice[0] for choice in request.choices] == [300, 300]
+    assert [engine.decode(choice) for choice in request.choices] == [" seed", " series A"]
+
+
+def test_labels_of_which_one_begins_another_are_closed() -> None:
+    engine = table(("seed", -1.0), ("seed plus", -2.0))
+    task = replace(STAGES, labels=("seed plus", "seed"))
+    ((outcome, *_),) = Scorer(engine, task, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    ((request,),) = engine.asked
+    assert [choice[-1] for choice in request.choices] == [END, END]
+    assert outcome.choice_log_probs == (-2.0, -1.0)
+
+
+def test_other_labels_are_not_closed() -> None:
+    engine = table(*FAVOURS_SEED)
+    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    assert all(END not in choice for choice in engine.asked[0][0].choices)
+
+
+def test_a_label_whose_log_probability_is_no_number_is_an_outcome_with_a_reason() -> None:
+    engine = table(("seed", math.nan), ("series A", -1.0))
+    ((outcome, _),) = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    assert (outcome.prediction, outcome.correct) == (None, False)
+    assert outcome.reason == "no finite log-probability"
+    assert outcome.choice_log_probs == ()
+    assert outcome.gold_log_likelihood is None
+
+
+def test_tokens_are_those_of_the_request() -> None:
+    ((outcome, _),) = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    assert outcome.prompt_tokens == len("[user] I\nfirst round\n[assistant] " + "seed" + "series A")
+    assert outcome.generated_tokens == 0
+
+
+def test_all_pairs_of_a_block_are_asked_in_one_call_and_come_back_in_order() -> None:
+    engine = ScriptedEngine(log_prob=lambda text: float(("J" in text) == text.endswith("seed")))
+    other = Candidate(instruction="J")
+    of_first, of_other = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE, other], ROWS)
+    assert [len(call) for call in engine.asked] == [4]
+    assert [o.prediction for o in of_first] == ["series A", "series A"]
+    assert [o.prediction for o in of_other] == ["seed", "seed"]
+    assert [o.example_id for o in of_other] == ["1", "2"]
+
+
+def test_equal_requests_are_asked_once() -> None:
+    engine = table(*FAVOURS_SEED)
+    twins = (ROWS[0], replace(ROWS[0], id="1-2"))
+    ((first, second),) = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], twins)
+    assert [len(call) for call in engine.asked] == [1]
+    assert replace(first, example_id="1-2") == second
+
+
+def test_a_known_reply_does_not_reach_the_engine() -> None:
+    cache, engine = MemoryCache(), table(*FAVOURS_SEED)
+    once = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS[:1])
+    again = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    assert again[0][0] == once[0][0]
+    assert [[engine.decode(r.context) for r in call] for call in engine.asked] == [
+        ["[user] I\nfirst round\n[assistant] "],
+        ["[user] I\nsecond round\n[assistant] "],
+    ]
+
+
+def test_a_block_that_is_known_whole_asks_nothing() -> None:
+    cache, engine = MemoryCache(), table(*FAVOURS_SEED)
+    scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
+    assert scorer.score([CANDIDATE], ROWS) == scorer.score([CANDIDATE], ROWS)
+    assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("change", [{"digest": "model:sha256:other"}, {"numerics": "bf16"}])
+def test_another_model_or_other_numerics_share_no_replies(change: dict[str, str]) -> None:
+    cache = MemoryCache()
+    Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    other = replace(table(*FAVOURS_SEED), **change)  # type: ignore[arg-type]
+    Scorer(other, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    assert [len(call) for call in other.asked] == [2]
+
+
+def test_a_failure_is_asked_again() -> None:
+    cache, engine = MemoryCache(), table(("seed", math.nan), ("series A", -1.0))
+    scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
+    scorer.score([CANDIDATE], ROWS[:1])
+    assert cache.kept == {}
+    engine.log_prob = lambda text: -0.5 if text.endswith("seed") else -1.0
+    assert scorer.score([CANDIDATE], ROWS[:1])[0][0].correct
+
+
+def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
+    engine = ScriptedEngine(reply=lambda text: "It costs 1,200. The answer is 1,200.")
+    rows = (Example(id="1", text="how much", target="1200"), Example(id="2", text="how many", target="7"))
+    ((right, wrong),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], rows)
+    assert (right.prediction, right.correct, right.reason) == ("1200", True, None)
+    assert not wrong.correct
+    assert right.reply == "It costs 1,200. The answer is 1,200."
+    assert right.prompt_tokens == len("[user] I\nhow much\n[assistant] ")
+    assert right.generated_tokens == 36
+    assert (right.choice_log_probs, right.gold_log_likelihood) == ((), None)
+
+
+def test_a_reply_without_an_answer_has_a_reason() -> None:
+    engine = ScriptedEngine(reply=lambda text: "I do not know")
+    ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], ROWS[:1])
+    assert (outcome.prediction, outcome.correct, outcome.reason) == (None, False, "no answer")
+
+
+def test_generation_stops_at_a_final_answer() -> None:
+    engine = ScriptedEngine(reply=lambda text: "The answer is 7.\nQ: and 8?")
+    ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score(
+        [CANDIDATE], [Example(id="1", text="how many", target="7")]
+    )
+    assert outcome.correct
+    assert outcome.reply is not None
+    assert "and 8" not in outcome.reply
+
+
+def test_a_generation_that_broke_off_in_the_model_is_a_failure_whatever_was_said_before() -> None:
+    class Broken(ScriptedEngine):
+        def generate(self, requests: Sequence[object]) -> list[GenerationReply]:
+            return [GenerationReply(text="7", tokens=1, ended="nan")] * len(requests)
+
+    scorer = Scorer(Broken(), SUMS, ScoringSettings(answer_tokens=40))
+    ((outcome,),) = scorer.score([CANDIDATE], [Example(id="1", text="how many", target="7")])
+    assert (outcome.prediction, outcome.correct) == (None, False)
+    assert outcome.reason == "no finite log-probability"
+
+
+def test_a_prompt_that_does_not_fit_the_model_is_an_error() -> None:
+    engine = replace(table(*FAVOURS_SEED), context_length=40)
+    with pytest.raises(DataError, match="the model takes 40"):
+        Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "mode"),
+    [
+        (STAGES, ScoringSettings(), "likelihood"),
+        (SUMS, ScoringSettings(), "generation"),
+        (replace(SUMS, answer="text"), ScoringSettings(), "generation"),
+        (STAGES, ScoringSettings(mode="generation"), "generation"),
+    ],
+)
+def test_labels_are_scored_by_likelihood_unless_the_settings_say_otherwise(
+    task: Task, settings: ScoringSettings, mode: str
+) -> None:
+    assert scoring_mode(task, settings) == mode
+
+
+@pytest.mark.parametrize(
+    ("chat", "qa", "wrapped"),
+    [(True, None, False), (False, None, True), (True, True, True), (False, False, False)],
+)
+def test_questions_are_wrapped_for_pre_trained_scorers_unless_the_task_says_otherwise(
+    chat: bool, qa: bool | None, wrapped: bool
+) -> None:
+    scorer = Scorer(ScriptedEngine(chat=chat), replace(STAGES, qa=qa), ScoringSettings())
+    assert scorer.layout.qa is wrapped
+    assert scorer.layout.chat is chat
+
+
+def test_the_cost_of_a_pair_counts_the_longest_reply() -> None:
+    prompts = len("[user] I\nfirst round\n[assistant] "), len("[user] I\nsecond round\n[assistant] ")
+    labels = len("seed" + "series A")
+    likelihood = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings())
+    assert likelihood.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + labels
+    generation = Scorer(ScriptedEngine(), SUMS, ScoringSettings(answer_tokens=40))
+    assert generation.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + 40

@@ -1,0 +1,106 @@
+"""A language model at the Engine seam that does what a test says, and refuses what the real one refuses.
+
+A token is a byte of UTF-8. A chat is rendered as "[user] ... [assistant] ...", so that a script can tell
+the turns apart; a pre-trained model reads the turns as running text.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from opro_local.errors import DataError
+from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
+
+END = 256
+"""The token that closes the assistant's turn; it has no text."""
+
+
+def unexpected(text: str) -> NoReturn:
+    raise AssertionError(f"the script has no answer to {text!r}")
+
+
+@dataclass(kw_only=True)
+class ScriptedEngine:
+    """Implements opro_local.llm.Engine.
+
+    log_prob: whole text, a choice included -> log-probability of that choice. reply: prompt text -> greedy
+    text. samples: for each call of sample the texts that it returns. asked, generated and sampled keep what
+    the engine was called with.
+    """
+
+    log_prob: Callable[[str], float] = unexpected
+    reply: Callable[[str], str] = unexpected
+    samples: Iterable[Sequence[str]] = ()
+    chat: bool = True
+    context_length: int = 8192
+    digest: str = "model:sha256:scripted"
+    numerics: str = "scripted"
+    device: str = "cpu"
+    tokens_run: int = 0
+    asked: list[list[ChoiceRequest]] = field(default_factory=list)
+    generated: list[list[GenerationRequest]] = field(default_factory=list)
+    sampled: list[tuple[str, int, float, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._samples = deque(self.samples)
+
+    def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
+        text = "".join(map(self._turn, [*messages, Message("assistant", prefill)])).strip("\n")
+        return (*text.encode(), *([END] if closed else []))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(i for i in ids if i != END).decode(errors="replace")
+
+    def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
+        self.asked.append(list(requests))
+        for request in requests:
+            assert request.choices and all(request.choices), "a choice without tokens"
+            self._take(request.context, max(map(len, request.choices)))
+        return [
+            ChoiceReply(log_probs=tuple(self.log_prob(self.decode(r.context + c)) for c in r.choices))
+            for r in requests
+        ]
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
+        self.generated.append(list(requests))
+        for request in requests:
+            self._take(request.prompt, request.max_tokens)
+        return [_emitted(self.reply(self.decode(request.prompt)), request) for request in requests]
+
+    def sample(
+        self, request: GenerationRequest, n: int, *, temperature: float, seed: int
+    ) -> list[GenerationReply]:
+        assert temperature > 0
+        self._take(request.prompt, request.max_tokens)
+        self.sampled.append((self.decode(request.prompt), n, temperature, seed))
+        assert self._samples, "one call of sample more than the script has"
+        texts = self._samples.popleft()
+        assert len(texts) == n, f"the script has {len(texts)} samples, {n} are asked for"
+        return [_emitted(text, request) for text in texts]
+
+    def _turn(self, message: Message) -> str:
+        if self.chat:
+            return f"[{message.role}] {message.content}\n"
+        return message.content if message.role == "assistant" else f"\n\n{message.content}"
+
+    def _take(self, prompt: TokenIds, more: int) -> None:
+        assert prompt and all(type(i) is int for i in prompt), "a prompt is a tuple of token ids"
+        if len(prompt) + more > self.context_length:
+            raise DataError(
+                f"A prompt with its answer has {len(prompt) + more} tokens; "
+                f"the model takes {self.context_length}."
+            )
+        self.tokens_run += len(prompt) + more
+
+
+def _emitted(text: str, request: GenerationRequest) -> GenerationReply:
+    """The text token by token, until the request says that it is enough."""
+    ids = text.encode()
+    for n in range(1, len(ids) + 1):
+        so_far = ids[:n].decode(errors="replace")
+        if request.final(so_far):
+            return GenerationReply(text=so_far, tokens=n, ended="final")
+        if n == request.max_tokens:
+            return GenerationReply(text=so_far, tokens=n, ended="length")
+    return GenerationReply(text=text, tokens=len(ids), ended="end")

@@ -1,0 +1,35 @@
+"""One set of tiny random models, one table and one finished run for all shows."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from tiny_models import save_tiny_model
+from whole_command import ROWS, FinishedRun, TinyModels, call, small_run
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
+    folder = tmp_path_factory.mktemp("tiny")
+    return TinyModels(
+        chat=save_tiny_model(folder / "chat", "llama", seed=1),
+        mistral=save_tiny_model(folder / "mistral", "mistral", seed=2),
+        pretrained=save_tiny_model(folder / "pretrained", "gpt2", chat=False, seed=3),
+    )
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a spreadsheet program writes it: a byte order mark, CR LF, quotes only where needed."""
+    path = tmp_path_factory.mktemp("table") / "letters.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([("the letter", "kind"), *ROWS])
+    return path
+
+
+@pytest.fixture(scope="session")
+def unbroken(tiny: TinyModels, table: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """The run that others are compared with."""
+    home = tmp_path_factory.mktemp("unbroken")
+    arguments = [*small_run(tiny.chat, table), "--quantize", "fp32"]
+    return FinishedRun(home=home, arguments=arguments, done=call(*arguments, home=home))

@@ -1,0 +1,93 @@
+"""A run that is killed goes on as if nothing had happened: the export differs in run id and times only."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import apsw
+import pytest
+from whole_command import OPRO_LOCAL, FinishedRun, call, environment, result
+
+pytestmark = pytest.mark.slow
+
+
+def exported(home: Path) -> dict[str, Any]:
+    done = call("export", "--to", "json", "--outcomes", home=home)
+    return {key: value for key, value in result(done).items() if key not in ("run", "timing")}
+
+
+@pytest.fixture(scope="module")
+def expected(unbroken: FinishedRun) -> dict[str, Any]:
+    document = exported(unbroken.home)
+    assert document["status"] == "finished"
+    return document
+
+
+def moments(total: int, kills: int, *, seed: int) -> list[int]:
+    """Random moments to kill at, ascending, as numbers of outcomes recorded by then.
+
+    Counted in seconds, a kill would strike the imports on a slow machine and miss the run on a fast one.
+    """
+    return sorted(random.Random(seed).sample(range(total * 9 // 10), kills))
+
+
+def recorded_outcomes(runs: Path) -> int:
+    """How many outcomes the one run file holds; -1 while there is no readable one."""
+    path = next(runs.glob("2*.sqlite"), None)
+    if path is None:
+        return -1
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as database:
+            ((count,),) = database.execute("SELECT count(*) FROM outcome")
+    except apsw.Error:
+        return -1
+    return int(count)
+
+
+def kill_at(moment: int, arguments: Iterable[str], *, home: Path) -> None:
+    """Start a command and end it with SIGKILL once so many outcomes are recorded."""
+    process = subprocess.Popen(
+        [OPRO_LOCAL, *arguments],
+        env=environment(home),
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and recorded_outcomes(home / "opro-local" / "runs") < moment:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "the run was over before the kill"
+
+
+def killed_and_resumed(run: FinishedRun, home: Path, *, at: Sequence[int]) -> dict[str, Any]:
+    """The export of the same run in another home, cut off at each of these moments."""
+    kill_at(at[0], run.arguments, home=home)
+    for moment in at[1:]:
+        kill_at(moment, ["resume"], home=home)
+    resumed = call("resume", "--json", home=home)
+    assert result(resumed)["status"] == "finished"
+    return exported(home)
+
+
+def test_killed_three_times_in_a_row_first_before_anything_is_scored(
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    at = [0, *moments(len(expected["outcomes"]), 2, seed=1)]
+    assert killed_and_resumed(unbroken, tmp_path, at=at) == expected
+
+
+def test_killed_while_the_replies_of_an_earlier_run_are_at_hand(
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    runs = Path("opro-local", "runs")
+    (tmp_path / runs).mkdir(parents=True)
+    for path in (unbroken.home / runs).glob("cache.sqlite*"):
+        copyfile(path, tmp_path / runs / path.name)
+    at = moments(len(expected["outcomes"]), 1, seed=2)
+    assert killed_and_resumed(unbroken, tmp_path, at=at) == expected
