@@ -7,7 +7,7 @@ import json
 import platform
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -109,6 +109,15 @@ def load_stored(model: StoredModel, settings: ModelSettings) -> Engine:
     from opro_local.engine import load_engine
 
     return load_engine(model.path, digest=model.digest, quantize=settings.quantize, device=settings.device)
+
+
+def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
+    """A function that counts tokens as this model does; its weights are not loaded. Raises ModelError."""
+    model = resolve(name, models_folder)
+    close_network()
+    from opro_local import engine
+
+    return engine.token_counter(model.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +259,9 @@ def _header(task: Task, prepared: Prepared) -> RunHeader:
             "answer": task.answer,
             "labels": list(task.labels),
             "metric": task.metric,
+            "layout": asdict(prepared.problem.scorer.layout),
             "rows": {name: len(part) for name, part in rows.items()},
+            "row_ids": {name: [row.id for row in part] for name, part in rows.items()},
         },
         models=prepared.models.records,
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -1,6 +1,7 @@
 """init and data: a task folder to start from, and a look at a table before a run."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, printable
-from opro_local.config import SearchSettings, TaskSettings, parse_settings
+from opro_local.config import Folders, SearchSettings, TaskSettings, parse_settings
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task
 from opro_local.tasks.loading import data_path, load_task
@@ -27,12 +28,17 @@ def data() -> None:
 
 
 @data.command()
+@click.option(
+    "--model", "-m", envvar="OPRO_LOCAL_MODEL", help="Model whose tokens are counted; none if not given."
+)
 @task_options
 @json_option
-def check(flags: TaskFlags, as_json: bool) -> None:
+@click.pass_obj
+def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) -> None:
     """Check a table and report rows, labels, lengths, repeated texts and the split that a run would make."""
     task, chosen = flags.choose(Path.cwd())
-    report = inspect_task(task, seed=SearchSettings.model_fields["seed"].default)
+    seed = SearchSettings.model_fields["seed"].default
+    report = inspect_task(task, seed=seed, count_tokens=_token_counter(model, folders))
     if as_json:
         emit_json({"task": task.name, **asdict(report), "warnings": list(task.warnings)})
         return
@@ -41,6 +47,14 @@ def check(flags: TaskFlags, as_json: bool) -> None:
         click.echo(f"note: {printable(warning)}", err=True)
     for title, text in _summary(report):
         click.echo(f"{title:<12}{printable(text)}")
+
+
+def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:
+    if model is None:
+        return None
+    from opro_local.api import token_counter  # takes a model library
+
+    return token_counter(model, folders.models)
 
 
 def _summary(report: DataReport) -> list[tuple[str, str]]:

@@ -1,14 +1,14 @@
 """Local language models in this process: the only room that imports torch and transformers.
 
-load_engine is imported when it is asked for, so that importing a neighbour of it does not load torch.
+Its names are imported when they are asked for, so that importing a neighbour of it does not load torch.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opro_local.engine.local import LocalEngine, load_engine
+    from opro_local.engine.local import LocalEngine, load_engine, token_counter
 
-__all__ = ["LocalEngine", "load_engine"]
+__all__ = ["LocalEngine", "load_engine", "token_counter"]
 
 
 def __getattr__(name: str) -> object:

@@ -66,10 +66,23 @@ def load_folder(path: Path, *, quantize: Quantize, device: str) -> Loaded:
     os.environ["TRANSFORMERS_SDPA_FORCE_GQA"] = "1" if place.type == "cpu" else "0"
     try:
         model = _load_model(folder, how, place)
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (*LOAD_FAULTS, MemoryError) as error:
         raise ModelError(f"{path.name}: cannot be loaded: {_first_line(error)}") from error
-    return Loaded(model=model, tokenizer=tokenizer, quantize="none" if how in ("bf16", "fp32") else how)
+    quantized = "none" if how in ("bf16", "fp32") else how
+    return Loaded(model=model, tokenizer=load_tokenizer(path), quantize=quantized)
+
+
+def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """Only the tokenizer of a folder: no weights are read. Raises ModelError."""
+    read_folder(path)
+    _keep_silent()
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False
+        )
+    except LOAD_FAULTS as error:
+        raise ModelError(f"{path.name}: cannot be loaded: {_first_line(error)}") from error
+    return tokenizer
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -1,6 +1,6 @@
 """The engine that the rest of the program talks to: one model in this process, as an Engine of llm.py."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from opro_local.engine.forward import Body
 from opro_local.engine.generation import Generation, Sampling
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import Likelihood
-from opro_local.engine.loading import Loaded, Quantize, load_folder
+from opro_local.engine.loading import Loaded, Quantize, load_folder, load_tokenizer
 from opro_local.engine.probe import Level, check_head, choose_level
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
@@ -38,6 +38,12 @@ def load_engine(
     """
     loaded = load_folder(folder, quantize=quantize, device=device)
     return LocalEngine(loaded, digest=digest, chat=chat, level=level)
+
+
+def token_counter(folder: Path) -> Callable[[str], int]:
+    """A function that counts the tokens of a text as the model in folder does. Raises ModelError."""
+    tokenizer = load_tokenizer(folder)
+    return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 class LocalEngine:

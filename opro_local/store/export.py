@@ -7,16 +7,17 @@ resumed stands under "timing"; only the run id differs besides.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Usage
+from opro_local.scoring.render import Layout
 from opro_local.store import schema
 from opro_local.store.database import explained, open_run
 from opro_local.store.header import RunHeader, load_header
@@ -28,6 +29,7 @@ from opro_local.store.rows import (
     read_usage,
     score_from_json,
 )
+from opro_local.tasks.task import task_from_json
 
 Document = dict[str, Any]
 """Strict JSON: text, finite numbers, true, false, null, lists and objects of these."""
@@ -51,7 +53,7 @@ def run_document(path: Path, *, outcomes: bool = False) -> Document:
     with explained(path), closing(open_run(path, write=False)) as database, database:
         document = _document(database)
         if outcomes:
-            document["outcomes"] = _outcomes(database)
+            document["outcomes"] = _outcomes(database, load_header(database))
     return {key: _strict(value) for key, value in document.items()}
 
 
@@ -192,15 +194,40 @@ def _proposal(header: RunHeader, entry: _Entry) -> Document:
     }
 
 
-def _outcomes(database: apsw.Connection) -> list[Document]:
+def _outcomes(database: apsw.Connection, header: RunHeader) -> list[Document]:
+    """Every example of every candidate, with the turns that the scorer was shown."""
+    prompt = _prompts(database, header)
     query = (
         f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
         "JOIN candidate ON candidate.id = outcome.candidate ORDER BY candidate.id, split, example_id"
     )
     return [
-        {"key": key, "split": split, **asdict(outcome_from_row(tuple(row)))}
+        {
+            "key": key,
+            "split": split,
+            "prompt": prompt(key, str(row[0])),
+            **asdict(outcome_from_row(tuple(row))),
+        }
         for key, split, *row in read(database, query)
     ]
+
+
+def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str], Document | None]:
+    """(candidate key, example id) -> the prompt, rendered again from what the file holds.
+
+    None for the outcomes of a baseline that the run was cut off at: only its key is recorded then.
+    """
+    layout = Layout(**cast("dict[str, Any]", header.summary["layout"]))
+    texts = {example.id: example.text for example in task_from_json(header.problem_json).examples}
+    solutions = read(database, "SELECT solution FROM proposal WHERE solution IS NOT NULL")
+    candidates = [Candidate.from_json(solution) for (solution,) in solutions]
+    candidates += [evaluation.candidate for evaluation in read_evaluations(database)]
+    by_key = {candidate.key: candidate for candidate in candidates}
+
+    def prompt(key: str, example_id: str) -> Document | None:
+        return asdict(layout.prompt(by_key[key], texts[example_id])) if key in by_key else None
+
+    return prompt
 
 
 def _strict(value: Any) -> Any:

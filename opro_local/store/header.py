@@ -29,7 +29,7 @@ class RunHeader:
 
     created is UTC in ISO 8601. kind says which problem reads problem_json ("task", ...); settings_json is the
     dump of RunSettings. summary is what exports say about the problem, as JSON values: for a task its name,
-    metric, rows, labels and split sizes. versions are those of Python and the packages, by name.
+    metric, layout, rows, labels and split sizes. versions are those of Python and the packages, by name.
     """
 
     run_id: str

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tiny_models import save_tiny_model
 
 from opro_local.cli.data import data, init
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.config import TaskSettings
+from opro_local.config import Folders, TaskSettings
 from opro_local.errors import DataError, OproError, SettingsError
 
 ROWS = "email,kind\n" + "".join(f"mail number {i},{'ab'[i % 2]}\n" for i in range(10)) + "no label,\n"
@@ -130,3 +131,12 @@ def test_init_refuses_columns_without_a_table_and_a_folder_it_cannot_write() -> 
     assert CliRunner().invoke(init, ["new", "--text", "x"]).exit_code == 2
     result = CliRunner().invoke(init, ["rows.csv/new"])
     assert type(result.exception) is OproError
+
+
+def test_check_counts_tokens_as_the_model_does(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "tiny", "llama")  # its tokenizer is byte-level
+    Path("t.csv").write_text("x,y\nabc,a\nabcde,a\nab,b\na,b\nabcdefg,b\n", encoding="utf-8")
+    flags = ["--data", "t.csv", "--text", "x", "--label", "y", "--model", "tiny", "--json"]
+    result = CliRunner().invoke(data, ["check", *flags], obj=Folders.of_user(tmp_path / "home"))
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["tokens"] == {"shortest": 1, "median": 3, "longest": 7}

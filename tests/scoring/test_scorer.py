@@ -1,15 +1,18 @@
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scripted_engine import END, ScriptedEngine
 
 from opro_local.config import ScoringSettings, SplitSettings
 from opro_local.errors import DataError
-from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.llm import GenerationReply
 from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
+from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.tasks.task import Task
 
 STAGES = Task(
@@ -31,20 +34,10 @@ ROWS = (
 )
 
 
-@dataclass
-class MemoryCache:
-    """A ReplyCache; a failure that is put into it is a mistake."""
-
-    kept: dict[str, ChoiceReply | GenerationReply] = field(default_factory=dict)
-
-    def find(self, keys: Sequence[str]) -> Mapping[str, ChoiceReply | GenerationReply]:
-        return {key: self.kept[key] for key in keys if key in self.kept}
-
-    def keep(self, replies: Mapping[str, ChoiceReply | GenerationReply]) -> None:
-        for reply in replies.values():
-            if isinstance(reply, ChoiceReply) and not all(map(math.isfinite, reply.log_probs)):
-                continue
-            self.kept.update({key: r for key, r in replies.items() if r is reply})
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[ReplyCacheFile]:
+    with closing(ReplyCacheFile(tmp_path / "cache.sqlite")) as file:
+        yield file
 
 
 def table(*rows: tuple[str, float]) -> ScriptedEngine:
@@ -152,8 +145,8 @@ def test_equal_requests_are_asked_once() -> None:
     assert replace(first, example_id="1-2") == second
 
 
-def test_a_known_reply_does_not_reach_the_engine() -> None:
-    cache, engine = MemoryCache(), table(*FAVOURS_SEED)
+def test_a_known_reply_does_not_reach_the_engine(cache: ReplyCacheFile) -> None:
+    engine = table(*FAVOURS_SEED)
     once = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS[:1])
     again = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     assert again[0][0] == once[0][0]
@@ -163,27 +156,28 @@ def test_a_known_reply_does_not_reach_the_engine() -> None:
     ]
 
 
-def test_a_block_that_is_known_whole_asks_nothing() -> None:
-    cache, engine = MemoryCache(), table(*FAVOURS_SEED)
+def test_a_block_that_is_known_whole_asks_nothing(cache: ReplyCacheFile) -> None:
+    engine = table(*FAVOURS_SEED)
     scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
     assert scorer.score([CANDIDATE], ROWS) == scorer.score([CANDIDATE], ROWS)
     assert len(engine.asked) == 1
 
 
 @pytest.mark.parametrize("change", [{"digest": "model:sha256:other"}, {"numerics": "bf16"}])
-def test_another_model_or_other_numerics_share_no_replies(change: dict[str, str]) -> None:
-    cache = MemoryCache()
+def test_another_model_or_other_numerics_share_no_replies(
+    change: dict[str, str], cache: ReplyCacheFile
+) -> None:
     Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     other = replace(table(*FAVOURS_SEED), **change)  # type: ignore[arg-type]
     Scorer(other, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     assert [len(call) for call in other.asked] == [2]
 
 
-def test_a_failure_is_asked_again() -> None:
-    cache, engine = MemoryCache(), table(("seed", math.nan), ("series A", -1.0))
+@pytest.mark.parametrize("failed", [math.nan, -math.inf])
+def test_a_failure_is_asked_again(failed: float, cache: ReplyCacheFile) -> None:
+    engine = table(("seed", failed), ("series A", -1.0))
     scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
-    scorer.score([CANDIDATE], ROWS[:1])
-    assert cache.kept == {}
+    assert scorer.score([CANDIDATE], ROWS[:1])[0][0].reason == "no finite log-probability"
     engine.log_prob = lambda text: -0.5 if text.endswith("seed") else -1.0
     assert scorer.score([CANDIDATE], ROWS[:1])[0][0].correct
 
@@ -192,7 +186,7 @@ def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
     engine = ScriptedEngine(reply=lambda text: "It costs 1,200. The answer is 1,200.")
     rows = (Example(id="1", text="how much", target="1200"), Example(id="2", text="how many", target="7"))
     ((right, wrong),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], rows)
-    assert (right.prediction, right.correct, right.reason) == ("1200", True, None)
+    assert (right.prediction, right.correct, right.reason) == ("1,200", True, None)
     assert not wrong.correct
     assert right.reply == "It costs 1,200. The answer is 1,200."
     assert right.prompt_tokens == len("[user] I\nhow much\n[assistant] ")

@@ -18,6 +18,7 @@ from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Example, Outcome, Proposal, Score, Scored, SplitName, Step
 from opro_local.store.header import ModelRecord, RunHeader
 from opro_local.store.run_file import RunFile
+from opro_local.tasks.task import Task, task_to_json
 
 LAST_STEP = 2
 ROWS: Mapping[SplitName, Sequence[str]] = {
@@ -27,6 +28,20 @@ ROWS: Mapping[SplitName, Sequence[str]] = {
 }
 BLOCK = 2
 SHOT = Example(id="s", text='Shot with "quotes"\nand a line', target="fintech")
+
+
+TASK = Task(
+    name="mails",
+    examples=tuple(
+        Example(id=row, text=f"Mail {row}", target="seed") for part in ROWS.values() for row in part
+    ),
+    answer="label",
+    labels=("fintech", "seed"),
+    description="",
+    position="Q_end",
+    qa=False,
+    metric="accuracy",
+)
 
 
 class CandidateCodec:
@@ -43,8 +58,13 @@ HEADER = RunHeader(
     kind="task",
     direction="maximize",
     settings_json='{"models": {"scorer": "tiny"}}',
-    problem_json='{"name": "mails"}',
-    summary={"name": "mails", "metric": "accuracy", "labels": ["fintech", "seed"]},
+    problem_json=task_to_json(TASK),
+    summary={
+        "name": "mails",
+        "metric": "accuracy",
+        "labels": ["fintech", "seed"],
+        "layout": {"position": "Q_end", "qa": False, "chat": True},
+    },
     models=(
         ModelRecord(role="scorer", name="tiny", digest="model:sha256:1", source="folder", numerics="fp32"),
     ),

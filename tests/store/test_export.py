@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_script import HEADER, CandidateCodec, candidate, outcome, proposed, run_to_the_end
+from store_script import HEADER, SHOT, CandidateCodec, candidate, outcome, proposed, run_to_the_end
 
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Proposal, Score, Scored, SplitName, Step
@@ -89,6 +89,21 @@ def test_outcomes_are_there_only_when_asked_for(document: Document, path: Path) 
     failed = next(entry for entry in document["outcomes"] if entry["reason"])
     assert failed["key"] == candidate(0, 0).key
     assert (failed["split"], failed["example_id"], failed["prediction"]) == ("train", "d", None)
+
+
+def test_outcomes_show_the_turns_that_the_scorer_read(document: Document) -> None:
+    entry = next(
+        e for e in document["outcomes"] if e["key"] == candidate(1, 0).key and e["example_id"] == "b"
+    )
+    assert entry["prompt"] == {
+        "messages": [
+            {"role": "user", "content": SHOT.text},
+            {"role": "assistant", "content": "fintech"},
+            {"role": "user", "content": "Mail b\nInstruction 1.0"},
+        ],
+        "prefill": "",
+        "lead": "",
+    }
 
 
 def test_it_is_strict_json(document: Document) -> None:
