@@ -67,9 +67,7 @@ def test_nothing_scored_is_no_lack_of_progress() -> None:
     assert reason(Usage(), patience=1, target=0.0) is None
 
 
-@pytest.mark.parametrize(
-    ("direction", "short", "enough"), [("maximize", 0.79, 0.8), ("minimize", 0.81, 0.8)]
-)
+@pytest.mark.parametrize(("direction", "short", "enough"), [("maximize", 0.79, 0.8), ("minimize", 0.81, 0.8)])
 def test_a_target_is_reached_in_the_direction_of_the_metric(
     direction: Direction, short: float, enough: float
 ) -> None:

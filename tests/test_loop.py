@@ -1,73 +1,23 @@
-"""The loop on a problem that is not a task: find the whole number whose square is nearest to 50."""
+"""The loop on a problem that is not a task, with a proposer that is not a language model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from memory_store import MemoryStore
+from square_root import SquareRoot
 
 from opro_local.config import BudgetSettings
-from opro_local.errors import Interrupted, Rejected
-from opro_local.llm import Message
+from opro_local.errors import Interrupted
 from opro_local.loop import optimize
-from opro_local.problem import MetaPrompt, Watcher
-from opro_local.recording import OutcomeLedger
+from opro_local.problem import Watcher
 from opro_local.records import (
-    Direction,
     Estimate,
-    Outcome,
     Proposal,
-    Score,
-    Scored,
     SplitName,
     Step,
     Trajectory,
 )
-
-
-@dataclass
-class SquareRoot:
-    """finished lists the best solutions that finish was called with."""
-
-    finished: list[int] = field(default_factory=list)
-    direction: Direction = "minimize"
-    shown: int = 3
-
-    def starts(self) -> Sequence[int]:
-        return [1, 20]
-
-    def meta_prompt(self, trajectory: Trajectory[int], step: int, *, shown: int) -> MetaPrompt:
-        pairs = [f"{s.solution}: {s.score.value:g}" for s in trajectory.ascending()[-shown:]]
-        return MetaPrompt(messages=(Message("user", "\n".join(pairs)),), prefill="", ends=("\n",))
-
-    def parse(self, reply: str) -> int:
-        if not reply.isdecimal():
-            raise Rejected("not a number")
-        return int(reply)
-
-    def longest_reply(self) -> int:
-        return 5
-
-    def key(self, solution: int) -> str:
-        return str(solution)
-
-    def encode(self, solution: int) -> str:
-        return str(solution)
-
-    def decode(self, text: str) -> int:
-        return int(text)
-
-    def evaluate(self, solutions: Sequence[int], step: int, ledger: OutcomeLedger) -> list[Scored[int]]:
-        for solution in solutions:
-            ledger.record_block("train", {str(solution): [self._outcome(solution)]})
-        return [Scored(solution=s, score=Score(value=abs(s * s - 50)), step=step) for s in solutions]
-
-    def finish(self, trajectory: Trajectory[int], ledger: OutcomeLedger) -> None:
-        assert trajectory.best is not None
-        self.finished.append(trajectory.best.solution)
-
-    def _outcome(self, solution: int) -> Outcome:
-        return Outcome(example_id=str(solution), target="", prediction=None, correct=False, reason="-")
 
 
 @dataclass

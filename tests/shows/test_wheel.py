@@ -14,8 +14,6 @@ from whole_command import Done, environment, result
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = "from opro_local.cli import main; main()"
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:

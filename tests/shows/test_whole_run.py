@@ -68,5 +68,9 @@ def test_what_it_cost_is_added_up(document: dict[str, Any]) -> None:
 
 def test_progress_is_shown_on_stderr_without_private_text(unbroken: FinishedRun) -> None:
     lines = unbroken.done.stderr.splitlines()
-    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == ["step 0", "step 1", "step 2"]
+    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
+        "step 0",
+        "step 1",
+        "step 2",
+    ]
     assert "thanks" not in unbroken.done.stderr

@@ -1,0 +1,384 @@
+"""run, resume, score, runs and export as a user meets them, the models scripted."""
+
+import csv
+import io
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from click.testing import CliRunner, Result
+from mail_task import mail_model, mail_task
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
+
+from opro_local import api
+from opro_local.cli import main
+from opro_local.cli.progress import RunProgress
+from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
+from opro_local.problems.instruction import STEP_BY_STEP
+from opro_local.store import lease
+
+START = "Which of these is it: fintech, seed?"
+SKILLS = {"": 6, START: 9, "Sort it.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
+SAMPLES = (("sort it.</INS>", "I cannot."), ("Sort it.", "Read twice.</INS>"))
+DATA = ("--data", "mails.csv", "--id", "id", "--text", "mail", "--label", "kind")
+SMALL = ("--steps", "2", "--proposals-per-step", "2", "--exemplars", "1", "--calibration", "none")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rows = [(example.id, example.text, example.target) for example in mail_task().examples]
+    with Path("mails.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "mail", "kind"), *rows])
+    return tmp_path
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
+    return _play(monkeypatch)
+
+
+def _play(monkeypatch: pytest.MonkeyPatch, samples: tuple[tuple[str, ...], ...] = SAMPLES) -> ScriptedEngine:
+    engine = ScriptedEngine(log_prob=mail_model(SKILLS), samples=samples)
+    play_roles(monkeypatch, engine)
+    return engine
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def done(*arguments: str) -> Result:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def run(*arguments: str) -> Result:
+    return call("run", "--model", "scripted", *DATA, *SMALL, *arguments)
+
+
+def document(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
+
+
+def comparable(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in ("run", "timing")}
+
+
+def assert_one_line(result: Result, code: int, words: str) -> None:
+    assert result.exit_code == code, result.output
+    assert words in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[-1].startswith("opro-local: ")
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+class TestRun:
+    def test_the_answer_comes_first_and_with_what_it_is_compared(self, model: ScriptedEngine) -> None:
+        result = run()
+        lines = result.stdout.splitlines()
+        assert lines[0].endswith(": finished (budget of 2 steps used)")
+        assert lines[1:4] == ["", "best instruction:", "  Read twice."]
+        assert lines[5] == "accuracy (95 % interval)"
+        assert lines[6].startswith("  train           1.000  [")
+        assert lines[7].endswith("n=4")
+        baselines = [line for line in lines if "test, baseline" in line]
+        assert [line.rsplit("n=8  ", 1)[1] for line in baselines] == ["(empty)", START, STEP_BY_STEP]
+        assert (
+            "accuracy on test: 0.500 with the best start, 0.625 with the best instruction (+0.125, n=8)"
+            in lines
+        )
+        assert "rejected proposals: duplicate 1, refusal 1" in lines
+        assert "examples without an answer: none" in lines
+
+    def test_progress_is_told_on_stderr_and_shows_no_text_of_the_user(self, model: ScriptedEngine) -> None:
+        told = run().stderr.splitlines()
+        assert told[0] == "task: mails.csv"
+        assert told[1].startswith("run ")
+        assert "opro-local resume" in told[1]
+        assert told[2].startswith("at most 116 scored pairs (")  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
+        assert told[3].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
+        assert told[5].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
+        assert not any("Mail" in line or "twice" in line for line in told)
+
+    def test_progress_can_be_switched_off(self, model: ScriptedEngine) -> None:
+        assert run("--no-progress").stderr.splitlines() == ["task: mails.csv"]
+
+    def test_json_is_the_whole_document_on_stdout_alone(self, model: ScriptedEngine) -> None:
+        found = document(run("--json"))
+        assert found["best"]["instruction"] == "Read twice."
+        assert found["test"]["n"] == 8
+        assert found["rejected"] == {"duplicate": 1, "refusal": 1}
+        assert found["settings"]["budget"]["train_rows"] == 48  # the preset of a machine without a GPU
+
+    def test_two_models_play_their_own_roles(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scorer = ScriptedEngine(log_prob=mail_model(SKILLS), digest="model:sha256:a")
+        optimizer = ScriptedEngine(
+            samples=[["Sort it.</TEXT>"], ["Read twice."]], chat=False, digest="model:sha256:b"
+        )
+        play_roles(monkeypatch, scorer, optimizer=optimizer)
+        found = document(run("--json", "--proposals-per-step", "1"))
+        assert [m["digest"] for m in found["models"]] == ["model:sha256:a", "model:sha256:b"]
+        assert found["steps"][1]["meta_prompt"].startswith("Texts that are put at the beginning")
+        assert found["best"]["instruction"] == "Read twice."
+
+    def test_the_second_run_of_the_same_task_asks_the_scorer_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = _play(monkeypatch)
+        one = document(run("--json"))
+        second = _play(monkeypatch)
+        other = document(run("--json"))
+        assert len(first.asked) > 0
+        assert second.asked == []
+        assert comparable(other) == comparable(one)
+
+    def test_control_characters_of_an_instruction_do_not_reach_the_terminal(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        skills = {**SKILLS, "Red \x1b[31m": 20, "?": 0}
+        engine = ScriptedEngine(log_prob=mail_model(skills), samples=[["red \x1b[31m</INS>", "?"]] * 2)
+        play_roles(monkeypatch, engine)
+        result = run()
+        assert "  Red [31m" in result.stdout.splitlines()
+
+
+class TestInterrupt:
+    @staticmethod
+    def pressing(times: int, *, at: int) -> Callable[[str], float]:
+        """A model during whose at-th question Ctrl-C is pressed."""
+        answer, asked = mail_model(SKILLS), 0
+
+        def log_prob(text: str) -> float:
+            nonlocal asked
+            asked += 1
+            if asked == at:
+                for _ in range(times):
+                    os.kill(os.getpid(), signal.SIGINT)
+            return answer(text)
+
+        return log_prob
+
+    def test_a_block_is_finished_and_saved_and_the_run_goes_on_as_if_nothing_had_happened(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # The first block holds two candidates on four rows, with two labels each: 16 questions.
+        play_roles(monkeypatch, ScriptedEngine(log_prob=self.pressing(1, at=3)))
+        stopped = run("--block", "4")
+        assert_one_line(stopped, 130, "opro-local resume")
+        assert "Stopping after this block" in stopped.stderr
+        half = document(call("runs", "show", "--json"))
+        assert (half["status"], half["usage"]["pairs"]) == ("unfinished", 8)
+
+        engine = _play(monkeypatch)
+        resumed = document(call("resume", "--json"))
+        assert [len(call) for call in engine.asked][:1] == [8]
+        Path("again").mkdir()
+        _play(monkeypatch)
+        whole = document(
+            call("--home", "again", "run", "--model", "m", *DATA, *SMALL, "--block", "4", "--json")
+        )
+        whole["settings"]["models"]["scorer"] = "scripted"
+        assert comparable(resumed) == comparable(whole)
+
+    def test_pressing_twice_stops_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        play_roles(monkeypatch, ScriptedEngine(log_prob=self.pressing(2, at=3)))
+        assert_one_line(run("--block", "4"), 130, "Interrupted")
+        assert document(call("runs", "show", "--json"))["usage"]["pairs"] == 0
+
+    def test_ctrl_c_means_what_it_meant_before_when_the_command_is_over(self, model: ScriptedEngine) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        run()
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+class TestResume:
+    def test_a_finished_run_stays_as_it_is(self, model: ScriptedEngine) -> None:
+        before = document(run("--json"))
+        asked = len(model.asked)
+        assert comparable(document(call("resume", before["run"], "--json"))) == comparable(before)
+        assert len(model.asked) == asked
+
+    def test_other_weights_are_refused(self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine) -> None:
+        run()
+        play_roles(monkeypatch, ScriptedEngine(digest="model:sha256:other"))
+        assert_one_line(call("resume"), 4, "other weights")
+
+    def test_a_run_that_another_process_writes_is_busy(self, model: ScriptedEngine) -> None:
+        run()
+        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        with lease.writing(path):
+            assert_one_line(call("resume"), 75, path.name)
+
+    def test_without_runs_the_message_says_how_to_start_one(self) -> None:
+        assert_one_line(call("resume"), 2, "Start one with: opro-local run")
+
+    def test_an_unknown_run_is_named(self) -> None:
+        assert_one_line(call("resume", "nope"), 2, "No run 'nope'")
+
+
+class TestScore:
+    def score(self, *arguments: str) -> Result:
+        return call("score", "--model", "scripted", *DATA, "--calibration", "none", *arguments)
+
+    def test_given_instructions_are_measured_in_order(self, model: ScriptedEngine) -> None:
+        # Validation holds the rows 2, 19, 5 and 10.
+        result = self.score("-i", "Read twice.", "-i", "", "--no-progress")
+        assert result.stdout.splitlines() == ["0.750  Read twice.", "0.500  (empty)"]
+
+    def test_another_split_may_be_named(self, model: ScriptedEngine) -> None:
+        found = document(self.score("-i", "", "--on", "train", "--json"))
+        assert found["metric"] == "accuracy"
+        (score,) = found["scores"]
+        assert (score["instruction"], score["split"], score["value"], score["n"]) == ("", "train", 0.375, 8)
+
+    def test_a_metric_that_the_answers_do_not_allow_has_no_number(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        play_roles(monkeypatch, ScriptedEngine(log_prob=lambda text: float("nan")))
+        assert self.score("-i", "", "--metric", "log_loss").stdout == "not available  (empty)\n"
+        found = document(self.score("-i", "", "--metric", "log_loss", "--json"))
+        assert found["scores"][0]["value"] is None
+        assert found["scores"][0]["reasons"] == {"no finite log-probability": 4}
+
+    def test_no_run_is_written(self, model: ScriptedEngine) -> None:
+        self.score("-i", "")
+        assert done("runs", "list").stdout == ""
+
+    def test_an_instruction_is_needed(self) -> None:
+        assert self.score().exit_code == 2
+
+
+class TestRuns:
+    def test_all_runs_are_listed_the_latest_last(self, model: ScriptedEngine) -> None:
+        run()
+        (line,) = done("runs", "list").stdout.splitlines()
+        assert line.split()[1:] == ["finished", "mails", "test", "0.625"]
+        found = document(call("runs", "list", "--json"))
+        assert (found["status"], found["task"], found["test"]) == ("finished", "mails", 0.625)
+
+    def test_a_file_that_is_no_run_is_passed_over_with_a_note(self, model: ScriptedEngine) -> None:
+        run()
+        Path(os.environ["OPRO_LOCAL_HOME"], "runs", "broken.sqlite").write_text("no database " * 100)
+        result = done("runs", "list")
+        assert len(result.stdout.splitlines()) == 1
+        assert "broken.sqlite" in result.stderr
+
+    def test_a_run_is_shown_by_id_by_file_or_as_the_latest(self, model: ScriptedEngine) -> None:
+        name = document(run("--json"))["run"]
+        path = Path(os.environ["OPRO_LOCAL_HOME"], "runs", f"{name}.sqlite")
+        shown = [done("runs", "show", *which).stdout for which in ([], [name], [str(path)])]
+        assert len(set(shown)) == 1
+        assert "best instruction:" in shown[0]
+
+    def test_shots_are_listed_by_id(self, model: ScriptedEngine) -> None:
+        assert "  with 2 exemplars: " in run("--shots", "2").stdout
+
+    def test_a_run_without_a_score_yet_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        play_roles(monkeypatch, ScriptedEngine(log_prob=TestInterrupt.pressing(2, at=1)))
+        run()
+        assert done("runs", "show").stdout.endswith(": nothing scored yet\n")
+
+
+class TestExport:
+    def test_json_goes_to_stdout_and_may_hold_every_outcome(self, model: ScriptedEngine) -> None:
+        run()
+        assert "outcomes" not in document(call("export"))
+        outcomes = document(call("export", "--outcomes"))["outcomes"]
+        assert len(outcomes) == document(call("export"))["usage"]["pairs"]
+
+    def test_csv_has_a_row_a_candidate(self, model: ScriptedEngine) -> None:
+        run()
+        rows = list(csv.DictReader(io.StringIO(done("export", "--to", "csv").stdout)))
+        assert [row["instruction"] for row in rows if row["instruction"]]
+
+    def test_a_file_may_be_named(self, model: ScriptedEngine) -> None:
+        run()
+        assert done("export", "-o", "out.json").stdout == ""
+        assert json.loads(Path("out.json").read_text(encoding="utf-8"))["status"] == "finished"
+
+    def test_a_file_that_cannot_be_written_is_an_error(self, model: ScriptedEngine) -> None:
+        run()
+        assert_one_line(call("export", "-o", "no/folder/out.json"), 1, "cannot be written")
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (OproError("went wrong"), 1),
+            (StoreError("went wrong"), 1),
+            (SettingsError("went wrong"), 2),
+            (DataError("went wrong"), 3),
+            (ModelError("went wrong"), 4),
+            (StoreBusy("went wrong"), 75),
+        ],
+    )
+    def test_each_class_has_its_exit_code_and_one_line(
+        self, error: OproError, code: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(api, "load_models", fail)
+        assert_one_line(run(), code, "opro-local: went wrong")
+
+    def test_verbose_shows_where_it_came_from(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise ModelError("went wrong")
+
+        monkeypatch.setattr(api, "load_models", fail)
+        result = call("-v", "run", "--model", "scripted", *DATA)
+        assert isinstance(result.exception, ModelError)
+
+    def test_a_file_that_is_not_there_is_bad_data(self, model: ScriptedEngine) -> None:
+        result = call("run", "--model", "scripted", "--data", "no.csv", "--text", "a", "--label", "b")
+        assert_one_line(result, 3, "no.csv")
+
+    def test_a_column_that_is_not_there_is_bad_data(self, model: ScriptedEngine) -> None:
+        assert_one_line(call("run", "-m", "scripted", *DATA[:-1], "sort"), 3, "sort")
+
+    def test_likelihood_needs_labels(self, model: ScriptedEngine) -> None:
+        assert_one_line(run("--answer", "text", "--scoring", "likelihood"), 2, "needs a label set")
+
+    def test_a_loss_needs_probabilities(self, model: ScriptedEngine) -> None:
+        assert_one_line(run("--metric", "brier", "--scoring", "generation"), 2, "needs probabilities")
+
+    def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
+        self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine
+    ) -> None:
+        from opro_local.store import run_file
+
+        def full(*_: object) -> None:
+            raise apsw.FullError("database or disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(run_file, "outcome_to_row", full)
+            assert run().exit_code == 1
+        assert document(call("resume", "--json"))["status"] == "finished"
+
+
+def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixture[str]) -> None:
+    from opro_local.records import Estimate, Score, Scored, Step, Trajectory
+
+    now = 100.0
+    with RunProgress(shown=True, clock=lambda: now) as progress:
+        progress.started("r1", Estimate(pairs=200, scorer_tokens=5000, optimizer_tokens=1))
+        now += 10.0
+        progress.block_scored("train", 50)
+        scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
+        progress.step_closed(
+            Trajectory(direction="maximize", steps=(Step(number=0, proposals=(), scored=scored),))
+        )
+    assert capsys.readouterr().err.splitlines()[2] == (
+        "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left"
+    )

@@ -1,0 +1,437 @@
+"""The task problem against a ledger in memory: what is scored, what is kept, what is compared in the end."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from mail_task import mail_model, mail_task, row
+from memory_store import MemoryStore
+from scripted_engine import ScriptedEngine
+
+from opro_local.api import Silent
+from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
+from opro_local.errors import Interrupted, Rejected
+from opro_local.problems.instruction import (
+    STEP_BY_STEP,
+    InstructionProblem,
+    choose_shots,
+    default_starts,
+    polish,
+)
+from opro_local.records import Candidate, Example, Score, Scored, SplitName, Step, Trajectory
+from opro_local.scoring.scorer import Scorer
+from opro_local.tasks.split import Split
+from opro_local.tasks.task import Task
+
+TRAIN, VALIDATION, TEST = range(6), range(6, 10), range(10, 18)
+SPLIT = Split(
+    train=tuple(map(row, TRAIN)), validation=tuple(map(row, VALIDATION)), test=tuple(map(row, TEST))
+)
+SKILLS = {"": 3, "Sort.": 4, "Think.": 8, "Guess.": 0, STEP_BY_STEP: 12}
+
+
+@dataclass
+class Counting(Silent):
+    """Counts the pairs of each split that it is told of."""
+
+    pairs: dict[str, int] = field(default_factory=dict)
+
+    def block_scored(self, split: SplitName, pairs: int) -> None:
+        self.pairs[split] = self.pairs.get(split, 0) + pairs
+
+
+def problem(
+    *,
+    task: Task | None = None,
+    skills: Mapping[str, int] = SKILLS,
+    style: Style = "tagged",
+    calibration: CalibrationMethod = "none",
+    **search: Any,
+) -> InstructionProblem:
+    task = task or mail_task()
+    engine = ScriptedEngine(log_prob=mail_model(skills))
+    return InstructionProblem(
+        task=task,
+        split=SPLIT,
+        scorer=Scorer(engine, task, ScoringSettings()),
+        search=SearchSettings.model_validate({"starts": ("", "Sort."), "block": 4, **search}),
+        style=style,
+        calibration=calibration,
+        watcher=Counting(),
+    )
+
+
+def engine_of(found: InstructionProblem) -> ScriptedEngine:
+    assert isinstance(found.scorer.engine, ScriptedEngine)
+    return found.scorer.engine
+
+
+def asked(found: InstructionProblem) -> list[int]:
+    """How many requests each call of the model held."""
+    return [len(call) for call in engine_of(found).asked]
+
+
+def trajectory(*scores: tuple[str, float], metric: Metric = "accuracy") -> Trajectory[Candidate]:
+    """One step with these instructions and scores."""
+    scored = tuple(
+        Scored(solution=Candidate(instruction=text), score=Score(value=value), step=0)
+        for text, value in scores
+    )
+    direction = "minimize" if metric in ("log_loss", "brier") else "maximize"
+    step: Step[Candidate] = Step(number=0, proposals=(), scored=scored)
+    return Trajectory(direction=direction, steps=(step,))
+
+
+class TestStarts:
+    def test_starts_of_the_settings_may_be_empty_and_are_listed_once(self) -> None:
+        starts = problem(starts=("Sort.", "", "Sort.")).starts()
+        assert [start.instruction for start in starts] == ["Sort.", ""]
+
+    @pytest.mark.parametrize(
+        ("answer", "direct"),
+        [
+            ("label", "Which of these is it: fintech, seed?"),
+            ("number", "Solve the problem. End with the answer as a number."),
+            ("text", "Answer the question. Give only the answer."),
+        ],
+    )
+    def test_without_settings_there_are_the_empty_one_and_a_direct_one(
+        self, answer: str, direct: str
+    ) -> None:
+        task = replace(mail_task(), answer=answer)  # type: ignore[arg-type]
+        assert default_starts(task) == ["", direct]
+        found = problem(starts=None)
+        assert [s.instruction for s in found.starts()] == default_starts(mail_task())
+
+    def test_baselines_are_the_starts_and_step_by_step_each_once(self) -> None:
+        assert [b.instruction for b in problem().baselines()] == ["", "Sort.", STEP_BY_STEP]
+        own = problem(starts=(STEP_BY_STEP, ""))
+        assert [b.instruction for b in own.baselines()] == [STEP_BY_STEP, ""]
+
+
+class TestShots:
+    def test_labels_take_turns(self) -> None:
+        rows = [Example(id=str(i), text=str(i), target="abbbbbbb"[i]) for i in range(8)]
+        chosen = choose_shots(rows, 3, seed=0)
+        assert sorted(shot.target for shot in chosen) == ["a", "b", "b"]
+        assert {shot.target for shot in chosen[:2]} == {"a", "b"}
+
+    def test_they_follow_the_seed_alone(self) -> None:
+        rows = [row(i) for i in range(20)]
+        assert choose_shots(rows, 4, seed=1) == choose_shots(rows, 4, seed=1)
+        assert choose_shots(rows, 4, seed=1) != choose_shots(rows, 4, seed=2)
+
+    def test_none_are_chosen_unless_asked_for_and_no_more_than_there_are(self) -> None:
+        assert problem().shots == ()
+        assert len(choose_shots([row(0), row(1)], 5, seed=0)) == 2
+
+    def test_every_candidate_has_them_and_they_are_never_scored(self) -> None:
+        found = problem(shots=2)
+        assert {len(candidate.shots) for candidate in [*found.starts(), found.parse("Think.")]} == {2}
+        assert not set(found.shots) & set(found.rows["train"])
+        assert set(found.shots) | set(found.rows["train"]) == set(SPLIT.train)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found.evaluate(found.starts(), 0, ledger)
+        scored = {example for _, _, ids in ledger.blocks for example in ids}
+        assert scored == {row.id for row in found.rows["train"]}
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("reply", "instruction"),
+        [
+            (" sort the **mails** \n", "Sort the mails"),
+            ('"sort it"', "Sort it"),
+            ('"yes" or "no"', '"yes" or "no"'),
+            ("éclair", "Éclair"),
+            ('"', '"'),
+        ],
+    )
+    def test_a_reply_is_polished(self, reply: str, instruction: str) -> None:
+        assert polish(reply) == instruction
+        assert problem().parse(reply).instruction == instruction
+
+    @pytest.mark.parametrize(
+        ("reply", "reason"),
+        [
+            ("", "empty"),
+            (" ** ** ", "empty"),
+            ('""', "empty"),
+            ("Use <ins> here", "contains a tag"),
+            ("Sort</TEXT>", "contains a tag"),
+            ("I'm sorry, but no.", "refusal"),
+            ("As an AI, I sort.", "refusal"),
+        ],
+    )
+    def test_what_is_no_instruction_is_rejected_with_its_reason(self, reply: str, reason: str) -> None:
+        with pytest.raises(Rejected) as rejection:
+            problem().parse(reply)
+        assert rejection.value.reason == reason
+
+    def test_instructions_may_speak_of_instructions(self) -> None:
+        assert problem().parse("Follow the INSTRUCTIONS").instruction == "Follow the INSTRUCTIONS"
+
+    def test_digits_are_rejected_where_answers_are_numbers(self) -> None:
+        task = replace(mail_task(), answer="number", labels=())
+        with pytest.raises(Rejected, match="contains a digit"):
+            problem(task=task).parse("Use 2 steps")
+        assert problem().parse("Use 2 steps").instruction == "Use 2 steps"
+
+    def test_eight_words_in_a_row_from_a_train_text_are_a_copy(self) -> None:
+        leaked = replace(row(0), text="We are a young team from Oslo and raise money")
+        found = replace(problem(), split=replace(SPLIT, train=(leaked,), validation=(row(6),)))
+        with pytest.raises(Rejected, match="copies a row"):
+            found.parse("If it says: we ARE a  young team from Oslo and more, say seed")
+        assert found.parse("If we are a young team from Oslo, say seed")
+
+    def test_two_instructions_that_differ_in_case_and_blanks_are_one_proposal(self) -> None:
+        found = problem()
+        assert found.key(found.parse("Sort  it")) == found.key(found.parse("sort IT"))
+        assert found.key(found.parse("Sort it")) != found.key(found.parse("Sort it."))
+
+    def test_a_candidate_survives_the_store(self) -> None:
+        found = problem(shots=1)
+        candidate = replace(found.candidate("Sort."), calibration=(0.5, -0.5))
+        assert found.decode(found.encode(candidate)) == candidate
+
+
+class TestEvaluate:
+    def test_scores_are_those_of_train_in_order(self) -> None:
+        found = problem()
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        solutions = [found.candidate(text) for text in ("Think.", "Guess.", "")]
+        scored = found.evaluate(solutions, 3, ledger)
+        assert [s.score.value for s in scored] == [1.0, 0.0, 0.5]  # 6, 0 and 3 of 6 rows
+        assert [s.solution for s in scored] == solutions
+        assert {s.step for s in scored} == {3}
+
+    def test_each_block_is_one_call_and_one_record(self) -> None:
+        found = problem()
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        keys = tuple(s.key for s in found.starts())
+        found.evaluate(found.starts(), 0, ledger)
+        assert ledger.blocks == [
+            ("train", keys, ("r0", "r1", "r2", "r3")),
+            ("train", keys, ("r4", "r5")),
+        ]
+        assert asked(found) == [8, 4]
+        assert isinstance(found.watcher, Counting)
+        assert found.watcher.pairs == {"train": 12}
+
+    def test_a_run_that_was_cut_off_scores_only_the_blocks_that_are_missing(self) -> None:
+        def stop() -> None:
+            raise Interrupted("stopped")
+
+        ledger: MemoryStore[Candidate] = MemoryStore(after_commit=stop)
+        broken = problem()
+        with pytest.raises(Interrupted):
+            broken.evaluate(broken.starts(), 0, ledger)
+        ledger.after_commit = lambda: None
+        resumed, whole = problem(), problem()
+        scored = resumed.evaluate(resumed.starts(), 0, ledger)
+        assert asked(broken) == [8]
+        assert asked(resumed) == [4]
+        assert scored == whole.evaluate(whole.starts(), 0, MemoryStore())
+
+    def test_only_the_candidates_that_lack_a_block_are_asked_for_it(self) -> None:
+        found = problem()
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        first, second = found.starts()
+        found.evaluate([first], 0, ledger)
+        found.evaluate([first, second], 1, ledger)
+        assert asked(found) == [4, 2, 4, 2]
+        assert [keys for _, keys, _ in ledger.blocks[2:]] == [(second.key,), (second.key,)]
+
+    def test_no_solutions_ask_nothing(self) -> None:
+        found = problem()
+        assert found.evaluate([], 1, MemoryStore()) == []
+        assert asked(found) == []
+
+
+def biased(text: str) -> float:
+    """A model that likes "seed" everywhere and a bit less for even rows: right once that is taken out."""
+    liking = 2.0 if text.endswith("seed") else 0.0
+    number = int(text.split("Mail ")[1].split(".")[0]) if "Mail" in text else 1
+    return liking - (0.5 if (text.endswith("seed")) != bool(number % 2) else 0.0)
+
+
+class TestCalibration:
+    def test_batch_calibration_is_fitted_on_train_and_changes_what_is_predicted(self) -> None:
+        plain, fitted = problem(), problem(calibration="batch")
+        for found in (plain, fitted):
+            engine_of(found).log_prob = biased
+        (without,) = plain.evaluate([plain.candidate("Sort.")], 0, MemoryStore())
+        (scored,) = fitted.evaluate([fitted.candidate("Sort.")], 0, MemoryStore())
+        assert without.score.value == 0.5  # "seed" to everything
+        assert scored.score.value == 1.0
+        # Three even and three odd rows: means of fintech -0.25, of seed 1.75; each to their mean 0.75.
+        assert scored.solution.calibration == pytest.approx((1.0, -1.0))
+        assert without.solution.calibration == ()
+
+    def test_contextual_calibration_asks_about_empty_inputs_and_the_ledger_does_not_see_them(self) -> None:
+        found = problem(calibration="contextual")
+        engine_of(found).log_prob = biased
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        (scored,) = found.evaluate([found.candidate("Sort.")], 0, ledger)
+        assert asked(found) == [4, 2, 3]
+        assert [ids for _, _, ids in ledger.blocks] == [("r0", "r1", "r2", "r3"), ("r4", "r5")]
+        # All three read as odd rows: 2.0 against -0.5.
+        fintech, seed = 1 / (1 + math.exp(2.5)), 1 / (1 + math.exp(-2.5))
+        assert scored.solution.calibration == pytest.approx((-math.log(fintech), -math.log(seed)))
+
+    def test_generated_answers_are_not_calibrated(self) -> None:
+        task = mail_task()
+        engine = ScriptedEngine(reply=lambda text: "seed")
+        settings = ScoringSettings(mode="generation")
+        found = replace(problem(calibration="batch"), scorer=Scorer(engine, task, settings))
+        (scored,) = found.evaluate([found.candidate("Sort.")], 0, MemoryStore())
+        assert scored.solution.calibration == ()
+        assert scored.score.value == 0.5
+
+
+class TestFinish:
+    def finished(self, *scores: tuple[str, float], **search: Any) -> MemoryStore[Candidate]:
+        found = problem(**{"finalists": 2, **search})
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found.finish(trajectory(*scores), ledger)
+        return ledger
+
+    def of_role(self, ledger: MemoryStore[Candidate], role: str) -> list[tuple[str, str, float]]:
+        return [
+            (e.candidate.instruction, e.split, e.score.value) for e in ledger.evaluations() if e.role == role
+        ]
+
+    def test_the_best_on_train_and_the_starts_go_to_validation(self) -> None:
+        ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Think.", 0.9), ("Sort.", 0.2))
+        # Of the rows 6 to 9 the skills 8, 0, 4 and 3 know two, none, none and none.
+        assert self.of_role(ledger, "finalist") == [
+            ("Think.", "validation", 0.5),
+            ("Guess.", "validation", 0.0),
+            ("Sort.", "validation", 0.0),
+            ("", "validation", 0.0),
+        ]
+
+    def test_a_start_that_is_among_the_best_is_measured_once(self) -> None:
+        ledger = self.finished(("", 0.1), ("Guess.", 0.2), ("Think.", 0.3), ("Sort.", 0.9))
+        assert [text for text, _, _ in self.of_role(ledger, "finalist")] == ["Sort.", "Think.", ""]
+
+    def test_validation_picks_the_winner_and_test_measures_it_beside_the_baselines(self) -> None:
+        ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Think.", 0.7), ("Sort.", 0.2))
+        assert self.of_role(ledger, "winner") == [("Think.", "test", 0.0)]
+        # Of the rows 10 to 17 only the skill 12 knows any.
+        assert self.of_role(ledger, "baseline") == [
+            ("", "test", 0.0),
+            ("Sort.", "test", 0.0),
+            (STEP_BY_STEP, "test", 0.25),
+        ]
+
+    def test_of_two_equal_on_validation_the_better_on_train_wins(self) -> None:
+        ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Sort.", 0.2))
+        assert self.of_role(ledger, "winner") == [("Guess.", "test", 0.0)]
+
+    def test_only_the_winner_and_the_baselines_read_the_test_rows_each_once(self) -> None:
+        ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Think.", 0.7), ("Sort.", 0.2))
+        read = [(key, ids) for split, keys, ids in ledger.blocks if split == "test" for key in keys]
+        texts = ("Think.", "", "Sort.", STEP_BY_STEP)
+        keys = [Candidate(instruction=text).key for text in texts]
+        assert [key for key, _ in read] == keys * 2  # two blocks of four rows
+        assert len({example for _, ids in read for example in ids}) == 8
+
+    def test_a_winner_that_is_a_start_is_measured_once_and_told_in_both_roles(self) -> None:
+        ledger = self.finished(("", 0.9), ("Sort.", 0.2))
+        assert self.of_role(ledger, "winner") == [("", "test", 0.0)]
+        assert ("", "test", 0.0) in self.of_role(ledger, "baseline")
+        tested = [keys for split, keys, _ in ledger.blocks if split == "test"]
+        assert all(len(keys) == len(set(keys)) == 3 for keys in tested)
+
+    def test_finishing_twice_changes_nothing(self) -> None:
+        found = problem()
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        search = trajectory(("", 0.1), ("Think.", 0.7), ("Sort.", 0.2))
+        found.finish(search, ledger)
+        once, calls = ledger.evaluations(), len(engine_of(found).asked)
+        found.finish(search, ledger)
+        assert ledger.evaluations() == once
+        assert len(engine_of(found).asked) == calls
+
+    def test_a_loss_is_won_by_the_smallest(self) -> None:
+        found = problem(task=replace(mail_task(), metric="log_loss"), finalists=2)
+        ledger: MemoryStore[Candidate] = MemoryStore(direction="minimize")
+        assert found.direction == "minimize"
+        found.finish(
+            trajectory(("Guess.", 0.3), ("Think.", 0.2), ("", 0.9), ("Sort.", 0.8), metric="log_loss"), ledger
+        )
+        ((winner, _, _),) = self.of_role(ledger, "winner")
+        assert winner == "Think."
+
+    def test_a_baseline_that_was_never_a_solution_is_calibrated_on_train_as_well(self) -> None:
+        found = problem(calibration="batch")
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found.finish(trajectory(("", 0.1), ("Sort.", 0.2)), ledger)
+        baselines = [e.candidate for e in ledger.evaluations() if e.role == "baseline"]
+        assert all(len(candidate.calibration) == 2 for candidate in baselines)
+
+
+class TestMetaPrompt:
+    def shown(self, metric: Metric, *values: float) -> str:
+        found = problem(task=replace(mail_task(), metric=metric), exemplars=0)
+        scores = [(f"Text {i}", value) for i, value in enumerate(values)]
+        return found.meta_prompt(trajectory(*scores, metric=metric), 1, shown=20).text
+
+    @pytest.mark.parametrize(
+        ("metric", "value", "displayed"),
+        [
+            ("accuracy", 0.125, 12),  # half to even, as published
+            ("accuracy", 0.375, 38),
+            ("accuracy", 1.0, 100),
+            ("macro_f1", 0.666, 67),
+            ("mcc", -1.0, 0),
+            ("mcc", 0.0, 50),
+            ("mcc", 1.0, 100),
+            ("log_loss", 0.0, 100),
+            ("log_loss", math.log(2), 50),
+            ("log_loss", math.inf, 0),
+            ("brier", 0.0, 100),
+            ("brier", 0.5, 75),
+            ("brier", 2.0, 0),
+            ("brier", math.inf, 0),
+        ],
+    )
+    def test_every_metric_is_shown_from_0_to_100_higher_is_better(
+        self, metric: Metric, value: float, displayed: int
+    ) -> None:
+        assert f"score: {displayed}\n" in self.shown(metric, value)
+
+    def test_the_best_are_shown_and_the_best_of_all_comes_last(self) -> None:
+        found = problem(exemplars=0)
+        scores = [("a", 0.5), ("b", 0.9), ("c", 0.7), ("d", 0.1)]
+        text = found.meta_prompt(trajectory(*scores), 1, shown=3).text
+        lines = [line for line in text.splitlines() if line.startswith("text:")]
+        assert lines == ["text: <INS>a</INS>", "text: <INS>c</INS>", "text: <INS>b</INS>"]
+
+    def test_exemplars_are_train_rows_drawn_anew_each_step_by_the_seed(self) -> None:
+        found = problem(exemplars=3)
+        drawn = [found.meta_prompt(trajectory(), step, shown=20).exemplar_ids for step in range(1, 6)]
+        again = [
+            problem(exemplars=3).meta_prompt(trajectory(), step, shown=20).exemplar_ids
+            for step in range(1, 6)
+        ]
+        assert drawn == again
+        assert len(set(drawn)) > 1
+        assert all(len(set(ids)) == 3 for ids in drawn)
+        assert {example for ids in drawn for example in ids} <= {row.id for row in SPLIT.train}
+
+    def test_there_are_no_more_exemplars_than_rows(self) -> None:
+        assert len(problem(exemplars=50).meta_prompt(trajectory(), 1, shown=20).exemplar_ids) == 6
+
+    def test_the_style_decides_the_form_and_a_completion_needs_no_exemplars(self) -> None:
+        found = problem(style="completion")
+        meta_prompt = found.meta_prompt(trajectory(("Sort.", 0.5)), 1, shown=20)
+        assert meta_prompt.exemplar_ids == ()
+        assert "Precision: 50 <TEXT>Sort.</TEXT>" in meta_prompt.text
+
+    def test_the_limits_of_the_settings_hold(self) -> None:
+        found = problem(max_characters=77, shown=9)
+        assert (found.longest_reply(), found.shown) == (77, 9)

@@ -1,0 +1,129 @@
+"""OPRO's proposer on a problem whose solutions are whole numbers of at most five digits, a line each."""
+
+from collections.abc import Sequence
+
+import pytest
+from scripted_engine import ScriptedEngine
+from square_root import SquareRoot
+
+from opro_local.config import SearchSettings
+from opro_local.errors import DataError
+from opro_local.llm import GenerationReply
+from opro_local.optimizer import Optimizer
+from opro_local.records import Proposal, Score, Scored, Step, Trajectory, derived_seed
+
+
+def trajectory(*solutions: int) -> Trajectory[int]:
+    """One step whose solutions get the scores of SquareRoot; 99 was proposed and not scored."""
+    scored = tuple(Scored(solution=s, score=Score(value=abs(s * s - 50)), step=0) for s in solutions)
+    proposals = (*(Proposal(text=str(s), solution=s) for s in solutions), Proposal(text="99", solution=99))
+    return Trajectory(direction="minimize", steps=(Step(number=0, proposals=proposals, scored=scored),))
+
+
+def propose(engine: ScriptedEngine, shown: Trajectory[int] | None = None, **settings: object) -> Step[int]:
+    search = SearchSettings.model_validate({"proposals_per_step": 1, **settings})
+    return Optimizer(engine, SquareRoot(), search).propose(shown or trajectory(1, 20), 4)
+
+
+def outcomes(*texts: str, **settings: object) -> list[tuple[str, int | None, str | None]]:
+    """Text, solution and reason of each proposal when the model says texts."""
+    step = propose(ScriptedEngine(samples=[texts]), proposals_per_step=len(texts), **settings)
+    return [(p.text, p.solution, p.reason) for p in step.proposals]
+
+
+def test_a_step_records_what_was_asked_and_what_came_back() -> None:
+    engine = ScriptedEngine(samples=[["7\n", "8"]])
+    step = propose(engine, proposals_per_step=2, temperature=0.7, seed=5)
+    meta_prompt = "20: 350\n1: 49"
+    asked = f"[user] {meta_prompt}\n[assistant] "
+    seed = derived_seed(5, 4, "proposals")
+    assert engine.sampled == [(asked, 2, 0.7, seed)]
+    assert step == Step(
+        number=4,
+        proposals=(Proposal(text="7\n", solution=7), Proposal(text="8", solution=8)),
+        meta_prompt=meta_prompt,
+        temperature=0.7,
+        seed=seed,
+        prompt_tokens=len(asked),
+        generated_tokens=3,
+    )
+
+
+def test_another_step_or_another_seed_draws_other_samples() -> None:
+    engine = ScriptedEngine(samples=[["7"]] * 3)
+    for number, seed in ((1, 0), (2, 0), (1, 1)):
+        search = SearchSettings(proposals_per_step=1, seed=seed)
+        Optimizer(engine, SquareRoot(), search).propose(trajectory(1), number)
+    assert len({seed for _, _, _, seed in engine.sampled}) == 3
+
+
+def test_a_solution_ends_at_its_end_mark_and_blanks_before_it_do_not_end_it() -> None:
+    assert outcomes("7\nand more") == [("7\n", 7, None)]
+    assert outcomes("\n 7\nand more") == [("\n 7\n", 7, None)]
+
+
+def test_what_the_problem_cannot_parse_is_rejected_with_its_reason() -> None:
+    assert outcomes("seven\n", "7\n") == [("seven\n", None, "not a number"), ("7\n", 7, None)]
+
+
+def test_a_reply_that_ends_with_the_models_turn_is_whole() -> None:
+    assert outcomes("7") == [("7", 7, None)]
+
+
+def test_a_reply_that_was_cut_off_is_no_solution() -> None:
+    assert outcomes("777", proposal_tokens=2) == [("77", None, "cut off")]
+
+
+def test_a_reply_that_is_too_long_is_given_up_where_nothing_can_come_of_it() -> None:
+    assert outcomes("7" * 90) == [("777777", None, "too long")]
+
+
+def test_a_solution_of_the_greatest_length_is_accepted() -> None:
+    assert outcomes("77777\n") == [("77777\n", 77777, None)]
+
+
+def test_nothing_is_proposed_twice_in_a_step_or_after_earlier_steps_scored_or_not() -> None:
+    assert outcomes("7\n", "7", "20\n", "99\n") == [
+        ("7\n", 7, None),
+        ("7", None, "duplicate"),
+        ("20\n", None, "duplicate"),
+        ("99\n", None, "duplicate"),
+    ]
+
+
+def test_a_reply_that_broke_off_in_the_model_is_no_solution() -> None:
+    class Broken(ScriptedEngine):
+        def sample(self, *args: object, **kwargs: object) -> list[GenerationReply]:
+            return [GenerationReply(text="7", tokens=1, ended="nan")]
+
+    (proposal,) = propose(Broken()).proposals
+    assert (proposal.solution, proposal.reason) == (None, "cut off")
+
+
+@pytest.mark.parametrize(
+    ("context_length", "shown"),
+    [(8192, "20: 350\n1: 49\n5: 25"), (48, "1: 49\n5: 25"), (40, "5: 25")],
+)
+def test_the_worst_solutions_leave_the_meta_prompt_first_when_the_context_is_short(
+    context_length: int, shown: str
+) -> None:
+    # With three, two and one line the prompt has 39, 31 and 25 tokens. It may take three quarters of the
+    # context, since the reply that the settings allow is longer than the rest: 36 of 48, 30 of 40.
+    engine = ScriptedEngine(samples=[["7"]], context_length=context_length)
+    assert propose(engine, trajectory(20, 1, 5)).meta_prompt == shown
+
+
+def test_a_reply_may_take_what_the_prompt_leaves_of_a_short_context() -> None:
+    # The prompt has 39 of 60 tokens: 21 are left, fewer than the 30 that the settings allow.
+    engine = ScriptedEngine(samples=[["7"]], context_length=60)
+    assert propose(engine, trajectory(20, 1, 5), proposal_tokens=30).solutions == (7,)
+
+
+def test_a_meta_prompt_that_cannot_be_shortened_further_is_an_error() -> None:
+    with pytest.raises(DataError, match="has 25 tokens, the optimizer model has room for 23"):
+        propose(ScriptedEngine(context_length=30), trajectory(20, 1, 5))
+
+
+def test_a_first_step_without_any_score_is_proposed_too() -> None:
+    replies: Sequence[Sequence[str]] = [["7"]]
+    assert propose(ScriptedEngine(samples=replies), trajectory()).solutions == (7,)
