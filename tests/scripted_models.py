@@ -19,4 +19,4 @@ def play_roles(
         for role, engine in engines.items()
     )
     models = api.Models(scorer=scorer, optimizer=engines["optimizer"], records=records)
-    monkeypatch.setattr(api, "load_models", lambda settings, folder: models)
+    monkeypatch.setattr(api, "load_models", lambda _settings, _folder: models)

@@ -13,7 +13,7 @@ def trajectory(*values: float, direction: Direction = "maximize") -> Trajectory[
     return Trajectory(direction=direction, steps=tuple(steps))
 
 
-def reason(usage: Usage = Usage(), *values: float, **limits: object) -> str | None:
+def reason(usage: Usage, *values: float, **limits: object) -> str | None:
     return stop_reason(BudgetSettings.model_validate(limits), usage, trajectory(*values))
 
 

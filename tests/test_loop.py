@@ -29,7 +29,7 @@ class Halving:
     def propose(self, trajectory: Trajectory[int], number: int) -> Step[int]:
         self.asked.append(number)
         best = [entry.solution for entry in trajectory.ascending()[-2:]]
-        proposals = (
+        proposals: tuple[Proposal[int], ...] = (
             Proposal(text="middle", solution=sum(best) // 2),
             Proposal(text="?", reason="not a number"),
         )

@@ -1,4 +1,4 @@
-"""The texts that the optimizer LLM reads, kept whole in golden/meta_prompt: a change shows as a diff there."""
+"""The texts that the optimizer LLM reads, kept whole in golden/meta_prompt: a change shows as a diff."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,6 +1,7 @@
 """OPRO's proposer on a problem whose solutions are whole numbers of at most five digits, a line each."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from scripted_engine import ScriptedEngine
@@ -20,12 +21,12 @@ def trajectory(*solutions: int) -> Trajectory[int]:
     return Trajectory(direction="minimize", steps=(Step(number=0, proposals=proposals, scored=scored),))
 
 
-def propose(engine: ScriptedEngine, shown: Trajectory[int] | None = None, **settings: object) -> Step[int]:
+def propose(engine: ScriptedEngine, shown: Trajectory[int] | None = None, **settings: Any) -> Step[int]:
     search = SearchSettings.model_validate({"proposals_per_step": 1, **settings})
     return Optimizer(engine, SquareRoot(), search).propose(shown or trajectory(1, 20), 4)
 
 
-def outcomes(*texts: str, **settings: object) -> list[tuple[str, int | None, str | None]]:
+def outcomes(*texts: str, **settings: Any) -> list[tuple[str, int | None, str | None]]:
     """Text, solution and reason of each proposal when the model says texts."""
     step = propose(ScriptedEngine(samples=[texts]), proposals_per_step=len(texts), **settings)
     return [(p.text, p.solution, p.reason) for p in step.proposals]

@@ -110,6 +110,11 @@ class TestRun:
         assert told[5].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
         assert not any("Mail" in line or "twice" in line for line in told)
 
+    def test_notes_about_the_table_are_told(self, model: ScriptedEngine) -> None:
+        with Path("mails.csv").open("a", encoding="utf-8") as file:
+            file.write("r20,Mail 20.,\n")
+        assert run().stderr.splitlines()[1] == "note: 1 row without a label left out."
+
     def test_progress_can_be_switched_off(self, model: ScriptedEngine) -> None:
         assert run("--no-progress").stderr.splitlines() == ["task: mails.csv"]
 
@@ -244,7 +249,7 @@ class TestScore:
     def test_a_metric_that_the_answers_do_not_allow_has_no_number(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        play_roles(monkeypatch, ScriptedEngine(log_prob=lambda text: float("nan")))
+        play_roles(monkeypatch, ScriptedEngine(log_prob=lambda _text: float("nan")))
         assert self.score("-i", "", "--metric", "log_loss").stdout == "not available  (empty)\n"
         found = document(self.score("-i", "", "--metric", "log_loss", "--json"))
         assert found["scores"][0]["value"] is None
@@ -279,6 +284,22 @@ class TestRuns:
         shown = [done("runs", "show", *which).stdout for which in ([], [name], [str(path)])]
         assert len(set(shown)) == 1
         assert "best instruction:" in shown[0]
+
+    def test_a_run_that_is_not_over_shows_the_best_so_far(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The starts have 16 pairs in the only block of step 0, so the second block is of step 1.
+        play_roles(monkeypatch, ScriptedEngine(log_prob=TestInterrupt.pressing(1, at=33), samples=SAMPLES))
+        run()
+        lines = done("runs", "show").stdout.splitlines()
+        assert lines[0].endswith(": unfinished (search not over)")
+        assert lines[3] == "  (empty)"
+        assert not any("test" in line for line in lines)
+
+    def test_there_is_no_gain_to_tell_where_there_is_no_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        play_roles(monkeypatch, ScriptedEngine(log_prob=lambda _text: float("nan"), samples=SAMPLES))
+        lines = run("--metric", "log_loss").stdout.splitlines()
+        assert "  test            not available  n=8" in lines
+        assert not any("best start" in line for line in lines)
+        assert "examples without an answer: no finite log-probability 80" in lines
 
     def test_shots_are_listed_by_id(self, model: ScriptedEngine) -> None:
         assert "  with 2 exemplars: " in run("--shots", "2").stdout

@@ -20,7 +20,7 @@ from opro_local.problems.instruction import (
     default_starts,
     polish,
 )
-from opro_local.records import Candidate, Example, Score, Scored, SplitName, Step, Trajectory
+from opro_local.records import Candidate, Direction, Example, Score, Scored, SplitName, Step, Trajectory
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -79,7 +79,7 @@ def trajectory(*scores: tuple[str, float], metric: Metric = "accuracy") -> Traje
         Scored(solution=Candidate(instruction=text), score=Score(value=value), step=0)
         for text, value in scores
     )
-    direction = "minimize" if metric in ("log_loss", "brier") else "maximize"
+    direction: Direction = "minimize" if metric in ("log_loss", "brier") else "maximize"
     step: Step[Candidate] = Step(number=0, proposals=(), scored=scored)
     return Trajectory(direction=direction, steps=(step,))
 
@@ -283,7 +283,7 @@ class TestCalibration:
 
     def test_generated_answers_are_not_calibrated(self) -> None:
         task = mail_task()
-        engine = ScriptedEngine(reply=lambda text: "seed")
+        engine = ScriptedEngine(reply=lambda _text: "seed")
         settings = ScoringSettings(mode="generation")
         found = replace(problem(calibration="batch"), scorer=Scorer(engine, task, settings))
         (scored,) = found.evaluate([found.candidate("Sort.")], 0, MemoryStore())

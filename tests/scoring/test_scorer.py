@@ -182,7 +182,7 @@ def test_a_failure_is_asked_again(cache: ReplyCacheFile) -> None:
 
 
 def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
-    engine = ScriptedEngine(reply=lambda text: "It costs 1,200. The answer is 1,200.")
+    engine = ScriptedEngine(reply=lambda _text: "It costs 1,200. The answer is 1,200.")
     rows = (Example(id="1", text="how much", target="1200"), Example(id="2", text="how many", target="7"))
     ((right, wrong),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], rows)
     assert (right.prediction, right.correct, right.reason) == ("1,200", True, None)
@@ -194,13 +194,13 @@ def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
 
 
 def test_a_reply_without_an_answer_has_a_reason() -> None:
-    engine = ScriptedEngine(reply=lambda text: "I do not know")
+    engine = ScriptedEngine(reply=lambda _text: "I do not know")
     ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], ROWS[:1])
     assert (outcome.prediction, outcome.correct, outcome.reason) == (None, False, "no answer")
 
 
 def test_generation_stops_at_a_final_answer() -> None:
-    engine = ScriptedEngine(reply=lambda text: "The answer is 7.\nQ: and 8?")
+    engine = ScriptedEngine(reply=lambda _text: "The answer is 7.\nQ: and 8?")
     ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score(
         [CANDIDATE], [Example(id="1", text="how many", target="7")]
     )

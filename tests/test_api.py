@@ -1,0 +1,144 @@
+"""The package as Python users have it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mail_task import mail_model, mail_task
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
+
+import opro_local
+from opro_local import api
+from opro_local.catalogue import StoredModel
+from opro_local.config import ModelSettings
+from opro_local.errors import Interrupted, SettingsError
+
+SKILLS = {"": 6, "Sort it.": 12, "Let's think step by step.": 8}
+SETTINGS: dict[str, Any] = {
+    "models": {"scorer": "scripted"},
+    "search": {"proposals_per_step": 1, "starts": [""]},
+    "budget": {"steps": 1},
+}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "mails.csv"
+    rows = "".join(f"{row.id},{row.text},{row.target}\n" for row in mail_task().examples)
+    path.write_text(f"id,mail,kind\n{rows}", encoding="utf-8")
+    return path
+
+
+def settings(**groups: dict[str, Any]) -> opro_local.RunSettings:
+    return opro_local.RunSettings.model_validate({**SETTINGS, **groups})
+
+
+def test_the_public_names_are_these() -> None:
+    assert opro_local.__all__ == [
+        "Folders",
+        "Host",
+        "RunSettings",
+        "TaskSettings",
+        "load_task",
+        "optimize_task",
+        "resume_run",
+        "run_document",
+        "score_instructions",
+    ]
+    assert all(callable(getattr(opro_local, name)) for name in opro_local.__all__)
+    assert dir(opro_local) == opro_local.__all__
+
+
+def test_other_names_are_not_there() -> None:
+    with pytest.raises(AttributeError, match="optimise_task"):
+        opro_local.optimise_task  # noqa: B018
+
+
+def test_a_table_becomes_a_task_by_its_columns(table: Path) -> None:
+    task = opro_local.load_task(table, text="mail", label="kind", id="id", description="Sort the mails.")
+    assert task == mail_task()
+
+
+def test_a_setting_that_nobody_knows_is_an_error(table: Path) -> None:
+    with pytest.raises(SettingsError, match="unknown key 'lable'"):
+        opro_local.load_task(table, text="mail", label="kind", lable="x")
+
+
+def test_a_run_needs_a_task_and_settings_alone(
+    table: Path, own_user_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), samples=[["Sort it.</INS>"]]))
+    task = opro_local.load_task(table, text="mail", label="kind", id="id")
+    path = opro_local.optimize_task(task, settings())
+    assert path.is_relative_to(own_user_folders / "data" / "opro-local" / "runs")
+    assert opro_local.run_document(path)["best"]["instruction"] == "Sort it."
+
+
+def test_a_run_that_was_interrupted_is_resumed_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise Interrupted("stopped")
+
+    folders = opro_local.Folders.of_user(tmp_path)
+    engine = ScriptedEngine(log_prob=mail_model(SKILLS), samples=[["Sort it.</INS>"]])
+    play_roles(monkeypatch, engine)
+    with pytest.raises(Interrupted):
+        opro_local.optimize_task(
+            mail_task(), settings(), host=opro_local.Host(folders=folders, after_commit=stop)
+        )
+    (path,) = folders.runs.glob("2*.sqlite")
+    opro_local.resume_run(path, host=opro_local.Host(folders=folders))
+    assert opro_local.run_document(path)["status"] == "finished"
+
+
+def test_given_instructions_are_measured_on_validation_unless_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS)))
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    plain = settings(scoring={"calibration": "none"})
+    ((candidate, score),) = opro_local.score_instructions(
+        mail_task(), ["Sort it."], settings=plain, host=host
+    )
+    assert candidate.instruction == "Sort it."
+    assert (score.value, score.n) == (0.75, 4)  # validation holds the rows 2, 19, 5 and 10
+
+
+def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    for device, preset, rows in (("cpu", "light", 48), ("cuda", "medium", 128)):
+        play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), device=device))
+        budget = api.prepare(mail_task(), settings(), host).settings.budget
+        assert (budget.preset, budget.train_rows, budget.steps) == (preset, rows, 1)
+
+
+def test_equal_weights_are_loaded_once_and_play_both_roles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def load(model: StoredModel, chosen: ModelSettings) -> ScriptedEngine:
+        loaded.append(model.name)
+        return ScriptedEngine(digest=model.digest)
+
+    def resolve(name: str, folder: Path) -> StoredModel:
+        digest = "model:sha256:" + name.removesuffix("-again")
+        return StoredModel(name=name, path=folder / name, digest=digest, manifest=None)
+
+    monkeypatch.setattr(api, "resolve", resolve)
+    monkeypatch.setattr(api, "load_stored", load)
+    for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
+        loaded.clear()
+        models = api.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
+        assert loaded == names
+        assert (models.optimizer is models.scorer) == (names == ["a"])
+        assert [record.role for record in models.records] == ["scorer", "optimizer"]
+        assert models.records[1].name == (optimizer or "a")
+        assert models.records[1].digest == models.optimizer.digest
+
+
+def test_shots_do_not_take_from_the_rows_that_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings(search={"shots": 2}, budget={"train_rows": 4})
+    assert len(api.split_task(mail_task(), chosen).train) == 6
