@@ -119,7 +119,7 @@ class SearchSettings(Settings):
     starts: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="Starting instruction, may be empty; repeat for several. "
+        description="Starting instruction, may be empty. "
         "If not given: the empty one and one made from the labels.",
     )
     shots: int = Field(0, ge=0, description="Fixed exemplars from train in every scorer prompt.")

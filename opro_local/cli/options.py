@@ -4,29 +4,17 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 
-from opro_local.cli.settings import Lines
-from opro_local.config import AnswerType, BadRows, Metric, Position, TaskSettings
+from opro_local.cli.flags import config_option, parameter
+from opro_local.config import TaskSettings
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
 
 R = TypeVar("R")
 
-_NAMES = {"data": ("--data", "-d"), "qa": ("--qa/--no-qa",)}
-_KINDS: Mapping[str, Mapping[str, Any]] = {
-    "text": {"multiple": True, "metavar": "COLUMN", "type": Lines()},
-    "label": {"metavar": "COLUMN"},
-    "id": {"metavar": "COLUMN"},
-    "labels": {"multiple": True, "metavar": "LABEL", "type": Lines()},
-    "bad_rows": {"type": click.Choice(get_args(BadRows))},
-    "max_field": {"type": click.INT},
-    "answer": {"type": click.Choice(get_args(AnswerType))},
-    "position": {"type": click.Choice(get_args(Position))},
-    "metric": {"type": click.Choice(get_args(Metric))},
-}
 _FLAGGED = [name for name in TaskSettings.model_fields if name != "split"]
 
 
@@ -48,13 +36,13 @@ def task_options(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def with_flags(*args: Any, **kwargs: Any) -> R:
         file = kwargs.pop("task__file")
-        values = {name: kwargs.pop(f"task__{name}") for name in _FLAGGED}
+        values = {name: kwargs.pop(parameter("task", name)) for name in _FLAGGED}
         given = {name: value for name, value in values.items() if value not in (None, ())}
         return command(*args, flags=TaskFlags(file=file, given=given), **kwargs)
 
     optioned: Callable[..., R] = with_flags
     for name in reversed(_FLAGGED):
-        optioned = _option(name)(optioned)
+        optioned = config_option("task", name, TaskSettings.model_fields[name])(optioned)
     return _file_option(optioned)
 
 
@@ -65,18 +53,3 @@ _file_option = click.option(
     envvar="OPRO_LOCAL_TASK",
     help="Task file; task.toml of the current folder, else the shipped example, if neither this nor --data.",
 )
-
-
-def _option(name: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    field = TaskSettings.model_fields[name]
-    kind = _KINDS.get(name, {})
-    repeated = "  Repeat it for several." if "multiple" in kind else ""
-    default = f"  [default: {field.default}]" if field.default else ""
-    return click.option(
-        *_NAMES.get(name, (f"--{name.replace('_', '-')}",)),
-        f"task__{name}",
-        default=None,
-        envvar=f"OPRO_LOCAL_{name.upper()}",
-        help=f"{field.description}{repeated}{default}",
-        **kind,
-    )

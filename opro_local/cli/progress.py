@@ -13,9 +13,15 @@ ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "test
 
 
 class RunProgress:
-    """A Watcher that counts scored pairs; use it as a context manager. No text of the user's is shown."""
+    """A Watcher that counts scored pairs; use it as a context manager. No text of the user's is shown.
 
-    def __init__(self, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    opening is said first, once the run has really started.
+    """
+
+    def __init__(
+        self, *, shown: bool, opening: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._opening = opening
         self._console = Console(stderr=True, quiet=not shown, highlight=False)
         self._clock = clock
         self._begun = clock()
@@ -46,6 +52,8 @@ class RunProgress:
         self._begun = self._clock()
         self._expected = cost.pairs
         self._bar.update(self._task, total=cost.pairs)
+        if self._opening:
+            self.say(self._opening)
         self.say(f"run {run_id}  (if it is cut off: opro-local resume {run_id})")
         self.say(
             f"at most {cost.pairs:,} scored pairs ({cost.scorer_tokens:,} tokens) "

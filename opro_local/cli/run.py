@@ -36,10 +36,9 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
     """
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
-    with _host(ctx.obj, shown=not no_progress) as host:
+    with _host(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
         from opro_local.api import optimize_task
 
-        click.echo(f"task: {chosen}", err=True)
         for warning in task.warnings:
             click.echo(f"note: {warning}", err=True)
         path = optimize_task(task, settings, host=host)
@@ -107,11 +106,11 @@ def score(
 
 
 @contextmanager
-def _host(folders: Folders, *, shown: bool) -> Iterator["Host"]:
+def _host(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host"]:
     from opro_local.api import Host
     from opro_local.cli.progress import RunProgress
 
-    with graceful_interrupt() as after_commit, RunProgress(shown=shown) as progress:
+    with graceful_interrupt() as after_commit, RunProgress(shown=shown, opening=opening) as progress:
         yield Host(
             folders=folders,
             watcher=progress,

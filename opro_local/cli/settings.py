@@ -1,4 +1,4 @@
-"""Flags made from config.py, and the layers behind them.
+"""Where the value of a setting comes from, and the settings of a run.
 
 A flag goes before the environment (OPRO_LOCAL_ and the flag in capitals), then opro-local.toml in the current
 folder, config.toml in the user's configuration folder, the default. Both files hold the same settings in
@@ -8,14 +8,14 @@ tables [models], [search], [scoring] and [budget].
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 from platformdirs import user_config_path
 from pydantic.fields import FieldInfo
 
+from opro_local.cli.flags import config_option, parameter
 from opro_local.config import (
     BudgetSettings,
     ModelSettings,
@@ -33,18 +33,9 @@ GROUPS: Mapping[str, type[Settings]] = {
     "scoring": ScoringSettings,
     "budget": BudgetSettings,
 }
-FLAGS = {"scorer": "model", "preset": "budget", "mode": "scoring", "starts": "start"}
-"""Settings whose flag has another name than their field."""
-SHORT = {"model": "-m"}
 PROJECT_FILE = "opro-local.toml"
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Lines(click.types.StringParamType):
-    """Text of which a variable holds several values, one a line: an instruction has blanks of its own."""
-
-    envvar_list_splitter = "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +53,7 @@ def setting_options(*groups: str) -> Callable[[F], F]:
 
     def add(command: F) -> F:
         for group, name, field in reversed(list(_fields(groups))):
-            command = _option(group, name, field)(command)
+            command = config_option(group, name, field)(command)
         return command
 
     return add
@@ -94,25 +85,6 @@ def _fields(groups: Mapping[str, Any] | tuple[str, ...]) -> Iterator[tuple[str, 
             yield group, name, field
 
 
-def _option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
-    flag = FLAGS.get(name, name)
-    names = [f"--{flag.replace('_', '-')}", parameter(group, name), *([SHORT[flag]] if flag in SHORT else [])]
-    default = "" if field.default is None or field.is_required() else f"  [default: {field.default}]"
-    return click.option(
-        *names,
-        type=_click_type(field.annotation),
-        multiple=_is_tuple(field.annotation),
-        default=None,
-        envvar=f"OPRO_LOCAL_{flag.upper()}",
-        help=f"{field.description}{default}",
-    )
-
-
-def parameter(group: str, name: str) -> str:
-    """What click calls the setting inside a command."""
-    return f"{group}__{name}"
-
-
 def _resolve(
     ctx: click.Context, group: str, name: str, field: FieldInfo, files: list[tuple[str, dict[str, Any]]]
 ) -> Setting:
@@ -138,24 +110,3 @@ def _read(path: Path) -> dict[str, Any]:
         models = {"scorer": "-", **models}  # a file need not name the model
     parse_settings(RunSettings, {**tables, "models": models}, source=str(path))
     return tables
-
-
-def _click_type(annotation: Any) -> Any:
-    inner = _without_none(annotation)
-    if get_origin(inner) is Literal:
-        return click.Choice(get_args(inner))
-    if _is_tuple(annotation):
-        return Lines()
-    return {int: click.INT, float: click.FLOAT}.get(inner, click.STRING)
-
-
-def _is_tuple(annotation: Any) -> bool:
-    return get_origin(_without_none(annotation)) is tuple
-
-
-def _without_none(annotation: Any) -> Any:
-    if isinstance(annotation, UnionType) or get_origin(annotation) is not None:
-        members = [part for part in get_args(annotation) if part is not type(None)]
-        if type(None) in get_args(annotation) and len(members) == 1:
-            return members[0]
-    return annotation
