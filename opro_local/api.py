@@ -115,9 +115,9 @@ def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
     """A function that counts tokens as this model does; its weights are not loaded. Raises ModelError."""
     model = resolve(name, models_folder)
     close_network()
-    from opro_local import engine
+    from opro_local.engine import token_counter as of_folder
 
-    return engine.token_counter(model.path)
+    return of_folder(model.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
