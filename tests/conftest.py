@@ -4,14 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
-from platformdirs import user_data_path
 from pytest_socket import disable_socket
 
+from opro_local.config import Folders
 from opro_local.offline import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)  # before any test imports the model libraries
 
-REAL_MODELS = Path(os.environ.get("OPRO_LOCAL_TEST_MODELS", user_data_path("opro-local") / "models"))
+_home = os.environ.get("OPRO_LOCAL_HOME")
+REAL_MODELS = Path(
+    os.environ.get("OPRO_LOCAL_TEST_MODELS") or Folders.of_user(Path(_home) if _home else None).models
+)
 
 
 def pytest_runtest_setup() -> None:
