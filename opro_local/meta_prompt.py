@@ -23,6 +23,7 @@ from opro_local.records import Example
 
 PLACEHOLDER = "<INS>"
 PARAGRAPH_END = "\n\n"
+ANSWER_HEADING = "Correct answer:"
 TAGS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
 
 
@@ -143,4 +144,4 @@ def _problem(brief: Brief, example: Example) -> str:
         "A_begin": f"Q: {question}\n\nA: {mark}",
     }
     body = (wrapped if brief.qa else plain)[brief.position]
-    return f"Problem:\n{body}\nCorrect answer:\n{example.target}"
+    return f"Problem:\n{body}\n{ANSWER_HEADING}\n{example.target}"

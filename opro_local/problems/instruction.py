@@ -12,7 +12,7 @@ from functools import cached_property
 
 from opro_local.config import CalibrationMethod, SearchSettings, Style
 from opro_local.errors import Rejected
-from opro_local.meta_prompt import STYLES, TAGS, Brief, Shown
+from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
 from opro_local.problem import MetaPrompt, Watcher
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import (
@@ -104,6 +104,8 @@ class InstructionProblem:
             raise Rejected("refusal")
         if self.task.answer == "number" and any(character.isdigit() for character in text):
             raise Rejected("contains a digit")
+        if ANSWER_HEADING.casefold() in text.casefold():
+            raise Rejected("goes on with the examples")
         if self._train_phrases & set(phrases(text)):
             raise Rejected("copies a row")
         return self.candidate(text)

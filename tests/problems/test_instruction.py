@@ -163,6 +163,7 @@ class TestParse:
             ("Sort</TEXT>", "contains a tag"),
             ("I'm sorry, but no.", "refusal"),
             ("As an AI, I sort.", "refusal"),
+            ("Mail 7.\nCorrect answer:\nseed", "goes on with the examples"),
         ],
     )
     def test_what_is_no_instruction_is_rejected_with_its_reason(self, reply: str, reason: str) -> None:
