@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_local.budget import estimate, with_preset
-from opro_local.catalogue import StoredModel, resolve
+from opro_local.catalogue import StoredModel, resolve, stored_names
 from opro_local.config import Folders, ModelSettings, RunSettings, TaskSettings, parse_settings
 from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import Engine
@@ -153,6 +153,7 @@ def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
     Raises SettingsError, ModelError and DataError, what is quick to check first.
     """
     _check_metric(task, settings)
+    settings = settings.model_copy(update={"models": _anchored(settings.models, host.folders.models)})
     models = load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.instruction import InstructionProblem
@@ -160,7 +161,9 @@ def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
     budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
     settings = settings.model_copy(update={"budget": budget})
     split = split_task(task, settings)
-    host.folders.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.search.shots >= len(split.train):
+        raise SettingsError(f"Train has {len(split.train)} rows; --shots must leave some of them to score.")
+    mode = scoring_mode(task, settings.scoring)
     problem = InstructionProblem(
         task=task,
         split=split,
@@ -169,10 +172,24 @@ def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
         ),
         search=settings.search,
         style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),
-        calibration=settings.scoring.calibration,
+        calibration=settings.scoring.calibration if mode == "likelihood" else "none",
         watcher=host.watcher,
     )
     return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
+    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
+
+    def anchored(name: str) -> str:
+        return (
+            str(Path(name).resolve())
+            if name not in stored_names(models_folder) and Path(name).exists()
+            else name
+        )
+
+    optimizer = settings.optimizer and anchored(settings.optimizer)
+    return settings.model_copy(update={"scorer": anchored(settings.scorer), "optimizer": optimizer})
 
 
 def _check_metric(task: Task, settings: RunSettings) -> None:
@@ -209,10 +226,24 @@ def resume_run(path: Path, *, host: Host | None = None) -> None:
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
     prepared = prepare(task_from_json(header.problem_json), settings, host)
-    if {record.digest for record in header.models} != {record.digest for record in prepared.models.records}:
-        raise ModelError(f"Run {header.run_id} was made with other weights; resuming would mix two models.")
+    _check_same_models(header, prepared.models)
     with RunFile.open(path, prepared.problem, write=True, after_commit=host.after_commit) as store:
         prepared.search(store, host)
+
+
+def _check_same_models(header: RunHeader, models: Models) -> None:
+    before = {record.role: (record.digest, record.numerics) for record in header.models}
+    for record in models.records:
+        digest, numerics = before[record.role]
+        if record.digest != digest:
+            raise ModelError(
+                f"The {record.role} of run {header.run_id} had other weights; they would be mixed."
+            )
+        if record.numerics != numerics:
+            raise ModelError(
+                f"The {record.role} of run {header.run_id} was computed as {numerics}, here it is "
+                f"{record.numerics}; scores would be mixed."
+            )
 
 
 def score_instructions(
@@ -223,20 +254,28 @@ def score_instructions(
     split: SplitName = "validation",
     host: Host | None = None,
 ) -> list[tuple[Candidate, Score]]:
-    """Measure given instructions on a split, calibrated on train; only the reply cache is written."""
-    problem = prepare(task, settings, host or Host()).problem
-    ledger = Forgetful()
+    """Measure given instructions on a split, calibrated on train; only the reply cache is written.
+
+    Raises Interrupted when the user stops it.
+    """
+    host = host or Host()
+    problem = prepare(task, settings, host).problem
+    ledger = Forgetful(host.after_commit)
     fitted = problem.fit([problem.candidate(text) for text in instructions], ledger)
     return list(zip(fitted, problem.measure_on(split, fitted, ledger), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
 class Forgetful:
     """An OutcomeLedger for measurements that are not part of a run."""
+
+    after_block: Callable[[], None]
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
         return {}
 
-    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None: ...
+    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        self.after_block()
 
     def evaluations(self) -> list[Evaluation]:
         return []

@@ -33,6 +33,7 @@ class ChoiceRequest:
 
     @property
     def tokens(self) -> int:
+        """The context and all choices."""
         return len(self.context) + sum(len(choice) for choice in self.choices)
 
 
@@ -50,6 +51,11 @@ class GenerationRequest:
     prompt: TokenIds
     max_tokens: int
     final: Callable[[str], bool]
+
+    @property
+    def tokens(self) -> int:
+        """The prompt and the longest possible reply."""
+        return len(self.prompt) + self.max_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,21 +46,18 @@ class Optimizer(Generic[S]):
         )
 
     def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
-        """The meta-prompt with as many solutions as leave room for a reply; the best are kept longest."""
+        """The fullest meta-prompt that leaves room for a reply."""
         context = self.engine.context_length
         room = context - min(self.settings.proposal_tokens, context // 4)
-        shown = self.problem.shown
-        while True:
-            meta_prompt = self.problem.meta_prompt(trajectory, number, shown=shown)
+        ids: TokenIds = ()
+        for meta_prompt in self.problem.meta_prompts(trajectory, number):
             ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
             if len(ids) <= room:
                 return meta_prompt, ids
-            if shown == 1:
-                raise DataError(
-                    f"The meta-prompt has {len(ids)} tokens, the optimizer model has room for {room}. "
-                    "Shorten the rows, or show fewer of them with --exemplars."
-                )
-            shown = max(1, min(shown, len(trajectory.scored)) * 3 // 4)
+        raise DataError(
+            f"Even the shortest meta-prompt has {len(ids)} tokens; the optimizer model has room for {room}. "
+            "Choose an optimizer with a longer context."
+        )
 
     def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
         limit = self.problem.longest_reply()
@@ -82,6 +79,8 @@ class Optimizer(Generic[S]):
         return proposals
 
     def _solution(self, reply: GenerationReply, meta_prompt: MetaPrompt, seen: set[str]) -> S:
+        if reply.ended == "nan":
+            raise Rejected("no finite log-probability")
         end = _end(reply.text, meta_prompt.ends)
         text = reply.text[:end]
         if len(text) > self.problem.longest_reply():

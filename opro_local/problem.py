@@ -4,7 +4,7 @@ The task problem, linear regression and the travelling salesman are three Proble
 Proposer. The loop knows nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,13 +39,11 @@ class Problem(Protocol[S]):
         """The starting solutions, scored as step 0."""
         ...
 
-    @property
-    def shown(self) -> int:
-        """How many solutions of the trajectory the optimizer should see when its context has room."""
-        ...
+    def meta_prompts(self, trajectory: Trajectory[S], step: int) -> Iterator[MetaPrompt]:
+        """What the optimizer may read at this step, the fullest first: the first that fits is used.
 
-    def meta_prompt(self, trajectory: Trajectory[S], step: int, *, shown: int) -> MetaPrompt:
-        """What the optimizer reads before it proposes at this step; the same for the same arguments."""
+        The same for the same arguments.
+        """
         ...
 
     def parse(self, reply: str) -> S:

@@ -1,6 +1,6 @@
 """A problem that is not a task: find the whole number whose square is nearest to 50."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from opro_local.errors import Rejected
@@ -21,9 +21,10 @@ class SquareRoot:
     def starts(self) -> Sequence[int]:
         return [1, 20]
 
-    def meta_prompt(self, trajectory: Trajectory[int], step: int, *, shown: int) -> MetaPrompt:
-        pairs = [f"{s.solution}: {s.score.value:g}" for s in trajectory.ascending()[-shown:]]
-        return MetaPrompt(messages=(Message("user", "\n".join(pairs)),), prefill="", ends=("\n",))
+    def meta_prompts(self, trajectory: Trajectory[int], step: int) -> Iterator[MetaPrompt]:
+        for shown in range(self.shown, 0, -1):
+            pairs = [f"{s.solution}: {s.score.value:g}" for s in trajectory.ascending()[-shown:]]
+            yield MetaPrompt(messages=(Message("user", "\n".join(pairs)),), prefill="", ends=("\n",))
 
     def parse(self, reply: str) -> int:
         if not reply.strip().isdecimal():

@@ -12,7 +12,7 @@ import opro_local
 from opro_local import api
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings
-from opro_local.errors import Interrupted, SettingsError
+from opro_local.errors import Interrupted, ModelError, SettingsError
 
 SKILLS = {"": 6, "Sort it.": 12, "Let's think step by step.": 8}
 SETTINGS: dict[str, Any] = {
@@ -142,3 +142,56 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 def test_shots_do_not_take_from_the_rows_that_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings(search={"shots": 2}, budget={"train_rows": 4})
     assert len(api.split_task(mail_task(), chosen).train) == 6
+
+
+def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS)))
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    with pytest.raises(SettingsError, match="--shots must leave some"):
+        opro_local.optimize_task(mail_task(), settings(search={"shots": 100}), host=host)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (ScriptedEngine(numerics="bfloat16/nf4/cuda/E1"), "was computed as scripted, here it is bfloat16"),
+        (ScriptedEngine(digest="model:sha256:other"), "had other weights"),
+    ],
+)
+def test_a_run_is_resumed_only_with_the_model_it_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: ScriptedEngine, words: str
+) -> None:
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), samples=[["Sort it.</INS>"]]))
+    path = opro_local.optimize_task(mail_task(), settings(), host=host)
+    play_roles(monkeypatch, other)
+    with pytest.raises(ModelError, match=words):
+        opro_local.resume_run(path, host=host)
+
+
+def test_a_model_folder_is_kept_as_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny").mkdir()
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), samples=[["Sort it.</INS>"]]))
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    path = opro_local.optimize_task(
+        mail_task(), settings(models={"scorer": "tiny", "optimizer": "alias"}), host=host
+    )
+    models = opro_local.run_document(path)["settings"]["models"]
+    assert (models["scorer"], models["optimizer"]) == (str(tmp_path / "tiny"), "alias")
+
+
+def test_measuring_instructions_can_be_interrupted_after_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise Interrupted("stopped")
+
+    engine = ScriptedEngine(log_prob=mail_model(SKILLS))
+    play_roles(monkeypatch, engine)
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path), after_commit=stop)
+    with pytest.raises(Interrupted):
+        opro_local.score_instructions(
+            mail_task(), ["Sort it."], settings=settings(search={"block": 2}), host=host
+        )
+    assert [len(call) for call in engine.asked] == [2]

@@ -98,7 +98,7 @@ def test_a_reply_that_broke_off_in_the_model_is_no_solution() -> None:
             return [GenerationReply(text="7", tokens=1, ended="nan")]
 
     (proposal,) = propose(Broken()).proposals
-    assert (proposal.solution, proposal.reason) == (None, "cut off")
+    assert (proposal.solution, proposal.reason) == (None, "no finite log-probability")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_reply_may_take_what_the_prompt_leaves_of_a_short_context() -> None:
 
 
 def test_a_meta_prompt_that_cannot_be_shortened_further_is_an_error() -> None:
-    with pytest.raises(DataError, match="has 25 tokens, the optimizer model has room for 23"):
+    with pytest.raises(DataError, match="has 25 tokens; the optimizer model has room for 23"):
         propose(ScriptedEngine(context_length=30), trajectory(20, 1, 5))
 
 

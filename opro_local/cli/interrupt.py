@@ -23,7 +23,7 @@ def graceful_interrupt() -> Iterator[Callable[[], None]]:
 
     def after_commit() -> None:
         if asked:
-            raise Interrupted("Stopped. Everything scored so far is saved; go on with: opro-local resume")
+            raise Interrupted("Stopped. What a run has scored so far is saved; go on with: opro-local resume")
 
     previous = signal.signal(signal.SIGINT, on_signal)
     try:

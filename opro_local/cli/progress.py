@@ -56,7 +56,7 @@ class RunProgress:
             self.say(self._opening)
         self.say(f"run {run_id}  (if it is cut off: opro-local resume {run_id})")
         self.say(
-            f"at most {cost.pairs:,} scored pairs ({cost.scorer_tokens:,} tokens) "
+            f"up to {cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) "
             f"and {cost.optimizer_tokens:,} tokens of proposals"
         )
 

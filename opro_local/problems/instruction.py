@@ -54,10 +54,6 @@ class InstructionProblem:
     def direction(self) -> Direction:
         return METRIC_DIRECTION[self.task.metric]
 
-    @property
-    def shown(self) -> int:
-        return self.search.shown
-
     @cached_property
     def shots(self) -> tuple[Example, ...]:
         """The fixed exemplars of every candidate; they leave the train rows, so none is scored on itself."""
@@ -66,7 +62,8 @@ class InstructionProblem:
     @cached_property
     def rows(self) -> Mapping[SplitName, tuple[Example, ...]]:
         """The rows that candidates are scored on."""
-        train = tuple(row for row in self.split.train if row not in self.shots)
+        shown = {shot.text for shot in self.shots}
+        train = tuple(row for row in self.split.train if row.text not in shown)
         return {"train": train, "validation": self.split.validation, "test": self.split.test}
 
     def starts(self) -> Sequence[Candidate]:
@@ -77,16 +74,22 @@ class InstructionProblem:
         """What the winner is compared with on test."""
         return list(dict.fromkeys([*self.starts(), self.candidate(STEP_BY_STEP)]))
 
-    def meta_prompt(self, trajectory: Trajectory[Candidate], step: int, *, shown: int) -> MetaPrompt:
-        best = trajectory.ascending()[-shown:]
+    def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
+        """With less and less of the trajectory (the best stay longest), at last with fewer exemplars."""
         draw = random.Random(derived_seed(self.search.seed, step, "exemplars"))
-        count = min(self.search.exemplars, len(self.rows["train"]))
+        train = self.rows["train"]
+        exemplars = draw.sample(train, min(self.search.exemplars, len(train)))
+        best = trajectory.ascending()[-self.search.shown :]
+        for shown, count in _sizes(len(best), len(exemplars)):
+            yield self._meta_prompt(best[len(best) - shown :], exemplars[:count])
+
+    def _meta_prompt(self, shown: Sequence[Scored[Candidate]], exemplars: Sequence[Example]) -> MetaPrompt:
         brief = Brief(
             description=self.task.description,
             position=self.task.position,
             qa=self.scorer.layout.qa,
-            shown=[Shown(instruction=s.solution.instruction, score=self._display(s.score)) for s in best],
-            exemplars=draw.sample(self.rows["train"], count) if self.style != "completion" else (),
+            shown=[Shown(instruction=s.solution.instruction, score=self._display(s.score)) for s in shown],
+            exemplars=exemplars if self.style != "completion" else (),
         )
         return STYLES[self.style](brief)
 
@@ -140,8 +143,9 @@ class InstructionProblem:
         _record(ledger, ["winner", *["baseline"] * (len(compared) - 1)], "test", compared, scores)
 
     def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
-        """The candidates with their calibration fitted on train."""
-        return [entry.solution for entry in self.evaluate(candidates, 0, ledger)]
+        """The candidates with their calibration fitted; only batch calibration has to score train for it."""
+        outcomes = self._outcomes(candidates, "train", ledger) if self.calibration == "batch" else {}
+        return [self._calibrate(candidate, outcomes.get(candidate.key, ())) for candidate in candidates]
 
     def measure_on(self, split: SplitName, fitted: Sequence[Candidate], ledger: OutcomeLedger) -> list[Score]:
         """Scores of fitted candidates on a split, their calibration applied unchanged."""
@@ -177,7 +181,7 @@ class InstructionProblem:
 
     def _calibrate(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
         """The candidate with its biases fitted on train, without a look at the labels."""
-        if self.calibration == "none" or not any(outcome.choice_log_probs for outcome in outcomes):
+        if self.calibration == "none":
             return candidate
         if self.calibration == "batch":
             return replace(candidate, calibration=fit_batch(outcomes))
@@ -223,6 +227,15 @@ def _record(
             ledger.record_evaluation(evaluation)
 
 
+def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:
+    """How many solutions and exemplars to show, from all of them to next to nothing."""
+    while shown > 1:
+        yield shown, exemplars
+        shown = shown * 3 // 4
+    for count in range(exemplars, -1, -1):
+        yield shown, count
+
+
 def default_starts(task: Task) -> list[str]:
     """The empty instruction and one direct instruction made from what the task says."""
     if task.answer == "label":
@@ -238,7 +251,8 @@ def choose_shots(rows: Sequence[Example], count: int, *, seed: int) -> tuple[Exa
     """count rows drawn at random, the labels in turn, so that no label prevails."""
     draw = random.Random(derived_seed(seed, 0, "shots"))
     by_label: dict[str, list[Example]] = {}
-    for row in draw.sample(rows, len(rows)):
+    different = {row.text: row for row in draw.sample(rows, len(rows))}
+    for row in different.values():
         by_label.setdefault(row.target, []).append(row)
     ordered = [row for turn in _turns(list(by_label.values())) for row in turn]
     return tuple(ordered[:count])

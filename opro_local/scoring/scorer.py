@@ -32,8 +32,8 @@ class Mode(Protocol):
         """What the reply depends on besides the model."""
         ...
 
-    def most_tokens(self, request: Request) -> int:
-        """Tokens that the request can cost, its reply included."""
+    def longest(self, request: Request) -> int:
+        """Tokens of the longest sequence that the request asks for, its reply included."""
         ...
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]: ...
@@ -61,9 +61,9 @@ class LikelihoodMode:
         assert isinstance(request, ChoiceRequest)
         return ["choices", request.context, request.choices]
 
-    def most_tokens(self, request: Request) -> int:
+    def longest(self, request: Request) -> int:
         assert isinstance(request, ChoiceRequest)
-        return request.tokens
+        return len(request.context) + max(map(len, request.choices))
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self.engine.loglikelihood([r for r in requests if isinstance(r, ChoiceRequest)])
@@ -105,9 +105,9 @@ class GenerationMode:
         assert isinstance(request, GenerationRequest)
         return ["generation", request.prompt, request.max_tokens, self.task.answer, self.task.labels]
 
-    def most_tokens(self, request: Request) -> int:
+    def longest(self, request: Request) -> int:
         assert isinstance(request, GenerationRequest)
-        return len(request.prompt) + request.max_tokens
+        return request.tokens
 
     def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self.engine.generate([r for r in requests if isinstance(r, GenerationRequest)])
@@ -150,13 +150,23 @@ class Scorer:
         """One list a candidate, in order, with one Outcome an example, in order."""
         prompts = [self.layout.prompt(c, e.text) for c in candidates for e in examples]
         requests = [self.mode.request(prompt) for prompt in prompts]
-        replies = iter(zip(requests, self._replies(requests), strict=True))
-        return [[self.mode.outcome(example, *next(replies)) for example in examples] for _ in candidates]
+        replies = iter(self._replies([request for request in requests if self._fits(request)]))
+        asked = iter(requests)
+
+        def outcome(example: Example, request: Request) -> Outcome:
+            if self._fits(request):
+                return self.mode.outcome(example, request, next(replies))
+            return _without_answer(example, "longer than the context")
+
+        return [[outcome(example, next(asked)) for example in examples] for _ in candidates]
 
     def tokens_per_pair(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> float:
         """Mean tokens of a request, the longest possible reply included."""
         prompts = [self.layout.prompt(c, e.text) for c in candidates for e in examples]
-        return fmean(self.mode.most_tokens(self.mode.request(prompt)) for prompt in prompts)
+        return fmean(self.mode.request(prompt).tokens for prompt in prompts)
+
+    def _fits(self, request: Request) -> bool:
+        return self.mode.longest(request) <= self.engine.context_length
 
     def _replies(self, requests: Sequence[Request]) -> list[Reply]:
         keys = [self._key(request) for request in requests]
@@ -177,6 +187,12 @@ class Scorer:
 def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
     """The mode in use: likelihood for label sets, generation for the rest, unless settings say otherwise."""
     return settings.mode or ("likelihood" if task.answer == "label" else "generation")
+
+
+def _without_answer(example: Example, reason: str) -> Outcome:
+    return Outcome(
+        example_id=example.id, target=example.target, prediction=None, correct=False, reason=reason
+    )
 
 
 def _one_is_prefix_of_another(sequences: Sequence[TokenIds]) -> bool:

@@ -379,7 +379,7 @@ class TestMetaPrompt:
     def shown(self, metric: Metric, *values: float) -> str:
         found = problem(task=replace(mail_task(), metric=metric), exemplars=0)
         scores = [(f"Text {i}", value) for i, value in enumerate(values)]
-        return found.meta_prompt(trajectory(*scores, metric=metric), 1, shown=20).text
+        return next(found.meta_prompts(trajectory(*scores, metric=metric), 1)).text
 
     @pytest.mark.parametrize(
         ("metric", "value", "displayed"),
@@ -406,18 +406,17 @@ class TestMetaPrompt:
         assert f"score: {displayed}\n" in self.shown(metric, value)
 
     def test_the_best_are_shown_and_the_best_of_all_comes_last(self) -> None:
-        found = problem(exemplars=0)
+        found = problem(exemplars=0, shown=3)
         scores = [("a", 0.5), ("b", 0.9), ("c", 0.7), ("d", 0.1)]
-        text = found.meta_prompt(trajectory(*scores), 1, shown=3).text
+        text = next(found.meta_prompts(trajectory(*scores), 1)).text
         lines = [line for line in text.splitlines() if line.startswith("text:")]
         assert lines == ["text: <INS>a</INS>", "text: <INS>c</INS>", "text: <INS>b</INS>"]
 
     def test_exemplars_are_train_rows_drawn_anew_each_step_by_the_seed(self) -> None:
         found = problem(exemplars=3)
-        drawn = [found.meta_prompt(trajectory(), step, shown=20).exemplar_ids for step in range(1, 6)]
+        drawn = [next(found.meta_prompts(trajectory(), step)).exemplar_ids for step in range(1, 6)]
         again = [
-            problem(exemplars=3).meta_prompt(trajectory(), step, shown=20).exemplar_ids
-            for step in range(1, 6)
+            next(problem(exemplars=3).meta_prompts(trajectory(), step)).exemplar_ids for step in range(1, 6)
         ]
         assert drawn == again
         assert len(set(drawn)) > 1
@@ -425,14 +424,29 @@ class TestMetaPrompt:
         assert {example for ids in drawn for example in ids} <= {row.id for row in SPLIT.train}
 
     def test_there_are_no_more_exemplars_than_rows(self) -> None:
-        assert len(problem(exemplars=50).meta_prompt(trajectory(), 1, shown=20).exemplar_ids) == 6
+        assert len(next(problem(exemplars=50).meta_prompts(trajectory(), 1)).exemplar_ids) == 6
 
     def test_the_style_decides_the_form_and_a_completion_needs_no_exemplars(self) -> None:
         found = problem(style="completion")
-        meta_prompt = found.meta_prompt(trajectory(("Sort.", 0.5)), 1, shown=20)
+        meta_prompt = next(found.meta_prompts(trajectory(("Sort.", 0.5)), 1))
         assert meta_prompt.exemplar_ids == ()
         assert "Precision: 50 <TEXT>Sort.</TEXT>" in meta_prompt.text
 
     def test_the_limits_of_the_settings_hold(self) -> None:
-        found = problem(max_characters=77, shown=9)
-        assert (found.longest_reply(), found.shown) == (77, 9)
+        assert problem(max_characters=77).longest_reply() == 77
+
+    def test_what_does_not_fit_shrinks_the_trajectory_first_and_then_the_exemplars(self) -> None:
+        scores = [(f"t{i}", i / 10) for i in range(5)]
+        sizes = [
+            (meta_prompt.text.count("score: "), len(meta_prompt.exemplar_ids))
+            for meta_prompt in problem(exemplars=2).meta_prompts(trajectory(*scores), 1)
+        ]
+        assert sizes == [(5, 2), (3, 2), (2, 2), (1, 2), (1, 1), (1, 0)]
+
+    def test_a_row_with_the_text_of_a_shot_is_not_scored(self) -> None:
+        copies = tuple(replace(row(0), id=f"copy {i}") for i in range(3))
+        split = replace(SPLIT, train=(*SPLIT.train, *copies))
+        found = replace(problem(shots=2), split=split)
+        texts = {shot.text for shot in found.shots}
+        assert len(texts) == 2
+        assert not texts & {example.text for example in found.rows["train"]}

@@ -8,7 +8,6 @@ import pytest
 from scripted_engine import END, ScriptedEngine
 
 from opro_local.config import ScoringSettings, SplitSettings
-from opro_local.errors import DataError
 from opro_local.llm import GenerationReply
 from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
@@ -220,10 +219,16 @@ def test_a_generation_that_broke_off_in_the_model_is_a_failure_whatever_was_said
     assert outcome.reason == "no finite log-probability"
 
 
-def test_a_prompt_that_does_not_fit_the_model_is_an_error() -> None:
-    engine = replace(table(*FAVOURS_SEED), context_length=40)
-    with pytest.raises(DataError, match="the model takes 40"):
-        Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+def test_a_row_longer_than_the_context_has_no_answer_and_stops_no_other() -> None:
+    long = Example(id="3", text="round " * 30, target="seed")
+    engine = replace(table(*FAVOURS_SEED), context_length=100)
+    ((first, second, third),) = Scorer(engine, STAGES, ScoringSettings()).score(
+        [CANDIDATE], [ROWS[0], long, ROWS[1]]
+    )
+    assert (second.prediction, second.correct, second.reason) == (None, False, "longer than the context")
+    assert (second.example_id, second.prompt_tokens) == ("3", 0)
+    assert [first.example_id, third.example_id] == ["1", "2"]
+    assert first.prediction == third.prediction == "seed"
 
 
 @pytest.mark.parametrize(
