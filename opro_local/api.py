@@ -6,7 +6,7 @@ Torch is imported when a model is loaded, not before.
 import json
 import platform
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,8 +22,8 @@ from opro_local.loop import optimize
 from opro_local.offline import close_network
 from opro_local.optimizer import Optimizer
 from opro_local.problem import Watcher
-from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Estimate, Outcome, Score, SplitName, Step, Trajectory
+from opro_local.recording import Forgetful
+from opro_local.records import Candidate, Estimate, Score, SplitName, Step, Trajectory
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.header import ModelRecord, RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
@@ -263,24 +263,6 @@ def score_instructions(
     ledger = Forgetful(host.after_commit)
     fitted = problem.fit([problem.candidate(text) for text in instructions], ledger)
     return list(zip(fitted, problem.measure_on(split, fitted, ledger), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Forgetful:
-    """An OutcomeLedger for measurements that are not part of a run."""
-
-    after_block: Callable[[], None]
-
-    def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
-        return {}
-
-    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
-        self.after_block()
-
-    def evaluations(self) -> list[Evaluation]:
-        return []
-
-    def record_evaluation(self, evaluation: Evaluation) -> None: ...
 
 
 def _header(task: Task, prepared: Prepared) -> RunHeader:

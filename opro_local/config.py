@@ -1,7 +1,7 @@
 """The only place with defaults. The CLI reads its own from here; unknown keys are errors everywhere."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -23,9 +23,12 @@ BadRows = Literal["error", "skip"]
 
 
 class Settings(BaseModel):
-    """Settings are immutable; a key that nobody knows is a mistake, not an extension."""
+    """Settings are immutable; a key that nobody knows is a mistake, not an extension.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Numbers are finite: a run stores its settings as JSON, which has no infinity.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SplitSettings(Settings):
@@ -72,6 +75,9 @@ class TaskSettings(Settings):
         return (value,) if isinstance(value, str) else value
 
 
+_ON_TOP = "; checked between steps; the final measurement comes on top."
+
+
 class BudgetSettings(Settings):
     """When a search stops; None means no limit of that kind."""
 
@@ -82,9 +88,11 @@ class BudgetSettings(Settings):
     train_rows: int | None = Field(
         None, ge=2, description="Most train rows a candidate is scored on; the preset's if not given."
     )
-    max_pairs: int | None = Field(None, ge=1, description="Stop after so many scored pairs.")
-    max_tokens: int | None = Field(None, ge=1, description="Stop after so many tokens of both roles.")
-    max_seconds: float | None = Field(None, gt=0, description="Stop after so many seconds.")
+    max_pairs: int | None = Field(None, ge=1, description=f"Stop after so many scored pairs{_ON_TOP}")
+    max_tokens: int | None = Field(
+        None, ge=1, description=f"Stop after so many tokens of both roles{_ON_TOP}"
+    )
+    max_seconds: float | None = Field(None, gt=0, description=f"Stop after so many seconds{_ON_TOP}")
     patience: int | None = Field(None, ge=1, description="Stop after so many steps without progress.")
     target: float | None = Field(None, description="Stop when the best train score reaches this value.")
 
@@ -186,9 +194,18 @@ def parse_settings(model: type[M], values: Mapping[str, Any], *, source: str) ->
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(model.model_fields))
+            known = ", ".join(sorted(_table(model, first["loc"][:-1]).model_fields))
             raise SettingsError(f"{source}: unknown key {key!r}. Known keys: {known}.") from None
         raise SettingsError(f"{source}: {key}: {first['msg']}.") from None
+
+
+def _table(model: type[Settings], path: Iterable[int | str]) -> type[Settings]:
+    """The model of the table below model that path leads to."""
+    for name in path:
+        inner = model.model_fields[str(name)].annotation
+        if isinstance(inner, type) and issubclass(inner, Settings):
+            model = inner
+    return model
 
 
 def read_toml(path: Path) -> dict[str, Any]:

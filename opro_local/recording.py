@@ -1,6 +1,6 @@
 """Protocols of what a run writes and reads back. store/ implements them with SQLite; tests may use memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,24 @@ class OutcomeLedger(Protocol):
     def evaluations(self) -> list[Evaluation]:
         """The evaluations recorded so far, in order."""
         ...
+
+    def record_evaluation(self, evaluation: Evaluation) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetful:
+    """An OutcomeLedger for measurements that are not part of a run."""
+
+    after_block: Callable[[], None]
+
+    def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
+        return {}
+
+    def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        self.after_block()
+
+    def evaluations(self) -> list[Evaluation]:
+        return []
 
     def record_evaluation(self, evaluation: Evaluation) -> None: ...
 

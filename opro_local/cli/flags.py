@@ -7,8 +7,16 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-FLAGS = {"scorer": "model", "preset": "budget", "mode": "scoring", "starts": "start"}
-"""Settings whose flag has another name than their field."""
+FLAGS = {
+    ("models", "scorer"): "model",
+    ("budget", "preset"): "budget",
+    ("scoring", "mode"): "scoring",
+    ("search", "starts"): "start",
+    ("split", "train"): "split_train",
+    ("split", "validation"): "split_validation",
+    ("split", "test"): "split_test",
+}
+"""Settings (group, field) whose flag has another name than their field."""
 SHORT = {"model": "-m", "data": "-d"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,7 +30,7 @@ class Lines(click.types.StringParamType):
 
 def config_option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
     """The option of one setting; a flag that is not given leaves None, so that defaults stay in config.py."""
-    flag = FLAGS.get(name, name)
+    flag = FLAGS.get((group, name), name)
     repeated = "  Repeat it for several." if _is_tuple(field.annotation) else ""
     shown = not field.is_required() and field.default not in (None, "", ())
     default = f"  [default: {field.default}]" if shown else ""

@@ -1,7 +1,7 @@
 """The flags that name a task, shared by all commands that need one."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,18 +9,19 @@ from typing import Any, TypeVar
 import click
 
 from opro_local.cli.flags import config_option, parameter
-from opro_local.config import TaskSettings
+from opro_local.config import SplitSettings, TaskSettings
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
 
 R = TypeVar("R")
 
-_FLAGGED = [name for name in TaskSettings.model_fields if name != "split"]
+_TASK = {name: field for name, field in TaskSettings.model_fields.items() if name != "split"}
+_SPLIT = SplitSettings.model_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFlags:
-    """The task flags that were given: a task file, and values of TaskSettings."""
+    """The task flags that were given: a task file, and values of TaskSettings, tables within tables."""
 
     file: Path | None
     given: Mapping[str, Any]
@@ -36,14 +37,22 @@ def task_options(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def with_flags(*args: Any, **kwargs: Any) -> R:
         file = kwargs.pop("task__file")
-        values = {name: kwargs.pop(parameter("task", name)) for name in _FLAGGED}
-        given = {name: value for name, value in values.items() if value not in (None, ())}
+        given = _given("task", _TASK, kwargs)
+        if split := _given("split", _SPLIT, kwargs):
+            given["split"] = split
         return command(*args, flags=TaskFlags(file=file, given=given), **kwargs)
 
     optioned: Callable[..., R] = with_flags
-    for name in reversed(_FLAGGED):
-        optioned = config_option("task", name, TaskSettings.model_fields[name])(optioned)
+    for group, fields in (("split", _SPLIT), ("task", _TASK)):
+        for name in reversed(fields):
+            optioned = config_option(group, name, fields[name])(optioned)
     return _file_option(optioned)
+
+
+def _given(group: str, names: Iterable[str], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Take the flags of a group out of the parameters; the values of those that were given."""
+    values = {name: parameters.pop(parameter(group, name)) for name in names}
+    return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 _file_option = click.option(

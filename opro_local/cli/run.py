@@ -51,8 +51,8 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
 @progress_option
 @click.pass_obj
 def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool) -> None:
-    """Go on with a run that was cut off: RUN is its id or file, the latest one if not given."""
-    path = find_run(folders.runs, name)
+    """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given."""
+    path = find_run(folders.runs, name, unfinished=True)
     with _host(folders, shown=not no_progress) as host:
         from opro_local.api import resume_run
 
@@ -61,9 +61,9 @@ def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool)
 
 
 @click.command()
-@setting_options("models")
+@setting_options("models.scorer", "models.quantize", "models.device", "budget.preset", "budget.train_rows")
 @task_options
-@setting_options("search", "scoring", "budget")
+@setting_options("search.seed", "search.shots", "search.block", "scoring")
 @click.option("--instruction", "-i", multiple=True, required=True, help="Instruction to measure; repeatable.")
 @click.option(
     "--on",

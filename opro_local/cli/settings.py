@@ -5,7 +5,7 @@ folder, config.toml in the user's configuration folder, the default. Both files 
 tables [models], [search], [scoring] and [budget].
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,11 +48,14 @@ class Setting:
     origin: str
 
 
-def setting_options(*groups: str) -> Callable[[F], F]:
-    """A decorator that adds one option for every setting of the groups, in their order."""
+def setting_options(*names: str) -> Callable[[F], F]:
+    """A decorator that adds options in the order of names: "search" for a whole group, "search.seed" for one.
+
+    A setting without an option still has the value of the files, or its default.
+    """
 
     def add(command: F) -> F:
-        for group, name, field in reversed(list(_fields(groups))):
+        for group, name, field in reversed(list(_fields(names))):
             command = config_option(group, name, field)(command)
         return command
 
@@ -79,10 +82,12 @@ def run_settings(ctx: click.Context) -> RunSettings:
     return parse_settings(RunSettings, values, source="settings")
 
 
-def _fields(groups: Mapping[str, Any] | tuple[str, ...]) -> Iterator[tuple[str, str, FieldInfo]]:
-    for group in groups:
-        for name, field in GROUPS[group].model_fields.items():
-            yield group, name, field
+def _fields(names: Iterable[str]) -> Iterator[tuple[str, str, FieldInfo]]:
+    for name in names:
+        group, _, single = name.partition(".")
+        fields = GROUPS[group].model_fields
+        for key in [single] if single else fields:
+            yield group, key, fields[key]
 
 
 def _resolve(

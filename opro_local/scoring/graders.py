@@ -11,11 +11,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from typing import Protocol
 
 from opro_local.config import AnswerType
+from opro_local.tasks.notation import NUMBER, match_value, normalised, number_value
 
 
 class AnswerForm(Protocol):
@@ -40,26 +40,6 @@ NO_ANSWER = Graded(reason="no answer")
 SEVERAL_ANSWERS = Graded(reason="several answers")
 
 MARKER = re.compile(r"####|\banswer is\b:?|\banswer:", re.IGNORECASE)
-EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|`{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)")
-HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2212", "-"))  # hyphens and the minus sign
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-NUMBER = re.compile(
-    r"""
-    (?P<sign>(?<![\w)])[-+])?
-    (?:[$€£¥]\s?)?
-    (?P<inner>(?<=[$€£¥])-)?
-    (?<![\w.])
-    (?P<digits>
-        (?<!/)\d+/\d+(?![\w/]|\.\d)
-        | \d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?
-        | \d+(?:\.\d+)?
-        | \.\d+
-    )
-    (?:\s?(?P<scale>thousand|million|billion|trillion)\b)?
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-"""Sign, currency, digits with thousands commas, decimals or a fraction, a scale word; units are not read."""
 
 
 def grade(form: AnswerForm, reply: str, target: str) -> Graded:
@@ -93,7 +73,7 @@ def grade_number(reply: str, target: str) -> Graded:
     """The last number of the answer, compared by value."""
     text, _ = _reply(reply, _is_marked_number)
     numbers = list(NUMBER.finditer(_answer(text)))
-    value = _value(numbers[-1]) if numbers else None
+    value = match_value(numbers[-1]) if numbers else None
     if value is None:
         return NO_ANSWER
     return Graded(prediction=numbers[-1].group().strip(), correct=value == number_value(target))
@@ -101,12 +81,6 @@ def grade_number(reply: str, target: str) -> Graded:
 
 def number_is_final(text: str) -> bool:
     return _reply(text, _is_marked_number)[1]
-
-
-def number_value(text: str) -> Fraction | None:
-    """The value of a text that is one number, a percent sign aside; None when it is not."""
-    match = NUMBER.fullmatch(_normalised(text).strip().removesuffix("%").strip())
-    return _value(match) if match else None
 
 
 def grade_text(reply: str, target: str) -> Graded:
@@ -130,7 +104,7 @@ def _reply(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool]:
     """The part of the text that counts, normalised, and whether it has come to its end."""
     counted = ""
     for line in text.splitlines(keepends=True):
-        plain = _normalised(line)
+        plain = normalised(line)
         if plain.lstrip().startswith("Q:"):
             return counted, True
         counted += plain
@@ -152,15 +126,6 @@ def _block(line: str, so_far: str) -> str:
 def _answer(text: str) -> str:
     """What follows the last answer marker, or all of it."""
     return MARKER.split(text)[-1]
-
-
-def _normalised(line: str) -> str:
-    """Compatibility forms unified, hyphens made plain, Markdown emphasis removed."""
-    line = unicodedata.normalize("NFKC", line).translate(HYPHENS)
-    previous = ""
-    while line != previous:  # emphasis may be nested
-        previous, line = line, EMPHASIS.sub(r"\2", line)
-    return line
 
 
 def _spaced(text: str) -> str:
@@ -186,7 +151,7 @@ def _label_pattern(labels: Sequence[str]) -> tuple[re.Pattern[str], Mapping[str,
 
     Case does not count, except for single letters ("a" is a word) and labels that differ in nothing else.
     """
-    plain = {label: " ".join(_normalised(label).split()) for label in labels}
+    plain = {label: " ".join(normalised(label).split()) for label in labels}
     often = Counter(text.casefold() for text in plain.values())
     groups = {f"label_{i}": label for i, label in enumerate(sorted(plain, key=lambda x: -len(plain[x])))}
     choices = []
@@ -201,13 +166,3 @@ def _label_pattern(labels: Sequence[str]) -> tuple[re.Pattern[str], Mapping[str,
 def _is_marked_number(line: str) -> bool:
     """Whether the line is an answer marker with one number and nothing else."""
     return MARKER.search(line) is not None and number_value(_answer(line).strip(" \t\r\n:.=")) is not None
-
-
-def _value(number: re.Match[str]) -> Fraction | None:
-    try:
-        value = Fraction(number["digits"].replace(",", ""))
-    except ZeroDivisionError:
-        return None
-    if (number["sign"] or number["inner"] or "").startswith("-"):
-        value = -value
-    return value * SCALES.get((number["scale"] or "").casefold(), 1)

@@ -4,7 +4,6 @@ A row without text or target is left out and counted, never a class of its own. 
 meaningless (one text with two labels, a label that is seen once, ids that repeat) is refused.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
 from opro_local.tasks.formats import Row
+from opro_local.tasks.notation import number_value
 from opro_local.tasks.readers import STDIN, Table, read_table
 from opro_local.tasks.task import Task
 from opro_local.tasks.wording import counted, listed, quoted
@@ -161,18 +161,10 @@ def _labels(lines: Sequence[_Line], settings: TaskSettings) -> tuple[str, ...]:
 
 def _check_numbers(lines: Sequence[_Line]) -> None:
     for line in lines:
-        if not _is_number(line.target):
+        if number_value(line.target) is None:
             raise DataError(
                 f"{line.where}: the label is not a number. Correct it or set answer to label or text."
             )
-
-
-def _is_number(text: str) -> bool:
-    """Whether text is a finite decimal number; commas may group the digits."""
-    try:
-        return "_" not in text and math.isfinite(float(text.replace(",", "")))
-    except ValueError:
-        return False
 
 
 def _examples(lines: Iterable[_Line]) -> tuple[Example, ...]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from opro_local.config import TaskSettings, parse_settings, read_toml
+from opro_local.config import Settings, TaskSettings, parse_settings, read_toml
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task
+
+S = TypeVar("S", bound=Settings)
 
 TASK_FILE = "task.toml"
 EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
@@ -21,18 +23,26 @@ def load_task_file(path: Path) -> TaskSettings:
 def choose_task(given: Mapping[str, Any], *, file: Path | None, cwd: Path) -> tuple[Task, str]:
     """Load the task that the user means, and say in words which one that is.
 
-    given holds the values of TaskSettings that were set by flags; they replace those of a task file. The task
-    file is file, else (without a data flag) task.toml of cwd, else the shipped example. A data flag without
-    file stands alone. Raises SettingsError and DataError.
+    given holds the values of TaskSettings that were set by flags; they replace those of a task file,
+    key by key in its tables too. The task file is file, else (without a data flag) task.toml of cwd, else the
+    shipped example. A data flag without file stands alone. Raises SettingsError and DataError.
     """
     flags = parse_settings(TaskSettings, given, source="flags")
     base, folder, words = _base(flags, file, cwd)
-    changes = {key: getattr(flags, key) for key in given}
+    settings = _overlaid(base, flags)
     if flags.data is not None and flags.data != str(STDIN):
-        changes["data"] = str(cwd / flags.data)
-    settings = base.model_copy(update=changes)
+        settings = settings.model_copy(update={"data": str(cwd / flags.data)})
     name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
     return load_task(settings, folder=folder, name=name), words
+
+
+def _overlaid(base: S, given: S) -> S:
+    """base with the values that were set in given."""
+    changes = {}
+    for key in given.model_fields_set:
+        value = getattr(given, key)
+        changes[key] = _overlaid(getattr(base, key), value) if isinstance(value, Settings) else value
+    return base.model_copy(update=changes)
 
 
 def _base(flags: TaskSettings, file: Path | None, cwd: Path) -> tuple[TaskSettings, Path, str]:

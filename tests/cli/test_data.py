@@ -86,11 +86,26 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
         "data": "d", "text": ("a", "b"), "label": "l", "id": "i", "encoding": "e", "sheet": "s",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
         "position": "Q_end", "qa": False, "metric": "mcc",
+        "split": {
+            "train": 0.5, "validation": 0.1, "test": 0.3,
+            "max_train": 3, "max_validation": 4, "max_test": 5,
+        },
     }  # fmt: skip
     words = "--task f -d d --text a --text b --label l --id i --encoding e --sheet s --bad-rows skip"
     words += " --max-field 7 --answer text --labels x --labels y --description t --position Q_end --no-qa"
-    assert given(*words.split(), "--metric", "mcc") == TaskFlags(file=Path("f"), given=everything)
-    assert set(everything) == set(TaskSettings.model_fields) - {"split"}
+    words += " --metric mcc --split-train 0.5 --split-validation 0.1 --split-test 0.3"
+    words += " --max-train 3 --max-validation 4 --max-test 5"
+    assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything)
+    assert set(everything) == set(TaskSettings.model_fields)
+    assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})
+
+
+def test_the_split_follows_flags_and_variables() -> None:
+    shares = ("--split-train", "0.6", "--split-validation", "0.2", "--split-test", "0.2")
+    result = check(*OWN, *shares, env={"OPRO_LOCAL_MAX_TRAIN": "5"})
+    assert result.stdout.splitlines()[-1] == "split       train 5, validation 2, test 2"
+    assert "make train, validation and test 1" in str(check(*OWN, "--split-train", "0.6").exception)
+    assert "split.test" in str(check(*OWN, "--split-test", "2").exception)
 
 
 def test_init_copies_the_example_into_a_folder_that_works() -> None:

@@ -19,6 +19,7 @@ from scripted_models import play_roles
 from opro_local import api
 from opro_local.cli import main
 from opro_local.cli.progress import RunProgress
+from opro_local.cli.runs import find_run, result_lines
 from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
 from opro_local.problems.instruction import STEP_BY_STEP
 from opro_local.store import lease
@@ -94,7 +95,7 @@ class TestRun:
         baselines = [line for line in lines if "test, baseline" in line]
         assert [line.rsplit("n=8  ", 1)[1] for line in baselines] == ["(empty)", START, STEP_BY_STEP]
         assert (
-            "accuracy on test: 0.500 with the best start, 0.625 with the best instruction (+0.125, n=8)"
+            "accuracy on test: 0.500 with the best start, 0.625 with the best instruction (better by 0.125, n=8)"
             in lines
         )
         assert "rejected proposals: duplicate 1, refusal 1" in lines
@@ -105,7 +106,9 @@ class TestRun:
         assert told[0] == "task: mails.csv"
         assert told[1].startswith("run ")
         assert "opro-local resume" in told[1]
-        assert told[2].startswith("at most 116 scored pairs (")  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
+        assert told[2].startswith(
+            "up to 116 scored pairs (about "
+        )  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
         assert told[3].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
         assert told[5].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
         assert not any("Mail" in line or "twice" in line for line in told)
@@ -278,6 +281,29 @@ class TestRuns:
         assert len(result.stdout.splitlines()) == 1
         assert "broken.sqlite" in result.stderr
 
+    def test_the_latest_run_is_the_latest_that_can_be_read(self, model: ScriptedEngine) -> None:
+        name = document(run("--json"))["run"]
+        Path(os.environ["OPRO_LOCAL_HOME"], "runs", "9.sqlite").write_text("no database " * 100)
+        result = call("runs", "show", "--json")
+        assert document(result)["run"] == document(call("export"))["run"] == name
+        assert "9.sqlite" in result.stderr
+
+    def test_the_latest_unfinished_run_is_found_behind_a_finished_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = Path(os.environ["OPRO_LOCAL_HOME"], "runs")
+        _play(monkeypatch)
+        done_one = document(run("--json"))["run"]
+        with pytest.raises(SettingsError, match="No unfinished run in"):
+            find_run(folder, None, unfinished=True)
+        play_roles(monkeypatch, ScriptedEngine(log_prob=TestInterrupt.pressing(2, at=1)))
+        run("--seed", "5")
+        (cut_off,) = {path.stem for path in folder.glob("2*.sqlite")} - {done_one}
+        # Names begin with the time: this puts the finished run last.
+        (folder / f"{done_one}.sqlite").rename(folder / "3.sqlite")
+        assert find_run(folder, None).stem == "3"
+        assert find_run(folder, None, unfinished=True).stem == cut_off
+
     def test_a_run_is_shown_by_id_by_file_or_as_the_latest(self, model: ScriptedEngine) -> None:
         name = document(run("--json"))["run"]
         path = Path(os.environ["OPRO_LOCAL_HOME"], "runs", f"{name}.sqlite")
@@ -299,7 +325,7 @@ class TestRuns:
         lines = run("--metric", "log_loss").stdout.splitlines()
         assert "  test            not available  n=8" in lines
         assert not any("best start" in line for line in lines)
-        assert "examples without an answer: no finite log-probability 80" in lines
+        assert "examples without an answer: no finite log-probability 72" in lines
 
     def test_shots_are_listed_by_id(self, model: ScriptedEngine) -> None:
         assert "  with 2 exemplars: " in run("--shots", "2").stdout
@@ -359,7 +385,9 @@ class TestErrors:
 
         monkeypatch.setattr(api, "load_models", fail)
         result = call("-v", "run", "--model", "scripted", *DATA)
-        assert isinstance(result.exception, ModelError)
+        assert result.exit_code == 4
+        assert result.stderr.startswith("Traceback")
+        assert result.stderr.splitlines()[-1].endswith("ModelError: went wrong")
 
     def test_a_file_that_is_not_there_is_bad_data(self, model: ScriptedEngine) -> None:
         result = call("run", "--model", "scripted", "--data", "no.csv", "--text", "a", "--label", "b")
@@ -386,6 +414,55 @@ class TestErrors:
             patched.setattr(run_file, "outcome_to_row", full)
             assert run().exit_code == 1
         assert document(call("resume", "--json"))["status"] == "finished"
+
+
+class TestGain:
+    """The line that compares the winner with the best start."""
+
+    def line(self, *, direction: str, test: float, on_test: float) -> str:
+        """Start b is the better one on validation, start a on test."""
+        first, second = (0.9, 0.8) if direction == "minimize" else (0.1, 0.2)
+        score = {"n": 8, "interval": None}
+        found = {
+            **{"run": "r", "status": "finished", "stop_reason": "x", "metric": "m", "direction": direction},
+            "best": {"instruction": "w", "shots": []},
+            **{"train": None, "validation": None, "test": {**score, "value": test}},
+            "steps": [{"proposals": [{"key": "a"}, {"key": "b"}]}, {"proposals": [{"key": "w"}]}],
+            "finalists": [
+                {"key": "w", "value": 0.5},
+                {"key": "a", "value": first},
+                {"key": "b", "value": second},
+            ],
+            "baselines": [
+                {**score, "key": "a", "instruction": "a", "value": 0.3 if direction == "minimize" else 0.9},
+                {**score, "key": "b", "instruction": "b", "value": on_test},
+            ],
+            **{
+                "usage": {"pairs": 1, "tokens": 1},
+                "timing": {"seconds": 1},
+                "rejected": {},
+                "unanswered": {},
+            },
+        }
+        (line,) = [line for line in result_lines(found) if "best start" in line]
+        return line
+
+    @pytest.mark.parametrize(
+        ("direction", "test", "words"),
+        [
+            ("maximize", 0.51, "better by 0.110"),
+            ("maximize", 0.3, "worse by 0.100"),
+            ("maximize", 0.4002, "no difference"),
+            ("minimize", 0.51, "worse by 0.110"),
+            ("minimize", 0.3, "better by 0.100"),
+        ],
+    )
+    def test_the_start_is_chosen_on_validation_and_the_gain_is_told_in_words(
+        self, direction: str, test: float, words: str
+    ) -> None:
+        assert self.line(direction=direction, test=test, on_test=0.4) == (
+            f"m on test: 0.400 with the best start, {test:.3f} with the best instruction ({words}, n=8)"
+        )
 
 
 def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from platformdirs import user_config_path
+from pydantic.fields import FieldInfo
 
 from opro_local.cli import COMMANDS, main
-from opro_local.cli.settings import PROJECT_FILE
+from opro_local.cli.flags import config_option
+from opro_local.cli.settings import PROJECT_FILE, run_settings, setting_options
+from opro_local.config import ModelSettings, RunSettings, SearchSettings
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +71,9 @@ def test_text_output_has_one_setting_a_line_with_its_origin() -> None:
     ("text", "complaint"),
     [
         ("[budget]\nstep = 2\n", "budget.step"),
-        ("[searching]\nseed = 2\n", "searching"),
+        ("[scoring]\nmod = 1\n", "'scoring.mod'. Known keys: answer_tokens, calibration, mode."),
+        ("[search]\ntemperature = inf\n", "search.temperature"),
+        ("[searching]\nseed = 2\n", "'searching'. Known keys: budget, models, scoring, search."),
         ("[budget]\nsteps = -1\n", "budget.steps"),
         ('models = "smollm2-135m"\n', "models"),
         ("[budget\n", "not valid TOML"),
@@ -102,6 +107,36 @@ def test_a_number_out_of_range_exits_2_before_anything_is_loaded() -> None:
     result = CliRunner().invoke(main, ["run", "--model", "m", "--steps", "-1"])
     assert result.exit_code == 2
     assert "budget.steps" in result.stderr
+
+
+def test_a_command_may_offer_single_settings_and_reads_the_others_from_the_files() -> None:
+    seen: list[RunSettings] = []
+
+    @click.command()
+    @setting_options("models", "search.seed", "budget.preset")
+    @click.pass_context
+    def probe(ctx: click.Context, /, **_: Any) -> None:
+        seen.append(run_settings(ctx))
+
+    offered = [option.opts[0] for option in probe.params]
+    assert offered == ["--model", "--optimizer", "--quantize", "--device", "--seed", "--budget"]
+    Path(PROJECT_FILE).write_text("[search]\nshots = 2\nseed = 3\n")
+    CliRunner().invoke(probe, ["--model", "m", "--seed", "4"], catch_exceptions=False)
+    assert seen == [
+        RunSettings(models=ModelSettings(scorer="m"), search=SearchSettings(seed=4, shots=2)),
+    ]
+
+
+def test_settings_of_the_same_name_in_two_groups_have_flags_of_their_own() -> None:
+    flags = {option.name: option.opts[0] for option in command_of("run").params}
+    assert flags["scoring__mode"] == "--scoring"
+    assert flags["split__train"] == "--split-train"
+
+    @click.command()
+    @config_option("split", "mode", FieldInfo(annotation=str))
+    def probe() -> None: ...
+
+    assert probe.params[0].opts == ["--mode"]
 
 
 def test_a_repeated_flag_gives_several_values() -> None:
@@ -147,6 +182,14 @@ def test_the_list_of_commands_is_complete() -> None:
 
 def test_an_unknown_command_exits_2() -> None:
     assert CliRunner().invoke(main, ["optimise"]).exit_code == 2
+
+
+def test_the_help_of_a_budget_says_that_the_final_measurement_is_not_in_it() -> None:
+    helps = {
+        option.opts[0]: option.help for option in command_of("run").params if isinstance(option, click.Option)
+    }
+    for flag in ("--max-pairs", "--max-tokens", "--max-seconds"):
+        assert (helps[flag] or "").endswith("checked between steps; the final measurement comes on top.")
 
 
 def test_every_setting_of_a_run_has_a_variable_named_after_its_flag() -> None:

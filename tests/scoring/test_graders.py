@@ -1,4 +1,3 @@
-from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,6 @@ from opro_local.scoring.graders import (
     is_final,
     label_is_final,
     number_is_final,
-    number_value,
     text_is_final,
 )
 
@@ -147,22 +145,6 @@ def test_numbers_are_compared_by_value(reply: str, target: str, correct: bool) -
 @pytest.mark.parametrize("reply", ["", "none", r"\boxed", "five", "1/0", "Q: 5"])
 def test_a_reply_without_a_number_is_no_answer(reply: str) -> None:
     assert grade_number(reply, "5") == Graded(reason="no answer")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1,000", Fraction(1000)),
-        (" -2.50 ", Fraction(-5, 2)),
-        ("3 thousand", Fraction(3000)),
-        ("7%", Fraction(7)),
-        ("five", None),
-        ("5 or 6", None),
-        ("", None),
-    ],
-)
-def test_the_value_of_a_target(text: str, value: Fraction | None) -> None:
-    assert number_value(text) == value
 
 
 @pytest.mark.parametrize(

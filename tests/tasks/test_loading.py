@@ -133,6 +133,17 @@ def test_number_tasks_need_numbers(tmp_path: Path) -> None:
         )
 
 
+def test_a_number_is_what_a_reply_could_be_graded_equal_to(tmp_path: Path) -> None:
+    targets = ["50%", "$5", "1/2", "3 million"]
+    rows = "".join(f"{text},{target}\n" for text, target in zip("abcd", targets, strict=True))
+    task = load(tmp_path, f"text,label\n{rows}", answer="number")
+    assert [e.target for e in task.examples] == targets
+    for wrong in ("1e5", "5.", '"1,2"', '"3,14"'):
+        assert refusal(tmp_path, f"text,label\na,3\nb,{wrong}\n", answer="number").startswith(
+            "t.csv line 3: the label is not a number."
+        )
+
+
 def test_text_tasks_take_any_answer_once(tmp_path: Path) -> None:
     task = load(tmp_path, "text,label\na,x y\nb,z\n", answer="text")
     assert (task.labels, task.examples[0].target) == ((), "x y")

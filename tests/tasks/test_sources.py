@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.config import SplitSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.sources import choose_task, load_task_file
 
@@ -38,6 +39,14 @@ def test_flags_replace_what_the_task_file_says(tmp_path: Path) -> None:
     given = {"label": "other", "metric": "mcc"}
     task, _ = choose_task(given, file=None, cwd=folder(tmp_path, metric="brier"))
     assert (task.labels, task.metric) == (("X", "Y"), "mcc")
+
+
+def test_flags_replace_the_split_key_by_key(tmp_path: Path) -> None:
+    here = folder(tmp_path)
+    with (here / "task.toml").open("a", encoding="utf-8") as file:
+        file.write("[split]\ntrain = 0.5\nmax_train = 7\nmax_test = 9\n")
+    task, _ = choose_task({"split": {"test": 0.3, "max_test": 8}}, file=None, cwd=here)
+    assert task.split == SplitSettings(train=0.5, validation=0.2, test=0.3, max_train=7, max_test=8)
 
 
 def test_a_data_flag_stands_alone_and_says_so(tmp_path: Path) -> None:
