@@ -1,6 +1,7 @@
 """From an error to an exit code and one line on stderr."""
 
 import sys
+import traceback
 
 import click
 
@@ -36,8 +37,9 @@ class OneLineErrors(click.Group):
             return super().invoke(ctx)
         except OproError as error:
             if ctx.params.get("verbose"):
-                raise
-            click.echo(f"opro-local: {error}", err=True)
+                traceback.print_exc()
+            else:
+                click.echo(f"opro-local: {error}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("opro-local: Interrupted.", err=True)

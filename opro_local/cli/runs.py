@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from opro_local.cli.output import emit_json, emit_json_lines, json_option, printable
+from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option, printable
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError, StoreError
 
@@ -24,7 +24,7 @@ def runs() -> None:
 @click.pass_obj
 def list_runs(folders: Folders, as_json: bool) -> None:
     """List all runs, the latest last."""
-    documents = list(_readable(_run_files(folders.runs)))
+    documents = [document for _, document in _readable(_run_files(folders.runs))]
     if as_json:
         emit_json_lines(_summary(document) for document in documents)
         return
@@ -67,7 +67,7 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
     text = (
         candidates_csv(document)
         if form == "csv"
-        else json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        else json.dumps({"schema_version": SCHEMA_VERSION, **document}, ensure_ascii=False, indent=1) + "\n"
     )
     if output is None:
         click.echo(text, nl=False)
@@ -78,17 +78,28 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
         raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
 
 
-def find_run(folder: Path, name: str | None) -> Path:
-    """The file of a run, by id or path; without a name the latest. Raises SettingsError."""
+def find_run(folder: Path, name: str | None, *, unfinished: bool = False) -> Path:
+    """The file of a run, by id or path; without a name the latest readable one, or unfinished one.
+
+    Raises SettingsError.
+    """
     if name is None:
-        files = _run_files(folder)
-        if not files:
-            raise SettingsError(f"No runs in {folder} yet. Start one with: opro-local run")
-        return files[-1]
+        return _latest(folder, unfinished=unfinished)
     for path in (folder / f"{name}.sqlite", Path(name)):
         if path.is_file():
             return path
     raise SettingsError(f"No run {name!r} in {folder}. See: opro-local runs list")
+
+
+def _latest(folder: Path, *, unfinished: bool) -> Path:
+    files = _run_files(folder)
+    if not files:
+        raise SettingsError(f"No runs in {folder} yet. Start one with: opro-local run")
+    for path, document in _readable(reversed(files)):
+        if not unfinished or document["status"] != "finished":
+            return path
+    kind = "unfinished" if unfinished else "readable"
+    raise SettingsError(f"No {kind} run in {folder}. See: opro-local runs list")
 
 
 def show_result(path: Path, *, as_json: bool) -> None:
@@ -131,20 +142,29 @@ def figure(value: float | None) -> str:
 
 
 def _gain_lines(document: Document) -> list[str]:
-    """How the winner compares with the best start on test."""
-    if document["test"] is None:
-        return []
-    starts = {p["key"] for step in document["steps"][:1] for p in step["proposals"]}
-    values = [b["value"] for b in document["baselines"] if b["key"] in starts and b["value"] is not None]
-    if not values or document["test"]["value"] is None:
-        return []
+    """How the winner compares on test with the start that is best on validation, as the winner is."""
     sign = 1 if document["direction"] == "maximize" else -1
-    start = sign * max(sign * value for value in values)
-    gain = document["test"]["value"] - start
+    keys = {p["key"] for step in document["steps"][:1] for p in step["proposals"]}
+    starts = [f for f in document["finalists"] if f["key"] in keys and f["value"] is not None]
+    if document["test"] is None or not starts:
+        return []
+    chosen = max(starts, key=lambda finalist: sign * finalist["value"])["key"]
+    start = next((b["value"] for b in document["baselines"] if b["key"] == chosen), None)
+    value = document["test"]["value"]
+    if start is None or value is None:
+        return []
     return [
-        f"{document['metric']} on test: {start:.3f} with the best start, {document['test']['value']:.3f} "
-        f"with the best instruction ({gain:+.3f}, n={document['test']['n']})"
+        f"{document['metric']} on test: {start:.3f} with the best start, {value:.3f} "
+        f"with the best instruction ({_gain(sign * (value - start))}, n={document['test']['n']})"
     ]
+
+
+def _gain(difference: float) -> str:
+    """In words, as for some metrics smaller is better."""
+    size = f"{abs(difference):.3f}"
+    if size == "0.000":
+        return "no difference"
+    return f"better by {size}" if difference > 0 else f"worse by {size}"
 
 
 def _count_lines(document: Document) -> list[str]:
@@ -166,18 +186,20 @@ def _summary(document: Document) -> Document:
     return {
         "run": document["run"],
         "status": document["status"],
-        "task": document["task"]["name"],
+        "task": document["task"].get("name", document["kind"]),
         "created": document["timing"]["created"],
         "metric": document["metric"],
         "test": document["test"] and document["test"]["value"],
     }
 
 
-def _readable(paths: Iterable[Path]) -> Iterator[Document]:
-    """The documents of the files that hold one; a word on stderr about each that does not."""
+def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Document]]:
+    """The overviews of the files that hold a run; a word on stderr about each that does not."""
+    from opro_local.store.export import run_overview
+
     for path in paths:
         try:
-            yield _document(path)
+            yield path, run_overview(path)
         except StoreError as error:
             click.echo(f"note: {error}", err=True)
 

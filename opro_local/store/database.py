@@ -8,8 +8,9 @@ memory: there a rollback journal is used. See https://sqlite.org/wal.html#walres
 import errno
 import os
 import shutil
+import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,14 @@ def configure(database: apsw.Connection) -> None:
     database.pragma("synchronous", "full")
 
 
+def settle(database: apsw.Connection) -> None:
+    """Make one file of the database, that can be copied alone and read where nothing can be written."""
+    database.set_busy_timeout(0)
+    # While a reader is there, or the disk is full, the -wal file stays: it holds everything just as safely.
+    with suppress(apsw.Error):
+        database.pragma("journal_mode", "delete")
+
+
 def wal_is_safe(version: str) -> bool:
     """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or a patched 3.50 or 3.44."""
     number = tuple(int(part) for part in version.split("."))
@@ -146,6 +155,16 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(path) from None
         raise _failed(path, error.strerror or type(error).__name__) from None
+
+
+@contextmanager
+def sound(path: Path) -> Iterator[None]:
+    """For reading a run file whole: explained, and what cannot be made sense of is damage."""
+    with explained(path):
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError, struct.error, apsw.SQLError) as error:
+            raise _damaged(path) from error
 
 
 def _failed(path: Path, what: str) -> StoreError:

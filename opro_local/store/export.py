@@ -7,29 +7,25 @@ resumed stands under "timing"; only the run id differs besides.
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import apsw
 
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Usage
-from opro_local.scoring.render import Layout
 from opro_local.store import schema
-from opro_local.store.database import explained, open_run
+from opro_local.store.database import open_run, sound
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
-    OUTCOME_COLUMNS,
-    outcome_from_row,
     read,
     read_evaluations,
     read_usage,
     score_from_json,
 )
-from opro_local.tasks.task import task_from_json
 
 Document = dict[str, Any]
 """Strict JSON: text, finite numbers, true, false, null, lists and objects of these."""
@@ -50,14 +46,28 @@ class _Entry:
 
 def run_document(path: Path, *, outcomes: bool = False) -> Document:
     """All that run --json and export print; with outcomes also every example's. Raises StoreError."""
-    with explained(path), closing(open_run(path, write=False)) as database, database:
-        document = _document(database)
+    # Imports scikit-learn, which run_overview does without.
+    from opro_local.store.answers import all_answers, confusion_of
+
+    with sound(path), closing(open_run(path, write=False)) as database, database:
+        header, document = load_header(database), _overview(database)
+        for split in ("validation", "test"):
+            if document[split] is not None:
+                table = confusion_of(database, header, key=document["best"]["key"], split=split)
+                document[split] |= {"confusion": table} if table else {}
         if outcomes:
-            document["outcomes"] = _outcomes(database, load_header(database))
+            document["outcomes"] = all_answers(database, header)
     return {key: _strict(value) for key, value in document.items()}
 
 
-def _document(database: apsw.Connection) -> Document:
+def run_overview(path: Path) -> Document:
+    """The document without what is made of single outcomes; quick. Raises StoreError."""
+    with sound(path), closing(open_run(path, write=False)) as database, database:
+        document = _overview(database)
+    return {key: _strict(value) for key, value in document.items()}
+
+
+def _overview(database: apsw.Connection) -> Document:
     header, usage = load_header(database), read_usage(database)
     evaluations = read_evaluations(database)
     entries = list(_entries(database, header))
@@ -66,7 +76,7 @@ def _document(database: apsw.Connection) -> Document:
         database, "SELECT reason, count(*) FROM outcome WHERE reason IS NOT NULL GROUP BY reason"
     )
     return {
-        "schema_version": schema.VERSION,
+        "store_version": schema.VERSION,
         "run": header.run_id,
         "kind": header.kind,
         "direction": header.direction,
@@ -192,42 +202,6 @@ def _proposal(header: RunHeader, entry: _Entry) -> Document:
         "solution": solution,
         "score": entry.score and asdict(entry.score),
     }
-
-
-def _outcomes(database: apsw.Connection, header: RunHeader) -> list[Document]:
-    """Every example of every candidate, with the turns that the scorer was shown."""
-    prompt = _prompts(database, header)
-    query = (
-        f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
-        "JOIN candidate ON candidate.id = outcome.candidate ORDER BY candidate.id, split, example_id"
-    )
-    return [
-        {
-            "key": key,
-            "split": split,
-            "prompt": prompt(key, str(row[0])),
-            **asdict(outcome_from_row(tuple(row))),
-        }
-        for key, split, *row in read(database, query)
-    ]
-
-
-def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str], Document | None]:
-    """(candidate key, example id) -> the prompt, rendered again from what the file holds.
-
-    None for the outcomes of a baseline that the run was cut off at: only its key is recorded then.
-    """
-    layout = Layout(**cast("dict[str, Any]", header.summary["layout"]))
-    texts = {example.id: example.text for example in task_from_json(header.problem_json).examples}
-    solutions = read(database, "SELECT solution FROM proposal WHERE solution IS NOT NULL")
-    candidates = [Candidate.from_json(solution) for (solution,) in solutions]
-    candidates += [evaluation.candidate for evaluation in read_evaluations(database)]
-    by_key = {candidate.key: candidate for candidate in candidates}
-
-    def prompt(key: str, example_id: str) -> Document | None:
-        return asdict(layout.prompt(by_key[key], texts[example_id])) if key in by_key else None
-
-    return prompt
 
 
 def _strict(value: Any) -> Any:

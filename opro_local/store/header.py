@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import apsw
 
 from opro_local.records import Direction
-from opro_local.store.database import explained, open_run
+from opro_local.store.database import open_run, sound
 from opro_local.store.rows import read
 
 
@@ -45,12 +46,8 @@ class RunHeader:
 
 def read_header(path: Path) -> RunHeader:
     """The header of a run file, from which its problem can be built again. Raises StoreError."""
-    database = open_run(path, write=False)
-    with explained(path):
-        try:
-            return load_header(database)
-        finally:
-            database.close()
+    with sound(path), closing(open_run(path, write=False)) as database:
+        return load_header(database)
 
 
 def save_header(database: apsw.Connection, header: RunHeader) -> None:

@@ -1,7 +1,7 @@
 """Model replies by key, in one SQLite file that several processes and all runs of a folder share.
 
-The file may be deleted at any time. A cache never stops a run: a file that cannot be used is replaced, and
-when it fails later the run goes on without it; both are logged.
+The file may be deleted at any time. A cache never stops a run: a file that is no cache is replaced, and
+where none can be opened or it fails later the run goes on without it; each is logged.
 """
 
 import json
@@ -13,8 +13,9 @@ from pathlib import Path
 import apsw
 from filelock import FileLock
 
+from opro_local.errors import StoreError
 from opro_local.llm import ChoiceReply, GenerationReply
-from opro_local.store.database import BUSY_TIMEOUT_MS, Row, configure, connect, create, explained, transaction
+from opro_local.store.database import BUSY_TIMEOUT_MS, Row, configure, connect, create, transaction
 from opro_local.store.rows import pack_floats, read, unpack_floats
 
 APPLICATION_ID = 0x4F505243
@@ -41,12 +42,14 @@ class ReplyCacheFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._database: apsw.Connection | None
-        with explained(path):
+        self._database: apsw.Connection | None = None
+        try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Only one process at a time may find out that the file is missing or has to be replaced.
             with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_MS / 1000, mode=0o600):
                 self._database = (_open(path) if path.exists() else None) or _create(path)
+        except (OSError, StoreError, apsw.Error) as error:
+            self._give_up(error)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Reply]:
         if self._database is None:
@@ -76,7 +79,7 @@ class ReplyCacheFile:
             self._database.close()
             self._database = None
 
-    def _give_up(self, error: apsw.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         logger.warning("%s: %s; going on without the reply cache.", self.path, type(error).__name__)
         self.close()
 

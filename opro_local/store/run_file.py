@@ -19,7 +19,7 @@ import apsw
 from opro_local.recording import Evaluation
 from opro_local.records import Outcome, Proposal, S, Scored, Step, Trajectory, Usage
 from opro_local.store import lease, schema
-from opro_local.store.database import Row, create, explained, open_run, transaction
+from opro_local.store.database import Row, create, explained, open_run, settle, transaction
 from opro_local.store.header import RunHeader, load_header, save_header
 from opro_local.store.rows import (
     OUTCOME_COLUMNS,
@@ -74,6 +74,7 @@ class RunFile(Generic[S]):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             resources.enter_context(lease.writing(path))
             database = resources.enter_context(closing(create(path, partial(_begin, header))))
+            resources.callback(settle, database)
             run = cls(path, codec, database, clock=clock)
             run._after_commit = after_commit
             run._resources = resources.pop_all()
@@ -94,6 +95,8 @@ class RunFile(Generic[S]):
             if write and path.is_file():
                 resources.enter_context(lease.writing(path))
             database = resources.enter_context(closing(open_run(path, write=write)))
+            if write:
+                resources.callback(settle, database)
             run = cls(path, codec, database, clock=clock)
             run._after_commit = after_commit
             run._resources = resources.pop_all()

@@ -95,13 +95,14 @@ def outcome(who: Candidate, example_id: str) -> Outcome:
     """Right or wrong by a fixed rule; the candidate 2.1 is right most often, and one answer fails."""
     failed = who.instruction == "Instruction 0.0" and example_id == "d"
     correct = not failed and (example_id in "aeg" or who.instruction == "Instruction 2.1")
+    likely, impossible = -0.1 - 0.2, float("-inf")
     return Outcome(
         example_id=example_id,
         target="seed",
         prediction=None if failed else "seed" if correct else "fintech",
         correct=correct,
         reason="no answer" if failed else None,
-        choice_log_probs=(-0.1 - 0.2, float("-inf")),
+        choice_log_probs=() if failed else (impossible, likely) if correct else (likely, impossible),
         gold_log_likelihood=float("nan") if failed else -1 / 3,
         reply="seed" if correct else None,
         prompt_tokens=10,

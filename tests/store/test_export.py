@@ -3,6 +3,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from store_script import HEADER, SHOT, CandidateCodec, candidate, outcome, proposed, run_to_the_end
 
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Proposal, Score, Scored, SplitName, Step
+from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
+from opro_local.scoring.metrics import measure
 from opro_local.store.candidates_table import COLUMNS, candidates_csv, neutralised
-from opro_local.store.export import Document, run_document
+from opro_local.store.export import Document, run_document, run_overview
 from opro_local.store.run_file import RunFile
+from opro_local.store.schema import VERSION
 
 
 @pytest.fixture
@@ -106,12 +109,81 @@ def test_outcomes_show_the_turns_that_the_scorer_read(document: Document) -> Non
     }
 
 
+def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_scored(path: Path) -> None:
+    # Uncalibrated all five are taken for fintech; 2 nats in favour of seed turn the last three round.
+    raw = [(-0.1, -2.5), (-0.1, -2.3), (-0.3, -1.4), (-0.3, -1.4), (-0.6, -0.8)]
+    targets = ["fintech", "seed", "seed", "fintech", "seed"]
+    answers = [
+        Outcome(
+            example_id=row,
+            target=target,
+            prediction="fintech",
+            correct=target == "fintech",
+            choice_log_probs=pair,
+        )
+        for row, target, pair in zip("abcde", targets, raw, strict=True)
+    ]
+    answers.append(Outcome(example_id="f", target="seed", prediction=None, correct=False, reason="no answer"))
+    fitted = replace(candidate(0, 0), calibration=(0.0, 2.0))
+    score = measure(answers, labels=["fintech", "seed"], metric="accuracy", calibration=fitted.calibration)
+    with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.record_proposals(proposed(0))
+        store.close_step(0, [Scored(solution=fitted, score=Score(value=0.5), step=0)])
+        store.record_block("test", {fitted.key: answers})
+        store.record_evaluation(Evaluation(role="winner", split="test", candidate=fitted, score=score))
+    document = run_document(path, outcomes=True)
+    assert [e["prediction"] for e in document["outcomes"]] == [
+        *("fintech", "fintech", "seed", "seed", "seed", None)
+    ]
+    assert mean(e["correct"] for e in document["outcomes"]) == document["test"]["value"] == 0.5
+    assert document["outcomes"][2]["choice_log_probs"] == [-0.3, -1.4]
+    assert document["test"]["confusion"] == {"labels": ["fintech", "seed"], "rows": [[1, 1, 0], [1, 2, 1]]}
+
+
+def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration(path: Path) -> None:
+    fitted = replace(candidate(7, 7), calibration=(0.0, 9.0))
+    answer = Outcome(
+        example_id="g", target="seed", prediction="fintech", correct=False, choice_log_probs=(-0.1, -2.0)
+    )
+    with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.record_block("test", {fitted.key: [answer]})
+        store.record_evaluation(_evaluation("baseline", "test", fitted))
+    (entry,) = run_document(path, outcomes=True)["outcomes"]
+    assert (entry["prediction"], entry["correct"]) == ("seed", True)
+
+
+def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
+    document: Document, tmp_path: Path
+) -> None:
+    assert document["validation"]["confusion"]["rows"] == [[0, 0, 0], [0, 2, 0]]
+    answer = Outcome(example_id="g", target="4", prediction="4", correct=True, reply="4")
+    who = candidate(0, 0)
+    header = replace(HEADER, summary={**HEADER.summary, "labels": []})
+    with RunFile.create(tmp_path / "numbers.sqlite", header, CandidateCodec()) as store:
+        store.record_proposals(proposed(0))
+        store.close_step(0, [_scored(who, 0.5)])
+        store.record_block("test", {who.key: [answer]})
+        store.record_evaluation(_evaluation("winner", "test", who))
+    assert "confusion" not in run_document(tmp_path / "numbers.sqlite")["test"]
+
+
+def test_the_overview_says_the_same_without_what_is_made_of_outcomes(document: Document, path: Path) -> None:
+    overview = run_overview(path)
+    for split in ("validation", "test"):
+        del document[split]["confusion"]
+    del document["outcomes"]
+    assert overview == document
+    assert overview["store_version"] == VERSION
+    assert "schema_version" not in overview  # that is the command line's
+
+
 def test_it_is_strict_json(document: Document) -> None:
     text = json.dumps(document, allow_nan=False)
     assert json.loads(text) == document
     failed = next(entry for entry in document["outcomes"] if entry["reason"])
     assert failed["gold_log_likelihood"] is None  # NaN
-    assert failed["choice_log_probs"] == [-0.1 - 0.2, None]  # minus infinity
+    wrong = next(entry for entry in document["outcomes"] if entry["prediction"] == "fintech")
+    assert wrong["choice_log_probs"] == [-0.1 - 0.2, None]  # minus infinity
 
 
 def test_a_run_in_its_first_step_has_no_best_yet(path: Path) -> None:

@@ -16,7 +16,7 @@ from store_script import HEADER, CandidateCodec, run_to_the_end
 
 from opro_local.errors import StoreBusy, StoreError
 from opro_local.store.database import explained, wal_is_safe
-from opro_local.store.export import run_document
+from opro_local.store.export import run_document, run_overview
 from opro_local.store.header import read_header
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
@@ -211,6 +211,49 @@ def test_a_zeroed_page_is_found_before_anything_is_written(finished: Path) -> No
     finished.write_bytes(content)
     with refused(finished, "damaged"):
         pass
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE run SET summary = CAST(x'7bff7d' AS TEXT)",
+        "UPDATE run SET summary = 'not JSON'",
+        "UPDATE run SET summary = 'null'",
+        "UPDATE run SET models = '[{}]'",
+        "DELETE FROM run",
+        "ALTER TABLE run RENAME COLUMN models TO others",
+    ],
+    ids=["no UTF-8", "no JSON", "null", "fields missing", "no row", "no column"],
+)
+def test_a_header_that_makes_no_sense_is_damage(finished: Path, damage: str) -> None:
+    spoil(finished, damage)
+    for reader in (read_header, run_document, run_overview):
+        if reader is read_header and "'null'" in damage:
+            continue  # whoever builds the problem again does not look at the summary
+        with pytest.raises(StoreError, match="is damaged"):
+            reader(finished)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE evaluation SET score = '{}'",
+        "UPDATE scored SET score = '[]'",
+        "UPDATE proposal SET solution = '{}' WHERE solution IS NOT NULL",
+        "UPDATE outcome SET choice_log_probs = x'010203040506070809'",
+    ],
+    ids=["score without fields", "score of another kind", "solution without fields", "half a float"],
+)
+def test_a_row_that_makes_no_sense_is_damage(finished: Path, damage: str) -> None:
+    spoil(finished, damage)
+    with pytest.raises(StoreError, match="is damaged"):
+        run_document(finished)
+
+
+def spoil(path: Path, statement: str) -> None:
+    database = apsw.Connection(str(path))
+    database.execute(statement)
+    database.close()
 
 
 def test_an_empty_file_says_that_its_run_never_began(tmp_path: Path) -> None:

@@ -120,6 +120,27 @@ def test_a_cache_that_fails_later_is_given_up_with_a_warning(
         path.unlink()
 
 
+def _block_file(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def _block_folder(path: Path) -> None:
+    path.parent.write_text("a file where the folder should be")
+
+
+@pytest.mark.parametrize("block", [_block_file, _block_folder])
+def test_where_no_cache_can_be_opened_the_run_goes_on_without_one(
+    path: Path, block: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    block(path)
+    with caplog.at_level(logging.WARNING):
+        cache = ReplyCacheFile(path)
+    assert "going on without the reply cache" in caplog.text
+    cache.keep({"k": CHOICE})
+    assert cache.find(["k"]) == {}
+    cache.close()
+
+
 def _find(cache: ReplyCacheFile) -> object:
     return cache.find(["k"])
 

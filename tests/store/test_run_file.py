@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
@@ -229,6 +230,30 @@ def test_a_reader_cannot_write(path: Path) -> None:
         pytest.raises(StoreError, match="cannot be read or written"),
     ):
         reader.record_stop("no")
+
+
+def test_a_closed_run_is_one_file_that_can_be_read_from_a_folder_nobody_can_write(path: Path) -> None:
+    with created(path) as store:
+        store.record_proposals(proposed(0))
+    with reopened(path) as store:
+        store.record_stop("target reached")
+    assert {file.name for file in path.parent.iterdir()} == {"r1.sqlite", "r1.sqlite.lock"}
+    copy = apsw.Connection(f"file:{path}?immutable=1", apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    assert copy.pragma("journal_mode") == "delete"
+    assert list(copy.execute("SELECT stop_reason FROM run")) == [("target reached",)]
+    copy.close()
+
+
+def test_closing_a_run_does_not_wait_for_its_readers(path: Path) -> None:
+    store = created(path)
+    store.record_proposals(proposed(0))
+    with RunFile.open(path, CandidateCodec(), write=False) as reader:
+        started = time.monotonic()
+        store.close()
+        assert time.monotonic() - started < 5
+        assert reader.open_step() == proposed(0)
+    with reopened(path) as again:
+        assert again.open_step() == proposed(0)
 
 
 def test_a_missing_run_leaves_nothing_behind(path: Path) -> None:
