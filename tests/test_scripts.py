@@ -97,10 +97,12 @@ def test_the_quickstart_fetches_the_small_model_and_runs_it_on_the_example(outli
     assert "--data" not in run and "--task" not in run
 
 
-def test_the_tests_are_checked_fetched_for_and_run_with_the_arguments(outline: Outline) -> None:
+def test_the_tests_are_fetched_for_and_run_with_the_arguments(outline: Outline) -> None:
     calls = outline.run("test", "-m", "not slow")
     pulled = [call.split()[3] for call in calls if call.startswith("opro-local model pull")]
     assert pulled == ["smollm2-135m", "gemma-3-270m"]
-    *checks, tests = calls[-4:]
-    assert checks == ["ruff check .", "ruff format --check .", "mypy opro_local"]
-    assert tests.startswith("python -m pytest -q -rs ") and tests.endswith(" -m not slow")
+    assert calls[-1].startswith("python -m pytest -q -rs ") and calls[-1].endswith(" -m not slow")
+
+
+def test_style_and_types_are_checked_apart_from_the_tests(outline: Outline) -> None:
+    assert outline.run("check")[-3:] == ["ruff check .", "ruff format --check .", "mypy opro_local"]
