@@ -3,15 +3,13 @@
 It knows no file: loading.py makes one from a table, a run file keeps one as JSON.
 """
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from opro_local.config import AnswerType, Metric, Position, SplitSettings
 from opro_local.errors import StoreError
-from opro_local.records import Example, content_hash
+from opro_local.records import Example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +33,7 @@ class Task:
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()
 
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same examples, asked, judged and split alike, whatever the file was called."""
-        value: dict[str, Any] = json.loads(task_to_json(self))
-        return content_hash("task", {key: value[key] for key in value.keys() - _NOT_IDENTITY})
 
-
-_NOT_IDENTITY = {"name", "unlabelled", "warnings"}
 _TASK = TypeAdapter(Task)
 
 

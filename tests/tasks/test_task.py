@@ -1,6 +1,4 @@
-"""A task as JSON and its fingerprint."""
-
-from dataclasses import replace
+"""A task as JSON."""
 
 import pytest
 
@@ -35,16 +33,3 @@ def test_a_task_comes_back_from_json_exactly() -> None:
 def test_json_that_is_no_task_is_refused(text: str) -> None:
     with pytest.raises(StoreError, match="stored task cannot be read"):
         task_from_json(text)
-
-
-def test_the_fingerprint_follows_content_and_not_the_files_name() -> None:
-    assert TASK.fingerprint.startswith("task:sha256:")
-    assert replace(TASK, name="u", warnings=(), unlabelled=0).fingerprint == TASK.fingerprint
-    others = [
-        replace(TASK, examples=TASK.examples[::-1]),
-        replace(TASK, labels=("007", "None")),
-        replace(TASK, metric="accuracy"),
-        replace(TASK, qa=True),
-        replace(TASK, split=SplitSettings()),
-    ]
-    assert len({TASK.fingerprint, *(other.fingerprint for other in others)}) == 6
