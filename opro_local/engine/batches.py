@@ -6,7 +6,6 @@ from typing import TypeVar
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
 
-from opro_local.engine.plan import chunks
 from opro_local.errors import ModelError
 
 Item = TypeVar("Item")
@@ -15,11 +14,11 @@ Work = Callable[[Sequence[Item]], list[Result]]
 
 
 def in_chunks(
-    items: Sequence[Item], work: Work[Item, Result], *, lengths: Sequence[int], shared: int, budget: int
+    items: Sequence[Item], work: Work[Item, Result], chunks: Sequence[Sequence[int]]
 ) -> list[Result]:
-    """work on chunks of the items within the token budget (see plan.chunks); results in the items' order."""
+    """work on chunks of the items, given by their indices; results in the items' order."""
     results: dict[int, Result] = {}
-    for chunk in chunks(lengths, shared=shared, budget=budget):
+    for chunk in chunks:
         results |= zip(chunk, with_back_off([items[i] for i in chunk], work), strict=True)
     return [results[i] for i in range(len(items))]
 

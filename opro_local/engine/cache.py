@@ -4,14 +4,20 @@ Both layers keep every token, also those of sliding attention: the masks do the 
 kept can serve any number of rows at any length.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
+from opro_local.engine.rows import Row
+
 GROWTH_TOKENS = 64
 """Spare columns of a slab, so that its rows are copied once in so many steps."""
+
+LayerStates = tuple[Tensor, Tensor]
+"""Keys and values of a layer by token, both (N, heads, D)."""
 
 
 class SharedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -64,19 +70,61 @@ class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
-    """Tokens that were run alone: their keys and values, and the last one's hidden state (1, d)."""
+    """Tokens that were run alone: their keys and values, and the last one's hidden state (1, d) if known."""
 
     length: int
     layers: tuple[SharedLayer, ...]
-    last_hidden: Tensor
+    last_hidden: Tensor | None
+
+    @property
+    def bytes(self) -> int:
+        """What its keys and values take in memory."""
+        return sum(tensor.nbytes for layer in self.layers for tensor in _tensors(layer))
+
+    def by_token(self, layer: int) -> LayerStates:
+        """Keys and values of a layer, a view."""
+        keys, values = _tensors(self.layers[layer])
+        return keys[0].transpose(0, 1), values[0].transpose(0, 1)
+
+    def first(self, tokens: int) -> "Prefix":
+        """The prefix's own prefix, a view."""
+        layers = (
+            SharedLayer(keys[:, :, :tokens], values[:, :, :tokens])
+            for keys, values in map(_tensors, self.layers)
+        )
+        return Prefix(length=tokens, layers=tuple(layers), last_hidden=None)
 
     def cache(self) -> Cache:
         """A view for scoring: the rows behind the prefix leave nothing behind."""
         return Cache(layers=list(self.layers))
 
+    def growing(self) -> Cache:
+        """A cache that keeps what comes behind the prefix, in tensors of its own."""
+        return Cache(layers=[_growing_layer(*_tensors(layer)) for layer in self.layers])
+
     def slab(self) -> Cache:
         """A copy for decoding, made when the first rows come."""
         return Cache(layers=[SlabLayer(layer.keys, layer.values) for layer in self.layers])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A row behind a prefix of row.start tokens; None where that is 0."""
+
+    row: Row
+    prefix: Prefix | None
+
+
+def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates], last_hidden: Tensor) -> Prefix:
+    """A prefix and the states of the tokens behind it, one pair a layer, as one prefix; all is copied."""
+    layers = (
+        tuple(
+            torch.cat(parts) for parts in zip(*((prefix.by_token(i),) if prefix else ()), states, strict=True)
+        )
+        for i, states in enumerate(behind)
+    )
+    shared = tuple(SharedLayer(*(states.transpose(0, 1)[None] for states in layer)) for layer in layers)
+    return Prefix(length=shared[0].get_seq_length(), layers=shared, last_hidden=last_hidden)
 
 
 def empty_slab(layers: int) -> Cache:
@@ -84,15 +132,22 @@ def empty_slab(layers: int) -> Cache:
     return Cache(layers=[SlabLayer() for _ in range(layers)])
 
 
-def shared_layers(cache: Cache) -> tuple[SharedLayer, ...]:
-    """What a pass over one row left in its cache."""
-    return tuple(SharedLayer(*_tensors(layer)) for layer in cache.layers)
+def prefix_of(cache: Cache, *, last_hidden: Tensor) -> Prefix:
+    """What one row left in a cache."""
+    layers = tuple(SharedLayer(*_tensors(layer)) for layer in cache.layers)
+    return Prefix(length=layers[0].get_seq_length(), layers=layers, last_hidden=last_hidden)
 
 
 def _tensors(layer: object) -> tuple[Tensor, Tensor]:
     if not isinstance(layer, CacheLayerMixin) or layer.keys is None or layer.values is None:
         raise ValueError("a layer keeps no keys and values of its own")
     return layer.keys, layer.values
+
+
+def _growing_layer(keys: Tensor, values: Tensor) -> DynamicLayer:
+    layer = DynamicLayer()  # type: ignore[no-untyped-call]
+    layer.keys, layer.values, layer.is_initialized = keys, values, True
+    return layer
 
 
 def _behind(shared: Tensor | None, states: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from transformers.cache_utils import Cache
 from opro_local.engine.cache import Prefix, empty_slab
 from opro_local.engine.forward import Body
 from opro_local.engine.masks import Columns, columns_of
-from opro_local.engine.rows import trunk_row
+from opro_local.engine.rows import Row, trunk_row
 from opro_local.llm import TokenIds
 
 
@@ -72,7 +72,7 @@ def behind_prefix(
     start = prefix.length if prefix else 0
     rows = [trunk_row(prompt, start) for prompt in prompts]
     cache = prefix.slab() if prefix else empty_slab(body.layers)
-    hidden, columns = body.behind(rows, start=start, cache=cache)
+    hidden, columns = body.behind(rows, cache=cache)
     following = [len(prompt) for prompt in prompts]
     states = _last(hidden, [len(row.ids) for row in rows])
     return states, CachedRows(body, columns=columns, following=following, cache=cache)
@@ -80,8 +80,9 @@ def behind_prefix(
 
 def copies(body: Body, prefix: Prefix, n: int) -> tuple[Tensor, CachedRows]:
     """The prefix itself n times; nothing is run. -> hidden (n, d) and the rows to continue."""
-    columns = columns_of([trunk_row((), prefix.length)] * n, start=prefix.length, device=body.device)
+    columns = columns_of([Row(start=prefix.length, ids=(), positions=(), until=())] * n, device=body.device)
     rows = CachedRows(body, columns=columns, following=[prefix.length] * n, cache=prefix.slab())
+    assert prefix.last_hidden is not None
     return prefix.last_hidden.expand(n, -1), rows
 
 

@@ -1,81 +1,129 @@
-"""Passes through the model's body: whole prompts (E0), a shared prefix, rows behind it (E1), decoding steps.
+"""Passes through the model's body: whole prompts, rows behind cached tokens, decoding steps.
 
 All passes end at the last hidden states; the head runs only where a logit is needed. Rows are padded on the
 right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache
 
-from opro_local.engine.cache import Prefix, shared_layers
+from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
+from opro_local.engine.cache import LayerStates, Placed, Prefix, prefix_of
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, attention_kinds, columns_of
 from opro_local.engine.rows import Row
 from opro_local.llm import TokenIds
 
 
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """What went through a model: tokens, tokens with their padding, rows of its head, passes."""
+
+    tokens_run: int = 0
+    tokens_padded: int = 0
+    head_rows: int = 0
+    passes: int = 0
+
+
 class Body:
-    """A transformer without its head. tokens_run counts what really went through, padding excluded."""
+    """A transformer without its head. work counts what goes through."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
         self._body = model.base_model
-        self._kinds: AttentionKinds | None = None
+        self._config = model.config.get_text_config()
         self.device: torch.device = model.device
-        self.layers: int = model.config.get_text_config().num_hidden_layers
-        self.tokens_run = 0
+        self.layers: int = self._config.num_hidden_layers
+        self.work = Work()
 
-    @property
+    @cached_property
     def kinds(self) -> AttentionKinds:
         """The kinds of its attention layers. Raises NoReuse if its state is something else."""
-        if self._kinds is None:
-            if getattr(self._model, "_is_stateful", False):
-                raise NoReuse("its state is recurrent")
-            self._kinds = attention_kinds(self._model.config.get_text_config())
-        return self._kinds
+        if getattr(self._model, "_is_stateful", False):
+            raise NoReuse("its state is recurrent")
+        return attention_kinds(self._config)
 
     def whole(self, rows: Sequence[TokenIds]) -> Tensor:
         """Run every row from its first token, nothing reused. -> (B, S, d)."""
         ids, present = self._padded(rows), self._padded([(1,) * len(row) for row in rows])
-        hidden = self._hidden(input_ids=ids, attention_mask=present, use_cache=False)
-        self.tokens_run += sum(len(row) for row in rows)
-        return hidden
+        return self._hidden(sum(map(len, rows)), input_ids=ids, attention_mask=present, use_cache=False)
 
-    def prefix(self, ids: TokenIds) -> Prefix:
-        """Run tokens that many rows share, once and alone."""
-        cache = DynamicCache()  # without the config: sliding layers keep all their keys
-        hidden = self._hidden(input_ids=self._padded([ids]), past_key_values=cache, use_cache=True)
-        self.tokens_run += len(ids)
-        return Prefix(length=len(ids), layers=shared_layers(cache), last_hidden=hidden[:, -1])
+    def prefix(self, placed: Placed) -> Prefix:
+        """Run a trunk and keep it, with what it stands behind, as one prefix."""
+        # Without the config sliding layers keep all their keys.
+        cache = placed.prefix.growing() if placed.prefix else DynamicCache()
+        hidden, _ = self.behind([placed.row], cache=cache)
+        return prefix_of(cache, last_hidden=hidden[:, -1])
 
-    def behind(self, rows: Sequence[Row], *, start: int, cache: Cache | None) -> tuple[Tensor, Columns]:
-        """Run rows behind start cached tokens. -> hidden (B, S, d) and what the columns hold now."""
-        columns = columns_of(rows, start=start, device=self.device)
-        hidden = self._over(self._padded([row.ids for row in rows]), columns, cache)
-        self.tokens_run += sum(len(row.ids) for row in rows)
-        return hidden, columns
+    def behind(self, rows: Sequence[Row], *, cache: Cache | None) -> tuple[Tensor, Columns]:
+        """Run rows behind cached tokens. -> hidden (B, S, d) and what the columns hold now."""
+        columns = columns_of(rows, device=self.device)
+        tokens = sum(len(row.ids) for row in rows)
+        return self._over(tokens, self._padded([row.ids for row in rows]), columns, cache), columns
+
+    def packed(self, rows: Sequence[Placed], *, keep: bool = False) -> tuple[Tensor, list[LayerStates]]:
+        """Run rows in one line behind their prefixes.
+
+        -> hidden (T, d), one row after the other, and with keep each layer's keys and values of the T tokens.
+        """
+        line = lay_out(rows, self._shape, keep=keep)
+        with self._attention(PACKED_ATTENTION):
+            hidden = self._hidden(
+                sum(len(placed.row.ids) for placed in rows),
+                input_ids=line.ids,
+                position_ids=line.positions,
+                use_cache=False,
+                blocks=line.blocks,
+            )
+        return hidden[0], line.blocks.kept or []
 
     def step(self, tokens: Sequence[int], columns: Columns, cache: Cache) -> Tensor:
         """Run one more token a row, which stands in the last of the columns. -> (B, d)."""
-        hidden = self._over(self._padded([(token,) for token in tokens]), columns, cache)
-        self.tokens_run += len(tokens)
-        return hidden[:, -1]
+        return self._over(len(tokens), self._padded([(token,) for token in tokens]), columns, cache)[:, -1]
 
-    def _over(self, ids: Tensor, columns: Columns, cache: Cache | None) -> Tensor:
+    @cached_property
+    def _shape(self) -> Shape:
+        heads = self._config.num_attention_heads
+        return Shape(
+            kinds=self.kinds,
+            grouped=heads // (getattr(self._config, "num_key_value_heads", None) or heads),
+            dtype=self._model.dtype,
+            device=self.device,
+        )
+
+    @contextmanager
+    def _attention(self, name: str) -> Iterator[None]:
+        """The model with another attention function; decoding needs its own one back."""
+        own = self._config._attn_implementation
+        self._config._attn_implementation = name
+        try:
+            yield
+        finally:
+            self._config._attn_implementation = own
+
+    def _over(self, tokens: int, ids: Tensor, columns: Columns, cache: Cache | None) -> Tensor:
         queries = ids.shape[1]
+        masks = self.kinds.masks(columns, queries=queries, dtype=self._model.dtype)
         return self._hidden(
+            tokens,
             input_ids=ids,
-            attention_mask=self.kinds.masks(columns, queries=queries, dtype=self._model.dtype),
+            attention_mask=self.kinds.for_model(masks),
             position_ids=columns.positions[:, -queries:],
             past_key_values=cache,
             use_cache=cache is not None,  # left open, a model would keep a cache of its own
         )
 
-    def _hidden(self, **inputs: object) -> Tensor:
-        hidden: Tensor = self._body(**inputs).last_hidden_state
+    def _hidden(self, tokens: int, *, input_ids: Tensor, **inputs: object) -> Tensor:
+        hidden: Tensor = self._body(input_ids=input_ids, **inputs).last_hidden_state
+        self.work.tokens_run += tokens
+        self.work.tokens_padded += input_ids.numel()
+        self.work.passes += 1
         return hidden
 
     def _padded(self, rows: Sequence[Sequence[int]]) -> Tensor:

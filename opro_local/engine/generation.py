@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opro_local.engine.batches import Work, in_chunks, with_back_off
+from opro_local.engine.cache import Placed
 from opro_local.engine.continuations import RecomputedRows, behind_prefix, copies
 from opro_local.engine.decode import Decoder, greedy, sampler
 from opro_local.engine.forward import Body
-from opro_local.engine.plan import Group, group_by_prefix
+from opro_local.engine.plan import Group, group_by_prefix, padded_chunks
+from opro_local.engine.rows import trunk_row
 from opro_local.llm import GenerationReply, GenerationRequest
 
 
@@ -34,6 +36,8 @@ class Generation:
         """Greedy at level E1: each common prefix is run once."""
         replies: dict[int, GenerationReply] = {}
         for group in group_by_prefix([request.prompt for request in requests]):
+            if not group.members:
+                continue
             members = [requests[i] for i in group.members]
             replies |= zip(group.members, self._continue_group(group, members), strict=True)
         return [replies[i] for i in range(len(requests))]
@@ -49,7 +53,7 @@ class Generation:
 
     def sample_shared(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
         """Samples at level E1: the prompt is run once."""
-        prefix = self.body.prefix(request.prompt)
+        prefix = self.body.prefix(Placed(row=trunk_row(request.prompt, 0), prefix=None))
 
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
             hidden, rows = copies(self.body, prefix, len(numbers))
@@ -69,7 +73,9 @@ class Generation:
         return with_back_off(range(sampling.n), work)
 
     def _continue_group(self, group: Group, members: Sequence[GenerationRequest]) -> list[GenerationReply]:
-        prefix = self.body.prefix(group.prefix) if group.prefix else None
+        prefix = (
+            self.body.prefix(Placed(row=trunk_row(group.prefix, 0), prefix=None)) if group.prefix else None
+        )
 
         def work(batch: Sequence[GenerationRequest]) -> list[GenerationReply]:
             hidden, rows = behind_prefix(self.body, [request.prompt for request in batch], prefix)
@@ -85,4 +91,4 @@ class Generation:
         shared: int,
     ) -> list[GenerationReply]:
         lengths = [len(request.prompt) - shared + request.max_tokens for request in requests]
-        return in_chunks(requests, work, lengths=lengths, shared=shared, budget=self.token_budget)
+        return in_chunks(requests, work, padded_chunks(lengths, shared=shared, budget=self.token_budget))

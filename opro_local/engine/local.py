@@ -8,11 +8,13 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, turn_end
 from opro_local.engine.decode import Decoder
-from opro_local.engine.forward import Body
+from opro_local.engine.forward import Body, Work
 from opro_local.engine.generation import Generation, Sampling
 from opro_local.engine.head import read_head
-from opro_local.engine.likelihood import Likelihood
+from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, Quantize, load_folder, load_tokenizer
+from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
@@ -50,17 +52,29 @@ class LocalEngine:
     """Implements opro_local.llm.Engine. level and level_reason tell how far prompts share work, and why."""
 
     def __init__(
-        self, loaded: Loaded, *, digest: str, chat: bool | None = None, level: Level | None = None
+        self,
+        loaded: Loaded,
+        *,
+        digest: str,
+        chat: bool | None = None,
+        level: Level | None = None,
+        kv_budget_bytes: int = 2**30,
     ) -> None:
         model, tokenizer = loaded.model, loaded.tokenizer
         body, head = Body(model), read_head(model)
         budget = CPU_TOKEN_BUDGET if body.device.type == "cpu" else GPU_TOKEN_BUDGET
         self._body, self._tokenizer = body, tokenizer
-        self._likelihood = Likelihood(body=body, head=head, token_budget=budget)
+        whole = WholeLikelihood(body=body, head=head, token_budget=budget)
         with torch.inference_mode():
             check_head(model, body, head)
-            verdict = choose_level(self._likelihood, level)
-        body.tokens_run = 0  # the probe is not part of anybody's work
+            verdict = choose_level(whole, level)
+        body.work = Work()  # the probe is not part of anybody's work
+        self._store = PrefixStore(kv_budget_bytes)
+        self._score: Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]] = whole
+        if verdict.reuse:
+            self._score = SharedLikelihood(
+                head=head, prefixes=Prefixes(reuse=verdict.reuse, store=self._store)
+            )
         self.chat = tokenizer.chat_template is not None if chat is None else chat
         self._prompter = _prompter(tokenizer, chat=self.chat)
         ends = _end_ids(model.generation_config, tokenizer) | (
@@ -77,7 +91,7 @@ class LocalEngine:
 
     @property
     def tokens_run(self) -> int:
-        return self._body.tokens_run
+        return self._body.work.tokens_run
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode. Raises ModelError if the chat template does not take the turns."""
@@ -94,14 +108,13 @@ class LocalEngine:
         self._check_lengths(
             len(request.context) + max(map(len, request.choices), default=0) for request in requests
         )
-        score = self._likelihood.shared if self.level == "E1" else self._likelihood.whole
         with torch.inference_mode():
-            return score(requests)
+            return self._score(requests)
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         """See Engine.generate. Raises DataError if a prompt with its reply is longer than the context."""
         self._check_lengths(len(request.prompt) + request.max_tokens for request in requests)
-        continue_all = self._generation.shared if self.level == "E1" else self._generation.whole
+        continue_all = self._generation.shared if self.level != "E0" else self._generation.whole
         with torch.inference_mode():
             return continue_all(requests)
 
@@ -111,7 +124,7 @@ class LocalEngine:
         """See Engine.sample; temperature is above 0. Raises DataError as generate does."""
         self._check_lengths([len(request.prompt) + request.max_tokens])
         sampling = Sampling(n=n, temperature=temperature, seed=seed)
-        draw = self._generation.sample_shared if self.level == "E1" else self._generation.sample_whole
+        draw = self._generation.sample_shared if self.level != "E0" else self._generation.sample_whole
         with torch.inference_mode():
             return draw(request, sampling)
 

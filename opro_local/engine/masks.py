@@ -15,9 +15,8 @@ from transformers import PretrainedConfig
 
 from opro_local.engine.rows import FOREVER, Row
 
-KNOWN_KINDS = frozenset({"full_attention", "sliding_attention"})
-
-Masks = Tensor | dict[str, Tensor]
+FULL = "full_attention"
+SLIDING = "sliding_attention"
 
 
 class NoReuse(Exception):
@@ -43,41 +42,58 @@ class Columns:
         return Columns(positions=self.positions[rows], until=self.until[rows])
 
 
-def columns_of(rows: Sequence[Row], *, start: int, device: torch.device) -> Columns:
-    """Columns of rows behind start shared tokens, padded on the right; a pad is seen by itself alone."""
-    width = max(len(row.ids) for row in rows)
-    pads = range(start + 1, start + width + 1)  # until of a pad in each of the rows' columns
+def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
+    """Columns of rows: their cached tokens, then their own, both padded on the right.
+
+    A pad among the cached tokens is seen by nobody, a pad among a row's own by itself alone.
+    """
+    cached, own = max(row.start for row in rows), max(len(row.ids) for row in rows)
     until = [
-        [FOREVER] * start + [min(end + start, FOREVER) for end in row.until] + [*pads[len(row.ids) :]]
+        [
+            *[FOREVER] * row.start,
+            *[0] * (cached - row.start),
+            *(min(end + cached, FOREVER) for end in row.until),
+            *range(cached + len(row.ids) + 1, cached + own + 1),
+        ]
         for row in rows
     ]
-    positions = [[*range(start), *row.positions] + [0] * (width - len(row.ids)) for row in rows]
+    positions = [
+        [*range(row.start), *[0] * (cached - row.start), *row.positions, *[0] * (own - len(row.ids))]
+        for row in rows
+    ]
     return Columns(positions=torch.tensor(positions, device=device), until=torch.tensor(until, device=device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionKinds:
-    """What a model's layers see: window is None where all is full attention; by_kind: masks go by it."""
+    """The kind of each layer; a sliding one sees window tokens. by_kind: the model takes masks by kind."""
 
+    layers: tuple[str, ...]
     window: int | None
     by_kind: bool
 
-    def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> Masks:
-        """Masks (B, 1, queries, K) for the tokens in the last columns."""
+    def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> dict[str, Tensor]:
+        """The mask (B, 1, queries, K) of each kind, for the tokens in the last columns."""
         sees = visible(columns.until, queries)
-        near = sees if self.window is None else sees & within(columns.positions, queries, self.window)
-        if not self.by_kind:
-            return _additive(near, dtype)
-        return {"full_attention": _additive(sees, dtype), "sliding_attention": _additive(near, dtype)}
+        result = {FULL: _additive(sees, dtype)} if FULL in self.layers else {}
+        if SLIDING in self.layers:
+            assert self.window is not None
+            result[SLIDING] = _additive(sees & within(columns.positions, queries, self.window), dtype)
+        return result
+
+    def for_model(self, masks: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
+        """The masks in the form in which the model takes them."""
+        return masks if self.by_kind else masks[self.layers[0]]
 
 
 def attention_kinds(config: PretrainedConfig) -> AttentionKinds:
     """Read the kinds of attention layers off a text config. Raises NoReuse for any other kind of layer."""
-    kinds = getattr(config, "layer_types", None)
-    unknown = sorted(set(kinds or ()) - KNOWN_KINDS)
+    named, window = getattr(config, "layer_types", None), getattr(config, "sliding_window", None)
+    unknown = sorted(set(named or ()) - {FULL, SLIDING})
     if unknown:
         raise NoReuse(f"it has layers of the kind {', '.join(unknown)}")
-    return AttentionKinds(window=getattr(config, "sliding_window", None), by_kind=kinds is not None)
+    alike = (FULL if window is None else SLIDING,) * config.num_hidden_layers
+    return AttentionKinds(layers=tuple(named or alike), window=window, by_kind=named is not None)
 
 
 def visible(until: Tensor, queries: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 Prompts are sorted, so all that share a prefix stand side by side, and those intervals form a tree. On that
 tree the cheapest set of prefixes is found exactly: a prefix is worth a pass of its own where the rows below
-it save more tokens than it costs. One level of reuse: a prefix is always computed alone and from nothing,
-so that its numbers do not depend on what else is in the call.
+it save more tokens than it costs. Prefixes nest: the instruction's stands behind the header's, so that the
+header is run once. What a store of earlier calls already holds costs nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from math import ceil
 
 from opro_local.llm import TokenIds
 
@@ -24,51 +25,76 @@ CACHED_TOKENS_A_TOKEN = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows that start with the same prefix; an empty prefix means that nothing is shared."""
+    """Rows that start with the same prefix; an empty prefix means that nothing is shared.
+
+    The first parent tokens of the prefix are another group's prefix, behind which the rest is run. A group
+    without members is there for the groups behind it.
+    """
 
     prefix: TokenIds
+    parent: int = 0
     members: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Interval:
-    """Sorted rows from first on that share depth tokens: single rows and intervals that share more."""
+    """Sorted rows from first to end that share depth tokens: single rows and intervals that share more."""
 
     depth: int
     first: int
+    end: int
     leaves: tuple[int, ...]
     parts: tuple["_Interval", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """One way to run an interval: the groups it opens as (depth, rows), and rows left to a prefix above."""
+    """One way to run an interval: the groups it opens, and the rows it leaves to a prefix above."""
 
     tokens: int
-    opened: tuple[tuple[int, tuple[int, ...]], ...]
+    opened: tuple["_Opening", ...]
     left: tuple[int, ...]
 
 
-def group_by_prefix(prompts: Sequence[TokenIds], *, overhead: int = PASS_OVERHEAD_TOKENS) -> list[Group]:
-    """Partition the prompts so that the prefixes once plus all suffixes are the fewest tokens.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """A prefix of depth tokens of a sorted row, behind parent tokens of it, and the rows that use it."""
 
-    At least one token of every prompt is left to run. Members are in lexicographic order of their ids, so the
-    groups do not depend on the order of the prompts.
+    row: int
+    depth: int
+    parent: int
+    members: tuple[int, ...]
+
+
+def group_by_prefix(
+    prompts: Sequence[TokenIds], *, known: Sequence[int] | None = None, overhead: int = PASS_OVERHEAD_TOKENS
+) -> list[Group]:
+    """Partition the prompts so that the prefixes once plus all suffixes are the fewest tokens to run.
+
+    known[i] counts the first tokens of prompt i that need not be run again. At least one token of every
+    prompt is left to run. Groups come after the groups that they stand behind, members in lexicographic
+    order of their ids, so the groups do not depend on the order of the prompts.
     """
     if not prompts:
         return []
     order = sorted(range(len(prompts)), key=lambda i: prompts[i])
     rows = [prompts[i] for i in order]
-    shared = [0, *(_shared(a, b) for a, b in pairwise(rows))]
-    way = _Search([len(row) for row in rows], overhead).cheapest(_interval(shared, 0, len(rows), 0), 0)
-    groups = (*way.opened, (0, way.left)) if way.left else way.opened
+    held = [0] * len(rows) if known is None else [min(known[i], len(prompts[i]) - 1) for i in order]
+    # Two equal prompts still leave a token each to run.
+    shared = [0, *(min(common_length(a, b), len(a) - 1) for a, b in pairwise(rows))]
+    way = _Search([len(row) for row in rows], held, overhead).cheapest(_interval(shared, 0, len(rows), 0), 0)
+    top = (_Opening(row=0, depth=0, parent=0, members=way.left),) if way.left else ()
     return [
-        Group(prefix=rows[members[0]][:depth], members=tuple(order[i] for i in sorted(members)))
-        for depth, members in groups
+        Group(
+            prefix=rows[opening.row][: opening.depth],
+            parent=opening.parent,
+            members=tuple(order[i] for i in sorted(opening.members)),
+        )
+        for opening in sorted((*top, *way.opened), key=lambda opening: opening.depth)
     ]
 
 
-def chunks(lengths: Sequence[int], *, shared: int, budget: int) -> list[list[int]]:
+def padded_chunks(lengths: Sequence[int], *, shared: int, budget: int) -> list[list[int]]:
     """Cut rows into forwards of at most budget padded tokens, longest first; every chunk has a row.
 
     lengths counts the tokens run a row, shared the cached tokens that each row reads. Ties keep their order.
@@ -83,9 +109,26 @@ def chunks(lengths: Sequence[int], *, shared: int, budget: int) -> list[list[int
     return result
 
 
-def _shared(a: TokenIds, b: TokenIds) -> int:
-    """Length of the common prefix that leaves both rows a token to run."""
-    limit = min(len(a), len(b)) - 1
+def line_chunks(costs: Sequence[int], *, budget: int) -> list[list[int]]:
+    """Cut rows, in their order, into lines of about equal cost within the budget; every line has a row."""
+    total = sum(costs)
+    limit = ceil(total / max(1, ceil(total / budget)))
+    result: list[list[int]] = []
+    used = 0
+    for row, cost in enumerate(costs):
+        # A line takes a row as long as that brings it nearer to the limit.
+        if result and used + cost <= budget and used + cost / 2 <= limit:
+            result[-1].append(row)
+            used += cost
+        else:
+            result.append([row])
+            used = cost
+    return result
+
+
+def common_length(a: TokenIds, b: TokenIds) -> int:
+    """How many first tokens two sequences have in common."""
+    limit = min(len(a), len(b))
     return next((i for i in range(limit) if a[i] != b[i]), limit)
 
 
@@ -98,6 +141,7 @@ def _interval(shared: Sequence[int], first: int, end: int, level: int) -> _Inter
     return _Interval(
         depth=depth,
         first=first,
+        end=end,
         leaves=tuple(a for a, b in spans if b - a == 1),
         parts=tuple(_interval(shared, a, b, level + 1) for a, b in spans if b - a > 1),
     )
@@ -106,28 +150,45 @@ def _interval(shared: Sequence[int], first: int, end: int, level: int) -> _Inter
 class _Search:
     """Finds the cheapest way bottom-up; a sub-interval is solved once for each prefix it may stand under."""
 
-    def __init__(self, lengths: Sequence[int], overhead: int) -> None:
+    def __init__(self, lengths: Sequence[int], known: Sequence[int], overhead: int) -> None:
         self._lengths = lengths
+        self._known = known
         self._overhead = overhead
-        self._known: dict[tuple[int, int, int], _Way] = {}
+        self._solved: dict[tuple[int, int, int], _Way] = {}
 
     def cheapest(self, node: _Interval, above: int) -> _Way:
         """Leave the rows to a prefix of above tokens or open a group here, whichever runs fewer tokens."""
         key = (node.first, node.depth, above)
-        if key not in self._known:
-            closed, opened = self._join(node, above), self._open(node)
-            self._known[key] = min(closed, opened, key=lambda way: way.tokens)
-        return self._known[key]
+        if key not in self._solved:
+            closed, opened = self._join(node, above), self._open(node, above)
+            self._solved[key] = min(closed, opened, key=lambda way: way.tokens)
+        return self._solved[key]
 
-    def _open(self, node: _Interval) -> _Way:
+    def _open(self, node: _Interval, above: int) -> _Way:
         inner = self._join(node, node.depth)
-        own = ((node.depth, inner.left),) if inner.left else ()
-        return _Way(tokens=inner.tokens + node.depth + self._overhead, opened=(*inner.opened, *own), left=())
+        known = max(self._known[node.first : node.end])
+        own = _Opening(row=node.first, depth=node.depth, parent=above, members=inner.left)
+        return _Way(
+            tokens=inner.tokens + max(0, node.depth - max(above, known)) + self._overhead,
+            opened=(own, *inner.opened),
+            left=(),
+        )
 
     def _join(self, node: _Interval, above: int) -> _Way:
-        parts = [self.cheapest(part, above) for part in node.parts]
+        ways = [
+            *(self.cheapest(part, above) for part in node.parts),
+            *(self._alone(leaf, above) for leaf in node.leaves),
+        ]
         return _Way(
-            tokens=sum(part.tokens for part in parts) + sum(self._lengths[i] - above for i in node.leaves),
-            opened=tuple(chain.from_iterable(part.opened for part in parts)),
-            left=(*node.leaves, *chain.from_iterable(part.left for part in parts)),
+            tokens=sum(way.tokens for way in ways),
+            opened=tuple(chain.from_iterable(way.opened for way in ways)),
+            left=tuple(chain.from_iterable(way.left for way in ways)),
         )
+
+    def _alone(self, row: int, above: int) -> _Way:
+        """A row that shares nothing more within the call; what is known of it may still serve."""
+        length, known = self._lengths[row], self._known[row]
+        if known - above <= self._overhead:
+            return _Way(tokens=length - above, opened=(), left=(row,))
+        own = _Opening(row=row, depth=known, parent=above, members=(row,))
+        return _Way(tokens=length - known + self._overhead, opened=(own,), left=())

@@ -1,15 +1,15 @@
 """Does reuse equal no reuse on this very model? Asked once at load, with a few random prompts.
 
-Four contexts in two groups with a shared prefix each, choices that form a tree, and contexts beyond the
-sliding window where it is short enough to afford that. The difference is judged against what another batch
-shape alone makes in this dtype. Recurrent models are refused before: in 16 bit the noise could hide a lost
-state.
+The levels are tried from the highest down and the first that holds is taken. Four contexts in two groups
+with a shared prefix each, choices that form a tree, and contexts beyond the sliding window where it is short
+enough to afford that. The difference is judged against what another batch shape alone makes in this dtype.
+Recurrent models are refused before: in 16 bit the noise could hide a lost state.
 """
 
 import math
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -17,12 +17,18 @@ from transformers import PreTrainedModel
 
 from opro_local.engine.forward import Body
 from opro_local.engine.head import Head
-from opro_local.engine.likelihood import Likelihood
+from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.masks import NoReuse
+from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.reuse import OneRow, PackedTokens, PaddedRows, Reuse
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest
 
-Level = Literal["E0", "E1"]
+Level = Literal["E0", "E1", "E2", "E3"]
+
+REUSES: dict[Level, Callable[[Body, int], Reuse]] = {"E3": PackedTokens, "E2": OneRow, "E1": PaddedRows}
+"""The levels that reuse, from the highest down; each takes the body and the token budget of a forward."""
 
 PREFIX_TOKENS = 6
 LONGEST_WINDOW = 64
@@ -38,28 +44,40 @@ PROBE_FAULTS = (RuntimeError, ValueError, TypeError, AttributeError, IndexError,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The level to run at, and why."""
+    """The level to run at, how it reuses (None at E0), and why."""
 
     level: Level
+    reuse: Reuse | None
     reason: str
 
 
-def choose_level(likelihood: Likelihood, wanted: Level | None) -> Verdict:
-    """E1 if it proves equal to E0 here, else E0. Raises ModelError if E1 is wanted and does not hold."""
+def choose_level(whole: WholeLikelihood, wanted: Level | None) -> Verdict:
+    """The highest level that proves equal to E0 here. Raises ModelError if another one is wanted."""
     if wanted == "E0":
-        return Verdict(level="E0", reason="asked for")
+        return Verdict(level="E0", reuse=None, reason="asked for")
+    found = "no reuse"
+    for level, reuse_of in REUSES.items():
+        if wanted not in (None, level):
+            continue
+        reuse = reuse_of(whole.body, whole.token_budget)
+        holds, reason = _try(whole, reuse)
+        found = f"{found}; {level}: {reason}" if not holds else reason
+        if holds:
+            return Verdict(level=level, reuse=reuse, reason=reason)
+    if wanted is not None:
+        raise ModelError(f"This model cannot run at level {wanted}: {found}. Leave the level open.")
+    return Verdict(level="E0", reuse=None, reason=found)
+
+
+def _try(whole: WholeLikelihood, reuse: Reuse) -> tuple[bool, str]:
+    """Whether a level holds on this model, and what was seen."""
     try:
-        error, allowed = _compare(likelihood)
+        error, allowed = _compare(whole, reuse)
     except NoReuse as no_reuse:
-        verdict = Verdict(level="E0", reason=f"no reuse: {no_reuse}")
+        return False, str(no_reuse)
     except PROBE_FAULTS as fault:
-        verdict = Verdict(level="E0", reason=f"no reuse: the model does not take it ({type(fault).__name__})")
-    else:
-        found = f"reuse differs from no reuse by {error:.1e}, allowed {allowed:.1e}"
-        verdict = Verdict(level="E1" if error <= allowed else "E0", reason=found)
-    if wanted == "E1" and verdict.level == "E0":
-        raise ModelError(f"This model cannot run at level E1: {verdict.reason}. Leave the level open.")
-    return verdict
+        return False, f"the model does not take it ({type(fault).__name__})"
+    return error <= allowed, f"reuse differs from no reuse by {error:.1e}, allowed {allowed:.1e}"
 
 
 def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
@@ -74,16 +92,15 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
         )
 
 
-def _compare(likelihood: Likelihood) -> tuple[float, float]:
-    """The largest difference between E1 and E0 log-probabilities, and the largest that is allowed."""
-    window = likelihood.body.kinds.window
-    requests = probe_requests(likelihood.head.vocabulary, window)
-    likelihood = replace(likelihood, pass_overhead=0)
-    plain, shared = likelihood.whole(requests), likelihood.shared(requests)
+def _compare(whole: WholeLikelihood, reuse: Reuse) -> tuple[float, float]:
+    """The largest difference between a level's and E0's log-probabilities, and the largest allowed."""
+    requests = probe_requests(whole.head.vocabulary, whole.body.kinds.window)
+    prefixes = Prefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
+    plain, shared = whole(requests), SharedLikelihood(head=whole.head, prefixes=prefixes)(requests)
     error = _largest_difference(plain, shared)
-    allowed = _rounding(likelihood.head.weight.dtype, max(abs(value) for value in _values(plain)))
+    allowed = _rounding(whole.head.weight.dtype, max(abs(value) for value in _values(plain)))
     if error > allowed:
-        alone = [reply for request in requests for reply in likelihood.whole([request])]
+        alone = [reply for request in requests for reply in whole([request])]
         allowed += NOISE_FACTOR * _largest_difference(plain, alone)
     return error, allowed
 

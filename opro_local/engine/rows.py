@@ -10,6 +10,7 @@ by all that follow, a pad by itself alone.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 
 from opro_local.llm import ChoiceRequest, TokenIds
 
@@ -61,6 +62,21 @@ def tree_row(request: ChoiceRequest, start: int) -> Row:
         positions=trunk.positions + tuple(len(request.context) - 1 + len(path) for path in paths),
         until=trunk.until + tuple(stem + _end_of_subtree(paths, at) for at in range(len(paths))),
         choices=tuple(_targets(choice, paths, stem) for choice in request.choices),
+    )
+
+
+def joined(rows: Sequence[Row]) -> Row:
+    """Rows behind the same cached tokens as one row: each sees the cached tokens and itself."""
+    ends = list(accumulate(len(row.ids) for row in rows))
+    return Row(
+        start=rows[0].start,
+        ids=tuple(chain.from_iterable(row.ids for row in rows)),
+        positions=tuple(chain.from_iterable(row.positions for row in rows)),
+        until=tuple(
+            min(until + end - len(row.ids), end)
+            for row, end in zip(rows, ends, strict=True)
+            for until in row.until
+        ),
     )
 
 

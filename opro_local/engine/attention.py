@@ -1,0 +1,179 @@
+"""Attention for tokens of many rows in one line: padding in here only, none in the model's matrices.
+
+The model sees one row of T tokens. Attention alone knows that they belong to blocks (rows behind the same
+prefix): it gathers the blocks' queries, puts each block's cached keys and values before its own, and runs
+all blocks in one call of torch's scaled dot product attention. Heads that share a key head go in as more
+queries of that head, so keys and values are not repeated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad, scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from opro_local.engine.cache import LayerStates, Placed, Prefix
+from opro_local.engine.masks import AttentionKinds, NoReuse, columns_of
+from opro_local.engine.rows import joined
+
+PACKED_ATTENTION = "opro_packed"
+"""The name under which transformers finds packed_attention."""
+
+BUCKET_TOKENS = 64
+"""T is a multiple of it: a token's last bits depend on how the matrices are cut."""
+
+PREFIX_A_BLOCK = 2
+"""Rows share a block while they have at most one token for so many cached ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """How T tokens in one line lie in n blocks of at most S tokens that see at most K cached and own ones.
+
+    queries (n, S) index the T tokens; keys (n, K) the cached tokens of all prefixes followed by the T tokens;
+    cells (T,) the n * S queries. What a pad points to is seen by nobody. masks holds one (n, 1, G * S, K) a
+    layer. kept, if it is a list, collects the keys and values of the T tokens, layer by layer.
+    """
+
+    prefixes: tuple[Prefix, ...]
+    queries: Tensor
+    keys: Tensor
+    cells: Tensor
+    masks: tuple[Tensor, ...]
+    kept: list[LayerStates] | None
+
+    def attend(self, layer: int, query: Tensor, own: LayerStates, scale: float | None) -> Tensor:
+        """query (T, H, D) -> (T, H, D)."""
+        if self.kept is not None:
+            self.kept.append(own)
+        keys, values = self._gathered(layer, own)  # (n, Hkv, K, D)
+        n, heads, _, width = keys.shape
+        grouped = query.shape[1] // heads
+        rows = query.index_select(0, self.queries.flatten()).view(n, -1, heads, grouped, width)
+        out = scaled_dot_product_attention(
+            rows.permute(0, 2, 3, 1, 4).flatten(2, 3),  # (n, Hkv, G * S, D)
+            keys,
+            values,
+            attn_mask=self.masks[layer],
+            scale=scale,
+        )
+        by_cell = out.view(n, heads, grouped, -1, values.shape[-1]).permute(0, 3, 1, 2, 4)
+        return by_cell.flatten(0, 1).index_select(0, self.cells).flatten(1, 2)
+
+    def _gathered(self, layer: int, own: LayerStates) -> LayerStates:
+        cached = [prefix.by_token(layer) for prefix in self.prefixes]
+        n, index = len(self.keys), self.keys.flatten()
+        pools = (torch.cat(parts) for parts in zip(*cached, own, strict=True))
+        keys, values = (
+            pool.index_select(0, index).view(n, -1, *pool.shape[1:]).transpose(1, 2) for pool in pools
+        )
+        return keys, values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Tokens of many rows in one line, padded to a bucket. ids and positions (1, T)."""
+
+    ids: Tensor
+    positions: Tensor
+    blocks: Blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a model's attention is like. grouped counts the heads that share a key head."""
+
+    kinds: AttentionKinds
+    grouped: int
+    dtype: torch.dtype
+    device: torch.device
+
+
+def lay_out(rows: Sequence[Placed], shape: Shape, *, keep: bool) -> Line:
+    """Rows in one line; neighbours behind the same prefix may share a block."""
+    blocks = _blocks(rows)
+    own = [block.row for block in blocks]
+    prefixes = {id(block.prefix): block.prefix for block in blocks if block.prefix}
+    *firsts, end = accumulate((prefix.length for prefix in prefixes.values()), initial=0)
+    pool = dict(zip(prefixes, firsts, strict=True))
+    queries, cells = _own_cells([len(row.ids) for row in own])
+    cached = _cached_cells([pool.get(id(block.prefix), 0) for block in blocks], [row.start for row in own])
+    masks = shape.kinds.masks(
+        columns_of(own, device=shape.device), queries=queries.shape[1], dtype=shape.dtype
+    )
+    folded = {kind: mask.repeat(1, 1, shape.grouped, 1) for kind, mask in masks.items()}
+    spare = -len(cells) % BUCKET_TOKENS
+    return Line(
+        ids=_line([row.ids for row in own], spare, shape.device),
+        positions=_line([row.positions for row in own], spare, shape.device),
+        blocks=Blocks(
+            prefixes=tuple(prefixes.values()),
+            queries=queries.to(shape.device),
+            keys=torch.cat([cached, queries + end], dim=1).to(shape.device),
+            cells=pad(cells, (0, spare)).to(shape.device),
+            masks=tuple(folded[kind] for kind in shape.kinds.layers),
+            kept=[] if keep else None,
+        ),
+    )
+
+
+def _blocks(rows: Sequence[Placed]) -> list[Placed]:
+    """Neighbours behind the same prefix joined: a block reads its prefix once for all of its tokens."""
+    result: list[list[Placed]] = []
+    for placed in rows:
+        last = result[-1] if result else []
+        tokens = sum(len(other.row.ids) for other in last) + len(placed.row.ids)
+        if last and placed.prefix is last[0].prefix and tokens <= placed.row.start // PREFIX_A_BLOCK:
+            last.append(placed)
+        else:
+            result.append([placed])
+    return [Placed(row=joined([p.row for p in block]), prefix=block[0].prefix) for block in result]
+
+
+def _own_cells(lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Blocks of these lengths in one line: each cell's token (n, S), pads 0, and each token's cell (T,)."""
+    sizes, columns = torch.tensor(lengths)[:, None], torch.arange(max(lengths))
+    real = columns < sizes
+    return torch.where(real, sizes.cumsum(0) - sizes + columns, 0), real.flatten().nonzero()[:, 0]
+
+
+def _cached_cells(firsts: Sequence[int], lengths: Sequence[int]) -> Tensor:
+    """Each block's cached tokens in the pool of all prefixes (n, longest); pads 0."""
+    columns = torch.arange(max(lengths))
+    return torch.where(columns < torch.tensor(lengths)[:, None], torch.tensor(firsts)[:, None] + columns, 0)
+
+
+def _line(parts: Sequence[Sequence[int]], spare: int, device: torch.device) -> Tensor:
+    """The parts one after another, padded with zeros. -> (1, T)."""
+    return torch.tensor([[*chain.from_iterable(parts), *[0] * spare]], device=device)
+
+
+def packed_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: None,
+    *,
+    blocks: Blocks,
+    scaling: float | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    **_: object,
+) -> tuple[Tensor, None]:
+    """What transformers calls in every layer. Raises NoReuse if the layer's attention is no plain one.
+
+    query (1, H, T, D), key and value (1, Hkv, T, D) -> (1, T, H, D).
+    """
+    if softcap is not None or s_aux is not None:
+        raise NoReuse("its attention is capped or has sinks")
+    layer = module.layer_idx
+    assert isinstance(layer, int)
+    query, key, value = (states[0].transpose(0, 1) for states in (query, key, value))
+    return blocks.attend(layer, query, (key, value), scaling)[None], None
+
+
+AttentionInterface.register(PACKED_ATTENTION, packed_attention)

@@ -1,0 +1,65 @@
+"""The prefixes that prompts share: taken from the store where they are kept, else run, shortest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opro_local.engine.batches import in_chunks
+from opro_local.engine.cache import Placed, Prefix
+from opro_local.engine.plan import PASS_OVERHEAD_TOKENS, Group, group_by_prefix
+from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.reuse import Reuse
+from opro_local.engine.rows import trunk_row
+from opro_local.llm import TokenIds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A prefix, ready, and the prompts behind it, by their numbers; None where nothing is shared."""
+
+    prefix: Prefix | None
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixes:
+    """Prepares what prompts share.
+
+    pass_overhead is what a prefix must save besides its own tokens, see plan.group_by_prefix.
+    """
+
+    reuse: Reuse
+    store: PrefixStore
+    pass_overhead: int = PASS_OVERHEAD_TOKENS
+
+    def of(self, prompts: Sequence[TokenIds]) -> list[Shared]:
+        """Every prompt behind one prefix, prefixes from short to long."""
+        known = [self.store.matched(prompt) for prompt in prompts]
+        groups = group_by_prefix(prompts, known=known, overhead=self.pass_overhead)
+        ready = self._ready(groups)
+        return [
+            Shared(prefix=ready[group.prefix] if group.prefix else None, members=group.members)
+            for group in groups
+            if group.members
+        ]
+
+    def _ready(self, groups: Sequence[Group]) -> dict[TokenIds, Prefix]:
+        wanted = {group.prefix: group.prefix[: group.parent] for group in groups if group.prefix}
+        bases = {ids: self.store.find(ids) for ids in wanted}
+        ready = {ids: base for ids, base in bases.items() if base and base.length == len(ids)}
+        while len(ready) < len(wanted):
+            runnable = [
+                ids for ids, parent in wanted.items() if ids not in ready and (not parent or parent in ready)
+            ]
+            rows = [self._behind(ids, bases[ids], ready.get(wanted[ids])) for ids in runnable]
+            for ids, prefix in zip(runnable, self._run(rows), strict=True):
+                ready[ids] = prefix
+                self.store.keep(ids, prefix)
+        return ready
+
+    def _behind(self, ids: TokenIds, kept: Prefix | None, parent: Prefix | None) -> Placed:
+        """The part of a prefix that must be run, behind the longer of what is kept of it and its parent."""
+        base = max((kept, parent), key=lambda prefix: prefix.length if prefix else 0)
+        return Placed(row=trunk_row(ids, base.length if base else 0), prefix=base)
+
+    def _run(self, rows: Sequence[Placed]) -> list[Prefix]:
+        return in_chunks(rows, self.reuse.extend, self.reuse.chunks(rows))
