@@ -25,8 +25,9 @@ PACKED_ATTENTION = "opro_packed"
 BUCKET_TOKENS = 64
 """T is a multiple of it: a token's last bits depend on how the matrices are cut."""
 
-PREFIX_A_BLOCK = 2
-"""Rows share a block while they have at most one token for so many cached ones."""
+BLOCK_TOKENS = 64
+"""Rows behind the same prefix share a block of at most so many tokens, or half as many as are cached: fewer,
+larger blocks suit the kernels, and read the prefix less often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def _blocks(rows: Sequence[Placed]) -> list[Placed]:
     for placed in rows:
         last = result[-1] if result else []
         tokens = sum(len(other.row.ids) for other in last) + len(placed.row.ids)
-        if last and placed.prefix is last[0].prefix and tokens <= placed.row.start // PREFIX_A_BLOCK:
+        if last and placed.prefix is last[0].prefix and tokens <= max(BLOCK_TOKENS, placed.row.start // 2):
             last.append(placed)
         else:
             result.append([placed])

@@ -5,8 +5,7 @@ right.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
 import torch
@@ -16,31 +15,34 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
 from opro_local.engine.cache import LayerStates, Placed, Prefix, prefix_of
+from opro_local.engine.compiling import compile_layers, restore_layers
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, attention_kinds, columns_of
 from opro_local.engine.rows import Row
+from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
 
 
-@dataclass(slots=True, kw_only=True)
-class Work:
-    """What went through a model: tokens, tokens with their padding, rows of its head, passes."""
-
-    tokens_run: int = 0
-    tokens_padded: int = 0
-    head_rows: int = 0
-    passes: int = 0
-
-
 class Body:
-    """A transformer without its head. work counts what goes through."""
+    """A transformer without its head. compiled tells if its layers are."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, work: Work | None = None) -> None:
         self._model = model
         self._body = model.base_model
         self._config = model.config.get_text_config()
         self.device: torch.device = model.device
         self.layers: int = self._config.num_hidden_layers
-        self.work = Work()
+        self.work = work or Work()
+        self.compiled = False
+
+    def compile(self) -> None:
+        """Compile the layers for lines of tokens; it happens when the first one is run."""
+        compile_layers(self._model)
+        self.compiled = True
+
+    def restore(self) -> None:
+        """Run all passes as they were before compiling."""
+        restore_layers(self._model)
+        self.compiled = False
 
     @cached_property
     def kinds(self) -> AttentionKinds:
@@ -73,7 +75,7 @@ class Body:
         -> hidden (T, d), one row after the other, and with keep each layer's keys and values of the T tokens.
         """
         line = lay_out(rows, self._shape, keep=keep)
-        with self._attention(PACKED_ATTENTION):
+        with self._packed_layers():
             hidden = self._hidden(
                 sum(len(placed.row.ids) for placed in rows),
                 input_ids=line.ids,
@@ -98,12 +100,13 @@ class Body:
         )
 
     @contextmanager
-    def _attention(self, name: str) -> Iterator[None]:
-        """The model with another attention function; decoding needs its own one back."""
+    def _packed_layers(self) -> Iterator[None]:
+        """The model with packed attention and compiled layers; other passes need its own ones back."""
         own = self._config._attn_implementation
-        self._config._attn_implementation = name
+        self._config._attn_implementation = PACKED_ATTENTION
         try:
-            yield
+            with torch.compiler.set_stance("default") if self.compiled else nullcontext():
+                yield
         finally:
             self._config._attn_implementation = own
 

@@ -7,12 +7,13 @@ all choices at a node. Models that scale or cap their logits are known by their 
 checks the result against the model's own logits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
+from opro_local.engine.work import Work
 from opro_local.errors import ModelError
 
 CHUNK_BYTES = 64 * 2**20
@@ -22,12 +23,16 @@ BYTES_A_LOGIT = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The output layer: weight (V, d) and bias (V,), then logits * scale, then cap * tanh(logits / cap)."""
+    """The output layer: weight (V, d) and bias (V,), then logits * scale, then cap * tanh(logits / cap).
+
+    work counts the rows for which all logits are computed.
+    """
 
     weight: Tensor
     bias: Tensor | None
     scale: float
     cap: float | None
+    work: Work = field(default_factory=Work)
 
     @property
     def vocabulary(self) -> int:
@@ -35,6 +40,7 @@ class Head:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """All logits in fp32. hidden (R, d) -> (R, V)."""
+        self.work.head_rows += len(hidden)
         return self._finish(torch.nn.functional.linear(hidden, self.weight, self.bias).float())
 
     def log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
@@ -67,7 +73,7 @@ class Head:
         return scaled if self.cap is None else self.cap * torch.tanh(scaled / self.cap)
 
 
-def read_head(model: PreTrainedModel) -> Head:
+def read_head(model: PreTrainedModel, work: Work | None = None) -> Head:
     """The model's output layer. Raises ModelError if it is not a plain matrix."""
     layer = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     weight = getattr(layer, "weight", None)
@@ -79,6 +85,7 @@ def read_head(model: PreTrainedModel) -> Head:
         bias=getattr(layer, "bias", None),
         scale=_scale(config),
         cap=getattr(config, "final_logit_softcapping", None),
+        work=work or Work(),
     )
 
 

@@ -1,21 +1,24 @@
 """The engine that the rest of the program talks to: one model in this process, as an Engine of llm.py."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+from opro_local.engine.allocator import keep_freed_buffers
 from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, turn_end
 from opro_local.engine.decode import Decoder
-from opro_local.engine.forward import Body, Work
+from opro_local.engine.forward import Body
 from opro_local.engine.generation import Generation, Sampling
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, Quantize, load_folder, load_tokenizer
-from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.prefix_store import PrefixStore, StoreFigures
 from opro_local.engine.prefixes import Prefixes
-from opro_local.engine.probe import Level, check_head, choose_level
+from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
+from opro_local.engine.work import Work
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
 
@@ -32,14 +35,16 @@ def load_engine(
     device: str = "auto",
     chat: bool | None = None,
     level: Level | None = None,
+    compiled: bool = False,
 ) -> "LocalEngine":
     """Load a model folder and find out how far its prompts can share work.
 
     chat None means: if the tokenizer has a chat template. level None means: the highest that holds on this
-    model. Raises ModelError.
+    model. compiled takes half a minute and makes long runs faster, see compiling. Raises ModelError.
     """
+    keep_freed_buffers()
     loaded = load_folder(folder, quantize=quantize, device=device)
-    return LocalEngine(loaded, digest=digest, chat=chat, level=level)
+    return LocalEngine(loaded, digest=digest, chat=chat, level=level, compiled=compiled)
 
 
 def token_counter(folder: Path) -> Callable[[str], int]:
@@ -58,17 +63,21 @@ class LocalEngine:
         digest: str,
         chat: bool | None = None,
         level: Level | None = None,
+        compiled: bool = False,
         kv_budget_bytes: int = 2**30,
     ) -> None:
         model, tokenizer = loaded.model, loaded.tokenizer
-        body, head = Body(model), read_head(model)
+        self._work = Work()
+        body, head = Body(model, self._work), read_head(model, self._work)
         budget = CPU_TOKEN_BUDGET if body.device.type == "cpu" else GPU_TOKEN_BUDGET
-        self._body, self._tokenizer = body, tokenizer
+        self._body, self._head, self._tokenizer = body, head, tokenizer
         whole = WholeLikelihood(body=body, head=head, token_budget=budget)
         with torch.inference_mode():
             check_head(model, body, head)
             verdict = choose_level(whole, level)
-        body.work = Work()  # the probe is not part of anybody's work
+            if compiled:
+                compile_layers(whole, verdict)
+        self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(kv_budget_bytes)
         self._score: Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]] = whole
         if verdict.reuse:
@@ -86,12 +95,27 @@ class LocalEngine:
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
-        self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}"
+        kernels = "compiled" if body.compiled else "eager"
+        self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}/{kernels}"
         self.context_length = _context_length(model.config.get_text_config(), tokenizer)
 
     @property
     def tokens_run(self) -> int:
-        return self._body.work.tokens_run
+        return self._work.tokens_run
+
+    @property
+    def work(self) -> Work:
+        """What went through the model so far."""
+        return replace(self._work)
+
+    @property
+    def store_figures(self) -> StoreFigures:
+        """What the store of prefixes did so far."""
+        return replace(self._store.figures)
+
+    def forget(self) -> None:
+        """Empty the store of prefixes, as if nothing had been scored yet."""
+        self._store.clear()
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode. Raises ModelError if the chat template does not take the turns."""

@@ -61,7 +61,7 @@ def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
         [*range(row.start), *[0] * (cached - row.start), *row.positions, *[0] * (own - len(row.ids))]
         for row in rows
     ]
-    return Columns(positions=torch.tensor(positions, device=device), until=torch.tensor(until, device=device))
+    return Columns(positions=_small(positions, device), until=_small(until, device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def attention_kinds(config: PretrainedConfig) -> AttentionKinds:
 
 def visible(until: Tensor, queries: int) -> Tensor:
     """Which of K columns the last queries see: up to their own, as far as until allows. -> (B, Q, K)."""
-    columns = torch.arange(until.shape[1], device=until.device)
+    columns = torch.arange(until.shape[1], dtype=until.dtype, device=until.device)
     asking = columns[-queries:, None]
     return (columns <= asking) & (asking < until[:, None, :])
 
@@ -109,5 +109,10 @@ def within(positions: Tensor, queries: int, window: int) -> Tensor:
 
 
 def _additive(sees: Tensor, dtype: torch.dtype) -> Tensor:
-    mask = torch.zeros_like(sees, dtype=dtype).masked_fill_(~sees, torch.finfo(dtype).min)
-    return mask[:, None]
+    nothing = torch.zeros((), dtype=dtype, device=sees.device)
+    return torch.where(sees, nothing, torch.finfo(dtype).min)[:, None]
+
+
+def _small(numbers: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """32-bit numbers: masks compare every one with every other."""
+    return torch.tensor(numbers, dtype=torch.int32, device=device)

@@ -8,6 +8,7 @@ Recurrent models are refused before: in 16 bit the noise could hide a lost state
 
 import math
 import random
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -76,7 +77,7 @@ def _try(whole: WholeLikelihood, reuse: Reuse) -> tuple[bool, str]:
     except NoReuse as no_reuse:
         return False, str(no_reuse)
     except PROBE_FAULTS as fault:
-        return False, f"the model does not take it ({type(fault).__name__})"
+        return False, f"it fails here ({type(fault).__name__})"
     return error <= allowed, f"reuse differs from no reuse by {error:.1e}, allowed {allowed:.1e}"
 
 
@@ -90,6 +91,17 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
             f"{type(model).__name__} changes its logits in a way not known here (by {error:.1e})."
             " Choose another model."
         )
+
+
+def compile_layers(whole: WholeLikelihood, verdict: Verdict) -> None:
+    """Compile what E3 runs; warn, and leave the model as it is, where that fails or changes its numbers."""
+    if verdict.level != "E3" or verdict.reuse is None:
+        return
+    whole.body.compile()
+    holds, reason = _try(whole, verdict.reuse)
+    if not holds:
+        whole.body.restore()
+        warnings.warn(f"The model runs without torch.compile: {reason}", stacklevel=2)
 
 
 def _compare(whole: WholeLikelihood, reuse: Reuse) -> tuple[float, float]:
