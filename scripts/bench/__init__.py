@@ -6,6 +6,8 @@ ours.py        the engine at one level
 peers.py       transformers and lm-eval in this process
 vllm_peer.py   vLLM in a child process (vllm_child.py, under another Python)
 measuring.py   interleaved repetitions, the fp32 reference
-rows.py        one row of the result for every pair of ours and a peer
+scoring.py     one bench: who takes part, which steps are run
+rows.py        its result: a row for every pair of ours and a peer
+costs.py       the time of a step as its dimensions grow
 plot.py        a line plot as SVG
 """

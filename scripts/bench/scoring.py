@@ -94,7 +94,7 @@ def chosen_steps(plan: Plan, engine: LocalEngine, loaded: Loaded) -> list[Step]:
             steps += steps_of_file(files[name], plan.size)
         elif name in MADE_UP:
             vocabulary = loaded.model.config.get_text_config().vocab_size
-            steps += made_up_steps(name, vocabulary, plan.size)
+            steps += made_up_steps(name, MADE_UP[name], plan.size, vocabulary=vocabulary)
         elif name == "generation":
             steps.append(generation_step(engine.encode, plan.size))
         else:

@@ -22,8 +22,8 @@ STOP = "\n"
 
 ANSWER_TOKENS = 8
 
-HEADER, QUESTION, TAIL = 25, 60, 8
-"""Tokens of a chat template's beginning, of a question, of what follows it."""
+HEADER, TAIL = 25, 8
+"""Tokens of a chat template's beginning, and of what follows a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,7 @@ class Shape:
 
     shots: int = 0
     instruction: int = 40
+    question: int = 60
     after_question: bool = False
     choices: int = 4
     choice_tokens: int = 1
@@ -98,32 +99,23 @@ def steps_of_file(path: Path, size: Size) -> list[Step]:
     return _steps(path.stem, list(grid.values()))
 
 
-def made_up_steps(name: str, vocabulary: int, size: Size) -> list[Step]:
-    """Both steps of one of MADE_UP; the same name and vocabulary give the same ids."""
-    shape, draw = MADE_UP[name], random.Random(name)
+def made_up_steps(name: str, shape: Shape, size: Size, *, vocabulary: int) -> list[Step]:
+    """Both steps of random ids; the same arguments give the same ids."""
+    draw = random.Random(name)
 
     def ids(n: int) -> TokenIds:
         return tuple(draw.randrange(vocabulary) for _ in range(n))
 
     head, tail = ids(HEADER + shape.shots), ids(TAIL)
     choices = tuple(ids(shape.choice_tokens) for _ in range(shape.choices))
-    questions = [ids(QUESTION) for _ in range(size.examples)]
+    questions = [ids(shape.question) for _ in range(size.examples)]
     instructions = [ids(shape.instruction) for _ in range(size.instructions)]
-    return _steps(
-        name,
-        [
-            [
-                ChoiceRequest(
-                    context=head
-                    + (question + instruction if shape.after_question else instruction + question)
-                    + tail,
-                    choices=choices,
-                )
-                for question in questions
-            ]
-            for instruction in instructions
-        ],
-    )
+
+    def request(instruction: TokenIds, question: TokenIds) -> ChoiceRequest:
+        order = (question, instruction) if shape.after_question else (instruction, question)
+        return ChoiceRequest(context=(*head, *order[0], *order[1], *tail), choices=choices)
+
+    return _steps(name, [[request(i, q) for q in questions] for i in instructions])
 
 
 def generation_step(encode: Callable[[Sequence[Message]], TokenIds], size: Size) -> Step:
