@@ -3,8 +3,8 @@
 The asked-for logits are computed in fp32 from the hidden state and the token's own row of the output
 matrix: in 16 bit their spacing (0.125 at 16 to 32) would decide close answers. The normaliser runs over the
 whole vocabulary in the model's dtype and is summed in fp32, slice by slice, so that all its logits are never
-in memory together; its rounding is the same for all choices at a node. Models that scale or cap their logits are known by their config keys; load time
-checks the result against the model's own logits.
+in memory together; its rounding is the same for all choices at a node. Models that scale or cap their logits
+are known by their config keys; load time checks the result against the model's own logits.
 """
 
 from dataclasses import dataclass, field
