@@ -108,7 +108,13 @@ def load_stored(model: StoredModel, settings: ModelSettings) -> Engine:
     close_network()
     from opro_local.engine import load_engine
 
-    return load_engine(model.path, digest=model.digest, quantize=settings.quantize, device=settings.device)
+    return load_engine(
+        model.path,
+        digest=model.digest,
+        quantize=settings.quantize,
+        device=settings.device,
+        compiled=settings.compiled,
+    )
 
 
 def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
