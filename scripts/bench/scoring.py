@@ -11,7 +11,7 @@ from bench.measuring import Reference, race, references
 from bench.ours import Ours
 from bench.peers import LmEval, Transformers
 from bench.rows import Row, Subject, our_rows, peer_rows
-from bench.vllm_peer import Vllm
+from bench.vllm_peer import vllm
 from bench.workloads import MADE_UP, Size, Step, generation_step, made_up_steps, steps_of_file
 from opro_local.engine.allocator import keep_freed_buffers
 from opro_local.engine.limits import measure_peaks, read_cost
@@ -113,7 +113,7 @@ def peers_of(plan: Plan, folder: Path, loaded: Loaded, stack: ExitStack) -> list
         if loaded.quantize != "none":
             raise SettingsError("vLLM cannot run weights that are quantised here; leave out --vllm-python.")
         dtype = str(loaded.model.dtype).removeprefix("torch.")
-        peers.append(stack.enter_context(Vllm(plan.vllm_python, folder=folder, dtype=dtype)))
+        peers.append(stack.enter_context(vllm(plan.vllm_python, folder=folder, dtype=dtype)))
     return peers
 
 

@@ -4,12 +4,13 @@ place where a next token is scored.
 
 import json
 import os
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
 from bench.contestants import Trial
 from bench.workloads import Step
@@ -19,23 +20,23 @@ from opro_local.llm import ChoiceRequest, TokenIds
 CHILD = Path(__file__).with_name("vllm_child.py")
 
 
-class Vllm:
-    """A context manager: the child lives from the first to the last step."""
-
-    name = "vllm"
-
-    def __init__(self, python: Path, *, folder: Path, dtype: str) -> None:
-        threads = f"0-{(os.cpu_count() or 1) - 1}"
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the child
-        self._child = subprocess.Popen(
+@contextmanager
+def vllm(python: Path, *, folder: Path, dtype: str) -> Iterator["Vllm"]:
+    """A child with the model loaded, for as long as the context lasts. Raises ModelError."""
+    threads = f"0-{(os.cpu_count() or 1) - 1}"
+    with (
+        TemporaryFile("w+") as errors,
+        Popen(
             [python, CHILD],
             env=os.environ | {"VLLM_CPU_OMP_THREADS_BIND": threads, "VLLM_CPU_KVCACHE_SPACE": "4"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
             text=True,
-        )
-        self._ask(
+        ) as child,
+    ):
+        peer = Vllm(child, errors)
+        peer.ask(
             {
                 "model": str(folder),
                 "dtype": dtype,
@@ -46,22 +47,23 @@ class Vllm:
                 "skip_tokenizer_init": True,
             }
         )
+        yield peer
 
-    def __enter__(self) -> "Vllm":
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._child.communicate()
-        self._errors.close()
+@dataclass(frozen=True, slots=True)
+class Vllm:
+    """Asks the child; errors is the file that its stderr goes to."""
+
+    child: Popen[str]
+    errors: TextIO
+    name: str = "vllm"
 
     def takes(self, step: Step) -> bool:
         return bool(step.choices)
 
     def run(self, step: Step) -> Trial:
         nodes = scored_nodes(step.choices)
-        reply = self._ask({"warm": list(scored_nodes(step.before).items()), "nodes": list(nodes.items())})
+        reply = self.ask({"warm": list(scored_nodes(step.before).items()), "nodes": list(nodes.items())})
         log_probs = {
             ids: dict(zip(tokens, found, strict=True))
             for (ids, tokens), found in zip(nodes.items(), reply["log_probs"], strict=True)
@@ -75,18 +77,16 @@ class Vllm:
         )
         return Trial(seconds=reply["seconds"], scores=scores)
 
-    def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
+    def ask(self, question: Mapping[str, object]) -> dict[str, Any]:
         """One line there, one line back. Raises ModelError with the child's last words."""
-        assert self._child.stdin is not None and self._child.stdout is not None
-        try:
-            self._child.stdin.write(json.dumps(question) + "\n")
-            self._child.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer below is missing too
-        answer = self._child.stdout.readline()
+        assert self.child.stdin is not None and self.child.stdout is not None
+        with suppress(BrokenPipeError):  # then the answer is missing too
+            self.child.stdin.write(json.dumps(question) + "\n")
+            self.child.stdin.flush()
+        answer = self.child.stdout.readline()
         if not answer:
-            self._errors.seek(0)
-            last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
+            self.errors.seek(0)
+            last = (self.errors.read().strip().splitlines() or ["it said nothing"])[-1]
             raise ModelError(f"The vLLM child ended: {last[-200:]}")
         result: dict[str, Any] = json.loads(answer)
         return result
