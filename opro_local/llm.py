@@ -46,11 +46,15 @@ class ChoiceReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true."""
+    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true.
+
+    drafts are replies that are likely; they may save time and change nothing else.
+    """
 
     prompt: TokenIds
     max_tokens: int
     final: Callable[[str], bool]
+    drafts: tuple[TokenIds, ...] = ()
 
     @property
     def tokens(self) -> int:

@@ -35,9 +35,9 @@ class Blocks:
     """How T tokens in one line lie in n blocks of at most S tokens that see at most K cached and own ones.
 
     queries (n * H * S,) index the T * H queries of the line, block by block and head by head, and cells
-    (T * H,) lead back. keys (n, K) index the cached tokens of all prefixes followed by the T tokens. What a pad points to
-    is seen by nobody. masks holds one (n, 1, G * S, K) a layer. kept, if it is a list, collects the keys and
-    values of the T tokens, layer by layer.
+    (T * H,) lead back. keys (n, K) index the cached tokens of all prefixes followed by the T tokens. What a
+    pad points to is seen by nobody. masks holds one (n, 1, G * S, K) a layer. kept, if it is a list, collects
+    the keys and values of the T tokens, layer by layer.
     """
 
     prefixes: tuple[Prefix, ...]
