@@ -1,4 +1,4 @@
-"""Many rows in forwards that fit; halved when memory is short or a row spoils its neighbours, none dropped."""
+"""Many rows in forwards that fit: halved if memory is short or a row spoils its neighbours. None is lost."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -42,7 +42,9 @@ class OpenReply:
         return replace(self, ids=list(self.ids))
 
     def closed(self) -> GenerationReply:
-        return GenerationReply(text=self.text, tokens=len(self.ids), ended=self.ended or "length")
+        return GenerationReply(
+            text=self.text, tokens=len(self.ids), ended=self.ended or "length", ids=tuple(self.ids)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
