@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opro_local.budget import estimate, with_preset
 from opro_local.catalogue import StoredModel, resolve, stored_names
 from opro_local.config import Folders, ModelSettings, RunSettings, TaskSettings, parse_settings
-from opro_local.errors import ModelError, SettingsError
+from opro_local.errors import Interrupted, ModelError, SettingsError
 from opro_local.llm import Engine
 from opro_local.loop import optimize
 from opro_local.offline import close_network
@@ -108,7 +108,13 @@ def load_stored(model: StoredModel, settings: ModelSettings) -> Engine:
     close_network()
     from opro_local.engine import load_engine
 
-    return load_engine(model.path, digest=model.digest, quantize=settings.quantize, device=settings.device)
+    return load_engine(
+        model.path,
+        digest=model.digest,
+        quantize=settings.quantize,
+        device=settings.device,
+        compiled=settings.compiled,
+    )
 
 
 def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
@@ -132,7 +138,12 @@ class Prepared:
     def search(self, store: RunFile[Candidate], host: Host) -> None:
         host.watcher.started(store.header.run_id, self.cost())
         proposer = Optimizer(self.models.optimizer, self.problem, self.settings.search)
-        optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+        try:
+            optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+        except Interrupted:
+            store.record_effort(self.models.scorer.effort())
+            raise
+        store.record_effort(self.models.scorer.effort())
 
     def cost(self) -> Estimate:
         """The most that the run can ask of the models."""

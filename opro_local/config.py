@@ -154,6 +154,10 @@ class ModelSettings(Settings):
     optimizer: str | None = Field(None, description="Model that writes instructions; the same if not given.")
     quantize: Quantize = Field("auto", description="Weights in memory; auto follows model and device.")
     device: str = Field("auto", description="cpu, cuda, cuda:1, ...; auto takes a GPU when there is one.")
+    compiled: bool = Field(
+        False,
+        description="Compile the model first: half a minute that long runs on fast processors win back.",
+    )
 
     @property
     def optimizer_name(self) -> str:

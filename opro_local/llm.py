@@ -67,6 +67,30 @@ class GenerationReply:
     ended: Literal["end", "final", "length", "nan"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What scoring by likelihood has taken, beside what it needs at the least on this machine.
+
+    tokens_run went through the model, least_tokens had to: those that no other prompt of the call and no
+    stored prefix shares. Of prefix_tokens that prompts shared, stored_prefix_tokens were kept from earlier
+    calls. least_seconds is the time of least_tokens at the machine's best rate.
+    """
+
+    level: str
+    requests: int
+    tokens_run: int
+    least_tokens: int
+    prefix_tokens: int
+    stored_prefix_tokens: int
+    seconds: float
+    least_seconds: float
+
+    @property
+    def efficiency(self) -> float | None:
+        """The share of the machine's limit that was reached, None if nothing was scored."""
+        return self.least_seconds / self.seconds if self.seconds else None
+
+
 class Engine(Protocol):
     """A language model that serves the optimizer role, the scorer role or both.
 
@@ -115,4 +139,8 @@ class Engine(Protocol):
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
         """n independent samples from one prefilled prompt; the same seed gives the same samples."""
+        ...
+
+    def effort(self) -> Effort:
+        """What loglikelihood has taken since the model was loaded; measuring the machine takes a second."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from opro_local.llm import ChoiceReply, GenerationReply
+from opro_local.llm import ChoiceReply, Effort, GenerationReply
 from opro_local.records import Candidate, Outcome, S, Score, Scored, SplitName, Step, Trajectory, Usage
 
 
@@ -73,6 +73,10 @@ class RunStore(OutcomeLedger, Protocol[S]):
 
     def usage(self) -> Usage:
         """What the run has consumed, seconds of earlier processes included."""
+        ...
+
+    def record_effort(self, effort: Effort) -> None:
+        """Keep what the scorer took in this process."""
         ...
 
     def stopped(self) -> str | None:

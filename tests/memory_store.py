@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
+from opro_local.llm import Effort
 from opro_local.recording import Evaluation
 from opro_local.records import Direction, Outcome, S, Scored, Step, Trajectory, Usage
 
@@ -22,6 +23,7 @@ class MemoryStore(Generic[S]):
     finished: bool = False
     blocks: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     measured: list[Evaluation] = field(default_factory=list)
+    efforts: list[Effort] = field(default_factory=list)
     kept: dict[tuple[str, str], dict[str, Outcome]] = field(default_factory=lambda: defaultdict(dict))
 
     def trajectory(self) -> Trajectory[S]:
@@ -49,6 +51,9 @@ class MemoryStore(Generic[S]):
 
     def stopped(self) -> str | None:
         return self.stop
+
+    def record_effort(self, effort: Effort) -> None:
+        self.efforts.append(effort)
 
     def record_stop(self, reason: str) -> None:
         self.stop = reason

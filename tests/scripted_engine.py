@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from opro_local.errors import DataError
-from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
+from opro_local.llm import (
+    ChoiceReply,
+    ChoiceRequest,
+    Effort,
+    GenerationReply,
+    GenerationRequest,
+    Message,
+    TokenIds,
+)
 
 END = 256
 """The token that closes the assistant's turn; it has no text."""
@@ -78,6 +86,20 @@ class ScriptedEngine:
         texts = self._samples.popleft()
         assert len(texts) == n, f"the script has {len(texts)} samples, {n} are asked for"
         return [_emitted(text, request) for text in texts]
+
+    def effort(self) -> Effort:
+        """Of an engine that needs no time."""
+        asked = sum(map(len, self.asked))
+        return Effort(
+            level="E0",
+            requests=asked,
+            tokens_run=self.tokens_run,
+            least_tokens=self.tokens_run,
+            prefix_tokens=0,
+            stored_prefix_tokens=0,
+            seconds=0.0,
+            least_seconds=0.0,
+        )
 
     def _turn(self, message: Message) -> str:
         if self.chat:

@@ -61,7 +61,14 @@ def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool)
 
 
 @click.command()
-@setting_options("models.scorer", "models.quantize", "models.device", "budget.preset", "budget.train_rows")
+@setting_options(
+    "models.scorer",
+    "models.quantize",
+    "models.device",
+    "models.compiled",
+    "budget.preset",
+    "budget.train_rows",
+)
 @task_options
 @setting_options("search.seed", "search.shots", "search.block", "scoring")
 @click.option("--instruction", "-i", multiple=True, required=True, help="Instruction to measure; repeatable.")

@@ -175,7 +175,18 @@ def _count_lines(document: Document) -> list[str]:
         f"rejected proposals: {rejected}",
         f"examples without an answer: {unanswered}",
         f"{usage['pairs']:,} scored pairs, {usage['tokens']:,} tokens, {timing['seconds']:.0f} s",
+        *[_effort_line(effort) for effort in timing["scorer"] if effort["efficiency"] is not None],
     ]
+
+
+def _effort_line(effort: Document) -> str:
+    """How near the scorer came to what this machine could do at best."""
+    kept = effort["stored_prefix_tokens"] / max(1, effort["prefix_tokens"])
+    return (
+        f"scorer, level {effort['level']}: {effort['efficiency']:.0%} of this machine's limit; "
+        f"{effort['tokens_run']:,} tokens run, {effort['least_tokens']:,} were needed; "
+        f"{kept:.0%} of shared tokens were kept from before"
+    )
 
 
 def _shown(instruction: str) -> str:

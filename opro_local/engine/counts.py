@@ -31,6 +31,11 @@ class Counts:
     window_tokens: int
     passes: int
 
+    @classmethod
+    def nothing(cls) -> "Counts":
+        """No work at all."""
+        return cls(unique_tokens=0, cached_tokens=0, head_rows=0, context_tokens=0, window_tokens=0, passes=0)
+
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
             unique_tokens=self.unique_tokens + other.unique_tokens,
@@ -43,7 +48,7 @@ class Counts:
 
 
 def count(
-    requests: Sequence[ChoiceRequest], known: Sequence[TokenIds] = (), *, window: int | None = None
+    requests: Sequence[ChoiceRequest], known: Iterable[TokenIds] = (), *, window: int | None = None
 ) -> Counts:
     """The work of one call when the nodes of the known id sequences need not be run again."""
     scored = set(chain.from_iterable(map(_scored_nodes, requests)))
@@ -93,7 +98,7 @@ class _Nodes:
     window_depths: int
 
 
-def _counts(paths: set[bytes], known: Sequence[TokenIds], *, head_rows: int, window: int | None) -> Counts:
+def _counts(paths: set[bytes], known: Iterable[TokenIds], *, head_rows: int, window: int | None) -> Counts:
     """What the trie of paths has beyond that of the known ids."""
     kept = {_key(ids) for ids in known}
     own, old = _trie(paths, window), _trie(kept, window)

@@ -94,6 +94,7 @@ class Body:
         heads = self._config.num_attention_heads
         return Shape(
             kinds=self.kinds,
+            heads=heads,
             grouped=heads // (getattr(self._config, "num_key_value_heads", None) or heads),
             dtype=self._model.dtype,
             device=self.device,

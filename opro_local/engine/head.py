@@ -2,9 +2,9 @@
 
 The asked-for logits are computed in fp32 from the hidden state and the token's own row of the output
 matrix: in 16 bit their spacing (0.125 at 16 to 32) would decide close answers. The normaliser runs over the
-whole vocabulary in the model's dtype and is summed in fp32, in chunks of rows; its rounding is the same for
-all choices at a node. Models that scale or cap their logits are known by their config keys; load time
-checks the result against the model's own logits.
+whole vocabulary in the model's dtype and is summed in fp32, slice by slice, so that all its logits are never
+in memory together; its rounding is the same for all choices at a node. Models that scale or cap their logits
+are known by their config keys; load time checks the result against the model's own logits.
 """
 
 from dataclasses import dataclass, field
@@ -16,9 +16,13 @@ from transformers import PretrainedConfig, PreTrainedModel
 from opro_local.engine.work import Work
 from opro_local.errors import ModelError
 
-CHUNK_BYTES = 64 * 2**20
-BYTES_A_LOGIT = 6
-"""One logit in 16 bit and its fp32 copy."""
+SLICE_BYTES = 4 * 2**20
+"""What the logits of a slice may take: in the processor's cache, the sum over them costs next to nothing."""
+
+BYTES_A_LOGIT = 10
+"""One logit in 16 bit, its fp32 copy, and its exponential."""
+
+ROWS_A_SLICE = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Head:
     def logits(self, hidden: Tensor) -> Tensor:
         """All logits in fp32. hidden (R, d) -> (R, V)."""
         self.work.head_rows += len(hidden)
-        return self._finish(torch.nn.functional.linear(hidden, self.weight, self.bias).float())
+        return self._logits(hidden, 0, self.vocabulary)
 
     def log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probability of tokens[i] after hidden[rows[i]], in nats; NaN where the model gave no number.
@@ -55,7 +59,7 @@ class Head:
 
     def _picked(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """One fp32 logit a pair. -> (N,)."""
-        size = max(1, CHUNK_BYTES // (8 * self.weight.shape[1]))
+        size = max(1, SLICE_BYTES // (8 * self.weight.shape[1]))
         parts = [
             (hidden[r].float() * self.weight[t].float()).sum(-1)
             for r, t in zip(torch.split(rows, size), torch.split(tokens, size), strict=True)
@@ -65,8 +69,21 @@ class Head:
 
     def _normaliser(self, hidden: Tensor) -> Tensor:
         """Log-sum-exp over the vocabulary. hidden (R, d) -> (R,)."""
-        size = max(1, CHUNK_BYTES // (BYTES_A_LOGIT * self.vocabulary))
-        return torch.cat([self.logits(part).logsumexp(-1) for part in torch.split(hidden, size)])
+        self.work.head_rows += len(hidden)
+        return torch.cat([self._summed(part) for part in torch.split(hidden, ROWS_A_SLICE)])
+
+    def _summed(self, hidden: Tensor) -> Tensor:
+        size = max(1, SLICE_BYTES // (BYTES_A_LOGIT * max(1, len(hidden))))
+        slices = [
+            self._logits(hidden, first, first + size).logsumexp(-1)
+            for first in range(0, self.vocabulary, size)
+        ]
+        return torch.stack(slices).logsumexp(0)
+
+    def _logits(self, hidden: Tensor, first: int, end: int) -> Tensor:
+        """The logits of a slice of the vocabulary in fp32."""
+        bias = None if self.bias is None else self.bias[first:end]
+        return self._finish(torch.nn.functional.linear(hidden, self.weight[first:end], bias).float())
 
     def _finish(self, logits: Tensor) -> Tensor:
         scaled = logits if self.scale == 1.0 else logits * self.scale

@@ -15,12 +15,21 @@ from opro_local.engine.generation import Generation, Sampling
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, Quantize, load_folder, load_tokenizer
-from opro_local.engine.prefix_store import PrefixStore, StoreFigures
+from opro_local.engine.meter import Meter
+from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
 from opro_local.engine.work import Work
 from opro_local.errors import DataError, ModelError
-from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest, Message, TokenIds
+from opro_local.llm import (
+    ChoiceReply,
+    ChoiceRequest,
+    Effort,
+    GenerationReply,
+    GenerationRequest,
+    Message,
+    TokenIds,
+)
 
 CPU_TOKEN_BUDGET = 2048
 GPU_TOKEN_BUDGET = 8192
@@ -79,6 +88,7 @@ class LocalEngine:
                 compile_layers(whole, verdict)
         self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(kv_budget_bytes)
+        self._meter = Meter(model, work=self._work, store=self._store)
         self._score: Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]] = whole
         if verdict.reuse:
             self._score = SharedLikelihood(
@@ -108,11 +118,6 @@ class LocalEngine:
         """What went through the model so far."""
         return replace(self._work)
 
-    @property
-    def store_figures(self) -> StoreFigures:
-        """What the store of prefixes did so far."""
-        return replace(self._store.figures)
-
     def forget(self) -> None:
         """Empty the store of prefixes, as if nothing had been scored yet."""
         self._store.clear()
@@ -133,7 +138,11 @@ class LocalEngine:
             len(request.context) + max(map(len, request.choices), default=0) for request in requests
         )
         with torch.inference_mode():
-            return self._score(requests)
+            return self._meter.run(self._score, requests)
+
+    def effort(self) -> Effort:
+        """See Engine.effort."""
+        return self._meter.effort(self.level)
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         """See Engine.generate. Raises DataError if a prompt with its reply is longer than the context."""

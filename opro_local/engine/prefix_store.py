@@ -49,6 +49,10 @@ class PrefixStore:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def ids(self) -> list[TokenIds]:
+        """The kept prefixes, in lexicographic order."""
+        return list(self._sorted)
+
     def matched(self, ids: TokenIds) -> int:
         """How many of the first tokens are kept."""
         return max((common_length(ids, other) for other in self._neighbours(ids)), default=0)

@@ -10,6 +10,7 @@ by all that follow, a pad by itself alone.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, chain
 
 from opro_local.llm import ChoiceRequest, TokenIds
@@ -54,19 +55,20 @@ def trunk_row(prompt: TokenIds, start: int) -> Row:
 def tree_row(request: ChoiceRequest, start: int) -> Row:
     """The context behind its first start tokens with all choices as a tree behind it."""
     trunk = trunk_row(request.context, start)
-    stem = len(trunk.ids)
-    paths = sorted({choice[:size] for choice in request.choices for size in range(1, len(choice))})
+    tree = _tree(request.choices, len(trunk.ids))
     return Row(
         start=start,
-        ids=trunk.ids + tuple(path[-1] for path in paths),
-        positions=trunk.positions + tuple(len(request.context) - 1 + len(path) for path in paths),
-        until=trunk.until + tuple(stem + _end_of_subtree(paths, at) for at in range(len(paths))),
-        choices=tuple(_targets(choice, paths, stem) for choice in request.choices),
+        ids=trunk.ids + tree.ids,
+        positions=trunk.positions + tuple(len(request.context) + depth for depth in tree.depths),
+        until=trunk.until + tree.until,
+        choices=tree.choices,
     )
 
 
 def joined(rows: Sequence[Row]) -> Row:
     """Rows behind the same cached tokens as one row: each sees the cached tokens and itself."""
+    if len(rows) == 1:
+        return rows[0]
     ends = list(accumulate(len(row.ids) for row in rows))
     return Row(
         start=rows[0].start,
@@ -85,6 +87,27 @@ def chain_rows(request: ChoiceRequest) -> list[Row]:
     return [
         tree_row(ChoiceRequest(context=request.context, choices=(choice,)), 0) for choice in request.choices
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tree:
+    """Choices behind a stem: the tree's tokens in depth-first order, how far each is behind the stem."""
+
+    ids: TokenIds
+    depths: tuple[int, ...]
+    until: tuple[int, ...]
+    choices: tuple[tuple[Target, ...], ...]
+
+
+@lru_cache(maxsize=4096)  # the rows of a task have the same choices, and stems of a few lengths
+def _tree(choices: tuple[TokenIds, ...], stem: int) -> _Tree:
+    paths = sorted({choice[:size] for choice in choices for size in range(1, len(choice))})
+    return _Tree(
+        ids=tuple(path[-1] for path in paths),
+        depths=tuple(len(path) - 1 for path in paths),
+        until=tuple(stem + _end_of_subtree(paths, at) for at in range(len(paths))),
+        choices=tuple(_targets(choice, paths, stem) for choice in choices),
+    )
 
 
 def _end_of_subtree(paths: Sequence[TokenIds], at: int) -> int:

@@ -52,7 +52,7 @@ def _set_up(database: apsw.Connection, *, fill: Callable[[apsw.Connection], None
 
 
 def open_run(path: Path, *, write: bool) -> apsw.Connection:
-    """Open a run file of the current version.
+    """Open a run file; one of an older version is brought to the current one when it is to be written.
 
     Everything is checked through a read-only connection first, so a file that is refused stays as it is.
     Raises StoreError naming what is wrong with it.
@@ -69,7 +69,10 @@ def open_run(path: Path, *, write: bool) -> apsw.Connection:
         if not write:
             return database
         database.close()
-        return connect(path, apsw.SQLITE_OPEN_READWRITE, configure)
+        writer = connect(path, apsw.SQLITE_OPEN_READWRITE, configure)
+        with transaction(writer):
+            schema.migrate(writer)
+        return writer
 
 
 def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) -> apsw.Connection:

@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from opro_local.llm import Effort
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Usage
 from opro_local.store import schema
@@ -22,6 +23,7 @@ from opro_local.store.database import open_run, sound
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
     read,
+    read_efforts,
     read_evaluations,
     read_usage,
     score_from_json,
@@ -100,8 +102,13 @@ def _overview(database: apsw.Connection) -> Document:
             "created": header.created,
             "seconds": usage.seconds,
             "pairs_per_second": usage.pairs / usage.seconds if usage.seconds else None,
+            "scorer": [_effort(effort) for effort in read_efforts(database)],
         },
     }
+
+
+def _effort(effort: Effort) -> Document:
+    return {**asdict(effort), "efficiency": effort.efficiency}
 
 
 def _status(database: apsw.Connection) -> Document:

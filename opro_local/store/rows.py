@@ -6,6 +6,7 @@ import struct
 
 import apsw
 
+from opro_local.llm import Effort
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Score, Usage
 from opro_local.store.database import Row
@@ -99,6 +100,13 @@ def read_usage(database: apsw.Connection) -> Usage:
         optimizer_tokens=optimizer_tokens,
         seconds=seconds,
     )
+
+
+def read_efforts(database: apsw.Connection) -> list[Effort]:
+    """What the scorer took, one a process that came to its end; runs of version 1 did not keep it."""
+    if database.pragma("user_version") < 2:
+        return []
+    return [Effort(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
 
 
 def read(database: apsw.Connection, query: str, bindings: Row = ()) -> list[Row]:

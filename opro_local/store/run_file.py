@@ -9,13 +9,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, Self
 
 import apsw
 
+from opro_local.llm import Effort
 from opro_local.recording import Evaluation
 from opro_local.records import Outcome, Proposal, S, Scored, Step, Trajectory, Usage
 from opro_local.store import lease, schema
@@ -200,6 +201,11 @@ class RunFile(Generic[S]):
     def record_finish(self) -> None:
         with self._saved():
             self._database.execute("UPDATE run SET finished = 1")
+
+    def record_effort(self, effort: Effort) -> None:
+        """Keep what the scorer took in this process."""
+        with self._saved():
+            self._database.execute("INSERT INTO effort (figures) VALUES (?)", (json.dumps(asdict(effort)),))
 
     # Inside
 

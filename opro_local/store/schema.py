@@ -86,6 +86,12 @@ MIGRATIONS = (
         score TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE effort (
+        position INTEGER PRIMARY KEY,
+        figures TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -446,7 +446,7 @@ class TestGain:
                 {**score, "key": "b", "instruction": "b", "value": on_test},
             ],
             "usage": {"pairs": 1, "tokens": 1},
-            "timing": {"seconds": 1},
+            "timing": {"seconds": 1, "scorer": []},
             "rejected": {},
             "unanswered": {},
         }

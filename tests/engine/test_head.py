@@ -54,7 +54,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     states = torch.randn(20, 48, generator=torch.Generator().manual_seed(0))
     rows, tokens = torch.arange(20).repeat(3), torch.arange(60)
     whole = head.log_probs(states, rows, tokens)
-    monkeypatch.setattr(opro_local.engine.head, "CHUNK_BYTES", 2000)
+    monkeypatch.setattr(opro_local.engine.head, "SLICE_BYTES", 2000)
     assert torch.allclose(head.log_probs(states, rows, tokens), whole, atol=1e-6)
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
 from opro_local.errors import Interrupted, StoreBusy, StoreError
+from opro_local.llm import Effort
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
+from opro_local.store.export import run_overview
 from opro_local.store.header import read_header
 from opro_local.store.run_file import Clock, RunFile
 
@@ -293,3 +296,24 @@ def test_the_script_of_these_tests_runs_to_its_end(path: Path) -> None:
         assert store.open_step() is None
         assert before.best is not None
         assert before.best.solution.shots == (SHOT,)
+
+
+def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_on(path: Path) -> None:
+    created(path).close()
+    with closing(apsw.Connection(str(path))) as database:
+        database.execute("DROP TABLE effort; PRAGMA user_version = 1")
+    assert run_overview(path)["timing"]["scorer"] == []
+    effort = Effort(
+        level="E3",
+        requests=8,
+        tokens_run=90,
+        least_tokens=80,
+        prefix_tokens=20,
+        stored_prefix_tokens=5,
+        seconds=2.0,
+        least_seconds=1.0,
+    )
+    with reopened(path) as run:
+        run.record_effort(effort)
+    (figures,) = run_overview(path)["timing"]["scorer"]
+    assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)

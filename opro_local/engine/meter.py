@@ -1,0 +1,56 @@
+"""How near scoring comes to what this machine could do at best: counted and timed while it is done."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+from transformers import PreTrainedModel
+
+from opro_local.engine.counts import Counts, count
+from opro_local.engine.limits import least_seconds, measure_peaks, read_cost
+from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.work import Work
+from opro_local.llm import ChoiceReply, ChoiceRequest, Effort
+
+SMALL_COPY_BYTES = 2**26
+"""Larger than a last-level cache, and small beside the model."""
+
+Score = Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]]
+
+
+class Meter:
+    """Adds up what calls of a score function need at the least, what they run, and their seconds."""
+
+    def __init__(self, model: PreTrainedModel, *, work: Work, store: PrefixStore) -> None:
+        self._model, self._work, self._store = model, work, store
+        self._cost = read_cost(model)
+        self._least = Counts.nothing()
+        self._seconds = 0.0
+        self._tokens_run = self._requests = 0
+
+    def run(self, score: Score, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
+        """score(requests), measured."""
+        least = count(requests, self._store.ids(), window=self._cost.window)
+        tokens, start = self._work.tokens_run, perf_counter()
+        replies = score(requests)
+        self._seconds += perf_counter() - start
+        self._tokens_run += self._work.tokens_run - tokens
+        self._requests += len(requests)
+        self._least += least
+        return replies
+
+    def effort(self, level: str) -> Effort:
+        """All calls so far; the machine's peaks are measured now."""
+        least = least_seconds(
+            self._cost, self._least, measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
+        )
+        figures = self._store.figures
+        return Effort(
+            level=level,
+            requests=self._requests,
+            tokens_run=self._tokens_run,
+            least_tokens=self._least.unique_tokens,
+            prefix_tokens=figures.tokens_wanted,
+            stored_prefix_tokens=figures.tokens_found,
+            seconds=self._seconds,
+            least_seconds=least,
+        )
