@@ -5,7 +5,7 @@ and the engine finds the common prefixes, so that reuse equals no reuse by const
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
@@ -46,11 +46,15 @@ class ChoiceReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true."""
+    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true.
+
+    drafts are replies that are likely; they may save time and change nothing else.
+    """
 
     prompt: TokenIds
     max_tokens: int
     final: Callable[[str], bool]
+    drafts: tuple[TokenIds, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -60,11 +64,15 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationReply:
-    """Generated text without special tokens; ended tells why it stopped."""
+    """Generated text without special tokens; ended tells why it stopped.
+
+    ids are the tokens themselves, () for a reply that was kept as text.
+    """
 
     text: str
     tokens: int
     ended: Literal["end", "final", "length", "nan"]
+    ids: TokenIds = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ def _emitted(text: str, request: GenerationRequest) -> GenerationReply:
     for n in range(1, len(ids) + 1):
         so_far = ids[:n].decode(errors="replace")
         if request.final(so_far):
-            return GenerationReply(text=so_far, tokens=n, ended="final")
+            return GenerationReply(text=so_far, tokens=n, ended="final", ids=tuple(ids[:n]))
         if n == request.max_tokens:
-            return GenerationReply(text=so_far, tokens=n, ended="length")
-    return GenerationReply(text=text, tokens=len(ids), ended="end")
+            return GenerationReply(text=so_far, tokens=n, ended="length", ids=tuple(ids[:n]))
+    return GenerationReply(text=text, tokens=len(ids), ended="end", ids=(*ids, END))

@@ -34,9 +34,10 @@ larger blocks suit the kernels, and read the prefix less often."""
 class Blocks:
     """How T tokens in one line lie in n blocks of at most S tokens that see at most K cached and own ones.
 
-    queries (n, S) index the T tokens; keys (n, K) the cached tokens of all prefixes followed by the T tokens;
-    cells (T,) the n * S queries. What a pad points to is seen by nobody. masks holds one (n, 1, G * S, K) a
-    layer. kept, if it is a list, collects the keys and values of the T tokens, layer by layer.
+    queries (n * H * S,) index the T * H queries of the line, block by block and head by head, and cells
+    (T * H,) lead back. keys (n, K) index the cached tokens of all prefixes followed by the T tokens. What a
+    pad points to is seen by nobody. masks holds one (n, 1, G * S, K) a layer. kept, if it is a list, collects
+    the keys and values of the T tokens, layer by layer.
     """
 
     prefixes: tuple[Prefix, ...]
@@ -52,17 +53,16 @@ class Blocks:
             self.kept.append(own)
         keys, values = self._gathered(layer, own)  # (n, Hkv, K, D)
         n, heads, _, width = keys.shape
-        grouped = query.shape[1] // heads
-        rows = query.index_select(0, self.queries.flatten()).view(n, -1, heads, grouped, width)
         out = scaled_dot_product_attention(
-            rows.permute(0, 2, 3, 1, 4).flatten(2, 3),  # (n, Hkv, G * S, D)
+            query.reshape(-1, width)
+            .index_select(0, self.queries)
+            .view(n, heads, -1, width),  # (n, Hkv, G * S, D)
             keys,
             values,
             attn_mask=self.masks[layer],
             scale=scale,
         )
-        by_cell = out.view(n, heads, grouped, -1, values.shape[-1]).permute(0, 3, 1, 2, 4)
-        return by_cell.flatten(0, 1).index_select(0, self.cells).flatten(1, 2)
+        return out.reshape(-1, out.shape[-1]).index_select(0, self.cells).view(*query.shape[:2], -1)
 
     def _gathered(self, layer: int, own: LayerStates) -> LayerStates:
         cached = [prefix.by_token(layer) for prefix in self.prefixes]
@@ -85,9 +85,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a model's attention is like. grouped counts the heads that share a key head."""
+    """What a model's attention is like: query heads, of which grouped ones share a key head."""
 
     kinds: AttentionKinds
+    heads: int
     grouped: int
     dtype: torch.dtype
     device: torch.device
@@ -112,9 +113,9 @@ def lay_out(rows: Sequence[Placed], shape: Shape, *, keep: bool) -> Line:
         positions=_line([row.positions for row in own], spare, shape.device),
         blocks=Blocks(
             prefixes=tuple(prefixes.values()),
-            queries=queries.to(shape.device),
+            queries=_by_head(queries, shape.heads).to(shape.device),
             keys=torch.cat([cached, queries + end], dim=1).to(shape.device),
-            cells=pad(cells, (0, spare)).to(shape.device),
+            cells=_back_from_heads(pad(cells, (0, spare)), queries.shape[1], shape.heads).to(shape.device),
             masks=tuple(folded[kind] for kind in shape.kinds.layers),
             kept=[] if keep else None,
         ),
@@ -139,6 +140,17 @@ def _own_cells(lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
     sizes, columns = torch.tensor(lengths)[:, None], torch.arange(max(lengths))
     real = columns < sizes
     return torch.where(real, sizes.cumsum(0) - sizes + columns, 0), real.flatten().nonzero()[:, 0]
+
+
+def _by_head(queries: Tensor, heads: int) -> Tensor:
+    """Tokens (n, S) to the queries (n * H * S,) of all heads, which lie side by side in a token."""
+    return (queries[:, None] * heads + torch.arange(heads)[:, None]).flatten()
+
+
+def _back_from_heads(cells: Tensor, width: int, heads: int) -> Tensor:
+    """Cells (T,) of blocks of that width to those (T * H,) of all heads, which lie one behind the other."""
+    block, column = cells // width, cells % width
+    return ((block[:, None] * heads + torch.arange(heads)) * width + column[:, None]).flatten()
 
 
 def _cached_cells(firsts: Sequence[int], lengths: Sequence[int]) -> Tensor:

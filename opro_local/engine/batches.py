@@ -1,4 +1,4 @@
-"""Many rows in forwards that fit: like lengths together, halved when memory is short. No row is dropped."""
+"""Many rows in forwards that fit: halved if memory is short or a row spoils its neighbours. None is lost."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,6 +13,10 @@ Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], list[Result]]
 
 
+class NoNumbers(Exception):
+    """Rows that went through together gave no numbers: in one line, one row's NaN reaches its neighbours."""
+
+
 def in_chunks(
     items: Sequence[Item], work: Work[Item, Result], chunks: Sequence[Sequence[int]]
 ) -> list[Result]:
@@ -24,20 +28,22 @@ def in_chunks(
 
 
 def with_back_off(items: Sequence[Item], work: Work[Item, Result]) -> list[Result]:
-    """work(items), halved as often as memory demands; one result an item, in order.
+    """work(items), halved as often as memory demands or work raises NoNumbers; one result an item, in order.
 
     Raises ModelError when one item alone does not fit.
     """
     try:
         return work(items)
+    except NoNumbers:
+        pass
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
+        if len(items) == 1:
+            raise ModelError(
+                "One prompt alone does not fit into memory. Shorten the texts or choose a smaller model."
+            ) from None
     # Out here the traceback is gone, and with it the tensors of the failed batch.
-    if len(items) == 1:
-        raise ModelError(
-            "One prompt alone does not fit into memory. Shorten the texts or choose a smaller model."
-        )
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
     middle = len(items) // 2

@@ -13,7 +13,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from opro_local.engine.rows import Row
 
-GROWTH_TOKENS = 64
+GROWTH_TOKENS = 16
 """Spare columns of a slab, so that its rows are copied once in so many steps."""
 
 LayerStates = tuple[Tensor, Tensor]
@@ -38,31 +38,26 @@ class SharedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Rows that grow step by step, written into buffers with room to spare instead of copied each time."""
 
-    def __init__(self, keys: Tensor | None = None, values: Tensor | None = None) -> None:
-        """Begin with the shared keys and values (1, heads, P, D), copied for each row of the first update."""
+    def __init__(self, rows: Sequence[LayerStates]) -> None:
+        """Begin with the rows' keys and values, each by token, padded on the right to the longest."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self.keys, self.values = keys, values
-        self._used = 0 if keys is None else keys.shape[-2]
-        self._own = False  # what is still shared has one row for all
+        self._used = max(len(keys) for keys, _ in rows)
+        self.keys, self.values = (
+            _slab(states, self._used + GROWTH_TOKENS) for states in zip(*rows, strict=True)
+        )
         self.is_initialized = True
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
         """Append (B, heads, S, D); returns views of all columns so far."""
-        start, end = self._used, self._used + key_states.shape[-2]
-        if self.keys is None or end > self.keys.shape[-2]:  # what was shared is always full, so never written
-            self.keys = _roomier(self.keys, key_states, end + GROWTH_TOKENS)
-            self.values = _roomier(self.values, value_states, end + GROWTH_TOKENS)
-            self._own = True
         keys, values = _tensors(self)
+        start, end = self._used, self._used + key_states.shape[-2]
+        if end > keys.shape[-2]:
+            self.keys, self.values = keys, values = _roomier(keys), _roomier(values)
         keys[:, :, start:end], values[:, :, start:end] = key_states, value_states
         self._used = end
         return keys[:, :, :end], values[:, :, :end]
-
-    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
-        if self._own:
-            super().reorder_cache(beam_idx)
 
     def get_seq_length(self) -> int:
         return self._used
@@ -70,11 +65,10 @@ class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
-    """Tokens that were run alone: their keys and values, and the last one's hidden state (1, d) if known."""
+    """Tokens that went through the model, one behind the other: their keys and values."""
 
     length: int
     layers: tuple[SharedLayer, ...]
-    last_hidden: Tensor | None
 
     @property
     def bytes(self) -> int:
@@ -92,19 +86,15 @@ class Prefix:
             SharedLayer(keys[:, :, :tokens], values[:, :, :tokens])
             for keys, values in map(_tensors, self.layers)
         )
-        return Prefix(length=tokens, layers=tuple(layers), last_hidden=None)
+        return Prefix(length=tokens, layers=tuple(layers))
 
     def cache(self) -> Cache:
-        """A view for scoring: the rows behind the prefix leave nothing behind."""
+        """A view: the rows behind the prefix leave nothing in it."""
         return Cache(layers=list(self.layers))
 
-    def growing(self) -> Cache:
-        """A cache that keeps what comes behind the prefix, in tensors of its own."""
-        return Cache(layers=[_growing_layer(*_tensors(layer)) for layer in self.layers])
-
-    def slab(self) -> Cache:
-        """A copy for decoding, made when the first rows come."""
-        return Cache(layers=[SlabLayer(layer.keys, layer.values) for layer in self.layers])
+    def growing(self, rows: int) -> Cache:
+        """A cache of so many rows that keeps, in tensors of its own, what comes behind the prefix."""
+        return Cache(layers=[_growing_layer(*_tensors(layer), rows) for layer in self.layers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +105,7 @@ class Placed:
     prefix: Prefix | None
 
 
-def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates], last_hidden: Tensor) -> Prefix:
+def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates]) -> Prefix:
     """A prefix and the states of the tokens behind it, one pair a layer, as one prefix; all is copied."""
     layers = (
         tuple(
@@ -124,18 +114,17 @@ def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates], last_hid
         for i, states in enumerate(behind)
     )
     shared = tuple(SharedLayer(*(states.transpose(0, 1)[None] for states in layer)) for layer in layers)
-    return Prefix(length=shared[0].get_seq_length(), layers=shared, last_hidden=last_hidden)
+    return Prefix(length=shared[0].get_seq_length(), layers=shared)
 
 
-def empty_slab(layers: int) -> Cache:
-    """Decoding without a shared prefix."""
-    return Cache(layers=[SlabLayer() for _ in range(layers)])
+def stacked(prefixes: Sequence[Prefix]) -> Cache:
+    """Prefixes of any lengths as rows that can grow, padded on the right to the longest."""
+    return Cache(layers=[SlabLayer(_layer_of(prefixes, i)) for i in range(len(prefixes[0].layers))])
 
 
-def prefix_of(cache: Cache, *, last_hidden: Tensor) -> Prefix:
-    """What one row left in a cache."""
-    layers = tuple(SharedLayer(*_tensors(layer)) for layer in cache.layers)
-    return Prefix(length=layers[0].get_seq_length(), layers=layers, last_hidden=last_hidden)
+def own_states(cache: Cache, start: int) -> list[LayerStates]:
+    """What rows of one width left in a cache behind its first start tokens, row after row."""
+    return [(_own(keys, start), _own(values, start)) for keys, values in map(_tensors, cache.layers)]
 
 
 def _tensors(layer: object) -> tuple[Tensor, Tensor]:
@@ -144,10 +133,19 @@ def _tensors(layer: object) -> tuple[Tensor, Tensor]:
     return layer.keys, layer.values
 
 
-def _growing_layer(keys: Tensor, values: Tensor) -> DynamicLayer:
+def _own(states: Tensor, start: int) -> Tensor:
+    return states[:, :, start:].transpose(1, 2).flatten(0, 1)
+
+
+def _growing_layer(keys: Tensor, values: Tensor, rows: int) -> DynamicLayer:
     layer = DynamicLayer()  # type: ignore[no-untyped-call]
-    layer.keys, layer.values, layer.is_initialized = keys, values, True
+    layer.keys, layer.values = keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)
+    layer.is_initialized = True
     return layer
+
+
+def _layer_of(prefixes: Sequence[Prefix], layer: int) -> list[LayerStates]:
+    return [prefix.by_token(layer) for prefix in prefixes]
 
 
 def _behind(shared: Tensor | None, states: Tensor) -> Tensor:
@@ -155,10 +153,14 @@ def _behind(shared: Tensor | None, states: Tensor) -> Tensor:
     return torch.cat([shared.expand(states.shape[0], -1, -1, -1), states], dim=-2)
 
 
-def _roomier(old: Tensor | None, states: Tensor, columns: int) -> Tensor:
-    """A buffer of that many columns that begins with the old ones, repeated for each row if shared."""
-    rows, heads, _, width = states.shape
-    new = states.new_zeros(rows, heads, columns, width)
-    if old is not None:
-        new[:, :, : old.shape[-2]] = old
-    return new
+def _slab(rows: Sequence[Tensor], columns: int) -> Tensor:
+    """A buffer (B, heads, columns, D) that begins with the rows (N, heads, D)."""
+    _, heads, width = rows[0].shape
+    slab = rows[0].new_zeros(len(rows), heads, columns, width)
+    for at, row in enumerate(rows):
+        slab[at, :, : len(row)] = row.transpose(0, 1)
+    return slab
+
+
+def _roomier(old: Tensor) -> Tensor:
+    return torch.cat([old, torch.zeros_like(old[:, :, :GROWTH_TOKENS])], dim=-2)

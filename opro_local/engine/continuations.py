@@ -5,17 +5,16 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache
 
-from opro_local.engine.cache import Prefix, empty_slab
+from opro_local.engine.cache import Prefix, stacked
 from opro_local.engine.forward import Body
-from opro_local.engine.masks import Columns, columns_of
-from opro_local.engine.rows import Row, trunk_row
+from opro_local.engine.masks import columns_of
+from opro_local.engine.rows import Row
 from opro_local.llm import TokenIds
 
 
 class Continuation(Protocol):
-    """A batch that can go on; every pass ends at the rows' last hidden states (B, d)."""
+    """A batch that can go on; every step ends at the rows' last hidden states (B, d)."""
 
     def step(self, tokens: Sequence[int]) -> Tensor:
         """Append a token to each row."""
@@ -27,13 +26,14 @@ class Continuation(Protocol):
 
 
 class CachedRows:
-    """Rows in a slab; following holds each row's next position (B,)."""
+    """Rows that go on behind what was run before, a prefix each."""
 
-    def __init__(self, body: Body, *, columns: Columns, following: Sequence[int], cache: Cache) -> None:
+    def __init__(self, body: Body, prefixes: Sequence[Prefix]) -> None:
         self._body = body
-        self._columns = columns
-        self._following = torch.tensor(following, device=body.device)
-        self._cache = cache
+        self._cache = stacked(prefixes)
+        empty = [Row(start=prefix.length, ids=(), positions=(), until=()) for prefix in prefixes]
+        self._columns = columns_of(empty, device=body.device)
+        self._following = torch.tensor([prefix.length for prefix in prefixes], device=body.device)
 
     def step(self, tokens: Sequence[int]) -> Tensor:
         self._columns = self._columns.followed_by(self._following)
@@ -55,7 +55,9 @@ class RecomputedRows:
 
     def run(self) -> Tensor:
         """The last hidden state of each row. -> (B, d)."""
-        return _last(self._body.whole(self._rows), [len(row) for row in self._rows])
+        hidden = self._body.whole(self._rows)
+        last = torch.tensor([len(row) - 1 for row in self._rows], device=hidden.device)
+        return hidden[torch.arange(len(self._rows), device=hidden.device), last]
 
     def step(self, tokens: Sequence[int]) -> Tensor:
         self._rows = [(*row, token) for row, token in zip(self._rows, tokens, strict=True)]
@@ -63,30 +65,3 @@ class RecomputedRows:
 
     def keep(self, rows: Sequence[int]) -> None:
         self._rows = [self._rows[i] for i in rows]
-
-
-def behind_prefix(
-    body: Body, prompts: Sequence[TokenIds], prefix: Prefix | None
-) -> tuple[Tensor, CachedRows]:
-    """Run what the prompts have behind their shared prefix. -> hidden (B, d) and the rows to continue."""
-    start = prefix.length if prefix else 0
-    rows = [trunk_row(prompt, start) for prompt in prompts]
-    cache = prefix.slab() if prefix else empty_slab(body.layers)
-    hidden, columns = body.behind(rows, cache=cache)
-    following = [len(prompt) for prompt in prompts]
-    states = _last(hidden, [len(row.ids) for row in rows])
-    return states, CachedRows(body, columns=columns, following=following, cache=cache)
-
-
-def copies(body: Body, prefix: Prefix, n: int) -> tuple[Tensor, CachedRows]:
-    """The prefix itself n times; nothing is run. -> hidden (n, d) and the rows to continue."""
-    columns = columns_of([Row(start=prefix.length, ids=(), positions=(), until=())] * n, device=body.device)
-    rows = CachedRows(body, columns=columns, following=[prefix.length] * n, cache=prefix.slab())
-    assert prefix.last_hidden is not None
-    return prefix.last_hidden.expand(n, -1), rows
-
-
-def _last(hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-    """The hidden state of each row's last token. (B, S, d) -> (B, d)."""
-    last = torch.tensor(lengths, device=hidden.device) - 1
-    return hidden[torch.arange(len(lengths), device=hidden.device), last]

@@ -1,13 +1,13 @@
-"""Decoding a batch of prompts token by token: greedy, or sampled with a generator for each row.
+"""Decoding a batch of replies token by token: greedy, or sampled with a generator for each row.
 
-A row ends at a token that ends the turn, at its own final(text), at its limit, or where the model gives no
+A reply ends at a token that ends the turn, at its own final(text), at its limit, or where the model gives no
 number. Rows that are done are taken out once they are a quarter of the batch. What a row draws comes from
 its own generator, so it does not matter which rows are still alive beside it.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -21,13 +21,16 @@ COMPACT_AT_DONE = 0.25
 """Share of done rows at which a smaller batch is worth copying the others."""
 
 Ended = Literal["end", "final", "length", "nan"]
-Pick = Callable[[Sequence[int], Tensor], list[int]]
-"""The next token of each row, by the rows' numbers and their finite logits (B, V)."""
+Picked = tuple[list[int], list[bool]]
+"""The next token of each row, and whether its logits are numbers."""
+
+Pick = Callable[[Sequence[int], Tensor], Picked]
+"""Picks for rows, by their numbers and their last hidden states (B, d)."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A reply that is being written."""
+class OpenReply:
+    """A reply that is being written; number tells the row among all that are asked for."""
 
     number: int
     request: GenerationRequest
@@ -35,73 +38,89 @@ class _Draft:
     text: str = ""
     ended: Ended | None = None
 
-    def reply(self) -> GenerationReply:
-        return GenerationReply(text=self.text, tokens=len(self.ids), ended=self.ended or "length")
+    def copy(self) -> "OpenReply":
+        return replace(self, ids=list(self.ids))
+
+    def closed(self) -> GenerationReply:
+        return GenerationReply(
+            text=self.text, tokens=len(self.ids), ended=self.ended or "length", ids=tuple(self.ids)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """Turns hidden states into replies. ends are the ids that end a turn; text decodes ids."""
+    """Writes replies. ends are the ids that end a turn; text decodes ids."""
 
     head: Head
     ends: frozenset[int]
     text: Callable[[Sequence[int]], str]
 
-    def run(
-        self, requests: Sequence[GenerationRequest], hidden: Tensor, rows: Continuation, *, pick: Pick
-    ) -> list[GenerationReply]:
-        """Continue every row to its end. hidden (B, d) are the prompts' last states; one reply a row."""
-        drafts = [_Draft(number=i, request=request) for i, request in enumerate(requests)]
-        batch = list(drafts)
+    def begin(
+        self, requests: Sequence[GenerationRequest], numbers: Sequence[int], hidden: Tensor, *, pick: Pick
+    ) -> list[OpenReply]:
+        """Replies with their first token, from the prompts' last hidden states (B, d)."""
+        replies = [OpenReply(number=n, request=r) for n, r in zip(numbers, requests, strict=True)]
+        self._extend_all(replies, pick(numbers, hidden))
+        return replies
+
+    def run(self, replies: Sequence[OpenReply], rows: Continuation, *, pick: Pick) -> None:
+        """Go on with replies whose last token is not run yet, until all have ended."""
+        batch = list(replies)
         while True:
-            tokens = self._advance(batch, self.head.logits(hidden), pick)
-            alive = [at for at, draft in enumerate(batch) if draft.ended is None]
+            alive = [at for at, reply in enumerate(batch) if reply.ended is None]
             if not alive:
-                return [draft.reply() for draft in drafts]
+                return
             if len(alive) <= (1 - COMPACT_AT_DONE) * len(batch):
                 rows.keep(alive)
-                batch, tokens = [batch[at] for at in alive], [tokens[at] for at in alive]
-            hidden = rows.step(tokens)
+                batch = [batch[at] for at in alive]
+            hidden = rows.step([reply.ids[-1] if reply.ids else 0 for reply in batch])
+            self._extend_all(batch, pick([reply.number for reply in batch], hidden))
 
-    def _advance(self, batch: Sequence[_Draft], logits: Tensor, pick: Pick) -> list[int]:
-        """Add the picked token to every draft that is not done; returns what was picked."""
-        finite = logits.amax(-1).isfinite()
-        tokens = pick([draft.number for draft in batch], logits.masked_fill(~finite[:, None], 0.0))
-        for draft, token, is_finite in zip(batch, tokens, finite.tolist(), strict=True):
-            if draft.ended is None and is_finite:
-                self._extend(draft, token)
-            elif draft.ended is None:
-                draft.ended = "nan"
-        return tokens
-
-    def _extend(self, draft: _Draft, token: int) -> None:
-        draft.ids.append(token)
-        if token in self.ends:
-            draft.ended = "end"
+    def extend(self, reply: OpenReply, token: int, *, is_number: bool) -> None:
+        """Add a token to a reply, or end it."""
+        if not is_number:
+            reply.ended = "nan"
             return
-        draft.text = self.text(draft.ids)
-        if draft.request.final(draft.text):
-            draft.ended = "final"
-        elif len(draft.ids) >= draft.request.max_tokens:
-            draft.ended = "length"
+        reply.ids.append(token)
+        if token in self.ends:
+            reply.ended = "end"
+            return
+        reply.text = self.text(reply.ids)
+        if reply.request.final(reply.text):
+            reply.ended = "final"
+        elif len(reply.ids) >= reply.request.max_tokens:
+            reply.ended = "length"
+
+    def _extend_all(self, replies: Sequence[OpenReply], picked: Picked) -> None:
+        for reply, token, is_number in zip(replies, *picked, strict=True):
+            if reply.ended is None:
+                self.extend(reply, token, is_number=is_number)
 
 
-def greedy(numbers: Sequence[int], logits: Tensor) -> list[int]:
+def greedy(head: Head) -> Pick:
     """The likeliest token of each row; the lowest id wins a tie."""
-    picked: list[int] = logits.argmax(-1).tolist()
-    return picked
+
+    def pick(numbers: Sequence[int], hidden: Tensor) -> Picked:
+        tokens, are_numbers = head.best(hidden)
+        return tokens.tolist(), are_numbers.tolist()
+
+    return pick
 
 
-def sampler(rows: Sequence[int], *, temperature: float, seed: int) -> Pick:
+def sampler(head: Head, rows: Sequence[int], *, temperature: float, seed: int) -> Pick:
     """Draws from softmax(logits / temperature), each row by a generator of its own seeded by (seed, row)."""
-    generators = [torch.Generator().manual_seed(_row_seed(seed, row)) for row in rows]
+    generators = {row: torch.Generator().manual_seed(_row_seed(seed, row)) for row in rows}
 
-    def pick(numbers: Sequence[int], logits: Tensor) -> list[int]:
-        chances = (logits / temperature).softmax(-1).cpu()  # drawn on the CPU: the same draws on every device
-        return [
+    def pick(numbers: Sequence[int], hidden: Tensor) -> Picked:
+        logits = head.logits(hidden)
+        finite = logits.amax(-1).isfinite()
+        # Drawn on the CPU: the same draws on every device.
+        chances = (logits.masked_fill(~finite[:, None], 0.0) / temperature).softmax(-1).cpu()
+        tokens = [
             int(torch.multinomial(row, 1, generator=generators[number]))
             for number, row in zip(numbers, chances, strict=True)
         ]
+        return tokens, finite.tolist()
 
     return pick
 

@@ -11,10 +11,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache
 
 from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
-from opro_local.engine.cache import LayerStates, Placed, Prefix, prefix_of
+from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import compile_layers, restore_layers
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, attention_kinds, columns_of
 from opro_local.engine.rows import Row
@@ -56,18 +56,11 @@ class Body:
         ids, present = self._padded(rows), self._padded([(1,) * len(row) for row in rows])
         return self._hidden(sum(map(len, rows)), input_ids=ids, attention_mask=present, use_cache=False)
 
-    def prefix(self, placed: Placed) -> Prefix:
-        """Run a trunk and keep it, with what it stands behind, as one prefix."""
-        # Without the config sliding layers keep all their keys.
-        cache = placed.prefix.growing() if placed.prefix else DynamicCache()
-        hidden, _ = self.behind([placed.row], cache=cache)
-        return prefix_of(cache, last_hidden=hidden[:, -1])
-
-    def behind(self, rows: Sequence[Row], *, cache: Cache | None) -> tuple[Tensor, Columns]:
-        """Run rows behind cached tokens. -> hidden (B, S, d) and what the columns hold now."""
+    def behind(self, rows: Sequence[Row], *, cache: Cache | None) -> Tensor:
+        """Run rows behind the same cached tokens. -> (B, S, d)."""
         columns = columns_of(rows, device=self.device)
         tokens = sum(len(row.ids) for row in rows)
-        return self._over(tokens, self._padded([row.ids for row in rows]), columns, cache), columns
+        return self._over(tokens, self._padded([row.ids for row in rows]), columns, cache)
 
     def packed(self, rows: Sequence[Placed], *, keep: bool = False) -> tuple[Tensor, list[LayerStates]]:
         """Run rows in one line behind their prefixes.
@@ -94,6 +87,7 @@ class Body:
         heads = self._config.num_attention_heads
         return Shape(
             kinds=self.kinds,
+            heads=heads,
             grouped=heads // (getattr(self._config, "num_key_value_heads", None) or heads),
             dtype=self._model.dtype,
             device=self.device,

@@ -1,18 +1,27 @@
-"""Generation for many requests: common prefixes once, keys and values kept (E1), or all run anew each step
-(E0).
+"""Generation for many requests: what prompts share once and keys and values kept (E1 to E3), or all run anew
+in each step (E0).
+
+Drafts of a reply hang as a tree behind its prompt and go through the model with it. As far as the greedy
+reply walks along that tree its tokens are known without a step of their own; from there it is decoded as
+usual. A draft changes how many passes a reply takes, never the reply.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from opro_local.engine.batches import Work, in_chunks, with_back_off
-from opro_local.engine.cache import Placed
-from opro_local.engine.continuations import RecomputedRows, behind_prefix, copies
-from opro_local.engine.decode import Decoder, greedy, sampler
+from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
+from opro_local.engine.cache import Placed, Prefix
+from opro_local.engine.continuations import CachedRows, RecomputedRows
+from opro_local.engine.decode import Decoder, OpenReply, Pick, greedy, sampler
 from opro_local.engine.forward import Body
-from opro_local.engine.plan import Group, group_by_prefix, padded_chunks
-from opro_local.engine.rows import trunk_row
-from opro_local.llm import GenerationReply, GenerationRequest
+from opro_local.engine.plan import padded_chunks
+from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.rows import Row, draft_row
+from opro_local.llm import GenerationReply, GenerationRequest, TokenIds
+
+WAITING_BYTES = 2**28
+"""Keys and values of prompts that wait for being decoded together; many rows make a step worth its while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,70 +34,155 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
-    """Continues prompts. token_budget bounds the padded tokens of one batch, new ones included."""
+class WholeGeneration:
+    """Level E0; drafts are not used. token_budget bounds the padded tokens of a batch, new ones included."""
 
     body: Body
     decoder: Decoder
     token_budget: int
 
-    def shared(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
-        """Greedy at level E1: each common prefix is run once."""
-        replies: dict[int, GenerationReply] = {}
-        for group in group_by_prefix([request.prompt for request in requests]):
-            if not group.members:
-                continue
-            members = [requests[i] for i in group.members]
-            replies |= zip(group.members, self._continue_group(group, members), strict=True)
-        return [replies[i] for i in range(len(requests))]
-
-    def whole(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
-        """Greedy at level E0."""
-
-        def work(batch: Sequence[GenerationRequest]) -> list[GenerationReply]:
-            rows = RecomputedRows(self.body, [request.prompt for request in batch])
-            return self.decoder.run(batch, rows.run(), rows, pick=greedy)
-
-        return self._in_chunks(requests, work, shared=0)
-
-    def sample_shared(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
-        """Samples at level E1: the prompt is run once."""
-        prefix = self.body.prefix(Placed(row=trunk_row(request.prompt, 0), prefix=None))
-
+    def greedy(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            hidden, rows = copies(self.body, prefix, len(numbers))
-            pick = sampler(numbers, temperature=sampling.temperature, seed=sampling.seed)
-            return self.decoder.run([request] * len(numbers), hidden, rows, pick=pick)
+            return self._run([requests[i] for i in numbers], numbers, greedy(self.decoder.head))
+
+        lengths = [request.tokens for request in requests]
+        chunks = padded_chunks(lengths, shared=0, budget=self.token_budget)
+        return in_chunks(range(len(requests)), work, chunks)
+
+    def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
+        def work(numbers: Sequence[int]) -> list[GenerationReply]:
+            return self._run([request] * len(numbers), numbers, _sampler(self.decoder, numbers, sampling))
 
         return with_back_off(range(sampling.n), work)
 
-    def sample_whole(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
-        """Samples at level E0."""
-
-        def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            rows = RecomputedRows(self.body, [request.prompt] * len(numbers))
-            pick = sampler(numbers, temperature=sampling.temperature, seed=sampling.seed)
-            return self.decoder.run([request] * len(numbers), rows.run(), rows, pick=pick)
-
-        return with_back_off(range(sampling.n), work)
-
-    def _continue_group(self, group: Group, members: Sequence[GenerationRequest]) -> list[GenerationReply]:
-        prefix = (
-            self.body.prefix(Placed(row=trunk_row(group.prefix, 0), prefix=None)) if group.prefix else None
-        )
-
-        def work(batch: Sequence[GenerationRequest]) -> list[GenerationReply]:
-            hidden, rows = behind_prefix(self.body, [request.prompt for request in batch], prefix)
-            return self.decoder.run(batch, hidden, rows, pick=greedy)
-
-        return self._in_chunks(members, work, shared=len(group.prefix))
-
-    def _in_chunks(
-        self,
-        requests: Sequence[GenerationRequest],
-        work: Work[GenerationRequest, GenerationReply],
-        *,
-        shared: int,
+    def _run(
+        self, requests: Sequence[GenerationRequest], numbers: Sequence[int], pick: Pick
     ) -> list[GenerationReply]:
-        lengths = [len(request.prompt) - shared + request.max_tokens for request in requests]
-        return in_chunks(requests, work, padded_chunks(lengths, shared=shared, budget=self.token_budget))
+        rows = RecomputedRows(self.body, [request.prompt for request in requests])
+        replies = self.decoder.begin(requests, numbers, rows.run(), pick=pick)
+        self.decoder.run(replies, rows, pick=pick)
+        return [reply.closed() for reply in replies]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A prompt, its reply as far as it is known, and what it goes on behind (None once it has ended)."""
+
+    placed: Placed
+    reply: OpenReply
+    prefix: Prefix | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedGeneration:
+    """Levels E1 to E3."""
+
+    body: Body
+    decoder: Decoder
+    prefixes: Prefixes
+
+    def greedy(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
+        shared = self.prefixes.of([request.prompt for request in requests])
+        rows = [
+            _Begun(
+                placed=_placed(requests[i].prompt, _drafts(requests[i]), group.prefix),
+                reply=OpenReply(number=i, request=requests[i]),
+            )
+            for group in shared
+            for i in group.members
+        ]
+        done: dict[int, GenerationReply] = {}
+        waiting: list[_Begun] = []
+        for chunk in self.prefixes.reuse.chunks([row.placed for row in rows]):
+            begun = with_back_off([rows[i] for i in chunk], self._begin)
+            done |= {row.reply.number: row.reply.closed() for row in begun if row.reply.ended}
+            waiting += [row for row in begun if not row.reply.ended]
+            if sum(row.prefix.bytes for row in waiting if row.prefix) > WAITING_BYTES:
+                done |= self._finish(waiting)
+                waiting = []
+        done |= self._finish(waiting)
+        return [done[i] for i in range(len(requests))]
+
+    def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
+        """The prompt is run once."""
+        (shared,) = self.prefixes.of([request.prompt])
+        placed = _placed(request.prompt, (), shared.prefix)
+        states = self.prefixes.reuse.run([placed], keep=True)
+        prompt = states.prefix(0, placed, range(len(placed.row.ids)))
+
+        def work(numbers: Sequence[int]) -> list[GenerationReply]:
+            pick = _sampler(self.decoder, numbers, sampling)
+            hidden = states.hidden[len(placed.row.ids) - 1].expand(len(numbers), -1)
+            replies = self.decoder.begin([request] * len(numbers), numbers, hidden, pick=pick)
+            self.decoder.run(replies, CachedRows(self.body, [prompt] * len(numbers)), pick=pick)
+            return [reply.closed() for reply in replies]
+
+        return with_back_off(range(sampling.n), work)
+
+    def _begin(self, rows: Sequence[_Begun]) -> list[_Begun]:
+        """Run prompts with their drafts, and write what the model confirms of them and one token more."""
+        states = self.prefixes.reuse.run([row.placed for row in rows], keep=True)
+        nodes = [_nodes(row.placed.row) for row in rows]
+        cells = [
+            first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
+        ]
+        tokens, are_numbers = greedy(self.decoder.head)(cells, states.hidden[cells])
+        if len(rows) > 1 and not all(are_numbers):
+            raise NoNumbers
+        best = iter(zip(tokens, are_numbers, strict=True))
+        begun = []
+        for at, (row, columns) in enumerate(zip(rows, nodes, strict=True)):
+            reply = row.reply.copy()
+            walked = self._walk(reply, row.placed.row, {column: next(best) for column in columns})
+            prefix = None if reply.ended else states.prefix(at, row.placed, walked)
+            begun.append(_Begun(placed=row.placed, reply=reply, prefix=prefix))
+        return begun
+
+    def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, tuple[int, bool]]) -> list[int]:
+        """Follow the likeliest tokens along the drafts. -> the columns that the reply goes on behind."""
+        steps = {(a.column, a.token): b.column for targets in row.choices for a, b in pairwise(targets)}
+        column = _stem(row) - 1
+        walked = list(range(column + 1))
+        while True:
+            token, is_number = best[column]
+            self.decoder.extend(reply, token, is_number=is_number)
+            following = steps.get((column, token))
+            if following is None or reply.ended:
+                return walked
+            walked.append(following)
+            column = following
+
+    def _finish(self, rows: Sequence[_Begun]) -> dict[int, GenerationReply]:
+        """Decode what has begun to its end."""
+
+        def work(batch: Sequence[_Begun]) -> list[OpenReply]:
+            replies = [row.reply.copy() for row in batch]
+            if batch:
+                continued = CachedRows(self.body, [row.prefix for row in batch if row.prefix])
+                self.decoder.run(replies, continued, pick=greedy(self.decoder.head))
+            return replies
+
+        return {reply.number: reply.closed() for reply in with_back_off(rows, work)}
+
+
+def _placed(prompt: TokenIds, drafts: Sequence[TokenIds], prefix: Prefix | None) -> Placed:
+    return Placed(row=draft_row(prompt, drafts, prefix.length if prefix else 0), prefix=prefix)
+
+
+def _drafts(request: GenerationRequest) -> list[TokenIds]:
+    """Its drafts, as long as a reply may be."""
+    return [draft[: request.max_tokens] for draft in request.drafts if draft]
+
+
+def _nodes(row: Row) -> list[int]:
+    """Columns whose next token matters: the prompt's last and all of its drafts."""
+    return list(range(_stem(row) - 1, len(row.ids)))
+
+
+def _stem(row: Row) -> int:
+    """How many of the row's tokens are the prompt's."""
+    return row.choices[0][0].column + 1 if row.choices else len(row.ids)
+
+
+def _sampler(decoder: Decoder, numbers: Sequence[int], sampling: Sampling) -> Pick:
+    return sampler(decoder.head, numbers, temperature=sampling.temperature, seed=sampling.seed)

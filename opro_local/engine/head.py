@@ -7,6 +7,7 @@ in memory together; its rounding is the same for all choices at a node. Models t
 are known by their config keys; load time checks the result against the model's own logits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -47,6 +48,19 @@ class Head:
         self.work.head_rows += len(hidden)
         return self._logits(hidden, 0, self.vocabulary)
 
+    def best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The likeliest token of each row, the lowest id of equals, and whether its logits are numbers.
+
+        hidden (R, d) -> two (R,).
+        """
+        self.work.head_rows += len(hidden)
+        slices = [logits.max(-1) for logits in self._slices(hidden)]
+        values = torch.stack([best.values for best in slices])
+        first = values.argmax(0)
+        firsts = torch.arange(len(slices), device=hidden.device)[:, None] * self._slice_size(len(hidden))
+        tokens = (torch.stack([best.indices for best in slices]) + firsts).gather(0, first[None])[0]
+        return tokens, values.isfinite().all(0)
+
     def log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probability of tokens[i] after hidden[rows[i]], in nats; NaN where the model gave no number.
 
@@ -73,15 +87,18 @@ class Head:
         return torch.cat([self._summed(part) for part in torch.split(hidden, ROWS_A_SLICE)])
 
     def _summed(self, hidden: Tensor) -> Tensor:
-        size = max(1, SLICE_BYTES // (BYTES_A_LOGIT * max(1, len(hidden))))
-        slices = [
-            self._logits(hidden, first, first + size).logsumexp(-1)
-            for first in range(0, self.vocabulary, size)
-        ]
-        return torch.stack(slices).logsumexp(0)
+        return torch.stack([logits.logsumexp(-1) for logits in self._slices(hidden)]).logsumexp(0)
+
+    def _slices(self, hidden: Tensor) -> Iterator[Tensor]:
+        """The logits in fp32, a slice of the vocabulary at a time."""
+        size = self._slice_size(len(hidden))
+        for first in range(0, self.vocabulary, size):
+            yield self._logits(hidden, first, first + size)
+
+    def _slice_size(self, rows: int) -> int:
+        return max(1, SLICE_BYTES // (BYTES_A_LOGIT * max(1, rows)))
 
     def _logits(self, hidden: Tensor, first: int, end: int) -> Tensor:
-        """The logits of a slice of the vocabulary in fp32."""
         bias = None if self.bias is None else self.bias[first:end]
         return self._finish(torch.nn.functional.linear(hidden, self.weight[first:end], bias).float())
 

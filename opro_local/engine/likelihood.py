@@ -3,6 +3,7 @@
 E0 runs every choice in a row of its own and is what the others must equal.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,7 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from opro_local.engine.batches import in_chunks
+from opro_local.engine.batches import NoNumbers, in_chunks
 from opro_local.engine.cache import Placed
 from opro_local.engine.forward import Body
 from opro_local.engine.head import Head
@@ -42,7 +43,7 @@ class WholeLikelihood:
     def _score(self, rows: Sequence[Row]) -> list[ChoiceScores]:
         hidden = self.body.whole([row.ids for row in rows])
         firsts = tuple(range(0, hidden.shape[0] * hidden.shape[1], hidden.shape[1]))
-        return score_rows(self.head, States(hidden=hidden.flatten(0, 1), firsts=firsts), rows)
+        return score_rows(self.head, States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=[]), rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,10 @@ class SharedLikelihood:
         return [replies[i] for i in range(len(requests))]
 
     def _score(self, rows: Sequence[Placed]) -> list[ChoiceScores]:
-        return score_rows(self.head, self.prefixes.reuse.run(rows), [placed.row for placed in rows])
+        scores = score_rows(self.head, self.prefixes.reuse.run(rows), [placed.row for placed in rows])
+        if len(rows) > 1 and any(map(math.isnan, chain.from_iterable(scores))):
+            raise NoNumbers
+        return scores
 
 
 def score_rows(head: Head, states: States, rows: Sequence[Row]) -> list[ChoiceScores]:

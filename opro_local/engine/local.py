@@ -12,12 +12,12 @@ from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_o
 from opro_local.engine.decode import Decoder
 from opro_local.engine.forward import Body
 from opro_local.engine.free_memory import free_bytes
-from opro_local.engine.generation import Generation, Sampling
+from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, load_weights
 from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
-from opro_local.engine.meter import Meter
+from opro_local.engine.meter import Meter, Score
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
@@ -104,18 +104,20 @@ class LocalEngine:
         self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(budgets.kv_bytes)
         self._meter = Meter(model, work=self._work, store=self._store)
-        self._score: Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]] = whole
-        if verdict.reuse:
-            self._score = SharedLikelihood(
-                head=head, prefixes=Prefixes(reuse=verdict.reuse, store=self._store)
-            )
         self.chat = tokenizer.chat_template is not None if chat is None else chat
         self._prompter = prompter_of(tokenizer, chat=self.chat)
         ends = _end_ids(model.generation_config, tokenizer) | (
             turn_end(self._prompter) if self.chat else set()
         )
         decoder = Decoder(head=head, ends=frozenset(ends), text=self.decode)
-        self._generation = Generation(body=body, decoder=decoder, token_budget=budgets.tokens)
+        self._score: Score = whole
+        self._generation: WholeGeneration | SharedGeneration
+        if verdict.reuse:
+            prefixes = Prefixes(reuse=verdict.reuse, store=self._store)
+            self._score = SharedLikelihood(head=head, prefixes=prefixes)
+            self._generation = SharedGeneration(body=body, decoder=decoder, prefixes=prefixes)
+        else:
+            self._generation = WholeGeneration(body=body, decoder=decoder, token_budget=budgets.tokens)
         self.digest = digest
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
@@ -160,9 +162,8 @@ class LocalEngine:
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         """See Engine.generate. Raises DataError if a prompt with its reply is longer than the context."""
         self._check_lengths(len(request.prompt) + request.max_tokens for request in requests)
-        continue_all = self._generation.shared if self.level != "E0" else self._generation.whole
         with torch.inference_mode():
-            return continue_all(requests)
+            return self._generation.greedy(requests)
 
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
@@ -170,9 +171,8 @@ class LocalEngine:
         """See Engine.sample; temperature is above 0. Raises DataError as generate does."""
         self._check_lengths([len(request.prompt) + request.max_tokens])
         sampling = Sampling(n=n, temperature=temperature, seed=seed)
-        draw = self._generation.sample_shared if self.level != "E0" else self._generation.sample_whole
         with torch.inference_mode():
-            return draw(request, sampling)
+            return self._generation.sample(request, sampling)
 
     def _check_lengths(self, lengths: Iterable[int]) -> None:
         longest = max(lengths, default=0)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.engine.batches import in_chunks
+from opro_local.engine.batches import NoNumbers, in_chunks
 from opro_local.engine.cache import Placed, Prefix
 from opro_local.engine.plan import PASS_OVERHEAD_TOKENS, Group, group_by_prefix
 from opro_local.engine.prefix_store import PrefixStore
@@ -62,4 +62,10 @@ class Prefixes:
         return Placed(row=trunk_row(ids, base.length if base else 0), prefix=base)
 
     def _run(self, rows: Sequence[Placed]) -> list[Prefix]:
-        return in_chunks(rows, self.reuse.extend, self.reuse.chunks(rows))
+        def work(batch: Sequence[Placed]) -> list[Prefix]:
+            states = self.reuse.run(batch, keep=True)
+            if len(batch) > 1 and not states.hidden.isfinite().all():
+                raise NoNumbers
+            return [states.prefix(i, p, range(len(p.row.ids))) for i, p in enumerate(batch)]
+
+        return in_chunks(rows, work, self.reuse.chunks(rows))

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Protocol
 
+import torch
 from torch import Tensor
-from transformers.cache_utils import Cache
+from transformers.cache_utils import DynamicCache
 
-from opro_local.engine.cache import Placed, Prefix, joined_prefix
+from opro_local.engine.cache import LayerStates, Placed, Prefix, joined_prefix, own_states
 from opro_local.engine.forward import Body
 from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks, padded_chunks
-from opro_local.engine.rows import joined
+from opro_local.engine.rows import Row, joined
 
 LINE_TOKENS = 256
 """E2 lines are at most that long, or as long as their prefix: the work of attention grows with the square."""
@@ -26,10 +27,20 @@ LINE_TOKENS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class States:
-    """Hidden states (N, d) of many rows in one line; row i begins at firsts[i]."""
+    """Hidden states (N, d) of many rows in one line; row i begins at firsts[i].
+
+    kept, where it was asked for, holds each layer's keys and values of the N tokens.
+    """
 
     hidden: Tensor
     firsts: tuple[int, ...]
+    kept: list[LayerStates]
+
+    def prefix(self, row: int, placed: Placed, columns: Sequence[int]) -> Prefix:
+        """What a row stands behind and these columns of its own, as one prefix."""
+        first = self.firsts[row]
+        cells = torch.tensor([first + column for column in columns], device=self.hidden.device)
+        return joined_prefix(placed.prefix, [(keys[cells], values[cells]) for keys, values in self.kept])
 
 
 class Reuse(Protocol):
@@ -41,12 +52,8 @@ class Reuse(Protocol):
         """Which rows go through together. Rows behind the same prefix are given side by side."""
         ...
 
-    def run(self, rows: Sequence[Placed]) -> States:
-        """The hidden states of the rows of one chunk."""
-        ...
-
-    def extend(self, rows: Sequence[Placed]) -> list[Prefix]:
-        """Each row, a trunk, and what it stands behind as one longer prefix."""
+    def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
+        """The hidden states of the rows of one chunk, and with keep their keys and values."""
         ...
 
 
@@ -65,13 +72,10 @@ class PaddedRows:
 
         return [chunk for first, group in _by_prefix(rows) for chunk in padded(first, group)]
 
-    def run(self, rows: Sequence[Placed]) -> States:
-        hidden, _ = self.body.behind([placed.row for placed in rows], cache=_cache(rows))
-        width = hidden.shape[1]
-        return States(hidden=hidden.flatten(0, 1), firsts=tuple(range(0, len(rows) * width, width)))
-
-    def extend(self, rows: Sequence[Placed]) -> list[Prefix]:
-        return [self.body.prefix(placed) for placed in rows]
+    def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
+        width = max(len(placed.row.ids) for placed in rows)
+        firsts = tuple(range(0, len(rows) * width, width))
+        return _run_padded(self.body, [placed.row for placed in rows], rows[0].prefix, firsts, keep=keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,9 @@ class OneRow:
 
         return [chunk for first, group in _by_prefix(rows) for chunk in lines(first, group)]
 
-    def run(self, rows: Sequence[Placed]) -> States:
-        hidden, _ = self.body.behind([joined([placed.row for placed in rows])], cache=_cache(rows))
-        return States(hidden=hidden[0], firsts=_firsts(rows))
-
-    def extend(self, rows: Sequence[Placed]) -> list[Prefix]:
-        return [self.body.prefix(placed) for placed in rows]
+    def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
+        line = joined([placed.row for placed in rows])
+        return _run_padded(self.body, [line], rows[0].prefix, _firsts(rows), keep=keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +117,22 @@ class PackedTokens:
         chunks = line_chunks(costs, budget=self.token_budget)
         return [[order[at] for at in chunk] for chunk in chunks]
 
-    def run(self, rows: Sequence[Placed]) -> States:
-        hidden, _ = self.body.packed(rows)
-        return States(hidden=hidden, firsts=_firsts(rows))
+    def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
+        hidden, kept = self.body.packed(rows, keep=keep)
+        return States(hidden=hidden, firsts=_firsts(rows), kept=kept)
 
-    def extend(self, rows: Sequence[Placed]) -> list[Prefix]:
-        hidden, kept = self.body.packed(rows, keep=True)
-        ends = [first + len(placed.row.ids) for placed, first in zip(rows, _firsts(rows), strict=True)]
-        return [
-            joined_prefix(
-                placed.prefix,
-                [(keys[first:end], values[first:end]) for keys, values in kept],
-                hidden[end - 1 : end],
-            )
-            for placed, first, end in zip(rows, _firsts(rows), ends, strict=True)
-        ]
+
+def _run_padded(
+    body: Body, rows: Sequence[Row], prefix: Prefix | None, firsts: tuple[int, ...], *, keep: bool
+) -> States:
+    """Rows behind one prefix through the model's own attention."""
+    if not keep:
+        hidden = body.behind(rows, cache=prefix.cache() if prefix else None)
+        return States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=[])
+    # Made without the config, a cache keeps all keys of sliding layers.
+    cache = prefix.growing(len(rows)) if prefix else DynamicCache()
+    hidden = body.behind(rows, cache=cache)
+    return States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=own_states(cache, rows[0].start))
 
 
 def _by_prefix(rows: Sequence[Placed]) -> Iterator[tuple[int, Sequence[Placed]]]:
@@ -140,12 +142,6 @@ def _by_prefix(rows: Sequence[Placed]) -> Iterator[tuple[int, Sequence[Placed]]]
         members = list(group)
         yield first, members
         first += len(members)
-
-
-def _cache(rows: Sequence[Placed]) -> Cache | None:
-    """The cache of rows behind one and the same prefix."""
-    prefix = rows[0].prefix
-    return prefix.cache() if prefix else None
 
 
 def _firsts(rows: Sequence[Placed]) -> tuple[int, ...]:

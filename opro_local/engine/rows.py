@@ -15,6 +15,8 @@ from itertools import accumulate, chain
 
 from opro_local.llm import ChoiceRequest, TokenIds
 
+NO_TOKEN = -1
+
 FOREVER = 2**31 - 1
 """until of a trunk token: no column lies behind it."""
 
@@ -63,6 +65,15 @@ def tree_row(request: ChoiceRequest, start: int) -> Row:
         until=trunk.until + tree.until,
         choices=tree.choices,
     )
+
+
+def draft_row(prompt: TokenIds, drafts: Sequence[TokenIds], start: int) -> Row:
+    """A prompt behind its first start tokens with drafts of its reply as a tree behind it.
+
+    Other than a choice's, the last token of a draft is run too: its choices end in a token that is not there.
+    """
+    choices = tuple((*draft, NO_TOKEN) for draft in drafts)
+    return tree_row(ChoiceRequest(context=prompt, choices=choices), start)
 
 
 def joined(rows: Sequence[Row]) -> Row:

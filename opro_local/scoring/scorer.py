@@ -6,9 +6,9 @@ first (key: model, numerics, token ids, kind of request); failures are never kep
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import Protocol
 
@@ -20,6 +20,10 @@ from opro_local.scoring.graders import grade, is_final
 from opro_local.scoring.render import Layout, ScorerPrompt
 from opro_local.tasks.task import Task
 
+REMEMBERED_REPLIES = 2
+DRAFT_TOKENS = 32
+"""Tokens of drafts that a prompt takes with it; most of them are run for nothing."""
+
 Request = ChoiceRequest | GenerationRequest
 Reply = ChoiceReply | GenerationReply
 
@@ -27,7 +31,7 @@ Reply = ChoiceReply | GenerationReply
 class Mode(Protocol):
     """One way to get an answer out of the model: what to ask, how to ask it, how to read the reply."""
 
-    def request(self, prompt: ScorerPrompt) -> Request: ...
+    def request(self, prompt: ScorerPrompt, example: Example) -> Request: ...
     def key(self, request: Request) -> object:
         """What the reply depends on besides the model."""
         ...
@@ -47,7 +51,7 @@ class LikelihoodMode:
     engine: Engine
     labels: tuple[str, ...]
 
-    def request(self, prompt: ScorerPrompt) -> ChoiceRequest:
+    def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest:
         encode = partial(self.engine.encode, prompt.messages)
         answers = [encode(prompt.answered(label)) for label in self.labels]
         if _one_is_prefix_of_another(answers):
@@ -88,18 +92,36 @@ class LikelihoodMode:
 
 @dataclass(frozen=True, slots=True)
 class GenerationMode:
-    """A greedy reply, read by the strict grader of the task's answer type."""
+    """A greedy reply, read by the strict grader of the task's answer type.
+
+    The engine is given what the reply may be: the last replies to the same question under other instructions
+    (earlier, by example), and the labels, if there are any.
+    """
 
     engine: Engine
     task: Task
     max_tokens: int
+    earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
+    labels: list[TokenIds] = field(default_factory=list)
 
-    def request(self, prompt: ScorerPrompt) -> GenerationRequest:
+    def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest:
+        ids = self.engine.encode(prompt.messages, prompt.prefill)
+        if self.task.labels and not self.labels:
+            # After another prompt a label's ids could differ: then its draft does not hold, and that is all.
+            self.labels.extend(self._label_drafts(prompt, ids))
         return GenerationRequest(
-            prompt=self.engine.encode(prompt.messages, prompt.prefill),
+            prompt=ids,
             max_tokens=self.max_tokens,
             final=partial(is_final, self.task),
+            drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
         )
+
+    def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> list[TokenIds]:
+        closed = [
+            self.engine.encode(prompt.messages, prompt.answered(label), closed=True)
+            for label in self.task.labels
+        ]
+        return [answer[len(ids) :] for answer in closed if answer[: len(ids)] == ids]
 
     def key(self, request: Request) -> object:
         assert isinstance(request, GenerationRequest)
@@ -115,6 +137,9 @@ class GenerationMode:
     def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome:
         assert isinstance(request, GenerationRequest)
         assert isinstance(reply, GenerationReply)
+        if reply.ids:
+            others = (ids for ids in self.earlier.get(example.id, ()) if ids != reply.ids)
+            self.earlier[example.id] = (reply.ids, *others)[:REMEMBERED_REPLIES]
         graded = grade(self.task, reply.text, example.target)
         failed = reply.ended == "nan"
         return Outcome(
@@ -148,8 +173,7 @@ class Scorer:
 
     def score(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[list[Outcome]]:
         """One list a candidate, in order, with one Outcome an example, in order."""
-        prompts = [self.layout.prompt(c, e.text) for c in candidates for e in examples]
-        requests = [self.mode.request(prompt) for prompt in prompts]
+        requests = [self.mode.request(self.layout.prompt(c, e.text), e) for c in candidates for e in examples]
         replies = iter(self._replies([request for request in requests if self._fits(request)]))
         asked = iter(requests)
 
@@ -162,8 +186,9 @@ class Scorer:
 
     def tokens_per_pair(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> float:
         """Mean tokens of a request, the longest possible reply included."""
-        prompts = [self.layout.prompt(c, e.text) for c in candidates for e in examples]
-        return fmean(self.mode.request(prompt).tokens for prompt in prompts)
+        return fmean(
+            self.mode.request(self.layout.prompt(c, e.text), e).tokens for c in candidates for e in examples
+        )
 
     def _fits(self, request: Request) -> bool:
         return self.mode.longest(request) <= self.engine.context_length
@@ -187,6 +212,12 @@ class Scorer:
 def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
     """The mode in use: likelihood for label sets, generation for the rest, unless settings say otherwise."""
     return settings.mode or ("likelihood" if task.answer == "label" else "generation")
+
+
+def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:
+    """As many of the first drafts as have so many tokens together."""
+    ends = accumulate(map(len, drafts))
+    return tuple(draft for draft, end in zip(drafts, ends, strict=True) if end <= tokens)
 
 
 def _without_answer(example: Example, reason: str) -> Outcome:

@@ -93,7 +93,7 @@ def make_model(name: str, folder: Path) -> Path:
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
-    model: "PreTrainedModel" = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
         _configs()[name](), dtype=torch.float32
     )
     model.save_pretrained(folder)

@@ -1,18 +1,30 @@
-"""Decoding ends where it should, equals transformers' own greedy search, and draws what its seed says."""
+"""Decoding ends where it should, equals transformers' own greedy search, and draws what its seed says.
+
+Drafts, budgets and levels change how much goes through the model, never a token.
+"""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
 from tiny_models import CONFIGS, tiny_model
 from transformers import PreTrainedModel
 
+import opro_local.engine.decode
+import opro_local.engine.generation
+import opro_local.engine.head
+import opro_local.engine.rows
 from opro_local.engine.cache import SlabLayer
 from opro_local.engine.decode import Decoder, greedy, sampler
 from opro_local.engine.forward import Body
-from opro_local.engine.generation import Generation, Sampling
-from opro_local.engine.head import read_head
+from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
+from opro_local.engine.head import Head, read_head
+from opro_local.engine.prefix_store import PrefixStore
+from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.probe import REUSES, Level
+from opro_local.engine.rows import FOREVER
 from opro_local.llm import GenerationReply, GenerationRequest, TokenIds
 
 ATTENTION = sorted(set(CONFIGS) - {"mamba"})
@@ -32,18 +44,40 @@ def never(text: str) -> bool:
     return False
 
 
-def generation(model: PreTrainedModel, ends: Sequence[int] = ()) -> Generation:
-    decoder = Decoder(head=read_head(model), ends=frozenset(ends), text=written)
-    return Generation(body=Body(model), decoder=decoder, token_budget=4096)
+def decoder(model: PreTrainedModel, ends: Sequence[int] = ()) -> Decoder:
+    return Decoder(head=read_head(model), ends=frozenset(ends), text=written)
 
 
-def asked(prompt: TokenIds, max_tokens: int = 12, final: Callable[[str], bool] = never) -> GenerationRequest:
-    return GenerationRequest(prompt=prompt, max_tokens=max_tokens, final=final)
+def generation(
+    model: PreTrainedModel, ends: Sequence[int] = (), *, level: Level = "E3", budget: int = 4096
+) -> SharedGeneration:
+    body = Body(model)
+    prefixes = Prefixes(reuse=REUSES[level](body, budget), store=PrefixStore(2**30))
+    return SharedGeneration(body=body, decoder=decoder(model, ends), prefixes=prefixes)
 
 
-def greedy_replies(model: PreTrainedModel, ends: Sequence[int] = ()) -> list[GenerationReply]:
+def recomputed(model: PreTrainedModel, ends: Sequence[int] = ()) -> WholeGeneration:
+    return WholeGeneration(body=Body(model), decoder=decoder(model, ends), token_budget=4096)
+
+
+def asked(
+    prompt: TokenIds,
+    max_tokens: int = 12,
+    final: Callable[[str], bool] = never,
+    drafts: Sequence[TokenIds] = (),
+) -> GenerationRequest:
+    return GenerationRequest(prompt=prompt, max_tokens=max_tokens, final=final, drafts=tuple(drafts))
+
+
+def greedy_replies(
+    model: PreTrainedModel, ends: Sequence[int] = (), level: Level = "E3"
+) -> list[GenerationReply]:
     with torch.inference_mode():
-        return generation(model, ends).shared([asked(prompt) for prompt in PROMPTS])
+        return generation(model, ends, level=level).greedy([asked(prompt) for prompt in PROMPTS])
+
+
+def tokens_of(reply: GenerationReply) -> TokenIds:
+    return tuple(int(word) for word in reply.text.split())
 
 
 def by_transformers(model: PreTrainedModel, prompt: TokenIds, ends: Sequence[int] = ()) -> str:
@@ -59,17 +93,116 @@ def by_transformers(model: PreTrainedModel, prompt: TokenIds, ends: Sequence[int
     return written([token for token in result[0, len(prompt) :].tolist() if token not in ends])
 
 
+def levels_of(name: str) -> list[Level]:
+    """A soft-capped attention runs at E2 at the most."""
+    return ["E1", "E2"] if name.startswith("gemma2") else ["E1", "E2", "E3"]
+
+
 @pytest.mark.parametrize("name", ATTENTION)
 def test_greedy_replies_equal_transformers_own(name: str) -> None:
     model = tiny_model(name)
-    assert [reply.text for reply in greedy_replies(model)] == [by_transformers(model, p) for p in PROMPTS]
+    right = [by_transformers(model, p) for p in PROMPTS]
+    for level in levels_of(name):
+        assert [reply.text for reply in greedy_replies(model, level=level)] == right
+
+
+def drafted(replies: Sequence[GenerationReply]) -> list[GenerationRequest]:
+    """Prompts with drafts that hold to the end, for a while, and not at all."""
+    return [
+        asked(prompt, drafts=[tokens_of(reply)[:n], (*tokens_of(reply)[:2], 1, 2), (1, 2), (3,)])
+        for prompt, reply, n in zip(PROMPTS, replies, (12, 5, 1, 0), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_drafts_change_no_token(name: str) -> None:
+    model = tiny_model(name)
+    plain = greedy_replies(model, level=levels_of(name)[-1])
+    for level in levels_of(name):
+        with torch.inference_mode():
+            assert generation(model, level=level).greedy(drafted(plain)) == plain
+
+
+def test_a_tree_of_drafts_whose_branches_saw_each_other_would_be_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = tiny_model("llama")
+    plain = greedy_replies(model)
+    monkeypatch.setattr(opro_local.engine.rows, "_end_of_subtree", lambda *_: FOREVER - 1000)
+    opro_local.engine.rows._tree.cache_clear()
+    with torch.inference_mode():
+        wrong = generation(model).greedy(drafted(plain))
+    opro_local.engine.rows._tree.cache_clear()
+    assert wrong != plain
+
+
+def test_a_draft_that_holds_to_the_end_takes_one_pass() -> None:
+    model = tiny_model("llama")
+    plain = greedy_replies(model)[3]
+    end = tokens_of(plain)[4]
+    engine = generation(model, [end])
+    with torch.inference_mode():
+        (reply,) = engine.greedy([asked(PROMPTS[3], drafts=[tokens_of(plain)[:5], (1, 2, 3)])])
+    assert (tokens_of(reply), reply.ended) == (tokens_of(plain)[:4], "end")
+    assert engine.body.work.passes == 1
+    # The draft's tokens, a branch and the prompt; of the branch the first token is its own.
+    assert engine.body.work.tokens_run == len(PROMPTS[3]) + 5 + 3
+
+
+def test_a_draft_is_cut_at_the_limit_of_the_reply() -> None:
+    model = tiny_model("llama")
+    (long, *_) = greedy_replies(model)
+    with torch.inference_mode():
+        (reply,) = generation(model).greedy([asked(PROMPTS[0], 3, drafts=[tokens_of(long)])])
+    assert (tokens_of(reply), reply.ended) == (tokens_of(long)[:3], "length")
+
+
+@pytest.mark.parametrize("level", ["E1", "E2", "E3"])
+def test_batches_of_any_size_give_the_same_replies(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("gemma3-window-8")
+    plain = greedy_replies(model)
+    monkeypatch.setattr(opro_local.engine.generation, "WAITING_BYTES", 0)
+    with torch.inference_mode():
+        small = generation(model, level=level, budget=4).greedy([asked(prompt) for prompt in PROMPTS])
+    assert small == plain
+
+
+def test_compaction_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("llama")
+    texts = [tokens_of(reply) for reply in greedy_replies(model)]
+    ends = [texts[0][2], texts[1][5]]
+    compacted = greedy_replies(model, ends)
+    monkeypatch.setattr(opro_local.engine.decode, "COMPACT_AT_DONE", 2.0)
+    assert greedy_replies(model, ends) == compacted
+
+
+def test_a_reply_that_is_cut_short_is_the_beginning_of_the_whole_one() -> None:
+    model = tiny_model("llama")
+    whole = greedy_replies(model)
+    with torch.inference_mode():
+        cut = generation(model).greedy([asked(p, final=lambda text: len(text.split()) >= 4) for p in PROMPTS])
+    assert [tokens_of(reply) for reply in cut] == [tokens_of(reply)[:4] for reply in whole]
+
+
+def test_memory_that_runs_out_while_decoding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("llama")
+    plain = greedy_replies(model)
+    step, calls = Body.step, iter(range(1000))
+
+    def failing(self: Body, *args: Any) -> torch.Tensor:
+        if next(calls) in (2, 5):
+            raise torch.OutOfMemoryError
+        return step(self, *args)
+
+    monkeypatch.setattr(Body, "step", failing)
+    assert greedy_replies(model) == plain
 
 
 @pytest.mark.parametrize("name", ["llama", "mamba"])
 def test_recomputed_replies_equal_transformers_own(name: str) -> None:
     model = tiny_model(name)
     with torch.inference_mode():
-        replies = generation(model).whole([asked(prompt) for prompt in PROMPTS])
+        replies = recomputed(model).greedy([asked(prompt) for prompt in PROMPTS])
     assert [reply.text for reply in replies] == [by_transformers(model, p) for p in PROMPTS]
 
 
@@ -87,7 +220,7 @@ def test_a_reply_that_ends_its_turn_has_no_end_token_in_its_text() -> None:
     first, second = (int(token) for token in greedy_replies(model)[3].text.split()[:2])
     assert first != second
     with torch.inference_mode():
-        (reply,) = generation(model, [second]).shared([asked(PROMPTS[3])])
+        (reply,) = generation(model, [second]).greedy([asked(PROMPTS[3])])
     assert reply == GenerationReply(text=str(first), tokens=2, ended="end")
 
 
@@ -95,7 +228,7 @@ def test_a_reply_stops_when_its_answer_is_final() -> None:
     model = tiny_model("llama")
     request = asked(PROMPTS[0], final=lambda text: len(text.split()) == 3)
     with torch.inference_mode():
-        reply, other = generation(model).shared([request, asked(PROMPTS[1])])
+        reply, other = generation(model).greedy([request, asked(PROMPTS[1])])
     assert (reply.tokens, reply.ended) == (3, "final")
     assert (other.tokens, other.ended) == (12, "length")
 
@@ -104,7 +237,7 @@ def test_a_model_without_a_number_ends_the_row_and_no_other() -> None:
     model = tiny_model("llama")
     model.get_input_embeddings().weight.data[50] = math.nan
     with torch.inference_mode():
-        bad, good = generation(model, [50]).shared([asked((3, 50)), asked((3, 4), 2)])
+        bad, good = generation(model, [50]).greedy([asked((3, 50)), asked((3, 4), 2)])
     assert bad == GenerationReply(text="", tokens=0, ended="nan")
     assert good.ended == "length"
 
@@ -114,15 +247,15 @@ def test_prompts_with_a_common_prefix_run_it_once() -> None:
     engine = generation(model)
     requests = [asked((9,) * 30 + (i,), 3) for i in (1, 2, 3)]
     with torch.inference_mode():
-        engine.shared(requests)
-    assert engine.body.tokens_run == 30 + 3 * 1 + 2 * 3  # the third new token is not run
+        engine.greedy(requests)
+    assert engine.body.work.tokens_run == 30 + 3 * 1 + 2 * 3  # the third new token is not run
 
 
 def test_samples_run_their_prompt_once() -> None:
     engine = generation(tiny_model("llama"))
     with torch.inference_mode():
-        engine.sample_shared(asked(PROMPTS[1], 5), Sampling(n=4, temperature=1.0, seed=1))
-    assert engine.body.tokens_run == len(PROMPTS[1]) + 4 * 4
+        engine.sample(asked(PROMPTS[1], 5), Sampling(n=4, temperature=1.0, seed=1))
+    assert engine.body.work.tokens_run == len(PROMPTS[1]) + 4 * 4
 
 
 def until(words: list[str], end: str) -> list[str]:
@@ -134,10 +267,11 @@ def test_samples_depend_on_the_seed_alone(name: str) -> None:
     model = tiny_model(name)
 
     def texts(n: int, seed: int, *, whole: bool = False, ends: Sequence[int] = ()) -> list[str]:
-        engine = generation(model, ends)
-        draw = engine.sample_whole if whole else engine.sample_shared
+        engine = recomputed(model, ends) if whole else generation(model, ends)
         with torch.inference_mode():
-            return [r.text for r in draw(asked(PROMPTS[0]), Sampling(n=n, temperature=1.0, seed=seed))]
+            return [
+                r.text for r in engine.sample(asked(PROMPTS[0]), Sampling(n=n, temperature=1.0, seed=seed))
+            ]
 
     samples = texts(4, 1)
     assert texts(4, 1) == samples
@@ -151,23 +285,35 @@ def test_samples_depend_on_the_seed_alone(name: str) -> None:
     assert ended == [until(text.split(), early) for text in samples]
 
 
+def plain_head(weight: torch.Tensor) -> Head:
+    return Head(weight=weight, bias=None, scale=1.0, cap=None)
+
+
 def test_draws_follow_the_softmax_at_the_temperature() -> None:
-    pick = sampler(range(2000), temperature=0.5, seed=3)
-    logits = torch.tensor([0.0, math.log(2.0)]).expand(2000, 2)  # at 0.5: shares 1 to 4
-    share = sum(pick(range(2000), logits)) / 2000
-    assert share == pytest.approx(0.8, abs=0.03)
+    head = plain_head(torch.tensor([[0.0], [math.log(2.0)]]))
+    pick = sampler(head, range(2000), temperature=0.5, seed=3)
+    tokens, are_numbers = pick(range(2000), torch.ones(2000, 1))  # at 0.5: shares 1 to 4
+    assert sum(tokens) / 2000 == pytest.approx(0.8, abs=0.03)
+    assert all(are_numbers)
 
 
-def test_greedy_takes_the_lowest_id_of_a_tie() -> None:
-    assert greedy([0], torch.tensor([[1.0, 3.0, 3.0]])) == [1]
+@pytest.mark.parametrize("slice_bytes", [1, 2**20])
+def test_greedy_takes_the_lowest_id_of_a_tie(slice_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opro_local.engine.head, "SLICE_BYTES", slice_bytes)
+    head = plain_head(torch.tensor([[1.0], [3.0], [3.0], [-9.0]]))
+    hidden = torch.tensor([[1.0], [-1.0], [math.nan]])
+    tokens, are_numbers = greedy(head)([0, 1, 2], hidden)
+    assert (tokens[:2], are_numbers) == ([1, 3], [True, True, False])
 
 
 def test_a_slab_grows_in_place_and_leaves_what_was_shared_alone() -> None:
-    shared = torch.arange(6.0).view(1, 1, 3, 2)
-    layer = SlabLayer(shared, shared)
+    long = torch.arange(6.0).view(3, 1, 2)
+    short = torch.full((1, 1, 2), 7.0)
+    layer = SlabLayer([(long, long), (short, short)])
     for step in range(70):
         keys, _ = layer.update(torch.full((2, 1, 1, 2), 100.0 + step), torch.zeros(2, 1, 1, 2))
     assert layer.get_seq_length() == 73
-    assert keys[1, 0, :4].tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [100.0, 100.0]]
+    assert keys[0, 0, :4].tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [100.0, 100.0]]
+    assert keys[1, 0, :4].tolist() == [[7.0, 7.0], [0.0, 0.0], [0.0, 0.0], [100.0, 100.0]]
     assert keys[0, 0, -1].tolist() == [169.0, 169.0]
-    assert shared.flatten().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert long.flatten().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]

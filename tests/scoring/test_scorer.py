@@ -208,6 +208,37 @@ def test_generation_stops_at_a_final_answer() -> None:
     assert "and 8" not in outcome.reply
 
 
+def drafts(engine: ScriptedEngine) -> list[list[str]]:
+    """What the engine was given as drafts, call by call, of the first request."""
+    return [[engine.decode(draft) for draft in requests[0].drafts] for requests in engine.generated]
+
+
+def test_earlier_replies_to_the_same_question_are_drafts_the_last_one_first() -> None:
+    engine = ScriptedEngine(reply=lambda text: {"A": "7", "B": "8", "C": "7", "D": "9"}[text[7]])
+    scorer = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40))
+    rows = [Example(id="1", text="how many", target="7"), Example(id="2", text="how much", target="7")]
+    for text in "ABCD":
+        scorer.score([Candidate(instruction=text)], rows)
+    assert drafts(engine) == [[], ["7"], ["8", "7"], ["7", "8"]]
+
+
+def test_labels_that_are_generated_are_drafts_too() -> None:
+    engine = ScriptedEngine(reply=lambda _text: "seed")
+    scorer = Scorer(engine, STAGES, ScoringSettings(mode="generation"))
+    scorer.score([CANDIDATE], ROWS[:1])
+    scorer.score([Candidate(instruction="J")], ROWS[:1])
+    assert drafts(engine) == [["seed", "series A"], ["seed", "seed", "series A"]]
+    assert engine.generated[0][0].drafts[0][-1] == END
+
+
+def test_drafts_are_no_longer_than_is_worth_running_them() -> None:
+    engine = ScriptedEngine(reply=lambda text: text[7].lower() * 20)
+    scorer = Scorer(engine, replace(SUMS, answer="text"), ScoringSettings(answer_tokens=40))
+    for text in "ABC":
+        scorer.score([Candidate(instruction=text)], ROWS[:1])
+    assert drafts(engine) == [[], ["a" * 20], ["b" * 20]]
+
+
 def test_a_generation_that_broke_off_in_the_model_is_a_failure_whatever_was_said_before() -> None:
     class Broken(ScriptedEngine):
         def generate(self, requests: Sequence[object]) -> list[GenerationReply]:
