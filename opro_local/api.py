@@ -6,8 +6,8 @@ Torch is imported when a model is loaded, not before.
 import json
 import platform
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 
 if TYPE_CHECKING:
+    from opro_local.engine import MemoryPlan
     from opro_local.problems.instruction import InstructionProblem
 
 PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
@@ -76,6 +77,7 @@ class Models:
     scorer: Engine
     optimizer: Engine
     records: tuple[ModelRecord, ...]
+    memory: tuple[str, ...] = ()
 
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
@@ -83,10 +85,7 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
     names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
     found = {name: resolve(name, models_folder) for name in dict.fromkeys(names.values())}
     stored = {role: found[name] for role, name in names.items()}
-    engines: dict[str, Engine] = {}
-    for model in found.values():
-        if model.digest not in engines:
-            engines[model.digest] = load_stored(model, settings)
+    engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
     return Models(
         scorer=engines[stored["scorer"].digest],
         optimizer=engines[stored["optimizer"].digest],
@@ -100,21 +99,31 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
             )
             for role, model in stored.items()
         ),
+        memory=memory,
     )
 
 
-def load_stored(model: StoredModel, settings: ModelSettings) -> Engine:
-    """Load one model into memory, the network shut before its libraries are imported. Raises ModelError."""
+def load_stored(
+    models: Mapping[str, StoredModel], settings: ModelSettings
+) -> tuple[dict[str, Engine], tuple[str, ...]]:
+    """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
+
+    The network is shut before their libraries are imported. Raises ModelError.
+    """
     close_network()
-    from opro_local.engine import load_engine
+    from opro_local.engine import Holding, load_engines
 
-    return load_engine(
-        model.path,
-        digest=model.digest,
-        quantize=settings.quantize,
-        device=settings.device,
-        compiled=settings.compiled,
-    )
+    holding = Holding(quantize=settings.quantize, device=settings.device, compiled=settings.compiled)
+    engines, plans = load_engines({digest: model.path for digest, model in models.items()}, holding)
+    return engines, tuple(map(str, plans))
+
+
+def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":
+    """What a model would take in memory on this machine; its weights are not read. Raises ModelError."""
+    close_network()
+    from opro_local.engine import plan_folder
+
+    return plan_folder(folder, quantize=settings.quantize, device=settings.device)
 
 
 def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
@@ -150,12 +159,13 @@ class Prepared:
         rows = self.problem.rows
         starts = self.problem.starts()
         sample = rows["train"][: self.settings.search.block]
-        return estimate(
+        cost = estimate(
             self.settings,
             rows=(len(rows["train"]), len(rows["validation"]), len(rows["test"])),
             starts=len(starts),
             tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
         )
+        return replace(cost, memory=self.models.memory)
 
 
 def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:

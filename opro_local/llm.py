@@ -98,6 +98,19 @@ class Effort:
         """The share of the machine's limit that was reached, None if nothing was scored."""
         return self.least_seconds / self.seconds if self.seconds else None
 
+    def __add__(self, later: "Effort") -> "Effort":
+        """Both together, at the later one's level."""
+        return Effort(
+            level=later.level,
+            requests=self.requests + later.requests,
+            tokens_run=self.tokens_run + later.tokens_run,
+            least_tokens=self.least_tokens + later.least_tokens,
+            prefix_tokens=self.prefix_tokens + later.prefix_tokens,
+            stored_prefix_tokens=self.stored_prefix_tokens + later.stored_prefix_tokens,
+            seconds=self.seconds + later.seconds,
+            least_seconds=self.least_seconds + later.least_seconds,
+        )
+
 
 class Engine(Protocol):
     """A language model that serves the optimizer role, the scorer role or both.

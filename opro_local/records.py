@@ -185,8 +185,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens."""
+    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
+
+    memory has one line a model.
+    """
 
     pairs: int
     scorer_tokens: int
     optimizer_tokens: int
+    memory: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """The package as Python users have it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,11 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 ) -> None:
     loaded = []
 
-    def load(model: StoredModel, chosen: ModelSettings) -> ScriptedEngine:
-        loaded.append(model.name)
-        return ScriptedEngine(digest=model.digest)
+    def load(
+        models: Mapping[str, StoredModel], chosen: ModelSettings
+    ) -> tuple[dict[str, ScriptedEngine], tuple[str, ...]]:
+        loaded.extend(model.name for model in models.values())
+        return {digest: ScriptedEngine(digest=digest) for digest in models}, ("memory: enough",)
 
     def resolve(name: str, folder: Path) -> StoredModel:
         digest = "model:sha256:" + name.removesuffix("-again")
@@ -132,7 +135,8 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
     for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
         loaded.clear()
         models = api.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
-        assert loaded == names
+        assert [name.removesuffix("-again") for name in loaded] == names
+        assert models.memory == ("memory: enough",)
         assert (models.optimizer is models.scorer) == (names == ["a"])
         assert [record.role for record in models.records] == ["scorer", "optimizer"]
         assert models.records[1].name == (optimizer or "a")

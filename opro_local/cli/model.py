@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from opro_local.catalogue import (
     stored_names,
 )
 from opro_local.cli.output import emit_json, emit_json_lines, json_option
-from opro_local.config import Folders
+from opro_local.config import Folders, ModelSettings
 from opro_local.errors import ModelError
 from opro_local.offline import close_network
 
@@ -79,18 +80,22 @@ def _rows(models_folder: Path) -> Iterator[dict[str, Any]]:
 @json_option
 @click.pass_obj
 def show(folders: Folders, name: str, as_json: bool) -> None:
-    """Print what is known about NAME: licence, sources, size, and what is stored. Nothing is verified."""
+    """Print what is known about NAME: licence, sources, size, what is stored, the memory that it would take.
+
+    Nothing is verified.
+    """
     close_network()
     spec = load_catalogue().get(name)
     folder = model_folder(name, folders.models)
     manifest = read_manifest(folder)
     if spec is None and manifest is None:
         raise ModelError(f"No model {name!r} in the catalogue or stored; see `opro-local model list`.")
+    memory, shown = _memory(folder) if manifest else (None, [])
     if as_json:
         facts = {"spec": spec and spec.model_dump(), "stored": manifest and manifest.model_dump()}
-        emit_json({"name": name, "folder": str(folder) if manifest else None, **facts})
+        emit_json({"name": name, "folder": str(folder) if manifest else None, **facts, "memory": memory})
         return
-    for line in [*_spec_lines(spec), *_manifest_lines(manifest)]:
+    for line in [*_spec_lines(spec), *_manifest_lines(manifest), *shown]:
         click.echo(line)
     click.echo(f"folder: {folder}" if manifest or spec is None else missing_weights(spec))
 
@@ -180,6 +185,17 @@ def _report(stored: StoredModel, *, as_json: bool) -> None:
     click.echo(f"{stored.name} ok: {stored.path}")
     click.echo(f"  from {stored.source}")
     click.echo(f"  {stored.digest}")
+
+
+def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    """The plan for a stored model with default settings, as facts and as lines; what is damaged has none."""
+    from opro_local.api import plan_memory
+
+    try:
+        plan = plan_memory(folder, ModelSettings(scorer=folder.name))
+    except ModelError as error:
+        return None, [f"memory: {error}"]
+    return {**asdict(plan), "peak": plan.peak}, [str(plan)]
 
 
 def _spec_lines(spec: ModelSpec | None) -> list[str]:

@@ -59,6 +59,8 @@ class RunProgress:
             f"up to {cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) "
             f"and {cost.optimizer_tokens:,} tokens of proposals"
         )
+        for line in cost.memory:
+            self.say(line)
 
     def step_opened(self, step: Step[Any]) -> None:
         accepted = len(step.solutions)

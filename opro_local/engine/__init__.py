@@ -3,17 +3,30 @@
 Its names are imported when they are asked for, so that importing a neighbour of it does not load torch.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opro_local.engine.local import LocalEngine, load_engine, token_counter
+    from opro_local.engine.memory import MemoryPlan, plan_folder
+    from opro_local.engine.turns import Holding, load_engines
 
-__all__ = ["LocalEngine", "load_engine", "token_counter"]
+__all__ = [
+    "Holding",
+    "LocalEngine",
+    "MemoryPlan",
+    "load_engine",
+    "load_engines",
+    "plan_folder",
+    "token_counter",
+]
+
+_MODULES = ("local", "memory", "turns")
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from opro_local.engine import local
-
-    return getattr(local, name)
+    if name in __all__:
+        for module in map(import_module, (f"{__name__}.{place}" for place in _MODULES)):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -143,3 +143,8 @@ def turn_end(prompter: Prompter) -> set[int]:
     opened = prompter.encode(turns, "b", closed=False)
     closed = prompter.encode(turns, "b", closed=True)
     return set(closed[len(opened) : len(opened) + 1])
+
+
+def text_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+    """The text of the ids, without special tokens."""
+    return str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -63,7 +63,7 @@ def read_cost(model: PreTrainedModel) -> ModelCost:
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return ModelCost(
-        body_parameters=sum(rows * columns for rows, columns in _matrices(model)),
+        body_parameters=sum(rows * columns for rows, columns in matrices(model)),
         head_parameters=head.weight.numel(),
         full_width=full * heads * width,
         sliding_width=sliding * heads * width,
@@ -108,7 +108,7 @@ def measure_peaks(model: PreTrainedModel, *, copy_bytes: int = COPY_BYTES) -> Pe
     with torch.inference_mode():
         rates = [
             2 * PEAK_ROWS * rows * columns / _linear_seconds(model, rows, columns)
-            for rows, columns in dict.fromkeys(_matrices(model))
+            for rows, columns in dict.fromkeys(matrices(model))
         ]
         source = torch.ones(copy_bytes, dtype=torch.uint8, device=model.device)
         target = torch.empty_like(source)
@@ -139,7 +139,7 @@ def _linear_seconds(model: PreTrainedModel, rows: int, columns: int) -> float:
     )
 
 
-def _matrices(model: PreTrainedModel) -> Iterator[tuple[int, int]]:
+def matrices(model: PreTrainedModel) -> Iterator[tuple[int, int]]:
     """Rows and columns of every matrix of the body that a token goes through.
 
     Linear layers tell their size themselves, because 4-bit weights are packed. Experts lie in one tensor of

@@ -7,18 +7,22 @@ from pathlib import Path
 import torch
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-from opro_local.engine.allocator import keep_freed_buffers
-from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, turn_end
+from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of, turn_end
 from opro_local.engine.decode import Decoder
 from opro_local.engine.forward import Body
+from opro_local.engine.free_memory import free_bytes
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
-from opro_local.engine.loading import Loaded, Quantize, load_folder, load_tokenizer
+from opro_local.engine.loading import Loaded, load_weights
+from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
 from opro_local.engine.meter import Meter, Score
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
+from opro_local.engine.sketch import Quantize, Sketch, load_tokenizer, sketch_folder
+from opro_local.engine.spread import spread_layers
 from opro_local.engine.work import Work
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import (
@@ -30,10 +34,6 @@ from opro_local.llm import (
     Message,
     TokenIds,
 )
-
-CPU_TOKEN_BUDGET = 2048
-GPU_TOKEN_BUDGET = 8192
-"""Padded tokens of one forward; more do not make it faster."""
 
 
 def load_engine(
@@ -51,9 +51,24 @@ def load_engine(
     chat None means: if the tokenizer has a chat template. level None means: the highest that holds on this
     model. compiled takes half a minute and makes long runs faster, see compiling. Raises ModelError.
     """
+    sketch = sketch_folder(folder, quantize=quantize, device=device)
+    plan = plan_memory(read_needs(sketch), free_bytes(sketch.device))
+    return LocalEngine(
+        load_planned(sketch, plan),
+        digest=digest,
+        chat=chat,
+        level=level,
+        compiled=compiled,
+        budgets=plan.budgets,
+    )
+
+
+def load_planned(sketch: Sketch, plan: MemoryPlan) -> Loaded:
+    """Read the weights of a model that was planned for. Raises ModelError."""
+    return_freed_buffers()
+    loaded = load_weights(sketch, spread=spread_layers(sketch, plan) if plan.spread else None)
     keep_freed_buffers()
-    loaded = load_folder(folder, quantize=quantize, device=device)
-    return LocalEngine(loaded, digest=digest, chat=chat, level=level, compiled=compiled)
+    return loaded
 
 
 def token_counter(folder: Path) -> Callable[[str], int]:
@@ -73,24 +88,24 @@ class LocalEngine:
         chat: bool | None = None,
         level: Level | None = None,
         compiled: bool = False,
-        kv_budget_bytes: int = 2**30,
+        budgets: Budgets | None = None,
     ) -> None:
         model, tokenizer = loaded.model, loaded.tokenizer
         self._work = Work()
         body, head = Body(model, self._work), read_head(model, self._work)
-        budget = CPU_TOKEN_BUDGET if body.device.type == "cpu" else GPU_TOKEN_BUDGET
+        budgets = budgets or usual_budgets(body.device)
         self._body, self._head, self._tokenizer = body, head, tokenizer
-        whole = WholeLikelihood(body=body, head=head, token_budget=budget)
+        whole = WholeLikelihood(body=body, head=head, token_budget=budgets.tokens)
         with torch.inference_mode():
             check_head(model, body, head)
             verdict = choose_level(whole, level)
             if compiled:
                 compile_layers(whole, verdict)
         self._work.clear()  # the probe is not part of anybody's work
-        self._store = PrefixStore(kv_budget_bytes)
+        self._store = PrefixStore(budgets.kv_bytes)
         self._meter = Meter(model, work=self._work, store=self._store)
         self.chat = tokenizer.chat_template is not None if chat is None else chat
-        self._prompter = _prompter(tokenizer, chat=self.chat)
+        self._prompter = prompter_of(tokenizer, chat=self.chat)
         ends = _end_ids(model.generation_config, tokenizer) | (
             turn_end(self._prompter) if self.chat else set()
         )
@@ -102,7 +117,7 @@ class LocalEngine:
             self._score = SharedLikelihood(head=head, prefixes=prefixes)
             self._generation = SharedGeneration(body=body, decoder=decoder, prefixes=prefixes)
         else:
-            self._generation = WholeGeneration(body=body, decoder=decoder, token_budget=budget)
+            self._generation = WholeGeneration(body=body, decoder=decoder, token_budget=budgets.tokens)
         self.digest = digest
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
@@ -130,9 +145,7 @@ class LocalEngine:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, without special tokens."""
-        return str(
-            self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
+        return text_of(self._tokenizer, ids)
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """See Engine.loglikelihood. Raises DataError if a request is longer than the context."""
@@ -170,7 +183,8 @@ class LocalEngine:
             )
 
 
-def _prompter(tokenizer: PreTrainedTokenizerBase, *, chat: bool) -> Prompter:
+def prompter_of(tokenizer: PreTrainedTokenizerBase, *, chat: bool) -> Prompter:
+    """How messages become tokens. Raises ModelError if there is no template for a chat."""
     if not chat:
         return PlainPrompter(tokenizer=tokenizer)
     if tokenizer.chat_template is None:

@@ -15,9 +15,10 @@ from bench.vllm_peer import vllm
 from bench.workloads import MADE_UP, Size, Step, generation_step, made_up_steps, steps_of_file
 from opro_local.engine.allocator import keep_freed_buffers
 from opro_local.engine.limits import measure_peaks, read_cost
-from opro_local.engine.loading import Loaded, Quantize, load_folder
+from opro_local.engine.loading import Loaded, load_folder
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.probe import Level
+from opro_local.engine.sketch import Quantize
 from opro_local.engine.work import Work
 from opro_local.errors import SettingsError
 

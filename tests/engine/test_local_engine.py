@@ -13,7 +13,7 @@ from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVis
 
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.folder import ModelFolder
-from opro_local.engine.loading import choose_device, choose_quantization
+from opro_local.engine.sketch import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from opro_local.api import load_models
 from opro_local.catalogue import add
 from opro_local.config import ModelSettings
-import opro_local.engine
+from opro_local.engine import local
 folder, store = Path(sys.argv[1]), Path(sys.argv[2])
-loads, load_engine = [], opro_local.engine.load_engine
-def counted(path, **options):
-    loads.append(path)
-    return load_engine(path, **options)
-opro_local.engine.load_engine = counted
+loads, load_weights = [], local.load_weights
+def counted(sketch, **options):
+    loads.append(sketch)
+    return load_weights(sketch, **options)
+local.load_weights = counted
 add(folder, store, name="copy")
 settings = ModelSettings(scorer=str(folder), optimizer="copy", quantize="fp32")
 models = load_models(settings, store)
