@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from opro_local.engine.batches import in_chunks, with_back_off
+from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
 from opro_local.errors import ModelError
 
 
@@ -49,7 +49,20 @@ def test_other_errors_are_not_taken_for_short_memory() -> None:
     assert work.sizes == [2]
 
 
+def test_a_row_that_spoils_its_neighbours_is_run_apart_from_them() -> None:
+    sizes: list[int] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        if 3 in items and len(items) > 1:
+            raise NoNumbers
+        return [2 * item for item in items]
+
+    assert with_back_off(range(5), work) == [0, 2, 4, 6, 8]
+    assert sizes == [5, 2, 3, 1, 2, 1, 1]
+
+
 def test_chunked_results_come_back_in_the_order_of_the_items() -> None:
     work = Tight(99, MemoryError())
-    assert in_chunks([5, 6, 7], work, lengths=[1, 9, 3], shared=0, budget=9) == [10, 12, 14]
+    assert in_chunks([5, 6, 7], work, [[1], [2, 0]]) == [10, 12, 14]
     assert work.sizes == [1, 2]

@@ -8,7 +8,7 @@ from tiny_models import tiny_model
 
 import opro_local.engine.head
 from opro_local.engine.forward import Body
-from opro_local.engine.head import Head, read_head
+from opro_local.engine.head import BYTES_A_LOGIT, SLICE_BYTES, Head, read_head
 from opro_local.engine.probe import check_head
 from opro_local.errors import ModelError
 
@@ -56,6 +56,39 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = head.log_probs(states, rows, tokens)
     monkeypatch.setattr(opro_local.engine.head, "SLICE_BYTES", 2000)
     assert torch.allclose(head.log_probs(states, rows, tokens), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 50, 3000])
+def test_no_logits_larger_than_the_budget_are_ever_in_memory(
+    rows: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    linear = torch.nn.functional.linear
+
+    def watched(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        logits = linear(hidden, weight, bias)
+        made.append(logits.numel())
+        return logits
+
+    monkeypatch.setattr(torch.nn.functional, "linear", watched)
+    vocabulary = 20_000
+    head = by_hand(weight=torch.ones(vocabulary, 2, dtype=dtype))
+    pairs = torch.arange(rows)
+    scores = head.log_probs(torch.ones(rows, 2, dtype=dtype), pairs, pairs)
+    assert scores[0] == pytest.approx(-math.log(vocabulary), abs=1e-3)
+    head.best(torch.ones(min(rows, 50), 2, dtype=dtype))
+    assert max(made) * BYTES_A_LOGIT <= SLICE_BYTES
+    assert sum(made) == (rows + min(rows, 50)) * vocabulary
+    assert head.work.head_rows == rows + min(rows, 50)
+
+
+def test_selected_logits_are_those_of_fp32_weights() -> None:
+    # In bf16, whose numbers are 2 apart there, the logit would be 302.
+    weight = torch.tensor([[1.0078125], [0.0]], dtype=torch.bfloat16)
+    head, state = by_hand(weight=weight), torch.tensor([[300.0]], dtype=torch.bfloat16)
+    picked = head._picked(state, torch.tensor([0]), torch.tensor([0]))
+    assert picked.tolist() == [302.34375]
 
 
 @pytest.mark.parametrize("name", ["granite", "cohere2-window-8", "gemma2-window-8", "gpt-neox"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
+from oracle import LEVELS, by_the_model_itself, largest_gap, run, scorer
 
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.llm import ChoiceRequest, GenerationRequest, Message, TokenIds
@@ -50,29 +50,29 @@ def common(rows: Sequence[TokenIds]) -> int:
     return next((i for i, column in enumerate(columns) if len(set(column)) > 1), len(columns))
 
 
-def gap(engine: LocalEngine, requests: Sequence[ChoiceRequest]) -> float:
-    """The largest difference that reuse makes to a log-probability."""
-    with torch.inference_mode():
-        shared, whole = engine._likelihood.shared(requests), engine._likelihood.whole(requests)
-    pairs = [
-        pair
-        for a, b in zip(shared, whole, strict=True)
-        for pair in zip(a.log_probs, b.log_probs, strict=True)
-    ]
-    return max(abs(ours - oracle) for ours, oracle in pairs)
+def off_at_each_level(engine: LocalEngine, requests: Sequence[ChoiceRequest]) -> list[float]:
+    """How far each level is from the model itself."""
+    model = engine._body._model
+    expected = by_the_model_itself(model, requests)
+    return [largest_gap(run(scorer(model, level), requests), expected) for level in LEVELS]
 
 
-def test_reuse_equals_no_reuse_on_smollm2(smollm2: LocalEngine) -> None:
-    assert smollm2.level == "E1"
-    assert gap(smollm2, workload(smollm2)) < 1e-4
+def few(requests: Sequence[ChoiceRequest], n: int) -> list[ChoiceRequest]:
+    """The first requests with two choices each."""
+    return [replace(request, choices=request.choices[:2]) for request in requests[:n]]
 
 
-def test_reuse_equals_no_reuse_on_gemma_below_and_beyond_its_window(gemma: LocalEngine) -> None:
-    assert gemma.level == "E1"
-    assert gap(gemma, workload(gemma)) < 1e-4
+def test_every_level_equals_smollm2_itself(smollm2: LocalEngine) -> None:
+    assert smollm2.level == "E3"
+    assert max(off_at_each_level(smollm2, workload(smollm2))) < 1e-4
+
+
+def test_every_level_equals_gemma_itself_below_and_beyond_its_window(gemma: LocalEngine) -> None:
+    assert gemma.level == "E3"
+    assert max(off_at_each_level(gemma, few(workload(gemma), 4))) < 1e-4
     long = workload(gemma, opening="One more line of context. " * 90)
     assert min(len(request.context) for request in long) > 512  # its window
-    assert gap(gemma, [replace(request, choices=request.choices[:2]) for request in long[:2]]) < 1e-4
+    assert max(off_at_each_level(gemma, few(long, 2))) < 1e-4
 
 
 def test_smollm2_answers_greedily_and_ends_its_turn(smollm2: LocalEngine) -> None:

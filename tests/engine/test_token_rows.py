@@ -1,6 +1,16 @@
 """Choices hang as a tree behind their context; each token is predicted where its path so far ends."""
 
-from opro_local.engine.rows import FOREVER, Row, Target, chain_rows, tree_row, trunk_row
+from opro_local.engine.rows import (
+    FOREVER,
+    NO_TOKEN,
+    Row,
+    Target,
+    chain_rows,
+    draft_row,
+    joined,
+    tree_row,
+    trunk_row,
+)
 from opro_local.llm import ChoiceRequest
 
 
@@ -41,3 +51,21 @@ def test_without_reuse_every_choice_has_the_whole_context() -> None:
 
 def test_the_trunk_behind_a_prefix_keeps_its_positions() -> None:
     assert trunk_row((5, 6, 7, 8), 3) == Row(start=3, ids=(8,), positions=(3,), until=(FOREVER,))
+
+
+def test_rows_joined_end_where_the_next_one_begins() -> None:
+    tree = tree_row(ChoiceRequest(context=(9, 5), choices=((1, 2, 8), (3, 8))), 1)
+    line = joined([trunk_row((9, 7, 8), 1), tree])
+    assert line == Row(
+        start=1,
+        ids=(7, 8, 5, 1, 2, 3),
+        positions=(1, 2, 1, 2, 3, 2),
+        until=(2, 2, 6, 5, 5, 6),
+    )
+    assert joined([tree]) is tree
+
+
+def test_drafts_are_run_to_their_last_token_whose_successor_is_open() -> None:
+    row = draft_row((5, 6), [(1, 2), (3,)], 1)
+    assert row.ids == (6, 1, 2, 3)
+    assert row.choices[1] == (Target(column=0, token=3), Target(column=3, token=NO_TOKEN))

@@ -1,0 +1,109 @@
+"""Negative controls: what reuse could get wrong is seen in the scores, so the other tests prove something."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from oracle import LEVELS, Scores, by_the_model_itself, ids, largest_gap, run, scorer, workload
+from tiny_models import tiny_model
+
+import opro_local.engine.likelihood
+import opro_local.engine.masks
+import opro_local.engine.rows
+from opro_local.engine.masks import FULL, SLIDING, AttentionKinds
+from opro_local.engine.prefixes import Prefixes, Shared
+from opro_local.engine.probe import Level
+from opro_local.engine.rows import FOREVER, Row
+from opro_local.llm import ChoiceRequest, TokenIds
+
+WRONG = 0.01
+SLIDING_LAYERS = (SLIDING,) * 5 + (FULL,)
+
+
+@cache
+def expected(name: str) -> Scores:
+    return by_the_model_itself(tiny_model(name), workload())
+
+
+def gap(name: str, level: Level, kinds: AttentionKinds | None = None) -> float:
+    """How far the scores are off, with other kinds of layers if given."""
+    score = scorer(tiny_model(name), level)
+    if kinds:
+        vars(score.prefixes.reuse.body)["kinds"] = kinds  # type: ignore[attr-defined]
+    return largest_gap(run(score, workload()), expected(name))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_branches_that_see_each_other(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    opro_local.engine.rows._tree.cache_clear()
+    monkeypatch.setattr(opro_local.engine.rows, "_end_of_subtree", lambda *_: FOREVER - 1000)
+    try:
+        assert gap("llama", level) > WRONG
+    finally:
+        opro_local.engine.rows._tree.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(AttentionKinds(layers=(SLIDING,) * 6, window=8, by_kind=False), id="all-sliding"),
+        pytest.param(AttentionKinds(layers=(FULL,) * 6, window=8, by_kind=False), id="all-full"),
+        pytest.param(AttentionKinds(layers=SLIDING_LAYERS, window=2**20, by_kind=True), id="no-window"),
+        pytest.param(AttentionKinds(layers=SLIDING_LAYERS, window=7, by_kind=True), id="window-less-one"),
+    ],
+)
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_window_that_is_another_than_the_models(level: Level, kinds: AttentionKinds) -> None:
+    assert gap("gemma3-window-8", level, kinds) > WRONG
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_window_that_counts_columns_instead_of_positions(
+    level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_column(positions: torch.Tensor, queries: int, window: int) -> torch.Tensor:
+        columns = torch.arange(positions.shape[1])
+        return (columns > columns[-queries:, None] - window).expand(len(positions), -1, -1)
+
+    monkeypatch.setattr(opro_local.engine.masks, "within", by_column)
+    assert gap("mistral-window-8", level) > WRONG
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_rows_behind_the_prefix_of_other_rows(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefixes_of = Prefixes.of
+
+    def swapped(self: Prefixes, prompts: Sequence[TokenIds]) -> list[Shared]:
+        first, second = prefixes_of(self, prompts)
+        return [replace(first, prefix=second.prefix), replace(second, prefix=first.prefix)]
+
+    draw = random.Random(5)
+    requests = [
+        ChoiceRequest(context=prefix + ids(draw, 3), choices=(ids(draw, 2), ids(draw, 1)))
+        for prefix in (ids(draw, 10), ids(draw, 10))
+        for _ in range(2)
+    ]
+    model = tiny_model("llama")
+    right = run(scorer(model, level), requests)
+    monkeypatch.setattr(Prefixes, "of", swapped)
+    assert largest_gap(run(scorer(model, level), requests), right) > WRONG
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_positions_that_start_anew_behind_the_prefix(
+    level: Level, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_zero(row_of: Callable[..., Row]) -> Callable[..., Row]:
+        def row(asked: object, start: int) -> Row:
+            right = row_of(asked, start)
+            return replace(right, positions=tuple(position - start for position in right.positions))
+
+        return row
+
+    tree_row = opro_local.engine.likelihood.tree_row
+    monkeypatch.setattr(opro_local.engine.likelihood, "tree_row", from_zero(tree_row))
+    assert gap(name, level) > WRONG
