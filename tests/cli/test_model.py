@@ -1,10 +1,12 @@
 import json
+import re
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 from tiny_folders import write_model_folder
+from tiny_models import save_tiny_model
 
 from opro_local.catalogue import load_catalogue, pull
 from opro_local.cli.model import model
@@ -50,6 +52,21 @@ def test_list_as_json_is_one_object_a_line(folders: Folders) -> None:
         "gated": False,
         "stored": None,
     }
+
+
+def test_show_plans_the_memory_of_a_stored_model(folders: Folders, tmp_path: Path) -> None:
+    call(folders, "add", str(save_tiny_model(tmp_path / "llama", "llama")), "--as", "small")
+    line = next(line for line in call(folders, "show", "small").stdout.splitlines() if "GB" in line)
+    assert re.fullmatch(r"memory: at most \d+\.\d\d GB on .* for small \(.*\); \d+\.\d GB free", line)
+    facts = json.loads(call(folders, "show", "small", "--json").stdout)["memory"]
+    assert facts["weights"] > 0
+    assert facts["peak"] >= facts["process"] + facts["weights"] + facts["forward"]
+
+
+def test_show_says_why_there_is_no_plan_for_a_damaged_model(folders: Folders, tiny: str) -> None:
+    call(folders, "add", tiny, "--as", "broken")
+    assert "memory: broken: cannot be loaded" in call(folders, "show", "broken").stdout
+    assert json.loads(call(folders, "show", "broken", "--json").stdout)["memory"] is None
 
 
 def test_show_tells_the_licence_and_how_to_get_what_is_not_stored(folders: Folders) -> None:

@@ -476,13 +476,15 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
 
     now = 100.0
     with RunProgress(shown=True, clock=lambda: now) as progress:
-        progress.started("r1", Estimate(pairs=200, scorer_tokens=5000, optimizer_tokens=1))
+        memory = ("memory: at most 1.00 GB",)
+        progress.started("r1", Estimate(pairs=200, scorer_tokens=5000, optimizer_tokens=1, memory=memory))
         now += 10.0
         progress.block_scored("train", 50)
         scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
         progress.step_closed(
             Trajectory(direction="maximize", steps=(Step(number=0, proposals=(), scored=scored),))
         )
-    assert capsys.readouterr().err.splitlines()[2] == (
-        "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left"
-    )
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "memory: at most 1.00 GB",
+        "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left",
+    ]

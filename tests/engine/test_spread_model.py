@@ -23,7 +23,9 @@ def least(needs: Needs) -> int:
     return int(MARGIN * (needs.forward(LEAST_TOKENS) + needs.resident)) + 2
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3-window-8", "mamba"])
+@pytest.mark.parametrize(
+    "name", ["llama", "gpt2", pytest.param("gemma3-window-8", marks=pytest.mark.slow), "mamba"]
+)
 def test_layers_on_disk_change_no_number(name: str, tmp_path: Path) -> None:
     sketch = sketch_folder(save_tiny_model(tmp_path / name, name), quantize="fp32", device="cpu")
     needs = read_needs(sketch)

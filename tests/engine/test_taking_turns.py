@@ -67,6 +67,7 @@ def numbers(engines: Mapping[str, Engine]) -> list[object]:
     ]
 
 
+@pytest.mark.slow
 def test_never_two_are_in_memory_and_the_numbers_are_those_of_both(
     folders: dict[str, Path], loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
