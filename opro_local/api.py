@@ -6,7 +6,7 @@ Torch is imported when a model is loaded, not before.
 import json
 import platform
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_local.budget import estimate, with_preset
-from opro_local.catalogue import StoredModel, resolve, stored_names
+from opro_local.catalogue import stored_names
 from opro_local.config import Folders, ModelSettings, RunSettings, TaskSettings, parse_settings
 from opro_local.errors import Interrupted, ModelError, SettingsError
-from opro_local.llm import Engine
 from opro_local.loop import optimize
-from opro_local.offline import close_network
 from opro_local.optimizer import Optimizer
 from opro_local.problem import Watcher
 from opro_local.recording import Forgetful
 from opro_local.records import Candidate, Estimate, Score, SplitName, Step, Trajectory
+from opro_local.roles import Models, load_models
 from opro_local.scoring.scorer import Scorer, scoring_mode
-from opro_local.store.header import ModelRecord, RunHeader, read_header
+from opro_local.store.header import RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.tasks import loading
@@ -33,7 +32,6 @@ from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 
 if TYPE_CHECKING:
-    from opro_local.engine import MemoryPlan
     from opro_local.problems.instruction import InstructionProblem
 
 PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
@@ -68,71 +66,6 @@ def load_task(data: str | Path, *, text: str | Sequence[str], label: str, **sett
     values = {"data": str(data), "text": text, "label": label, **settings}
     parsed = parse_settings(TaskSettings, values, source="load_task")
     return loading.load_task(parsed, folder=Path(), name=Path(data).stem)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
-    """The two roles; one and the same engine when both are played by the same weights."""
-
-    scorer: Engine
-    optimizer: Engine
-    records: tuple[ModelRecord, ...]
-    memory: tuple[str, ...] = ()
-
-
-def load_models(settings: ModelSettings, models_folder: Path) -> Models:
-    """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
-    names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
-    found = {name: resolve(name, models_folder) for name in dict.fromkeys(names.values())}
-    stored = {role: found[name] for role, name in names.items()}
-    engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
-    return Models(
-        scorer=engines[stored["scorer"].digest],
-        optimizer=engines[stored["optimizer"].digest],
-        records=tuple(
-            ModelRecord(
-                role=role,
-                name=model.name,
-                digest=model.digest,
-                source=model.source,
-                numerics=engines[model.digest].numerics,
-            )
-            for role, model in stored.items()
-        ),
-        memory=memory,
-    )
-
-
-def load_stored(
-    models: Mapping[str, StoredModel], settings: ModelSettings
-) -> tuple[dict[str, Engine], tuple[str, ...]]:
-    """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
-
-    The network is shut before their libraries are imported. Raises ModelError.
-    """
-    close_network()
-    from opro_local.engine import Holding, load_engines
-
-    holding = Holding(quantize=settings.quantize, device=settings.device, compiled=settings.compiled)
-    engines, plans = load_engines({digest: model.path for digest, model in models.items()}, holding)
-    return engines, tuple(map(str, plans))
-
-
-def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":
-    """What a model would take in memory on this machine; its weights are not read. Raises ModelError."""
-    close_network()
-    from opro_local.engine import plan_folder
-
-    return plan_folder(folder, quantize=settings.quantize, device=settings.device)
-
-
-def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
-    """A function that counts tokens as this model does; its weights are not loaded. Raises ModelError."""
-    model = resolve(name, models_folder)
-    close_network()
-    from opro_local.engine import token_counter as of_folder
-
-    return of_folder(model.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
-from opro_local import api
+from opro_local import api, roles
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
@@ -130,11 +130,11 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         digest = "model:sha256:" + name.removesuffix("-again")
         return StoredModel(name=name, path=folder / name, digest=digest, manifest=None)
 
-    monkeypatch.setattr(api, "resolve", resolve)
-    monkeypatch.setattr(api, "load_stored", load)
+    monkeypatch.setattr(roles, "resolve", resolve)
+    monkeypatch.setattr(roles, "load_stored", load)
     for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
         loaded.clear()
-        models = api.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
+        models = roles.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
         assert [name.removesuffix("-again") for name in loaded] == names
         assert models.memory == ("memory: enough",)
         assert (models.optimizer is models.scorer) == (names == ["a"])

@@ -24,6 +24,7 @@ FLOORS = (
     ("problems",),
     ("loop",),
     ("store",),
+    ("roles",),
     ("api",),
     ("cli",),
 )
@@ -79,7 +80,7 @@ def allowed(module: str, target: str) -> bool:
     if here == "engine":
         return there in ENGINE
     if there == "engine":
-        return here == "api"
+        return here == "roles"
     return FLOOR[there] < FLOOR[here]
 
 

@@ -52,7 +52,7 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
 def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:
     if model is None:
         return None
-    from opro_local.api import token_counter  # takes a model library
+    from opro_local.roles import token_counter  # takes a model library
 
     return token_counter(model, folders.models)
 

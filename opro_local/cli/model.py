@@ -189,7 +189,7 @@ def _report(stored: StoredModel, *, as_json: bool) -> None:
 
 def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
     """The plan for a stored model with default settings, as facts and as lines; what is damaged has none."""
-    from opro_local.api import plan_memory
+    from opro_local.roles import plan_memory
 
     try:
         plan = plan_memory(folder, ModelSettings(scorer=folder.name))

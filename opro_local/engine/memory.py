@@ -102,7 +102,7 @@ class MemoryPlan:
         """One line for people."""
         parts = {
             "weights": self.weights,
-            "reading them": self.loading,
+            "reading them": self.loading if self.loading > self.forward + self.budgets.kv_bytes else 0,
             f"a forward of {self.budgets.tokens} tokens": self.forward,
             "stored prefixes up to": self.budgets.kv_bytes,
             "the process": self.process,

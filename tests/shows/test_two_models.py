@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 LOAD_BOTH = """
 import sys
 from pathlib import Path
-from opro_local.api import load_models
+from opro_local.roles import load_models
 from opro_local.catalogue import add
 from opro_local.config import ModelSettings
 from opro_local.engine import local
