@@ -88,6 +88,8 @@ class AttentionKinds:
 
 def attention_kinds(config: PretrainedConfig) -> AttentionKinds:
     """Read the kinds of attention layers off a text config. Raises NoReuse for any other kind of layer."""
+    if "local" in str(getattr(config, "attention_types", "")):
+        raise NoReuse("it has windows of its own")
     named, window = getattr(config, "layer_types", None), getattr(config, "sliding_window", None)
     unknown = sorted(set(named or ()) - {FULL, SLIDING})
     if unknown:
