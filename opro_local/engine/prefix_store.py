@@ -19,6 +19,7 @@ from opro_local.llm import TokenIds
 class _Entry:
     """A kept prefix; entered numbers the entries in the order of their coming."""
 
+    ids: TokenIds
     prefix: Prefix
     entered: int
     uses: int = 0
@@ -69,12 +70,12 @@ class PrefixStore:
         return entry.prefix if length == entry.prefix.length else entry.prefix.first(length)
 
     def keep(self, ids: TokenIds, prefix: Prefix) -> None:
-        """Take a prefix in, if it is worth more than what would have to go for it."""
-        if ids in self._entries:
+        """Take a prefix in if there is room for it, or for as long as it is worth more than another."""
+        if ids in self._entries or prefix.bytes > self._budget:
             return
         position = bisect_left(self._sorted, ids)
         self._sorted.insert(position, ids)
-        self._entries[ids] = self._use(_Entry(prefix=prefix, entered=self._entered))
+        self._entries[ids] = self._use(_Entry(ids=ids, prefix=prefix, entered=self._entered))
         self._entered += 1
         self.bytes += prefix.bytes
         while self.bytes > self._budget:
@@ -94,9 +95,9 @@ class PrefixStore:
 
     def _drop(self) -> None:
         """Drop what is worth least, of equals the one that came last."""
-        ids = min(self._entries, key=lambda key: (self._entries[key].worth, -self._entries[key].entered))
-        entry = self._entries.pop(ids)
-        self._sorted.pop(bisect_left(self._sorted, ids))
+        entry = min(self._entries.values(), key=lambda entry: (entry.worth, -entry.entered))
+        del self._entries[entry.ids]
+        del self._sorted[bisect_left(self._sorted, entry.ids)]
         self._clock = entry.worth
         self.bytes -= entry.prefix.bytes
         self.figures.dropped += 1

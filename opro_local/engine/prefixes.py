@@ -1,6 +1,6 @@
 """The prefixes that prompts share: taken from the store where they are kept, else run, shortest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_local.engine.batches import NoNumbers, in_chunks
@@ -44,7 +44,7 @@ class Prefixes:
 
     def _ready(self, groups: Sequence[Group]) -> dict[TokenIds, Prefix]:
         wanted = {group.prefix: group.prefix[: group.parent] for group in groups if group.prefix}
-        bases = {ids: self.store.find(ids) for ids in wanted}
+        bases = self._kept(wanted)
         ready = {ids: base for ids, base in bases.items() if base and base.length == len(ids)}
         while len(ready) < len(wanted):
             runnable = [
@@ -56,9 +56,15 @@ class Prefixes:
                 self.store.keep(ids, prefix)
         return ready
 
+    def _kept(self, wanted: Iterable[TokenIds]) -> dict[TokenIds, Prefix | None]:
+        """What the store has of each; those that begin alike get one and the same prefix."""
+        found = {ids: self.store.find(ids) for ids in wanted}
+        views = {ids[: prefix.length]: prefix for ids, prefix in found.items() if prefix}
+        return {ids: prefix and views[ids[: prefix.length]] for ids, prefix in found.items()}
+
     def _behind(self, ids: TokenIds, kept: Prefix | None, parent: Prefix | None) -> Placed:
         """The part of a prefix that must be run, behind the longer of what is kept of it and its parent."""
-        base = max((kept, parent), key=lambda prefix: prefix.length if prefix else 0)
+        base = max((parent, kept), key=lambda prefix: prefix.length if prefix else 0)
         return Placed(row=trunk_row(ids, base.length if base else 0), prefix=base)
 
     def _run(self, rows: Sequence[Placed]) -> list[Prefix]:

@@ -147,3 +147,10 @@ def test_any_use_stays_within_the_budget_and_finds_what_is_there(
 @pytest.mark.parametrize("length", [1, 3])
 def test_bytes_are_those_of_keys_and_values(length: int) -> None:
     assert prefix((5,) * length).bytes == length * TOKEN_BYTES
+
+
+def test_a_prefix_larger_than_the_whole_budget_drives_nothing_out() -> None:
+    store = stored((1, 2), (3, 4), (5, 6), room=4)  # the clock has moved: something was dropped
+    store.keep((7, 8, 9, 10, 11), prefix((7, 8, 9, 10, 11)))
+    assert len(store) == 2
+    assert store.find((7,)) is None

@@ -115,7 +115,7 @@ def test_a_small_store_drops_prefixes_and_changes_no_score(level: Level, budget_
         fresh = run(scorer(model, level), requests)
         assert largest_gap(run(score, requests), fresh) < 1e-5
         assert store.bytes <= budget_tokens * token_bytes
-    assert store.figures.dropped > 0
+    assert store.figures.dropped > 0 or budget_tokens == 0  # nothing comes in where nothing fits
 
 
 def test_figures_tell_how_much_of_the_prefixes_was_there() -> None:
