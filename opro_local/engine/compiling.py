@@ -6,25 +6,36 @@ their caches would be compiled anew for every shape. Compiling takes half a minu
 time, and a few seconds once torch has the result on disk.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 from transformers import AttentionInterface, PreTrainedModel
 
 from opro_local.engine.attention import PACKED_ATTENTION, packed_attention
 
 
-def compile_layers(model: PreTrainedModel) -> None:
-    """Let each layer be compiled at its first run under the stance "default"; other runs are as before."""
-    uncompiled = torch.compiler.disable(packed_attention)  # type: ignore[no-untyped-call]
-    AttentionInterface.register(PACKED_ATTENTION, uncompiled)
-    torch.compiler.set_stance("force_eager")
-    for layer in _layers(model):
-        layer.compile(dynamic=True)
+class CompiledLayers:
+    """A model's layers and their compiled calls, which are made when they are first run."""
 
+    def __init__(self, model: PreTrainedModel) -> None:
+        uncompiled = torch.compiler.disable(packed_attention)  # type: ignore[no-untyped-call]
+        AttentionInterface.register(PACKED_ATTENTION, uncompiled)
+        self._layers = _layers(model)
+        self._calls: list[Callable[..., object]] = [
+            torch.compile(layer._call_impl, dynamic=True) for layer in self._layers
+        ]
 
-def restore_layers(model: PreTrainedModel) -> None:
-    """Undo compile_layers."""
-    for layer in _layers(model):
-        layer._compiled_call_impl = None
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """The layers run compiled within the block, and as they are outside it."""
+        for layer, call in zip(self._layers, self._calls, strict=True):
+            layer._compiled_call_impl = call
+        try:
+            yield
+        finally:
+            for layer in self._layers:
+                layer._compiled_call_impl = None
 
 
 def _layers(model: PreTrainedModel) -> list[torch.nn.Module]:

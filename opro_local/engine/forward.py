@@ -15,7 +15,7 @@ from transformers.cache_utils import Cache
 
 from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
 from opro_local.engine.cache import LayerStates, Placed
-from opro_local.engine.compiling import compile_layers, restore_layers
+from opro_local.engine.compiling import CompiledLayers
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, attention_kinds, columns_of
 from opro_local.engine.rows import Row
 from opro_local.engine.work import Work
@@ -23,7 +23,7 @@ from opro_local.llm import TokenIds
 
 
 class Body:
-    """A transformer without its head. compiled tells if its layers are."""
+    """A transformer without its head."""
 
     def __init__(self, model: PreTrainedModel, work: Work | None = None) -> None:
         self._model = model
@@ -32,17 +32,20 @@ class Body:
         self.device: torch.device = model.device
         self.layers: int = self._config.num_hidden_layers
         self.work = work or Work()
-        self.compiled = False
+        self._compiled: CompiledLayers | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether lines of tokens go through compiled layers."""
+        return self._compiled is not None
 
     def compile(self) -> None:
         """Compile the layers for lines of tokens; it happens when the first one is run."""
-        compile_layers(self._model)
-        self.compiled = True
+        self._compiled = CompiledLayers(self._model)
 
     def restore(self) -> None:
-        """Run all passes as they were before compiling."""
-        restore_layers(self._model)
-        self.compiled = False
+        """Run lines of tokens as before compiling."""
+        self._compiled = None
 
     @cached_property
     def kinds(self) -> AttentionKinds:
@@ -99,7 +102,7 @@ class Body:
         own = self._config._attn_implementation
         self._config._attn_implementation = PACKED_ATTENTION
         try:
-            with torch.compiler.set_stance("default") if self.compiled else nullcontext():
+            with self._compiled.in_use() if self._compiled else nullcontext():
                 yield
         finally:
             self._config._attn_implementation = own
