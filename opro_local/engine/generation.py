@@ -7,8 +7,10 @@ usual. A draft changes how many passes a reply takes, never the reply.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from torch import Tensor
 
 from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
 from opro_local.engine.cache import Placed, Prefix
@@ -72,6 +74,9 @@ class _Begun:
     reply: OpenReply
     prefix: Prefix | None = None
 
+    def without_drafts(self) -> "_Begun":
+        return replace(self, placed=_placed(self.reply.request.prompt, (), self.placed.prefix))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedGeneration:
@@ -107,17 +112,26 @@ class SharedGeneration:
         """The prompt is run once."""
         (shared,) = self.prefixes.of([request.prompt])
         placed = _placed(request.prompt, (), shared.prefix)
-        states = self.prefixes.reuse.run([placed], keep=True)
-        prompt = states.prefix(0, placed, range(len(placed.row.ids)))
+        ((prompt, last),) = with_back_off([placed], self._run_prompts)
 
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
             pick = _sampler(self.decoder, numbers, sampling)
-            hidden = states.hidden[len(placed.row.ids) - 1].expand(len(numbers), -1)
-            replies = self.decoder.begin([request] * len(numbers), numbers, hidden, pick=pick)
+            replies = self.decoder.begin(
+                [request] * len(numbers), numbers, last.expand(len(numbers), -1), pick=pick
+            )
             self.decoder.run(replies, CachedRows(self.body, [prompt] * len(numbers)), pick=pick)
             return [reply.closed() for reply in replies]
 
         return with_back_off(range(sampling.n), work)
+
+    def _run_prompts(self, rows: Sequence[Placed]) -> list[tuple[Prefix, Tensor]]:
+        """Prompts without drafts, and their last hidden states (d,)."""
+        states = self.prefixes.reuse.run(rows, keep=True)
+        widths = [len(placed.row.ids) for placed in rows]
+        return [
+            (states.prefix(i, placed, range(width)), states.hidden[first + width - 1])
+            for i, (placed, width, first) in enumerate(zip(rows, widths, states.firsts, strict=True))
+        ]
 
     def _begin(self, rows: Sequence[_Begun]) -> list[_Begun]:
         """Run prompts with their drafts, and write what the model confirms of them and one token more."""
@@ -127,8 +141,10 @@ class SharedGeneration:
             first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
         ]
         tokens, are_numbers = greedy(self.decoder.head)(cells, states.hidden[cells])
-        if len(rows) > 1 and not all(are_numbers):
-            raise NoNumbers
+        if not all(are_numbers) and (len(rows) > 1 or rows[0].placed.row.choices):
+            if len(rows) > 1:
+                raise NoNumbers
+            return self._begin([rows[0].without_drafts()])  # a NaN in a draft would reach the reply
         best = iter(zip(tokens, are_numbers, strict=True))
         begun = []
         for at, (row, columns) in enumerate(zip(rows, nodes, strict=True)):

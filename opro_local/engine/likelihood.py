@@ -18,7 +18,7 @@ from opro_local.engine.head import Head
 from opro_local.engine.plan import padded_chunks
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.reuse import States
-from opro_local.engine.rows import Row, chain_rows, tree_row
+from opro_local.engine.rows import Row, branches, chain_rows, tree_row
 from opro_local.llm import ChoiceReply, ChoiceRequest
 
 ChoiceScores = tuple[float, ...]
@@ -67,9 +67,17 @@ class SharedLikelihood:
 
     def _score(self, rows: Sequence[Placed]) -> list[ChoiceScores]:
         scores = score_rows(self.head, self.prefixes.reuse.run(rows), [placed.row for placed in rows])
-        if len(rows) > 1 and any(map(math.isnan, chain.from_iterable(scores))):
+        if not any(map(math.isnan, chain.from_iterable(scores))):
+            return scores
+        if len(rows) > 1:
             raise NoNumbers
-        return scores
+        return [self._apart(rows[0])]
+
+    def _apart(self, placed: Placed) -> ChoiceScores:
+        """A row's choices in rows of their own: in one tree, a NaN in a branch reaches the others."""
+        reuse = self.prefixes.reuse
+        alone = [Placed(row=row, prefix=placed.prefix) for row in branches(placed.row)]
+        return tuple(score_rows(self.head, reuse.run([each]), [each.row])[0][0] for each in alone)
 
 
 def score_rows(head: Head, states: States, rows: Sequence[Row]) -> list[ChoiceScores]:

@@ -16,10 +16,14 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
+from opro_local.engine.attention import BLOCK_TOKENS
 from opro_local.engine.cache import LayerStates, Placed, Prefix, joined_prefix, own_states
 from opro_local.engine.forward import Body
 from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks, padded_chunks
 from opro_local.engine.rows import Row, joined
+
+MASK_CELLS = 2**23
+"""Pairs of a token and what it may see that a mask of E3 has at most, if not for one row alone."""
 
 LINE_TOKENS = 256
 """E2 lines are at most that long, or as long as their prefix: the work of attention grows with the square."""
@@ -113,13 +117,38 @@ class PackedTokens:
             for first, group in _by_prefix(rows)
             for at in sorted(range(len(group)), key=lambda at: -len(group[at].row.ids))
         ]
-        costs = [len(rows[i].row.ids) + rows[i].row.start // CACHED_TOKENS_A_TOKEN for i in order]
-        chunks = line_chunks(costs, budget=self.token_budget)
-        return [[order[at] for at in chunk] for chunk in chunks]
+        chunks = line_chunks([_cost(rows[i].row) for i in order], budget=self.token_budget)
+        lines = [[order[at] for at in chunk] for chunk in chunks]
+        return [part for line in lines for part in _of_like_size(line, rows)]
 
     def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
         hidden, kept = self.body.packed(rows, keep=keep)
         return States(hidden=hidden, firsts=_firsts(rows), kept=kept)
+
+
+def _cost(row: Row) -> int:
+    """Tokens to run, and the row's share of the cached ones that its block reads."""
+    block = max(BLOCK_TOKENS, row.start // 2)
+    return len(row.ids) + row.start * min(len(row.ids), block) // (block * CACHED_TOKENS_A_TOKEN)
+
+
+def _of_like_size(line: Sequence[int], rows: Sequence[Placed]) -> list[list[int]]:
+    """A line, cut by the length of its rows where one long row would make the masks of all too large."""
+    if _mask_cells([rows[i].row for i in line]) <= MASK_CELLS:
+        return [list(line)]
+    parts: list[list[int]] = []
+    for at in sorted(line, key=lambda i: -len(rows[i].row.ids)):
+        if parts and _mask_cells([rows[i].row for i in (*parts[-1], at)]) <= MASK_CELLS:
+            parts[-1].append(at)
+        else:
+            parts.append([at])
+    return parts
+
+
+def _mask_cells(rows: Sequence[Row]) -> int:
+    """At most so many has the mask of a line: rows padded to the longest, and to the longest start."""
+    own = max(len(row.ids) for row in rows)
+    return len(rows) * own * (own + max(row.start for row in rows))
 
 
 def _run_padded(

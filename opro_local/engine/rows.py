@@ -8,7 +8,7 @@ by all that follow, a pad by itself alone.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, chain
@@ -74,6 +74,20 @@ def draft_row(prompt: TokenIds, drafts: Sequence[TokenIds], start: int) -> Row:
     """
     choices = tuple((*draft, NO_TOKEN) for draft in drafts)
     return tree_row(ChoiceRequest(context=prompt, choices=choices), start)
+
+
+def branches(row: Row) -> Iterator[Row]:
+    """Each choice of a row in a row of its own."""
+    for targets in row.choices:
+        stem = targets[0].column
+        columns = [*range(stem + 1), *(target.column for target in targets[1:])]
+        yield Row(
+            start=row.start,
+            ids=tuple(row.ids[column] for column in columns),
+            positions=tuple(row.positions[column] for column in columns),
+            until=(FOREVER,) * len(columns),
+            choices=(tuple(Target(column=stem + i, token=t.token) for i, t in enumerate(targets)),),
+        )
 
 
 def joined(rows: Sequence[Row]) -> Row:

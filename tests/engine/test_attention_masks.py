@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tiny_models import CONFIGS, NUMERIC
-from transformers import MistralConfig, Qwen3NextConfig
+from transformers import GPTNeoConfig, MistralConfig, Qwen3NextConfig
 
 from opro_local.engine.masks import (
     FULL,
@@ -103,3 +103,8 @@ def test_kinds_are_read_off_the_config() -> None:
 def test_layers_that_keep_another_state_refuse_reuse() -> None:
     with pytest.raises(NoReuse, match="linear_attention"):
         attention_kinds(Qwen3NextConfig(num_hidden_layers=4))
+
+
+def test_a_model_that_cuts_its_own_windows_shares_nothing() -> None:
+    with pytest.raises(NoReuse, match="windows of its own"):
+        attention_kinds(GPTNeoConfig())

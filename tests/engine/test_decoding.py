@@ -242,6 +242,33 @@ def test_a_model_without_a_number_ends_the_row_and_no_other() -> None:
     assert good.ended == "length"
 
 
+def test_a_draft_without_numbers_does_not_reach_the_reply() -> None:
+    model = tiny_model("llama")
+    plain = greedy_replies(model)[3]
+    model.get_input_embeddings().weight.data[96] = math.nan
+    assert 96 not in (*PROMPTS[3], *tokens_of(plain))
+    with torch.inference_mode():
+        (reply,) = generation(model).greedy([asked(PROMPTS[3], drafts=[(96, 5), tokens_of(plain)[:2]])])
+    assert reply == plain
+
+
+def test_memory_that_runs_out_before_sampling_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("llama")
+    sampling = Sampling(n=2, temperature=1.0, seed=1)
+    with torch.inference_mode():
+        plain = generation(model).sample(asked(PROMPTS[0]), sampling)
+    packed, calls = Body.packed, iter(range(1000))
+
+    def failing(self: Body, *args: Any, **kwargs: Any) -> object:
+        if next(calls) == 0:
+            raise torch.OutOfMemoryError
+        return packed(self, *args, **kwargs)
+
+    monkeypatch.setattr(Body, "packed", failing)
+    with torch.inference_mode():
+        assert generation(model).sample(asked(PROMPTS[0]), sampling) == plain
+
+
 def test_prompts_with_a_common_prefix_run_it_once() -> None:
     model = tiny_model("llama")
     engine = generation(model)

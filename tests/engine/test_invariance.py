@@ -1,5 +1,6 @@
 """How requests are batched, ordered and halved changes no score beyond the last bits, and no other row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,9 +13,12 @@ from oracle import LEVELS, Scores, by_the_model_itself, ids, largest_gap, many, 
 from tiny_models import save_tiny_model, tiny_model
 from transformers import PreTrainedModel
 
+from opro_local.engine.cache import Placed
 from opro_local.engine.forward import Body
 from opro_local.engine.loading import Quantize, load_folder
 from opro_local.engine.probe import Level
+from opro_local.engine.reuse import MASK_CELLS, PackedTokens
+from opro_local.engine.rows import trunk_row
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceRequest
 
@@ -132,3 +136,27 @@ def test_memory_for_less_than_a_row_is_a_clear_error(level: Level, monkeypatch: 
     Memory(monkeypatch, room=8)
     with pytest.raises(ModelError, match="does not fit into memory"):
         tight_scores(tiny_model("llama"), level)
+
+
+@pytest.mark.parametrize("level", ["E1", "E2", "E3"])
+def test_a_choice_without_numbers_spoils_no_other(level: Level) -> None:
+    model = tiny_model("llama")
+    model.get_input_embeddings().weight.data[96] = math.nan
+    request = ChoiceRequest(context=(3, 4, 5), choices=((10, 11), (96, 12), (13, 14)))
+    with torch.inference_mode():
+        (reply,) = scorer(model, level)([request])
+    plain = by_the_model_itself(model, [request])[0]
+    assert [math.isnan(value) for value in reply.log_probs] == [False, True, False]
+    assert reply.log_probs[0] == pytest.approx(plain[0], abs=1e-4)
+    assert reply.log_probs[2] == pytest.approx(plain[2], abs=1e-4)
+
+
+def test_one_long_row_does_not_widen_the_masks_of_the_short_ones() -> None:
+    body = Body(tiny_model("llama"))
+    rows = [Placed(row=trunk_row((1,) * width, 0), prefix=None) for width in (9,) * 400 + (3000,)]
+    lines = PackedTokens(body, 8192).chunks(rows)
+    assert sorted(i for line in lines for i in line) == list(range(401))
+    for line in lines:
+        own = max(len(rows[i].row.ids) for i in line)
+        assert len(line) == 1 or len(line) * own * own <= MASK_CELLS
+    assert len(lines) == 2

@@ -1,5 +1,6 @@
 """A run that is killed goes on as if nothing had happened: the export differs in run id and times only."""
 
+import math
 import random
 import signal
 import subprocess
@@ -19,16 +20,18 @@ pytestmark = pytest.mark.slow
 
 def exported(home: Path) -> dict[str, Any]:
     done = call("export", "--to", "json", "--outcomes", home=home)
-    return {key: rounded(value) for key, value in result(done).items() if key not in ("run", "timing")}
+    return {key: value for key, value in result(done).items() if key not in ("run", "timing")}
 
 
-def rounded(value: Any) -> Any:
-    """The same without the last bits, which depend on what else was in a forward."""
-    if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [rounded(each) for each in value]
-    return round(value, 3) if isinstance(value, float) else value
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Where two documents differ by more than the last bits, which depend on what else was in a forward."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return [found for key in a for found in differences(a[key], b[key], f"{path}.{key}")]
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [found for i in range(len(a)) for found in differences(a[i], b[i], f"{path}[{i}]")]
+    if isinstance(a, float) and isinstance(b, float):
+        return [] if math.isclose(a, b, abs_tol=1e-4) else [f"{path}: {a} and {b}"]
+    return [] if a == b else [path]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,7 @@ def test_killed_three_times_in_a_row_first_before_anything_is_scored(
     unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
 ) -> None:
     at = [0, *moments(len(expected["outcomes"]), 2, seed=1)]
-    assert killed_and_resumed(unbroken, tmp_path, at=at) == expected
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
 
 
 def test_killed_while_the_replies_of_an_earlier_run_are_at_hand(
@@ -99,4 +102,4 @@ def test_killed_while_the_replies_of_an_earlier_run_are_at_hand(
     for path in (unbroken.home / runs).glob("cache.sqlite*"):
         copyfile(path, tmp_path / runs / path.name)
     at = moments(len(expected["outcomes"]), 1, seed=2)
-    assert killed_and_resumed(unbroken, tmp_path, at=at) == expected
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
