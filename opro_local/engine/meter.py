@@ -1,6 +1,7 @@
 """How near scoring comes to what this machine could do at best: counted and timed while it is done."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from transformers import PreTrainedModel
@@ -26,15 +27,19 @@ class Meter:
         self._least = Counts.nothing()
         self._seconds = 0.0
         self._tokens_run = self._requests = 0
+        self._prefix_tokens = self._stored_tokens = 0
 
     def run(self, score: Score, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """score(requests), measured."""
         least = count(requests, self._store.ids(), window=self._cost.window)
-        tokens, start = self._work.tokens_run, perf_counter()
+        tokens, figures = self._work.tokens_run, replace(self._store.figures)
+        start = perf_counter()
         replies = score(requests)
         self._seconds += perf_counter() - start
         self._tokens_run += self._work.tokens_run - tokens
         self._requests += len(requests)
+        self._prefix_tokens += self._store.figures.tokens_wanted - figures.tokens_wanted
+        self._stored_tokens += self._store.figures.tokens_found - figures.tokens_found
         self._least += least
         return replies
 
@@ -43,14 +48,13 @@ class Meter:
         least = least_seconds(
             self._cost, self._least, measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
         )
-        figures = self._store.figures
         return Effort(
             level=level,
             requests=self._requests,
             tokens_run=self._tokens_run,
             least_tokens=self._least.unique_tokens,
-            prefix_tokens=figures.tokens_wanted,
-            stored_prefix_tokens=figures.tokens_found,
+            prefix_tokens=self._prefix_tokens,
+            stored_prefix_tokens=self._stored_tokens,
             seconds=self._seconds,
             least_seconds=least,
         )

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from statistics import fmean
 from typing import Protocol
 
@@ -90,7 +90,7 @@ class LikelihoodMode:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GenerationMode:
     """A greedy reply, read by the strict grader of the task's answer type.
 
@@ -102,13 +102,13 @@ class GenerationMode:
     task: Task
     max_tokens: int
     earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
-    labels: list[TokenIds] = field(default_factory=list)
+    labels: tuple[TokenIds, ...] | None = None
 
     def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest:
         ids = self.engine.encode(prompt.messages, prompt.prefill)
-        if self.task.labels and not self.labels:
+        if self.labels is None:
             # After another prompt a label's ids could differ: then its draft does not hold, and that is all.
-            self.labels.extend(self._label_drafts(prompt, ids))
+            self.labels = self._label_drafts(prompt, ids)
         return GenerationRequest(
             prompt=ids,
             max_tokens=self.max_tokens,
@@ -116,12 +116,9 @@ class GenerationMode:
             drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
         )
 
-    def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> list[TokenIds]:
-        closed = [
-            self.engine.encode(prompt.messages, prompt.answered(label), closed=True)
-            for label in self.task.labels
-        ]
-        return [answer[len(ids) :] for answer in closed if answer[: len(ids)] == ids]
+    def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
+        answers = [self.engine.encode(prompt.messages, prompt.answered(label)) for label in self.task.labels]
+        return tuple(answer[len(ids) :] for answer in answers if answer[: len(ids)] == ids)
 
     def key(self, request: Request) -> object:
         assert isinstance(request, GenerationRequest)
@@ -215,9 +212,12 @@ def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
 
 
 def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:
-    """As many of the first drafts as have so many tokens together."""
-    ends = accumulate(map(len, drafts))
-    return tuple(draft for draft, end in zip(drafts, ends, strict=True) if end <= tokens)
+    """The drafts, without those for which the ones before leave no room."""
+    taken: list[TokenIds] = []
+    for draft in drafts:
+        if sum(map(len, taken)) + len(draft) <= tokens:
+            taken.append(draft)
+    return tuple(taken)
 
 
 def _without_answer(example: Example, reason: str) -> Outcome:
