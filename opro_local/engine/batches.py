@@ -30,7 +30,7 @@ def in_chunks(
 def with_back_off(items: Sequence[Item], work: Work[Item, Result]) -> list[Result]:
     """work(items), halved as often as memory demands or work raises NoNumbers; one result an item, in order.
 
-    Raises ModelError when one item alone does not fit.
+    Raises ModelError when one item alone does not fit, twice.
     """
     try:
         return work(items)
@@ -39,15 +39,25 @@ def with_back_off(items: Sequence[Item], work: Work[Item, Result]) -> list[Resul
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        if len(items) == 1:
-            raise ModelError(
-                "One prompt alone does not fit into memory. Shorten the texts or choose a smaller model."
-            ) from None
     # Out here the traceback is gone, and with it the tensors of the failed batch.
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
+    if len(items) == 1:
+        return _once_more(items, work)
     middle = len(items) // 2
     return with_back_off(items[:middle], work) + with_back_off(items[middle:], work)
+
+
+def _once_more(items: Sequence[Item], work: Work[Item, Result]) -> list[Result]:
+    """A single item again: the shortage may have passed. Raises ModelError where it has not."""
+    try:
+        return work(items)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise ModelError(
+            "One prompt alone does not fit into memory. Shorten the texts or choose a smaller model."
+        ) from None
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_local.engine.plan import Group, common_length, group_by_prefix, line_chunks, padded_chunks
@@ -119,6 +119,7 @@ def test_very_deep_nesting_is_cut_off_but_served() -> None:
     assert served == list(range(199))
 
 
+@settings(max_examples=50)
 @given(prompts)
 def test_every_prompt_is_served_once_behind_a_prefix_of_its_own(rows: list[TokenIds]) -> None:
     groups = group_by_prefix(rows, overhead=0)
@@ -129,6 +130,7 @@ def test_every_prompt_is_served_once_behind_a_prefix_of_its_own(rows: list[Token
             assert len(group.prefix) < len(rows[i])
 
 
+@settings(max_examples=50)
 @given(prompts, st.integers(0, 3))
 def test_groups_come_after_those_that_they_stand_behind(rows: list[TokenIds], overhead: int) -> None:
     ready: set[TokenIds] = {()}
@@ -138,6 +140,7 @@ def test_groups_come_after_those_that_they_stand_behind(rows: list[TokenIds], ov
         ready.add(group.prefix)
 
 
+@settings(max_examples=50)
 @given(prompts, st.integers(0, 3))
 def test_groups_do_not_depend_on_the_order(rows: list[TokenIds], overhead: int) -> None:
     def shape(listed: list[TokenIds]) -> list[tuple[TokenIds, int, list[TokenIds]]]:
@@ -149,6 +152,7 @@ def test_groups_do_not_depend_on_the_order(rows: list[TokenIds], overhead: int) 
     assert shape(rows) == shape(rows[::-1])
 
 
+@settings(max_examples=50)
 @given(st.lists(some_ids, max_size=6), st.integers(0, 3))
 def test_no_other_choice_of_prefixes_runs_fewer_tokens(rows: list[TokenIds], overhead: int) -> None:
     groups = group_by_prefix(rows, overhead=overhead)
@@ -172,6 +176,7 @@ def cheapest(rows: Sequence[TokenIds], overhead: int) -> int:
     return cost((), 0)
 
 
+@settings(max_examples=50)
 @given(st.lists(some_ids, max_size=8), st.lists(some_ids, max_size=4))
 def test_what_is_known_never_makes_a_plan_dearer(rows: list[TokenIds], kept: list[TokenIds]) -> None:
     known = [max((common_length(row, other) for other in kept), default=0) for row in rows]
@@ -208,6 +213,7 @@ def test_lines_are_about_equal(costs: list[int], budget: int, lines: list[list[i
     assert line_chunks(costs, budget=budget) == lines
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 40), max_size=30), st.integers(1, 100))
 def test_lines_hold_every_row_once_within_the_budget(costs: list[int], budget: int) -> None:
     lines = line_chunks(costs, budget=budget)
@@ -215,6 +221,7 @@ def test_lines_hold_every_row_once_within_the_budget(costs: list[int], budget: i
     assert all(len(line) == 1 or sum(costs[row] for row in line) <= budget for line in lines)
 
 
+@settings(max_examples=50)
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(5, 100))
 def test_lines_of_equal_rows_differ_by_no_more_than_they_must(rows: int, cost: int, budget: int) -> None:
     lines = line_chunks([cost] * rows, budget=budget)

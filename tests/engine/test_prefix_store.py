@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_local.engine.cache import Prefix, SharedLayer
@@ -106,6 +106,16 @@ def test_questions_of_every_call_stay_and_old_instructions_go() -> None:
     assert [ids for ids in store.ids() if ids in questions] == questions
 
 
+def test_what_is_used_more_outlives_what_came_later() -> None:
+    store = stored((1,), (2,), room=2)
+    store.find((1,))
+    store.find((1,))
+    for n in (3, 4, 5, 6):
+        store.keep((n,), prefix((n,)))
+    # 3 goes as the last of equals, 2 for the clock, 5 as the last of equals, 4 for the clock.
+    assert store.ids() == [(1,), (6,)]
+
+
 def test_what_was_used_long_ago_goes_in_the_end() -> None:
     # Ten uses in the first call are worth less than the clock after many calls.
     store = stored((1,), room=2)
@@ -118,6 +128,7 @@ def test_what_was_used_long_ago_goes_in_the_end() -> None:
     assert (1,) not in store.ids()
 
 
+@settings(max_examples=50)
 @given(st.lists(some_ids, max_size=10), st.lists(some_ids, max_size=6), st.integers(0, 20))
 def test_any_use_stays_within_the_budget_and_finds_what_is_there(
     kept: list[TokenIds], asked: list[TokenIds], room: int
