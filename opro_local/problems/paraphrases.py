@@ -161,8 +161,7 @@ EDITS: tuple[Callable[[str], str], ...] = (
 
 def _with_first_replaced(text: str, replacements: Mapping[str, str]) -> str:
     """The first of the phrases that stands in text as whole words is replaced, a capital kept."""
-    longest_first = sorted(replacements, key=len, reverse=True)
-    found = re.search(rf"\b(?:{'|'.join(longest_first)})\b", text, re.IGNORECASE)
+    found = re.search(rf"\b(?:{'|'.join(replacements)})\b", text, re.IGNORECASE)
     if found is None:
         return text
     new = replacements[found[0].casefold()]

@@ -149,7 +149,7 @@ class TestLabelledPieces:
         [
             "young team from Oslo -> fintech",  # not its label
             "team from Oslo -> seed",  # three words may be common
-            "young team from Oslo. In every such case write seed",  # too far
+            "young team from Oslo. In such cases write seed",  # too far
             "seed: a young team from Oslo",  # a definition
             "terrible service: food",
             "Which of these is it: seed, healthcare, fintech, food?",
