@@ -54,6 +54,7 @@ LONG_FORMS = {
 }
 OPTIONAL = {"carefully ": "", "just ": "", "please ": "", "really ": "", "simply ": "", "very ": ""}
 
+_LET_US = re.compile(r"^Let['\u2019]s ")
 _SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
 _FIRST_SENTENCE = re.compile(r"(.+?)(?:[.!?](?=\s+[A-Z])|[.!?]?$)")
 
@@ -111,8 +112,8 @@ def _with_other_mood(text: str) -> str:
     """Let us do it, do it -> you should do it; you should do it -> do it."""
     if text.startswith("You should "):
         return _capitalised(text.removeprefix("You should "))
-    if text.startswith("Let's "):
-        return "You should " + text.removeprefix("Let's ")
+    if _LET_US.match(text):
+        return _LET_US.sub("You should ", text)
     return f"You should {_lowered(text)}" if _is_request(text) else text
 
 
@@ -124,8 +125,8 @@ def _asked_otherwise(text: str) -> str:
     sentence, rest = first[1], text[first.end() :]
     if first[0].endswith("?"):
         return f"Answer this: {text}"
-    if sentence.startswith("Let's "):
-        return "Can we " + sentence.removeprefix("Let's ") + f"?{rest}"
+    if _LET_US.match(sentence):
+        return _LET_US.sub("Can we ", sentence) + f"?{rest}"
     return f"Can you {_lowered(sentence)}?{rest}" if _is_request(text) else text
 
 

@@ -65,6 +65,8 @@ def test_an_instruction_has_these_near_paraphrases(instruction: str, expected: l
         ("Don't guess!", "Do not guess!"),
         ("Don\u2019t guess!", "Do not guess!"),
         ("Don't guess!", "Don't guess"),
+        ("Let\u2019s sort it.", "You should sort it."),
+        ("Let\u2019s sort it.", "Can we sort it?"),
         ("The answer is", "The answer is."),
         ("The answer is:", "The answer is"),
         ("Step by step, we go", "One step at a time, we go"),
