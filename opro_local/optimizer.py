@@ -22,9 +22,14 @@ class Optimizer(Generic[S]):
     problem: Problem[S]
     settings: SearchSettings
 
-    def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
-        """Sample proposals_per_step replies to the meta-prompt; each becomes a solution or a reason."""
-        meta_prompt, ids = self._fitting_meta_prompt(trajectory, number)
+    def propose(
+        self, trajectory: Trajectory[S], number: int, *, shown: Trajectory[S] | None = None
+    ) -> Step[S]:
+        """Sample proposals_per_step replies to the meta-prompt; each becomes a solution or a reason.
+
+        shown is what the meta-prompt may show of the trajectory, all of it if not given.
+        """
+        meta_prompt, ids = self._fitting_meta_prompt(shown or trajectory, number)
         seed = derived_seed(self.settings.seed, number, "proposals")
         request = GenerationRequest(
             prompt=ids,
@@ -66,7 +71,7 @@ class Optimizer(Generic[S]):
     def _proposals(
         self, replies: list[GenerationReply], meta_prompt: MetaPrompt, trajectory: Trajectory[S]
     ) -> list[Proposal[S]]:
-        seen = {self.problem.key(p.solution) for p in trajectory.proposals() if p.solution is not None}
+        seen = proposed_keys(self.problem, trajectory)
         proposals: list[Proposal[S]] = []
         for reply in replies:
             try:
@@ -91,6 +96,11 @@ class Optimizer(Generic[S]):
         if self.problem.key(solution) in seen:
             raise Rejected("duplicate")
         return solution
+
+
+def proposed_keys(problem: Problem[S], trajectory: Trajectory[S]) -> set[str]:
+    """The keys of all solutions that were ever proposed, scored or not."""
+    return {problem.key(p.solution) for p in trajectory.proposals() if p.solution is not None}
 
 
 def _end(text: str, ends: tuple[str, ...]) -> int | None:

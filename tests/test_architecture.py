@@ -21,6 +21,7 @@ FLOORS = (
     ("tasks", "catalogue", "budget", "evidence"),
     ("scoring", "meta_prompt"),
     ("optimizer",),
+    ("proposers",),
     ("problems",),
     ("loop",),
     ("store",),

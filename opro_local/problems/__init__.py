@@ -1,1 +1,1 @@
-"""What the loop optimises. Each module holds one Problem."""
+"""What the loop optimises, a module for each Problem, and what is asked about its solutions."""

@@ -1,0 +1,80 @@
+"""Do instructions make a difference on a task at all? Asked of very different ones, before a search.
+
+They answer the same rows, and some answer alike, so their scores differ by less than independent ones would.
+The test takes a row as it is: if all instructions were equally good, those that do better on it could as well
+have done worse. It compares the variance of the scores with what it is after random such turns of whole rows.
+(Cochran's Q exchanges answers within a row instead; where instructions answer alike in groups, it finds a
+difference where there is none two or three times as often as it states.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIGNIFICANT = 0.05
+LEAST_SPREAD = 0.02
+"""With less between the best and the worst, no search is worth its time (arXiv 2604.14585)."""
+DRAWS = 1999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """Scores of different instructions on the same rows, as shares of right answers.
+
+    lowest and highest are measured and hold noise; spread is their distance with the noise taken off.
+    """
+
+    instructions: int
+    rows: int
+    lowest: float
+    highest: float
+    spread: float
+    p_value: float
+
+    @property
+    def exists(self) -> bool:
+        return self.p_value < SIGNIFICANT and self.spread > LEAST_SPREAD
+
+
+def headroom(correct: NDArray[np.bool_], *, seed: int = 0) -> Headroom:
+    """Compare instructions; correct (M, n) says which of M >= 2 instructions is right on which of n rows.
+
+    The same answers and seed give the same result.
+    """
+    scores = correct.mean(axis=1)  # (M,)
+    lowest, highest = float(scores.min()), float(scores.max())
+    return Headroom(
+        instructions=correct.shape[0],
+        rows=correct.shape[1],
+        lowest=lowest,
+        highest=highest,
+        spread=(highest - lowest) * reliability(correct),
+        p_value=_p_value(correct, np.random.default_rng(seed)),
+    )
+
+
+def reliability(correct: NDArray[np.bool_]) -> float:
+    """The share of the scores' variance that is no noise, in [0, 1].
+
+    From the analysis of variance, instructions by rows (Hoyt 1941). Scores shrunk by it towards their mean
+    have the least expected error.
+    """
+    instructions, rows = correct.shape
+    scores = correct.mean(axis=1, keepdims=True)  # (M, 1)
+    between = rows * float(scores.var(ddof=1))
+    residuals = correct - scores - correct.mean(axis=0) + correct.mean()  # (M, n)
+    # One row leaves no residuals; its p-value is 1.
+    noise = float((residuals**2).sum()) / (instructions - 1) / max(1, rows - 1)
+    return max(0.0, 1 - noise / between) if between else 0.0
+
+
+def _p_value(correct: NDArray[np.bool_], draw: np.random.Generator) -> float:
+    """How often random sign flips of whole rows spread the scores as far."""
+    instructions, rows = correct.shape
+    right = correct.astype(np.int64)
+    deviations = instructions * right - right.sum(axis=0)  # (M, n), whole numbers, so that ties are ties
+    signs = draw.choice(np.array([-1, 1]), size=(DRAWS, rows))
+    flipped = ((signs @ deviations.T) ** 2).sum(axis=1)  # (DRAWS,)
+    observed = (deviations.sum(axis=1) ** 2).sum()
+    return float(1 + (flipped >= observed).sum()) / (1 + DRAWS)

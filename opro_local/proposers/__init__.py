@@ -1,0 +1,1 @@
+"""Where proposals come from beside OPRO's own optimizer: what it has to beat."""
