@@ -24,7 +24,12 @@ def bootstrap(counts: NDArray[np.int64], statistic: Statistic, *, seed: int = 0)
     counts (K) are the observations of each kind in the sample; statistic maps resampled counts (R, K) to (R).
     The same seed and counts give the same interval.
     """
-    n = int(counts.sum())
-    resampled = np.random.default_rng(seed).multinomial(n, counts / n, size=RESAMPLES)
-    low, high = np.percentile(statistic(resampled.astype(np.float64)), [2.5, 97.5])
+    values = statistic(resampled(counts, RESAMPLES, seed=seed))
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def resampled(counts: NDArray[np.int64], times: int, *, seed: int) -> NDArray[np.float64]:
+    """Samples as large as the observed one, drawn from it: counts (K) -> (times, K)."""
+    n = int(counts.sum())
+    return np.random.default_rng(seed).multinomial(n, counts / n, size=times).astype(np.float64)

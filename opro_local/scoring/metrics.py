@@ -28,6 +28,7 @@ from sklearn.metrics import (
 
 from opro_local.config import Metric
 from opro_local.evidence.intervals import Interval, bootstrap, wilson
+from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
 from opro_local.records import Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated, choice_probabilities
 
@@ -69,6 +70,36 @@ def measure(
     )
 
 
+def compare(
+    ours: Sequence[Outcome],
+    theirs: Sequence[Outcome],
+    *,
+    labels: Sequence[str],
+    metric: Metric,
+    calibrations: tuple[Sequence[float], Sequence[float]] = ((), ()),
+) -> Comparison | None:
+    """Ours against theirs on the same examples, in any order; what is better is positive, also of a loss.
+
+    calibrations are the biases of ours and of theirs. None where one of the two cannot be had in this metric.
+    """
+    assert labels or metric == "accuracy"
+    partners = {outcome.example_id: outcome for outcome in theirs}
+    assert len(partners) == len(theirs) == len(ours)
+    matched = (ours, [partners[outcome.example_id] for outcome in ours])
+    first, second = (
+        _Sample([calibrated(outcome, labels, biases) for outcome in outcomes], labels, biases)
+        for outcomes, biases in zip(matched, calibrations, strict=True)
+    )
+    if metric == "accuracy":
+        return compare_correct(first.correct, second.correct)
+    if metric in _FROM_COUNTS:
+        return _compare_tables(first, second, _FROM_COUNTS[metric])
+    if not (first.allows(metric) and second.allows(metric)):
+        return None
+    gains = second.losses[metric] - first.losses[metric]
+    return compare_resampled(np.ones(len(gains), dtype=np.int64), partial(_mean, gains))
+
+
 def confusion(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[list[int]]:
     """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
     table: list[list[int]] = _Sample(outcomes, labels).confusion.tolist()
@@ -82,6 +113,10 @@ class _Sample:
     outcomes: Sequence[Outcome]
     labels: Sequence[str]
     biases: Sequence[float] = ()
+
+    @property
+    def correct(self) -> list[bool]:
+        return [outcome.correct for outcome in self.outcomes]
 
     @cached_property
     def targets(self) -> list[int]:
@@ -174,7 +209,34 @@ def _interval(sample: _Sample, metric: Metric) -> Interval:
         statistic = partial(_from_tables, _FROM_COUNTS[metric], table.shape)
         return bootstrap(table.ravel(), statistic)
     losses = sample.losses[metric]
-    return bootstrap(np.ones(len(losses), dtype=np.int64), lambda counts: counts @ losses / len(losses))
+    return bootstrap(np.ones(len(losses), dtype=np.int64), partial(_mean, losses))
+
+
+def _mean(values: Array, counts: Array) -> Array:
+    """counts (R, N) of the N values -> (R)"""
+    means: Array = counts @ values / len(values)
+    return means
+
+
+def _compare_tables(ours: _Sample, theirs: _Sample, statistic: Callable[[Array], Array]) -> Comparison:
+    """An observation is a target with both predictions; each of the two sees a confusion table of it."""
+    answers = np.stack([ours.targets, ours.predictions, theirs.predictions])
+    (targets, *predictions), counts = np.unique(answers, axis=1, return_counts=True)
+    shape = ours.confusion.shape
+    cells = [_one_hot(targets * shape[1] + column, math.prod(shape)) for column in predictions]
+
+    def difference(counts: Array) -> Array:
+        first, second = (_from_tables(statistic, shape, counts @ cell) for cell in cells)
+        return first - second
+
+    return compare_resampled(counts, difference)
+
+
+def _one_hot(columns: NDArray[np.int64], width: int) -> Array:
+    """(K) -> (K, width)"""
+    rows = np.zeros((len(columns), width))
+    rows[np.arange(len(columns)), columns] = 1.0
+    return rows
 
 
 def _from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:

@@ -1,15 +1,26 @@
 import math
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, f1_score, matthews_corrcoef
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+)
 
 from opro_local.config import Metric
+from opro_local.evidence.paired import Comparison
 from opro_local.records import Outcome
 from opro_local.scoring.metrics import (
     METRIC_DIRECTION,
     balanced_accuracies,
+    compare,
     confusion,
     macro_f1s,
     mccs,
@@ -179,3 +190,170 @@ def test_tables_of_one_class_do_not_divide_by_zero() -> None:
     assert balanced_accuracies(table)[0] == 1.0
     assert macro_f1s(table)[0] == 0.5
     assert mccs(table)[0] == 0.0
+
+
+def drawn_outcomes(
+    n: int, *, targets: Sequence[str] = LABELS, unparsed: float = 0.0, seed: int = 0
+) -> list[Outcome]:
+    """Outcomes that are right more often than not, their probabilities with them."""
+    generator = np.random.default_rng([seed, n])
+    found = []
+    for number in range(n):
+        target = targets[int(generator.integers(len(targets)))]
+        logits = generator.normal(size=len(LABELS)) + 1.5 * np.eye(len(LABELS))[LABELS.index(target)]
+        log_probs = logits - np.log(np.exp(logits).sum())
+        silent = generator.random() < unparsed
+        prediction = None if silent else LABELS[int(np.argmax(logits))]
+        outcome = answered(target, prediction, () if silent else log_probs)
+        found.append(replace(outcome, example_id=str(number)))
+    return found
+
+
+def scikit_learns(metric: Metric, outcomes: Sequence[Outcome]) -> float:
+    """The metric on the texts themselves, which scikit-learn sorts in its own way."""
+    targets = [outcome.target for outcome in outcomes]
+    predictions = [outcome.prediction or "(none)" for outcome in outcomes]
+    order = [LABELS.index(label) for label in sorted(LABELS)]
+    probabilities = [
+        [math.exp(outcome.choice_log_probs[column]) for column in order]
+        for outcome in outcomes
+        if outcome.choice_log_probs
+    ]
+    metrics: dict[Metric, Callable[[], float]] = {
+        "accuracy": lambda: accuracy_score(targets, predictions),
+        "balanced_accuracy": lambda: balanced_accuracy_score(targets, predictions),
+        "macro_f1": lambda: f1_score(targets, predictions, labels=LABELS, average="macro", zero_division=0),
+        "mcc": lambda: matthews_corrcoef(targets, predictions),
+        "log_loss": lambda: log_loss(targets, probabilities, labels=sorted(LABELS)),
+        "brier": lambda: brier_score_loss(targets, probabilities, labels=sorted(LABELS), scale_by_half=False),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # predictions of labels that the targets lack
+        return metrics[metric]()
+
+
+BLOCKS = {
+    "every label": drawn_outcomes(40),
+    "a block without one of the labels": drawn_outcomes(16, targets=LABELS[::2]),
+    "one label only": drawn_outcomes(16, targets=LABELS[1:2]),
+    "one row": drawn_outcomes(1),
+}
+SILENT = {
+    "rows without an answer": drawn_outcomes(40, unparsed=0.3),
+    "one label, rows without an answer": drawn_outcomes(16, targets=LABELS[1:2], unparsed=0.3),
+    "no answers at all": drawn_outcomes(5, unparsed=1.0),
+}
+
+
+@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+@pytest.mark.parametrize("outcomes", BLOCKS.values(), ids=BLOCKS)
+def test_every_metric_is_scikit_learns(outcomes: list[Outcome], metric: Metric) -> None:
+    assert value(metric, outcomes) == pytest.approx(scikit_learns(metric, outcomes))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc"])
+@pytest.mark.parametrize("outcomes", SILENT.values(), ids=SILENT)
+def test_no_answer_is_to_scikit_learn_a_prediction_like_others(
+    outcomes: list[Outcome], metric: Metric
+) -> None:
+    assert any(outcome.prediction is None for outcome in outcomes)
+    assert value(metric, outcomes) == pytest.approx(scikit_learns(metric, outcomes))
+
+
+def compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], metric: Metric) -> Comparison:
+    found = compare(ours, theirs, labels=LABELS, metric=metric)
+    assert found is not None
+    return found
+
+
+def guessed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The same rows answered with less knowledge: probabilities halfway to equal, each third answer wrong."""
+    found = []
+    for number, outcome in enumerate(outcomes):
+        flat = np.log(np.exp(outcome.choice_log_probs) / 2 + 1 / 6)
+        prediction = LABELS[LABELS.index(outcome.target) - 1] if number % 3 == 0 else outcome.prediction
+        found.append(
+            replace(
+                outcome,
+                prediction=prediction,
+                correct=prediction == outcome.target,
+                choice_log_probs=tuple(flat.tolist()),
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+def test_the_difference_is_that_of_the_metrics_and_more_is_better(metric: Metric) -> None:
+    good = drawn_outcomes(60, seed=4)
+    poor = guessed(good)
+    found = compared(good, poor, metric)
+    sign = 1 if METRIC_DIRECTION[metric] == "maximize" else -1
+    assert found.difference == pytest.approx(sign * (value(metric, good) - value(metric, poor)))
+    assert found.n == 60
+    low, high = found.interval
+    assert low < found.difference < high
+    assert found.difference > 0
+    assert found.p_better < 0.01 < 0.9 < found.p_worse
+    assert compared(poor, good, metric).difference == pytest.approx(-found.difference)
+
+
+@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+def test_rows_are_matched_by_their_ids(metric: Metric) -> None:
+    ours = drawn_outcomes(30)
+    theirs = guessed(ours)
+    assert compared(ours, theirs[::-1], metric) == compared(ours, theirs, metric)
+
+
+def test_accuracies_are_compared_by_the_exact_test() -> None:
+    ours = [replace(answered("seed", "seed"), example_id=str(n)) for n in range(10)]
+    theirs = [replace(o, prediction=None, correct=False) for o in ours[:4]] + ours[4:]
+    found = compare(ours, theirs, labels=(), metric="accuracy")
+    assert found is not None
+    assert found.difference == pytest.approx(0.4)
+    assert found.p_better == pytest.approx(1 / 16)  # four of four discordant rows
+
+
+def test_no_answer_is_compared_as_a_class_of_its_own() -> None:
+    ours = drawn_outcomes(60, seed=4)
+    silent = [replace(o, prediction=None, correct=False) if n % 4 == 0 else o for n, o in enumerate(ours)]
+    metrics: tuple[Metric, ...] = ("balanced_accuracy", "macro_f1", "mcc")
+    for metric in metrics:
+        found = compared(ours, silent, metric)
+        assert found.difference == pytest.approx(value(metric, ours) - value(metric, silent))
+        assert found.difference > 0
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+def test_probabilities_that_are_missing_are_not_compared(metric: Metric) -> None:
+    ours = drawn_outcomes(10)
+    failed = [*ours[:-1], replace(ours[-1], prediction=None, choice_log_probs=())]
+    assert compare(ours, failed, labels=LABELS, metric=metric) is None
+    assert compare(failed, ours, labels=LABELS, metric=metric) is None
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "brier"])
+def test_the_deviation_is_that_of_resampled_rows(metric: Metric) -> None:
+    ours = drawn_outcomes(50, seed=2)
+    theirs = guessed(ours)
+    generator = np.random.default_rng(5)
+    drawn = []
+    for _ in range(150):
+        rows = generator.integers(50, size=50)
+        first, second = ([outcomes[row] for row in rows] for outcomes in (ours, theirs))
+        drawn.append(scikit_learns(metric, first) - scikit_learns(metric, second))
+    assert compared(ours, theirs, metric).deviation == pytest.approx(np.std(drawn) * 50**0.5, rel=0.15)
+
+
+def test_both_candidates_are_compared_with_their_own_calibration() -> None:
+    ours = drawn_outcomes(20)
+    biases = (0.0, 2.0, -1.0)
+    found = compare(ours, ours, labels=LABELS, metric="brier", calibrations=(biases, ()))
+    assert found is not None
+    calibrated_value = measure(ours, labels=LABELS, metric="brier", calibration=biases).value
+    assert found.difference == pytest.approx(value("brier", ours) - calibrated_value)
+    found = compare(ours, ours, labels=LABELS, metric="accuracy", calibrations=((), biases))
+    assert found is not None
+    calibrated_value = measure(ours, labels=LABELS, metric="accuracy", calibration=biases).value
+    assert calibrated_value != value("accuracy", ours)
+    assert found.difference == pytest.approx(value("accuracy", ours) - calibrated_value)

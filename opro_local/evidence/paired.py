@@ -1,0 +1,82 @@
+"""Two candidates on the same examples: how far they are apart, and how sure that is.
+
+Every figure is "ours against theirs" with the sign that makes a positive difference a gain. The p-values ask
+one question each: a difference at least as good (as bad) as this one, how likely is it between equals?
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, norm, t
+
+from opro_local.evidence.intervals import Interval, Statistic, resampled
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Ours against theirs on the same n examples.
+
+    interval is the 95 % interval of difference, p_better and p_worse are one-sided; deviation is the standard
+    deviation of what one example adds to the difference, from which follows how many examples would do.
+    """
+
+    n: int
+    difference: float
+    interval: Interval
+    p_better: float
+    p_worse: float
+    deviation: float
+
+
+def compare_correct(ours: Sequence[bool], theirs: Sequence[bool]) -> Comparison:
+    """The difference of two accuracies by the exact McNemar test (1947)."""
+    pairs = list(zip(ours, theirs, strict=True))
+    gains, losses = (pairs.count(kind) for kind in ((True, False), (False, True)))
+    n, discordant = len(pairs), gains + losses
+    difference = (gains - losses) / n
+    return Comparison(
+        n=n,
+        difference=difference,
+        interval=_bonett_price(gains, losses, n),
+        p_better=float(binom.sf(gains - 1, discordant, 0.5)),
+        p_worse=float(binom.cdf(gains, discordant, 0.5)),
+        deviation=math.sqrt(discordant / n - difference**2),
+    )
+
+
+def compare_resampled(counts: NDArray[np.int64], difference: Statistic, *, seed: int = 0) -> Comparison:
+    """The difference of two figures that are more than a share of right answers, by the paired bootstrap.
+
+    counts (K) and difference, from (R, K) to (R), are as in intervals.bootstrap: an observation is an example
+    with both answers. From the standard deviation over the resamples follow a t interval and t tests: on few
+    examples they err less than the percentiles do (scripts/simulate_verdict.md).
+    """
+    n = int(counts.sum())
+    observed = float(difference(counts[np.newaxis].astype(np.float64))[0])
+    # Resamples spread like a sample's own variance, which divides by n.
+    freedom = max(n - 1, 1)
+    error = float(difference(resampled(counts, RESAMPLES, seed=seed)).std()) * math.sqrt(n / freedom)
+    half = float(t.ppf(0.975, freedom)) * error
+    distance = observed / max(error, np.finfo(np.float64).tiny)
+    smallest = 0.5**n  # n examples that all speak for one side are no stronger evidence
+    return Comparison(
+        n=n,
+        difference=observed,
+        interval=(observed - half, observed + half),
+        p_better=max(smallest, float(t.sf(distance, freedom))),
+        p_worse=max(smallest, float(t.cdf(distance, freedom))),
+        deviation=error * math.sqrt(n),
+    )
+
+
+def _bonett_price(gains: int, losses: int, n: int) -> Interval:
+    """Wald's interval with one gain and one loss more than were seen (Bonett and Price 2012)."""
+    more, fewer = (gains + 1) / (n + 2), (losses + 1) / (n + 2)
+    centre = more - fewer
+    half = float(norm.ppf(0.975)) * math.sqrt((more + fewer - centre**2) / (n + 2))
+    return max(-1.0, centre - half), min(1.0, centre + half)

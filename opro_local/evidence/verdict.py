@@ -1,0 +1,122 @@
+"""What comparisons say in words when several are made, and what a number of test rows can tell.
+
+"better" and "worse" hold with their stated error over all comparisons of a run together (Holm 1979), each
+word for itself; between them lies "no evidence of a gain", with the number of rows that would settle it. The
+calculations assume that test rows had no part in the choice of the winner.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import binom, norm
+
+from opro_local.evidence.paired import Comparison
+
+Word = Literal["better", "no evidence of a gain", "worse"]
+
+ALPHA = 0.05
+"""How often the best of equals may be called better (or worse) than any of the others."""
+TOLD = 0.8
+"""A gain counts as within reach when it is told in four of five cases."""
+DISCORDANT = 0.3
+"""Share of rows that only one of two prompts answers right, where nothing is known: that of two accuracies of
+.6 whose answers correlate by .4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A comparison in words, beside all others that were made.
+
+    adjusted_p is the p-value of "worse" where that is the word and else of "better", corrected for the number
+    of comparisons. n_to_settle is there where a gain was seen that too few rows bear out.
+    """
+
+    word: Word
+    comparison: Comparison
+    adjusted_p: float
+    n_to_settle: int | None
+
+
+def verdicts(comparisons: Sequence[Comparison], *, alpha: float = ALPHA) -> list[Verdict]:
+    """One verdict a comparison, in order."""
+    better = holm([comparison.p_better for comparison in comparisons])
+    worse = holm([comparison.p_worse for comparison in comparisons])
+    words = [_word(*p_values, alpha=alpha) for p_values in zip(better, worse, strict=True)]
+    return [
+        Verdict(
+            word=word,
+            comparison=comparison,
+            adjusted_p=p_worse if word == "worse" else p_better,
+            n_to_settle=_n_to_settle(word, comparison, alpha=alpha / len(comparisons)),
+        )
+        for word, comparison, p_better, p_worse in zip(words, comparisons, better, worse, strict=True)
+    ]
+
+
+def _word(p_better: float, p_worse: float, *, alpha: float) -> Word:
+    if p_better <= alpha:
+        return "better"
+    return "worse" if p_worse <= alpha else "no evidence of a gain"
+
+
+def _n_to_settle(word: Word, comparison: Comparison, *, alpha: float) -> int | None:
+    if word != "no evidence of a gain" or comparison.difference <= 0:
+        return None
+    return rows_to_tell(comparison, alpha=alpha)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for their number (Holm 1979): the smallest n times, the next n - 1 times, ..."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)
+    ascending = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected: list[float] = np.minimum(ascending, 1.0)[np.argsort(order)].tolist()
+    return corrected
+
+
+def rows_to_tell(comparison: Comparison, *, alpha: float = ALPHA) -> int:
+    """About how many rows tell a gain of the observed size in four of five cases; the difference is positive.
+
+    Normal power of the paired test (Miettinen 1968), with a continuity correction for the exact one.
+    """
+    gain = comparison.difference
+    # Between equals the same disagreement has no mean to take off.
+    between_equals = math.hypot(comparison.deviation, gain)
+    spread = float(norm.isf(alpha)) * between_equals + float(norm.ppf(TOLD)) * comparison.deviation
+    root = (spread + math.sqrt(spread**2 + 4 * gain)) / (2 * gain)  # of gain * n - spread * sqrt(n) - 1 = 0
+    return math.ceil(root**2)
+
+
+def power(n: int, gain: float, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float:
+    """The chance that n rows tell a true gain in accuracy: of the exact McNemar test at the level alpha.
+
+    discordant is the share of rows that only one of the two answers right, at least as large as the gain.
+    """
+    counts = np.arange(1, n + 1)  # without a discordant row nothing is told
+    fails = binom.isf(alpha, counts, 0.5)  # the most gains that are not enough
+    told = binom.sf(fails, counts, (1 + gain / discordant) / 2)
+    return float(binom.pmf(counts, n, discordant) @ told)
+
+
+def smallest_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float | None:
+    """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases, if any."""
+    points = bisect_left(
+        range(101),
+        TOLD,
+        lo=1,
+        key=lambda point: power(n, point / 100, discordant=max(discordant, point / 100), alpha=alpha),
+    )
+    return points / 100 if points <= 100 else None
+
+
+def expected_best(candidates: int, *, value: float, n: int) -> float:
+    """The best accuracy that so many candidates are expected to show on n rows when all have this one.
+
+    For answers that are independent between candidates; on shared rows it is less.
+    """
+    shown = np.arange(n)
+    return float(np.sum(1 - binom.cdf(shown, n, value) ** candidates) / n)

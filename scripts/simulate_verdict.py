@@ -1,0 +1,186 @@
+#!/usr/bin/env python
+"""Do the verdicts hold? Whole searches among made-up prompts whose accuracy is known.
+
+K candidates are scored on 50 train rows, the best 5 of them on 50 validation rows, the winner once on n test
+rows beside the baselines; all answer the same rows, some of which are hard for all. Three tables: what is
+said when all prompts are equally good, how often a true gain of 10 points is told, and the first of metrics
+that are resampled. simulate_verdict.md holds one run.
+
+    python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+from simulated_answers import discordance, right_answers
+
+from opro_local.config import Metric
+from opro_local.evidence.paired import Comparison, compare_correct
+from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
+from opro_local.records import Outcome
+from opro_local.scoring.metrics import compare
+
+ROWS = 50
+FINALISTS = 5
+TEST_ROWS = (50, 100, 400)
+CANDIDATES = (80, 1600)
+ACCURACY = 0.5
+GAIN = 0.1
+LABELS = ("billing", "other", "urgent")
+
+Answers = NDArray[np.bool_]
+
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--runs", type=click.IntRange(1), default=5000, help="Searches a line of the first two tables.")
+@click.option(
+    "--resampled-runs", type=click.IntRange(1), default=500, help="Comparisons a line of the third."
+)
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the tables as Markdown.")
+def main(*, runs: int, resampled_runs: int, seed: int, out: Path | None) -> None:
+    generator = np.random.default_rng(seed)
+    lines = []
+    for line in _report(runs, resampled_runs, generator):
+        click.echo(line)
+        lines.append(line)
+    if out is not None:
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> Iterator[str]:
+    yield f"# Do the verdicts hold?\n\n`python scripts/simulate_verdict.py`, {runs:,} searches a line."
+    yield (
+        f"\n## All prompts equally good (accuracy {ACCURACY}), three baselines\n\n"
+        "| K | best on train shows (if independent) | n | better than any | 99 % bound | worse than any "
+        "| intervals that cover |\n|---|---|---|---|---|---|---|"
+    )
+    for candidates in CANDIDATES:
+        for n in TEST_ROWS:
+            setting = Setting(candidates=candidates, n=n, baselines=3)
+            yield _equal_line(setting, [search(setting, generator) for _ in range(runs)])
+    yield (
+        f"\n## A true gain of {100 * GAIN:.0f} points over one baseline\n\n"
+        "| K | n | better | calculated | intervals that cover |\n|---|---|---|---|---|"
+    )
+    for n in TEST_ROWS:
+        setting = Setting(candidates=CANDIDATES[0], n=n, baselines=1, gain=GAIN)
+        yield _gain_line(setting, [search(setting, generator) for _ in range(runs)])
+    yield (
+        f"\n## Other metrics, two equally good prompts, {resampled_runs:,} comparisons a line\n\n"
+        f"| metric | n | p of better at most {ALPHA} | intervals that cover |\n|---|---|---|---|"
+    )
+    for metric in ("macro_f1", "log_loss"):
+        for n in TEST_ROWS:
+            yield _metric_line(metric, n, resampled_runs, generator)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    candidates: int
+    n: int
+    baselines: int
+    gain: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What one search ends with: the best score on train, and the winner beside each baseline on test."""
+
+    shown: float
+    comparisons: tuple[Comparison, ...]
+
+
+def search(setting: Setting, generator: np.random.Generator) -> Search:
+    accuracies = np.full(setting.candidates, ACCURACY + setting.gain)
+    train = right_answers(accuracies, ROWS, generator).mean(axis=1)
+    finalists = np.argsort(-train, kind="stable")[:FINALISTS]
+    validation = right_answers(accuracies[finalists], ROWS, generator).mean(axis=1)
+    winner = finalists[np.argmax(validation)]
+    compared = np.array([accuracies[winner], *[ACCURACY] * setting.baselines])
+    ours, *others = right_answers(compared, setting.n, generator)
+    return Search(shown=float(train.max()), comparisons=tuple(_compared(ours, theirs) for theirs in others))
+
+
+def _compared(ours: Answers, theirs: Answers) -> Comparison:
+    return _of_counts(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()), len(ours))
+
+
+@cache
+def _of_counts(gains: int, losses: int, n: int) -> Comparison:
+    """The comparison depends on nothing else; most counts come again and again."""
+    rest = [True] * (n - gains - losses)
+    return compare_correct([True] * gains + [False] * losses + rest, [False] * gains + [True] * losses + rest)
+
+
+def _equal_line(setting: Setting, searches: list[Search]) -> str:
+    words = [{verdict.word for verdict in verdicts(found.comparisons)} for found in searches]
+    better, worse = (sum(word in said for said in words) for word in ("better", "worse"))
+    bound = binomtest(better, len(words), alternative="less").proportion_ci(0.99).high
+    shown = np.mean([found.shown for found in searches])
+    independent = expected_best(setting.candidates, value=ACCURACY, n=ROWS)
+    return (
+        f"| {setting.candidates:,} | {shown:.1%} ({independent:.1%}) | {setting.n} "
+        f"| {better / len(words):.2%} | {bound:.2%} | {worse / len(words):.2%} "
+        f"| {_coverage(searches, 0.0):.1%} |"
+    )
+
+
+def _gain_line(setting: Setting, searches: list[Search]) -> str:
+    told = np.mean([verdicts(found.comparisons)[0].word == "better" for found in searches])
+    calculated = power(setting.n, setting.gain, discordant=discordance(ACCURACY + setting.gain, ACCURACY))
+    covered = _coverage(searches, setting.gain)
+    return f"| {setting.candidates:,} | {setting.n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
+
+
+def _metric_line(metric: Metric, n: int, runs: int, generator: np.random.Generator) -> str:
+    comparisons = [_of_metric(metric, n, generator) for _ in range(runs)]
+    better = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
+    covered = np.mean([covers(comparison, 0.0) for comparison in comparisons])
+    return f"| {metric} | {n} | {better:.1%} | {covered:.1%} |"
+
+
+def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Comparison:
+    """Two prompts that see the target, each with noise of its own and the row's."""
+    targets = generator.choice(len(LABELS), n, p=[0.3, 0.6, 0.1])
+    seen = 1.5 * np.eye(len(LABELS))[targets] + generator.normal(size=(n, len(LABELS)))
+    ours, theirs = (_outcomes(targets, seen + generator.normal(size=seen.shape)) for _ in range(2))
+    found = compare(ours, theirs, labels=LABELS, metric=metric)
+    assert found is not None
+    return found
+
+
+def _outcomes(targets: NDArray[np.int64], logits: NDArray[np.float64]) -> list[Outcome]:
+    log_probs = log_softmax(logits, axis=1)
+    return [
+        Outcome(
+            example_id=str(number),
+            target=LABELS[target],
+            prediction=LABELS[int(np.argmax(row))],
+            correct=int(np.argmax(row)) == target,
+            choice_log_probs=tuple(row),
+        )
+        for number, (target, row) in enumerate(zip(targets, log_probs, strict=True))
+    ]
+
+
+def _coverage(searches: list[Search], truth: float) -> float:
+    return float(
+        np.mean([covers(comparison, truth) for found in searches for comparison in found.comparisons])
+    )
+
+
+def covers(comparison: Comparison, truth: float) -> bool:
+    low, high = comparison.interval
+    return low <= truth <= high
+
+
+if __name__ == "__main__":
+    main()

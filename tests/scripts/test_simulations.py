@@ -1,0 +1,54 @@
+"""The simulations' own arithmetic, and a few searches of each from end to end."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from simulate_racing import SETTINGS, run_race
+from simulate_racing import main as simulate_racing
+from simulate_verdict import main as simulate_verdict
+from simulated_answers import discordance, right_answers
+
+
+def test_prompts_answer_as_often_right_as_their_accuracy_says() -> None:
+    generator = np.random.default_rng(0)
+    for accuracies in (np.array([0.3, 0.5, 0.9]), np.array([0.6, 0.6])):
+        right = right_answers(accuracies, 20_000, generator)
+        assert right.mean(axis=1) == pytest.approx(accuracies, abs=0.02)
+
+
+def test_prompts_disagree_on_as_many_rows_as_calculated() -> None:
+    first, second = right_answers(np.array([0.6, 0.5]), 40_000, np.random.default_rng(0))
+    assert (first != second).mean() == pytest.approx(discordance(0.6, 0.5), abs=0.01)
+    # Independent answers would disagree on .6 * .5 + .4 * .5 = .5 of the rows.
+    assert 0.3 < discordance(0.6, 0.5) < 0.4
+
+
+def test_a_race_pays_for_what_it_scores() -> None:
+    setting = SETTINGS[0]
+    equal = np.ones((setting.candidates, setting.rows), dtype=np.bool_)
+    race = run_race(equal, setting, 0.2, np.random.default_rng(0))
+    assert set(race.scored) == {setting.rows}
+    assert race.share_dropped(equal.sum(axis=1)) == (0, setting.candidates - 2)
+    hopeless = equal.copy()
+    hopeless[2:] = False
+    race = run_race(hopeless, setting, 0.2, np.random.default_rng(0))
+    assert list(race.scored) == [setting.rows] * 2 + [setting.block] * (setting.candidates - 2)
+    assert set(race.against[2:]) == {0}
+    assert race.share_dropped(hopeless.sum(axis=1)) == (0, 0)
+    assert race.share_dropped(np.ones(setting.candidates)) == (setting.candidates - 2,) * 2
+
+
+@pytest.mark.slow
+def test_the_simulations_write_their_tables(tmp_path: Path) -> None:
+    verdicts, races = tmp_path / "verdicts.md", tmp_path / "races.md"
+    for command, arguments, out in (
+        (simulate_verdict, ["--runs", "5", "--resampled-runs", "2"], verdicts),
+        (simulate_racing, ["--runs", "20", "--alpha", "0.2"], races),
+    ):
+        done = CliRunner().invoke(command, [*arguments, "--out", str(out)], catch_exceptions=False)
+        assert done.exit_code == 0
+        assert out.read_text() == done.output
+    assert verdicts.read_text().count("\n|") == 3 * 2 + 6 + 3 + 6
+    assert races.read_text().count("\n|") == 2 + 2 * len(SETTINGS)
