@@ -6,12 +6,12 @@ Torch is imported when a model is loaded, not before.
 import json
 import platform
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from opro_local.budget import estimate, with_preset
 from opro_local.catalogue import stored_names
@@ -19,7 +19,7 @@ from opro_local.config import Folders, ModelSettings, RunSettings, TaskSettings,
 from opro_local.errors import Interrupted, ModelError, SettingsError
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
-from opro_local.problem import Watcher
+from opro_local.problem import Proposer, Watcher
 from opro_local.recording import Forgetful
 from opro_local.records import Candidate, Estimate, Score, SplitName, Step, Trajectory
 from opro_local.roles import Models, load_models
@@ -27,11 +27,13 @@ from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.store.uses import note_use
 from opro_local.tasks import loading
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 
 if TYPE_CHECKING:
+    from opro_local.evidence.headroom import Headroom
     from opro_local.problems.instruction import InstructionProblem
 
 PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
@@ -41,6 +43,7 @@ class Silent:
     """A watcher that shows nothing."""
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
+    def headroom_found(self, found: "Headroom") -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
     def step_closed(self, trajectory: Trajectory[Any]) -> None: ...
@@ -48,14 +51,16 @@ class Silent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a run finds around it: folders (the user's), somebody who watches, and a say after each commit.
+    """What a run finds around it: folders (the user's), somebody who watches, and a say in what happens.
 
-    after_commit may raise Interrupted.
+    after_commit is called when something is saved, and may raise Interrupted. go_on is asked where no
+    instruction makes a difference.
     """
 
     folders: Folders = field(default_factory=Folders.of_user)
     watcher: Watcher = field(default_factory=Silent)
     after_commit: Callable[[], None] = lambda: None
+    go_on: "Callable[[Headroom], bool]" = lambda _found: True
 
 
 def load_task(data: str | Path, *, text: str | Sequence[str], label: str, **settings: object) -> Task:
@@ -81,24 +86,39 @@ class Prepared:
         host.watcher.started(store.header.run_id, self.cost())
         proposer = Optimizer(self.models.optimizer, self.problem, self.settings.search)
         try:
-            optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+            if self._worth_while(store, host):
+                optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
         except Interrupted:
             store.record_effort(self.models.scorer.effort())
             raise
         store.record_effort(self.models.scorer.effort())
 
+    def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
+        """Whether to search at all; asked once, before the first step."""
+        if not self.settings.search.headroom or store.trajectory().steps or store.stopped() is not None:
+            return True
+        found = self.problem.headroom(store)
+        host.watcher.headroom_found(found)
+        if found.exists or (not self.settings.search.stop_without_headroom and host.go_on(found)):
+            return True
+        store.record_stop("no headroom")
+        store.record_finish()
+        return False
+
     def cost(self) -> Estimate:
-        """The most that the run can ask of the models."""
-        rows = self.problem.rows
+        """The most that the run can ask of the models, and what its test rows can tell."""
+        from opro_local.evidence.verdict import smallest_gain
+
+        rows = self.problem.measurement.split
         starts = self.problem.starts()
-        sample = rows["train"][: self.settings.search.block]
+        sample = rows.train[: self.settings.search.block]
         cost = estimate(
             self.settings,
-            rows=(len(rows["train"]), len(rows["validation"]), len(rows["test"])),
+            rows=(len(rows.train), len(rows.validation), len(rows.test)),
             starts=len(starts),
             tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
         )
-        return replace(cost, memory=self.models.memory)
+        return replace(cost, memory=self.models.memory, smallest_gain=smallest_gain(cost.test_rows))
 
 
 def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
@@ -129,7 +149,27 @@ def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
         calibration=settings.scoring.calibration if mode == "likelihood" else "none",
         watcher=host.watcher,
     )
+    if settings.search.baselines == "full":
+        problem = replace(problem, rivals=_rivals(problem, models, settings))
     return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def _rivals(
+    problem: "InstructionProblem", models: Models, settings: RunSettings
+) -> Mapping[str, Proposer[Candidate]]:
+    """What OPRO's own proposer has to beat at equal budget."""
+    from opro_local.proposers.library import direct_instructions
+    from opro_local.proposers.one_step import OneStep
+    from opro_local.proposers.random_search import RandomSearch
+    from opro_local.proposers.random_words import words_of
+
+    optimizer = Optimizer(models.optimizer, problem, settings.search)
+    texts = [row.text for row in problem.measurement.split.train]
+    vocabulary = words_of([*direct_instructions(problem.task), *texts])
+    return {
+        "one-step": OneStep(optimizer),
+        "random": RandomSearch(problem, settings.search, vocabulary),
+    }
 
 
 def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
@@ -214,16 +254,23 @@ def score_instructions(
     """
     host = host or Host()
     problem = prepare(task, settings, host).problem
+    if split == "test":
+        note_use(host.folders.runs, f"measurement {_run_id(datetime.now(UTC))}", problem.split.test)
     ledger = Forgetful(host.after_commit)
-    fitted = problem.fit([problem.candidate(text) for text in instructions], ledger)
-    return list(zip(fitted, problem.measure_on(split, fitted, ledger), strict=True))
+    fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
+    return list(zip(fitted, problem.measurement.scores(fitted, split, ledger), strict=True))
+
+
+def _run_id(now: datetime) -> str:
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _header(task: Task, prepared: Prepared) -> RunHeader:
     now = datetime.now(UTC)
-    rows = prepared.problem.rows
+    split = prepared.problem.measurement.split
+    row_ids = {name: [row.id for row in getattr(split, name)] for name in get_args(SplitName)}
     return RunHeader(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        run_id=_run_id(now),
         created=now.isoformat(timespec="seconds"),
         kind="task",
         direction=prepared.problem.direction,
@@ -235,8 +282,8 @@ def _header(task: Task, prepared: Prepared) -> RunHeader:
             "labels": list(task.labels),
             "metric": task.metric,
             "layout": asdict(prepared.problem.scorer.layout),
-            "rows": {name: len(part) for name, part in rows.items()},
-            "row_ids": {name: [row.id for row in part] for name, part in rows.items()},
+            "rows": {name: len(ids) for name, ids in row_ids.items()},
+            "row_ids": row_ids,
         },
         models=prepared.models.records,
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from opro_local.config import BUDGETS, BudgetName, BudgetSettings, RunSettings
+from opro_local.config import BUDGETS, HEADROOM_INSTRUCTIONS, BudgetName, BudgetSettings, RunSettings
 from opro_local.records import Estimate, S, Trajectory, Usage
+
+RIVALS = 2
+"""Searches at equal budget with all baselines: proposals made in one step, and random ones."""
 
 
 def with_preset(settings: BudgetSettings, *, fallback: BudgetName) -> BudgetSettings:
@@ -56,12 +59,20 @@ def estimate(
     """Upper bound for a task run on rows = (train, validation, test), before anything is rejected."""
     train, validation, test = rows
     steps, search = settings.budget.steps or 0, settings.search
-    scored = starts + steps * search.proposals_per_step
-    finalists = min(search.finalists, scored) + starts
-    baselines = starts + 1
-    pairs = (scored + 1) * train + finalists * validation + (baselines + 1) * test
+    proposals = steps * search.proposals_per_step
+    rivals = RIVALS if search.baselines == "full" else 0
+    scored = starts + (1 + rivals) * proposals
+    finalists = min(search.finalists, starts + proposals) + starts + rivals * search.finalists
+    baselines = starts + 1 + len(search.compare_with) + rivals
+    pairs = (
+        HEADROOM_INSTRUCTIONS * min(search.headroom, train)
+        + (scored + 1) * train
+        + (finalists + search.sensitivity) * validation
+        + (baselines + 1) * test
+    )
     return Estimate(
         pairs=pairs,
         scorer_tokens=round(pairs * tokens_per_pair),
-        optimizer_tokens=steps * search.proposals_per_step * search.proposal_tokens,
+        optimizer_tokens=(2 if rivals else 1) * proposals * search.proposal_tokens,
+        test_rows=test,
     )

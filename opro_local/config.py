@@ -20,6 +20,8 @@ Style = Literal["tagged", "bracket", "completion"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
 BudgetName = Literal["light", "medium", "heavy"]
 BadRows = Literal["error", "skip"]
+Switch = Literal["on", "off"]
+Baselines = Literal["standard", "full"]
 
 
 class Settings(BaseModel):
@@ -111,6 +113,10 @@ BUDGETS: Mapping[BudgetName, Preset] = {
 }
 
 
+HEADROOM_INSTRUCTIONS = 16
+"""Very different instructions that are compared before a search; at least two of them are random words."""
+
+
 class SearchSettings(Settings):
     """How OPRO searches. Defaults are the paper's (Yang et al. 2023, section 5.1 and appendix)."""
 
@@ -132,6 +138,31 @@ class SearchSettings(Settings):
     )
     shots: int = Field(0, ge=0, description="Fixed exemplars from train in every scorer prompt.")
     block: int = Field(16, ge=1, description="Rows scored and saved at a time.")
+    racing: Switch = Field(
+        "on",
+        description="Candidates leave that will not reach the best; off is OPRO as published.",
+    )
+    racing_error: float = Field(
+        0.2, gt=0, lt=1, description="Most often that racing drops a candidate as good as the best."
+    )
+    headroom: int = Field(
+        32,
+        ge=0,
+        description="Train rows on which very different instructions are compared first, to see whether any "
+        "makes a difference; 0 for none.",
+    )
+    stop_without_headroom: bool = Field(False, description="End the run if none makes a difference.")
+    sensitivity: int = Field(
+        4, ge=0, description="Near-paraphrases of the winner that are measured on validation."
+    )
+    baselines: Baselines = Field(
+        "standard",
+        description="standard: the starts and step by step; full: also the best of as many proposals made "
+        "without a trajectory, and of as many random ones.",
+    )
+    compare_with: tuple[str, ...] = Field(
+        (), description="Instruction of your own, measured on test beside the winner."
+    )
     finalists: int = Field(5, ge=1, description="Best candidates on train that are measured on validation.")
 
 

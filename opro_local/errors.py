@@ -4,6 +4,7 @@ OproError                 1  something went wrong at run time
 ├── SettingsError         2  a flag, an environment variable or a TOML key is wrong
 ├── DataError             3  the user's table or task cannot be used as it is
 ├── ModelError            4  weights are missing, differ from their manifest, or cannot be loaded
+├── SealedTest            1  test rows were asked for before the winner was fixed
 ├── StoreError            1  a run file cannot be read or written
 │   └── StoreBusy        75  another process is writing this run
 └── Interrupted         130  the user asked to stop; everything up to the last scored block is saved
@@ -26,6 +27,10 @@ class DataError(OproError):
 
 class ModelError(OproError):
     """Weights are missing, differ from their manifest, or cannot be loaded."""
+
+
+class SealedTest(OproError):
+    """Test rows were asked for before the winner was fixed."""
 
 
 class StoreError(OproError):

@@ -29,7 +29,7 @@ def optimize(
             step = _propose(problem, proposer, trajectory)
             store.record_proposals(step)
         watcher.step_opened(step)
-        store.close_step(step.number, problem.evaluate(step.solutions, step.number, store))
+        store.close_step(step.number, problem.evaluate(step, trajectory, store))
         trajectory = store.trajectory()
         watcher.step_closed(trajectory)
     problem.finish(trajectory, store)

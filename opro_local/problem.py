@@ -6,11 +6,14 @@ Proposer. The loop knows nothing else.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opro_local.llm import Message
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Direction, Estimate, S, Scored, SplitName, Step, Trajectory
+
+if TYPE_CHECKING:
+    from opro_local.evidence.headroom import Headroom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,11 @@ class Problem(Protocol[S]):
 
     def decode(self, text: str) -> S: ...
 
-    def evaluate(self, solutions: Sequence[S], step: int, ledger: OutcomeLedger) -> list[Scored[S]]:
-        """Score the solutions, recording what is worth keeping block by block; one entry each, in order."""
+    def evaluate(self, step: Step[S], trajectory: Trajectory[S], ledger: OutcomeLedger) -> list[Scored[S]]:
+        """Score a step's solutions, recording what is worth keeping block by block; one entry each, in order.
+
+        trajectory holds the steps before.
+        """
         ...
 
     def finish(self, trajectory: Trajectory[S], ledger: OutcomeLedger) -> None:
@@ -85,6 +91,7 @@ class Watcher(Protocol):
     """Is told what happens during a run; shows it to a person."""
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
+    def headroom_found(self, found: "Headroom") -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
     def step_closed(self, trajectory: Trajectory[Any]) -> None: ...

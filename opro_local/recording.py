@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from opro_local.llm import ChoiceReply, Effort, GenerationReply
-from opro_local.records import Candidate, Outcome, S, Score, Scored, SplitName, Step, Trajectory, Usage
+from opro_local.records import (
+    Candidate,
+    Example,
+    Outcome,
+    S,
+    Score,
+    Scored,
+    SplitName,
+    Step,
+    Trajectory,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +30,18 @@ class Evaluation:
 
 
 class OutcomeLedger(Protocol):
-    """What evaluating reads and writes. A scored block is one transaction: it is kept whole or not at all."""
+    """What evaluating reads and writes. A scored block is one transaction: it is kept whole or not at all.
+
+    Blocks of test are refused until the test is open.
+    """
+
+    def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
+        """Fix the winner, and note that these test rows are used; once, also when a run is resumed."""
+        ...
+
+    def test_is_open(self) -> bool:
+        """Whether the winner is fixed, so that test rows may be read."""
+        ...
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
         """What is recorded already for this candidate on this split, by example id."""
@@ -38,9 +60,14 @@ class OutcomeLedger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Forgetful:
-    """An OutcomeLedger for measurements that are not part of a run."""
+    """An OutcomeLedger for measurements that are not part of a run: what they measure is fixed before."""
 
     after_block: Callable[[], None]
+
+    def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None: ...
+
+    def test_is_open(self) -> bool:
+        return True
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
         return {}

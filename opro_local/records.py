@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -100,14 +101,25 @@ class Score:
     metrics: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
 
+    def rank(self, direction: Direction) -> tuple[float, float]:
+        """Larger is better; between equal values the right answers' likelihood decides, if it is known."""
+        return (
+            self.value if direction == "maximize" else -self.value,
+            -self.metrics.get("log_loss", math.inf),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored(Generic[S]):
-    """A solution with the score that the meta-prompt shows for it."""
+    """A solution with the score that the meta-prompt shows for it.
+
+    One that left a race early is dropped: its score is of the rows that it saw, and is compared with none.
+    """
 
     solution: S
     score: Score
     step: int
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,14 +163,14 @@ class Trajectory(Generic[S]):
         return tuple(entry for step in self.steps for entry in step.scored)
 
     def ascending(self) -> list[Scored[S]]:
-        """Worst first, best last; of two equal scores the earlier one counts as better."""
-        sign = 1.0 if self.direction == "maximize" else -1.0
-        order = sorted(enumerate(self.scored), key=lambda item: (sign * item[1].score.value, -item[0]))
+        """Worst first, best last, without the dropped ones; of two equal ones the earlier is better."""
+        entries = [entry for entry in self.scored if not entry.dropped]
+        order = sorted(enumerate(entries), key=lambda item: (item[1].score.rank(self.direction), -item[0]))
         return [entry for _, entry in order]
 
     @property
     def best(self) -> Scored[S] | None:
-        return self.ascending()[-1] if self.scored else None
+        return next(reversed(self.ascending()), None)
 
     def proposals(self) -> Iterator[Proposal[S]]:
         for step in self.steps:
@@ -187,10 +199,13 @@ class Usage:
 class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
-    memory has one line a model.
+    memory has one line a model. smallest_gain is the smallest gain in accuracy that test_rows tell in four of
+    five cases; None if they tell none.
     """
 
     pairs: int
     scorer_tokens: int
     optimizer_tokens: int
+    test_rows: int
+    smallest_gain: float | None = None
     memory: tuple[str, ...] = ()

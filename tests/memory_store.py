@@ -7,7 +7,7 @@ from typing import Generic
 
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Direction, Outcome, S, Scored, Step, Trajectory, Usage
+from opro_local.records import Candidate, Direction, Example, Outcome, S, Scored, Step, Trajectory, Usage
 
 
 @dataclass(kw_only=True)
@@ -23,6 +23,7 @@ class MemoryStore(Generic[S]):
     finished: bool = False
     blocks: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     measured: list[Evaluation] = field(default_factory=list)
+    winner: Candidate | None = None
     efforts: list[Effort] = field(default_factory=list)
     kept: dict[tuple[str, str], dict[str, Outcome]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -61,10 +62,18 @@ class MemoryStore(Generic[S]):
     def record_finish(self) -> None:
         self.finished = True
 
+    def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
+        assert self.winner in (None, winner)
+        self.winner = winner
+
+    def test_is_open(self) -> bool:
+        return self.winner is not None
+
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
         return dict(self.kept[candidate_key, split])
 
     def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        assert split != "test" or self.winner is not None, "test is sealed until the winner is fixed"
         ids = tuple(outcome.example_id for outcome in next(iter(outcomes.values())))
         self.blocks.append((split, tuple(outcomes), ids))
         for key, block in outcomes.items():

@@ -7,7 +7,7 @@ from opro_local.errors import Rejected
 from opro_local.llm import Message
 from opro_local.problem import MetaPrompt
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Direction, Outcome, Score, Scored, Trajectory
+from opro_local.records import Direction, Outcome, Score, Scored, Step, Trajectory
 
 
 @dataclass
@@ -43,10 +43,14 @@ class SquareRoot:
     def decode(self, text: str) -> int:
         return int(text)
 
-    def evaluate(self, solutions: Sequence[int], step: int, ledger: OutcomeLedger) -> list[Scored[int]]:
-        for solution in solutions:
+    def evaluate(
+        self, step: Step[int], trajectory: Trajectory[int], ledger: OutcomeLedger
+    ) -> list[Scored[int]]:
+        for solution in step.solutions:
             ledger.record_block("train", {str(solution): [self._outcome(solution)]})
-        return [Scored(solution=s, score=Score(value=abs(s * s - 50)), step=step) for s in solutions]
+        return [
+            Scored(solution=s, score=Score(value=abs(s * s - 50)), step=step.number) for s in step.solutions
+        ]
 
     def finish(self, trajectory: Trajectory[int], ledger: OutcomeLedger) -> None:
         assert trajectory.best is not None

@@ -18,7 +18,7 @@ from opro_local.errors import Interrupted, ModelError, SettingsError
 SKILLS = {"": 6, "Sort it.": 12, "Let's think step by step.": 8}
 SETTINGS: dict[str, Any] = {
     "models": {"scorer": "scripted"},
-    "search": {"proposals_per_step": 1, "starts": [""]},
+    "search": {"proposals_per_step": 1, "starts": [""], "headroom": 0, "sensitivity": 0},
     "budget": {"steps": 1},
 }
 

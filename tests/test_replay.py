@@ -23,7 +23,14 @@ SAMPLES = [
 ]
 SETTINGS: dict[str, Any] = {
     "models": {"scorer": "scripted"},
-    "search": {"proposals_per_step": 3, "exemplars": 2, "block": 4, "finalists": 2},
+    "search": {
+        "proposals_per_step": 3,
+        "exemplars": 2,
+        "block": 4,
+        "finalists": 2,
+        "headroom": 0,
+        "sensitivity": 0,
+    },
     "scoring": {"calibration": "none"},
     "budget": {"steps": 2},
 }

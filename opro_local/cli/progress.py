@@ -2,12 +2,18 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from opro_local.cli.findings import headroom_line, power_line
 from opro_local.records import Estimate, SplitName, Step, Trajectory
+
+if TYPE_CHECKING:
+    from opro_local.evidence.headroom import Headroom
 
 ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "testing"}
 
@@ -59,8 +65,19 @@ class RunProgress:
             f"up to {cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) "
             f"and {cost.optimizer_tokens:,} tokens of proposals"
         )
+        self.say(power_line(cost.test_rows, cost.smallest_gain))
         for line in cost.memory:
             self.say(line)
+
+    def headroom_found(self, found: "Headroom") -> None:
+        self.say(headroom_line({**asdict(found), "exists": found.exists}))
+
+    def ask(self, question: str) -> bool:
+        """A yes or no of the person at the terminal."""
+        self._bar.stop()
+        answer = click.confirm(question, err=True)
+        self._bar.start()
+        return answer
 
     def step_opened(self, step: Step[Any]) -> None:
         accepted = len(step.solutions)
@@ -79,7 +96,9 @@ class RunProgress:
         step, best = trajectory.steps[-1], trajectory.best
         reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
         accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"
-        self.say(f"step {step.number}: {accepted}, {reached}, {self._rate()}")
+        dropped = sum(entry.dropped for entry in step.scored)
+        left = f", {dropped} left the race early" if dropped else ""
+        self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
     def _rate(self) -> str:
         per_second = self._pairs / max(self._clock() - self._begun, 1e-9)

@@ -1,5 +1,6 @@
 """run, resume and score: the commands that load a model."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -122,4 +123,9 @@ def _host(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host
             folders=folders,
             watcher=progress,
             after_commit=after_commit,
+            go_on=lambda _found: not _at_terminal() or progress.ask("Search all the same?"),
         )
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

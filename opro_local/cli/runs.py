@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option, printable
+from opro_local.cli.findings import comparison_line, headroom_line, selection_lines, shown, verdict_line
+from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError, StoreError
 
@@ -115,20 +116,33 @@ def result_lines(document: Document) -> list[str]:
     """The answer first: the best instruction, how good it is, beside what it is compared with."""
     best = document["best"]
     if best is None:
-        return [f"run {document['run']}: nothing scored yet"]
+        return [
+            f"run {document['run']}: {document['stop_reason'] or 'nothing scored yet'}",
+            *_headroom(document),
+        ]
     metric = document["metric"]
     lines = [f"run {document['run']}: {document['status']} ({document['stop_reason'] or 'search not over'})"]
-    lines += ["", "best instruction:", f"  {_shown(best['instruction'])}"]
+    lines += ["", "best instruction:", f"  {shown(best['instruction'])}"]
     if best["shots"]:
         lines.append(
             f"  with {len(best['shots'])} exemplars: {', '.join(shot['id'] for shot in best['shots'])}"
         )
     lines += ["", f"{metric} (95 % interval)"]
     lines += [_score_line(name, document[name]) for name in ("train", "validation", "test") if document[name]]
+    verdicts = {verdict["key"]: verdict for verdict in document["verdicts"]}
     for baseline in document["baselines"]:
-        lines.append(_score_line("test, baseline", baseline) + f"  {_shown(baseline['instruction'])}")
-    lines += ["", *_gain_lines(document), *_count_lines(document)]
-    return lines
+        lines.append(_score_line("test, baseline", baseline) + f"  {shown(baseline['instruction'])}")
+        if baseline["key"] in verdicts:
+            lines.append(f"                  {comparison_line(verdicts[baseline['key']])}")
+    lines += ["", *_gain_lines(document), *selection_lines(document), *_count_lines(document)]
+    lines += [verdict_line(document["verdicts"])] if verdicts else []
+    return [*lines, *_headroom(document)]
+
+
+def _headroom(document: Document) -> list[str]:
+    """Said last where there is none: then the rest counts for little."""
+    found = document["headroom"]
+    return [headroom_line(found)] if found and not found["exists"] else []
 
 
 def _score_line(name: str, score: Document) -> str:
@@ -187,10 +201,6 @@ def _effort_line(effort: Document) -> str:
         f"{effort['tokens_run']:,} tokens run, {effort['least_tokens']:,} were needed; "
         f"{kept:.0%} of shared tokens were kept from before"
     )
-
-
-def _shown(instruction: str) -> str:
-    return printable(instruction).replace("\n", "\n  ") or "(empty)"
 
 
 def _summary(document: Document) -> Document:

@@ -1,46 +1,54 @@
 """The task problem: which instruction makes the scorer LLM answer the user's rows best.
 
-Candidates are scored on train, block by block; the best few and the starting instructions are measured on
-validation; the winner is measured once on test, beside the baselines.
+Candidates race on train (racing.py); the best few and the starting instructions are measured on validation;
+the winner is measured once on test, beside the baselines.
 """
 
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
+
+import numpy as np
 
 from opro_local.config import CalibrationMethod, SearchSettings, Style
 from opro_local.errors import Rejected
+from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
-from opro_local.problem import MetaPrompt, Watcher
+from opro_local.problem import MetaPrompt, Proposer, Watcher
+from opro_local.problems.leaks import LeakCheck
+from opro_local.problems.measurement import Measurement
+from opro_local.problems.paraphrases import paraphrases
+from opro_local.problems.racing import Race
+from opro_local.proposers.library import STEP_BY_STEP, headroom_instructions
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import (
     Candidate,
     Direction,
     Example,
-    Outcome,
     Score,
     Scored,
     SplitName,
+    Step,
     Trajectory,
     derived_seed,
 )
-from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual
-from opro_local.scoring.metrics import METRIC_DIRECTION, measure
+from opro_local.scoring.metrics import METRIC_DIRECTION, hits
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
 
-STEP_BY_STEP = "Let's think step by step."
-LEAK_WORDS = 8
-"""An instruction that shares so many consecutive words with a row copies that row."""
 REFUSALS = ("i'm sorry", "i am sorry", "i cannot", "i can't", "as an ai", "sorry,")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionProblem:
-    """opro_local.problem.Problem for a Task; solutions are Candidates."""
+    """opro_local.problem.Problem for a Task; solutions are Candidates.
+
+    rivals are proposers that look at no scores, by name: what they find at equal budget is a baseline.
+    """
 
     task: Task
     split: Split
@@ -49,6 +57,7 @@ class InstructionProblem:
     style: Style
     calibration: CalibrationMethod
     watcher: Watcher
+    rivals: Mapping[str, Proposer[Candidate]] = field(default_factory=dict)
 
     @property
     def direction(self) -> Direction:
@@ -60,11 +69,18 @@ class InstructionProblem:
         return choose_shots(self.split.train, self.search.shots, seed=self.search.seed)
 
     @cached_property
-    def rows(self) -> Mapping[SplitName, tuple[Example, ...]]:
-        """The rows that candidates are scored on."""
+    def measurement(self) -> Measurement:
+        """The rows that candidates are scored on, and how."""
         shown = {shot.text for shot in self.shots}
         train = tuple(row for row in self.split.train if row.text not in shown)
-        return {"train": train, "validation": self.split.validation, "test": self.split.test}
+        return Measurement(
+            task=self.task,
+            split=replace(self.split, train=train),
+            scorer=self.scorer,
+            calibration=self.calibration,
+            block=self.search.block,
+            watcher=self.watcher,
+        )
 
     def starts(self) -> Sequence[Candidate]:
         texts = self.search.starts if self.search.starts is not None else default_starts(self.task)
@@ -72,12 +88,13 @@ class InstructionProblem:
 
     def baselines(self) -> Sequence[Candidate]:
         """What the winner is compared with on test."""
-        return list(dict.fromkeys([*self.starts(), self.candidate(STEP_BY_STEP)]))
+        others = map(self.candidate, (STEP_BY_STEP, *self.search.compare_with))
+        return list(dict.fromkeys([*self.starts(), *others]))
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         """With less and less of the trajectory (the best stay longest), at last with fewer exemplars."""
         draw = random.Random(derived_seed(self.search.seed, step, "exemplars"))
-        train = self.rows["train"]
+        train = self.measurement.split.train
         exemplars = draw.sample(train, min(self.search.exemplars, len(train)))
         best = trajectory.ascending()[-self.search.shown :]
         for shown, count in _sizes(len(best), len(exemplars)):
@@ -109,8 +126,8 @@ class InstructionProblem:
             raise Rejected("contains a digit")
         if ANSWER_HEADING.casefold() in text.casefold():
             raise Rejected("goes on with the examples")
-        if self._train_phrases & set(phrases(text)):
-            raise Rejected("copies a row")
+        for leak in self._leaks.reasons(text):
+            raise Rejected(leak)
         return self.candidate(text)
 
     def key(self, solution: Candidate) -> str:
@@ -122,35 +139,76 @@ class InstructionProblem:
     def decode(self, text: str) -> Candidate:
         return Candidate.from_json(text)
 
+    def headroom(self, ledger: OutcomeLedger) -> Headroom:
+        """Whether very different instructions score differently, on the first rows of train."""
+        sheet = self.measurement.sheet("train", ledger)
+        rows = sheet.rows[: self.search.headroom]
+        candidates = list(map(self.candidate, headroom_instructions(self.task, self.search.seed)))
+        for block in sheet.blocks(rows):
+            sheet.ask(candidates, block)
+        right = []
+        for candidate in candidates:
+            outcomes = sheet.outcomes(candidate, rows)
+            fitted = self.measurement.calibrated(candidate, outcomes)
+            _record("headroom", "train", fitted, self.measurement.score(fitted, outcomes), ledger)
+            right.append(hits(outcomes, labels=self.task.labels, calibration=fitted.calibration))
+        return headroom(np.array(right))
+
     def evaluate(
-        self, solutions: Sequence[Candidate], step: int, ledger: OutcomeLedger
+        self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
     ) -> list[Scored[Candidate]]:
-        outcomes = self._outcomes(solutions, "train", ledger)
-        fitted = [self._calibrate(candidate, outcomes[candidate.key]) for candidate in solutions]
-        return [
-            Scored(solution=candidate, score=self._measure(candidate, outcomes[candidate.key]), step=step)
-            for candidate in fitted
-        ]
+        best = trajectory.best if self.search.racing == "on" else None
+        race = Race(
+            measurement=self.measurement,
+            best=best.solution if best else None,
+            error_rate=self.search.racing_error,
+            seed=derived_seed(self.search.seed, step.number, "race"),
+        )
+        return race.run(step.solutions, step.number, ledger)
 
     def finish(self, trajectory: Trajectory[Candidate], ledger: OutcomeLedger) -> None:
-        finalists = self._finalists(trajectory)
-        scores = self.measure_on("validation", finalists, ledger)
-        _record(ledger, ["finalist"] * len(finalists), "validation", finalists, scores)
-        sign = 1.0 if self.direction == "maximize" else -1.0
-        winner, _ = max(zip(finalists, scores, strict=True), key=lambda item: sign * item[1].value)
-        compared = [winner, *self.fit(self.baselines(), ledger)]
-        scores = self.measure_on("test", compared, ledger)
-        _record(ledger, ["winner", *["baseline"] * (len(compared) - 1)], "test", compared, scores)
+        winner = self._pick("finalist", self._finalists(trajectory), ledger)
+        rivals = [
+            self._best_of(rival, proposer, trajectory, ledger) for rival, proposer in self.rivals.items()
+        ]
+        near = [replace(winner, instruction=text) for text in paraphrases(winner.instruction)]
+        self._measure("paraphrase", "validation", near[: self.search.sensitivity], ledger)
+        ledger.open_test(winner, self.split.test)
+        baselines = [*self.measurement.fit(self.baselines(), ledger), *filter(None, rivals)]
+        self.measurement.outcomes([winner, *baselines], "test", ledger)  # together: they share the questions
+        self._measure("winner", "test", [winner], ledger)
+        self._measure("baseline", "test", baselines, ledger)
 
-    def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
-        """The candidates with their calibration fitted; only batch calibration has to score train for it."""
-        outcomes = self._outcomes(candidates, "train", ledger) if self.calibration == "batch" else {}
-        return [self._calibrate(candidate, outcomes.get(candidate.key, ())) for candidate in candidates]
+    def _best_of(
+        self,
+        rival: str,
+        proposer: Proposer[Candidate],
+        trajectory: Trajectory[Candidate],
+        ledger: OutcomeLedger,
+    ) -> Candidate | None:
+        """The winner of a search with as many steps, whose proposals do not depend on scores."""
+        found = Trajectory[Candidate](direction=self.direction, steps=trajectory.steps[:1])
+        for number in range(1, len(trajectory.steps)):
+            step = proposer.propose(found, number)
+            scored = self.evaluate(step, found, ledger)
+            found = replace(found, steps=(*found.steps, replace(step, scored=tuple(scored))))
+        ranked = (entry.solution for entry in reversed(found.ascending()) if entry.step > 0)
+        proposed = list(islice(ranked, self.search.finalists))
+        return self._pick(rival, proposed, ledger) if proposed else None
 
-    def measure_on(self, split: SplitName, fitted: Sequence[Candidate], ledger: OutcomeLedger) -> list[Score]:
-        """Scores of fitted candidates on a split, their calibration applied unchanged."""
-        outcomes = self._outcomes(fitted, split, ledger)
-        return [self._measure(candidate, outcomes[candidate.key]) for candidate in fitted]
+    def _pick(self, role: str, finalists: Sequence[Candidate], ledger: OutcomeLedger) -> Candidate:
+        """The one that is best on validation; of equal ones the first."""
+        ranks = [score.rank(self.direction) for score in self._measure(role, "validation", finalists, ledger)]
+        return finalists[ranks.index(max(ranks))]
+
+    def _measure(
+        self, role: str, split: SplitName, fitted: Sequence[Candidate], ledger: OutcomeLedger
+    ) -> list[Score]:
+        """Scores of fitted candidates, recorded with what they were taken for."""
+        scores = self.measurement.scores(fitted, split, ledger)
+        for candidate, score in zip(fitted, scores, strict=True):
+            _record(role, split, candidate, score, ledger)
+        return scores
 
     def _finalists(self, trajectory: Trajectory[Candidate]) -> list[Candidate]:
         """The best on train, best first, then the starts that are not among them."""
@@ -161,41 +219,6 @@ class InstructionProblem:
 
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)
-
-    def _outcomes(
-        self, candidates: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger
-    ) -> dict[str, list[Outcome]]:
-        """All outcomes of the candidates on a split; what the ledger lacks is scored block by block."""
-        known = {c.key: dict(ledger.outcomes(c.key, split)) for c in candidates}
-        pending = {c.key: c for c in candidates}
-        for block in blocks(self.rows[split], self.search.block):
-            missing = [c for key, c in pending.items() if any(row.id not in known[key] for row in block)]
-            if not missing:
-                continue
-            fresh = dict(zip((c.key for c in missing), self.scorer.score(missing, block), strict=True))
-            ledger.record_block(split, fresh)
-            for key, outcomes in fresh.items():
-                known[key].update((outcome.example_id, outcome) for outcome in outcomes)
-            self.watcher.block_scored(split, len(missing) * len(block))
-        return {key: [found[row.id] for row in self.rows[split]] for key, found in known.items()}
-
-    def _calibrate(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
-        """The candidate with its biases fitted on train, without a look at the labels."""
-        if self.calibration == "none":
-            return candidate
-        if self.calibration == "batch":
-            return replace(candidate, calibration=fit_batch(outcomes))
-        return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
-
-    def _content_free(self, candidate: Candidate) -> list[Outcome]:
-        label = self.task.labels[0]  # a target is needed to form a row; contextual calibration ignores it
-        rows = [Example(id=f"content-free {text!r}", text=text, target=label) for text in CONTENT_FREE]
-        return self.scorer.score([candidate], rows)[0]
-
-    def _measure(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
-        return measure(
-            outcomes, labels=self.task.labels, metric=self.task.metric, calibration=candidate.calibration
-        )
 
     def _display(self, score: Score) -> int:
         """The score as the optimizer sees it: 0 to 100, higher is better, half to even."""
@@ -208,23 +231,15 @@ class InstructionProblem:
         return round(100 * score.value)
 
     @cached_property
-    def _train_phrases(self) -> set[str]:
-        return {phrase for row in self.split.train for phrase in phrases(row.text)}
+    def _leaks(self) -> LeakCheck:
+        return LeakCheck(self.split.train, self.task.answer)
 
 
-def _record(
-    ledger: OutcomeLedger,
-    roles: Sequence[str],
-    split: SplitName,
-    candidates: Sequence[Candidate],
-    scores: Sequence[Score],
-) -> None:
+def _record(role: str, split: SplitName, candidate: Candidate, score: Score, ledger: OutcomeLedger) -> None:
     """Keep what a resumed run has not kept already."""
-    known = ledger.evaluations()
-    for role, candidate, score in zip(roles, candidates, scores, strict=True):
-        evaluation = Evaluation(role=role, split=split, candidate=candidate, score=score)
-        if evaluation not in known:
-            ledger.record_evaluation(evaluation)
+    evaluation = Evaluation(role=role, split=split, candidate=candidate, score=score)
+    if evaluation not in ledger.evaluations():
+        ledger.record_evaluation(evaluation)
 
 
 def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:
@@ -263,21 +278,9 @@ def _turns(queues: Sequence[Sequence[Example]]) -> Iterator[list[Example]]:
         yield [queue[position] for queue in queues if position < len(queue)]
 
 
-def blocks(rows: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
-
-
 def polish(text: str) -> str:
     """Trim, drop Markdown bold and enclosing quotes, capitalise the first letter."""
     text = text.replace("**", "").strip()
     if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
         text = text[1:-1].strip()
     return text[:1].upper() + text[1:]
-
-
-def phrases(text: str) -> Iterator[str]:
-    """All runs of LEAK_WORDS consecutive words, case and spacing aside."""
-    words = text.casefold().split()
-    for start in range(len(words) - LEAK_WORDS + 1):
-        yield " ".join(words[start : start + LEAK_WORDS])

@@ -9,15 +9,13 @@ import random
 from collections.abc import Sequence
 from itertools import islice
 
+from opro_local.config import HEADROOM_INSTRUCTIONS
 from opro_local.proposers.random_words import random_instructions, words_of
 from opro_local.records import derived_seed
 from opro_local.tasks.task import Task
 
 STEP_BY_STEP = "Let's think step by step."
 """Kojima et al. 2022; the baseline of Yang et al. 2023."""
-
-VARIED = 16
-"""Instructions in a headroom test; at least two of them are random words."""
 
 NUMBER = (
     "Solve the problem. End with the answer as a number.",
@@ -90,13 +88,13 @@ def _for_labels(labels: Sequence[str]) -> list[str]:
 
 
 def headroom_instructions(task: Task, seed: int) -> list[str]:
-    """VARIED instructions that have little in common, the empty one first, random words last.
+    """HEADROOM_INSTRUCTIONS instructions that have little in common, the empty one first, random words last.
 
     The random words come from the others, not from rows: none of the user's data is read.
     """
     direct = direct_instructions(task)
     chosen = dict.fromkeys(["", STEP_BY_STEP, *direct])
     drawn = random_instructions(words_of(direct), random.Random(derived_seed(seed, 0, "headroom")))
-    while len(chosen) < VARIED:
-        chosen |= dict.fromkeys(islice(drawn, VARIED - len(chosen)))
+    while len(chosen) < HEADROOM_INSTRUCTIONS:
+        chosen |= dict.fromkeys(islice(drawn, HEADROOM_INSTRUCTIONS - len(chosen)))
     return list(chosen)

@@ -106,6 +106,39 @@ def confusion(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[list[i
     return table
 
 
+def hits(
+    outcomes: Sequence[Outcome], *, labels: Sequence[str], calibration: Sequence[float] = ()
+) -> list[bool]:
+    """Which of the outcomes are right under a calibration."""
+    return [calibrated(outcome, labels, calibration).correct for outcome in outcomes]
+
+
+def gains(
+    ours: Sequence[Outcome],
+    theirs: Sequence[Outcome],
+    *,
+    labels: Sequence[str],
+    metric: Metric,
+    calibrations: tuple[Sequence[float], Sequence[float]],
+) -> Array:
+    """Row by row, what our outcomes are worth more than theirs on the same rows; (N), larger is better.
+
+    An outcome is worth its correctness, or minus its loss. Where the metric is no mean over examples, the
+    log-probability of the right label stands for it; where that is missing too, correctness does.
+    """
+    samples = [
+        _Sample([calibrated(o, labels, biases) for o in outcomes], labels, biases)
+        for outcomes, biases in zip((ours, theirs), calibrations, strict=True)
+    ]
+    if metric == "accuracy" or not all(sample.allows("log_loss") for sample in samples):
+        correct = [[o.correct for o in sample.outcomes] for sample in samples]
+        ours_right, theirs_right = np.array(correct, dtype=np.float64)
+        difference: Array = ours_right - theirs_right
+        return difference
+    ours_lost, theirs_lost = (s.losses["brier" if metric == "brier" else "log_loss"] for s in samples)
+    return theirs_lost - ours_lost
+
+
 @dataclass(frozen=True)
 class _Sample:
     """Outcomes as the arrays that scikit-learn takes; biases apply to the probabilities only."""

@@ -10,7 +10,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def _set_up(database: apsw.Connection, *, fill: Callable[[apsw.Connection], None
 
 
 def open_run(path: Path, *, write: bool) -> apsw.Connection:
-    """Open a run file; one of an older version is brought to the current one when it is to be written.
+    """Open a run file; one of an older version is brought to the current one, in memory if it is only read.
 
     Everything is checked through a read-only connection first, so a file that is refused stays as it is.
     Raises StoreError naming what is wrong with it.
@@ -67,12 +67,23 @@ def open_run(path: Path, *, write: bool) -> apsw.Connection:
             connect(path, apsw.SQLITE_OPEN_READWRITE, prepare).close()
             database = connect(path, apsw.SQLITE_OPEN_READONLY, prepare)
         if not write:
-            return database
+            return _current(database)
         database.close()
         writer = connect(path, apsw.SQLITE_OPEN_READWRITE, configure)
         with transaction(writer):
             schema.migrate(writer)
         return writer
+
+
+def _current(database: apsw.Connection) -> apsw.Connection:
+    """The database, or a copy of it in memory that is of the current version."""
+    if database.pragma("user_version") == schema.VERSION:
+        return database
+    copy = apsw.Connection(":memory:")
+    with closing(database), copy.backup("main", database, "main") as backup:
+        backup.step()
+    schema.migrate(copy)
+    return copy
 
 
 def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) -> apsw.Connection:

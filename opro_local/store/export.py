@@ -50,9 +50,12 @@ def run_document(path: Path, *, outcomes: bool = False) -> Document:
     """All that run --json and export print; with outcomes also every example's. Raises StoreError."""
     # Imports scikit-learn, which run_overview does without.
     from opro_local.store.answers import all_answers, confusion_of
+    from opro_local.store.findings import Findings
 
     with sound(path), closing(open_run(path, write=False)) as database, database:
         header, document = load_header(database), _overview(database)
+        if header.kind == "task":
+            document |= Findings(database=database, header=header).document()
         for split in ("validation", "test"):
             if document[split] is not None:
                 table = confusion_of(database, header, key=document["best"]["key"], split=split)
@@ -94,6 +97,7 @@ def _overview(database: apsw.Connection) -> Document:
         "test": _evaluated(evaluations, best, "test"),
         "baselines": [_measured(e) for e in evaluations if e.role == "baseline"],
         "finalists": [_measured(e) for e in evaluations if e.role == "finalist"],
+        "sensitivity": [_measured(e) for e in evaluations if e.role == "paraphrase"],
         "rejected": dict(sorted(Counter(e.reason for e in entries if e.reason is not None).items())),
         "unanswered": dict(sorted(unanswered)),
         "usage": _usage(usage),

@@ -103,9 +103,7 @@ def read_usage(database: apsw.Connection) -> Usage:
 
 
 def read_efforts(database: apsw.Connection) -> list[Effort]:
-    """What the scorer took, one a process that came to its end; runs of version 1 did not keep it."""
-    if database.pragma("user_version") < 2:
-        return []
+    """What the scorer took, one a process that came to its end."""
     return [Effort(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
 
 

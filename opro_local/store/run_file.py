@@ -16,9 +16,10 @@ from typing import Generic, Protocol, Self
 
 import apsw
 
+from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Outcome, Proposal, S, Scored, Step, Trajectory, Usage
+from opro_local.records import Candidate, Example, Outcome, Proposal, S, Scored, Step, Trajectory, Usage
 from opro_local.store import lease, schema
 from opro_local.store.database import Row, create, explained, open_run, settle, transaction
 from opro_local.store.header import RunHeader, load_header, save_header
@@ -32,6 +33,7 @@ from opro_local.store.rows import (
     score_from_json,
     score_to_json,
 )
+from opro_local.store.uses import note_use
 
 Clock = Callable[[], float]
 
@@ -133,6 +135,10 @@ class RunFile(Generic[S]):
         with explained(self.path):
             return read_evaluations(self._database)
 
+    def test_is_open(self) -> bool:
+        ((winner,),) = self._read("SELECT winner FROM run")
+        return winner is not None
+
     def usage(self) -> Usage:
         with explained(self.path):
             usage = read_usage(self._database)
@@ -162,15 +168,17 @@ class RunFile(Generic[S]):
 
     def close_step(self, number: int, scored: Sequence[Scored[S]]) -> None:
         rows = [
-            (number, i, self._codec.encode(entry.solution), score_to_json(entry.score))
+            (number, i, self._codec.encode(entry.solution), score_to_json(entry.score), entry.dropped)
             for i, entry in enumerate(scored)
         ]
         with self._saved():
-            self._database.executemany("INSERT INTO scored VALUES (?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO scored VALUES (?, ?, ?, ?, ?)", rows)
             self._database.execute("UPDATE step SET closed = 1 WHERE number = ?", (number,))
 
     def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
-        """An outcome that is recorded already stays as it is."""
+        """An outcome that is recorded already stays as it is. Raises SealedTest before the test is open."""
+        if split == "test" and not self.test_is_open():
+            raise SealedTest("A test row was scored before the winner was fixed; the run cannot go on.")
         with self._saved():
             for key, block in outcomes.items():
                 candidate = self._candidate_id(key)
@@ -181,6 +189,16 @@ class RunFile(Generic[S]):
                     [(candidate, split, *outcome_to_row(outcome)) for outcome in block],
                 )
         self._committed()
+
+    def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
+        """Raises StoreError when another winner was fixed before."""
+        ((fixed,),) = self._read("SELECT winner FROM run")
+        if fixed is None:
+            others = note_use(self.path.parent, self.header.run_id, rows)
+            with self._saved():
+                self._database.execute("UPDATE run SET winner = ?, test_uses = ?", (winner.to_json(), others))
+        elif Candidate.from_json(fixed).key != winner.key:
+            raise StoreError(f"{self.path}: another winner was tested before. Start a new run.")
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
         row = (
@@ -271,10 +289,17 @@ class RunFile(Generic[S]):
         )
 
     def _scored(self, number: int) -> tuple[Scored[S], ...]:
-        rows = self._read("SELECT solution, score FROM scored WHERE step = ? ORDER BY position", (number,))
+        rows = self._read(
+            "SELECT solution, score, dropped FROM scored WHERE step = ? ORDER BY position", (number,)
+        )
         return tuple(
-            Scored(solution=self._codec.decode(solution), score=score_from_json(score), step=number)
-            for solution, score in rows
+            Scored(
+                solution=self._codec.decode(solution),
+                score=score_from_json(score),
+                step=number,
+                dropped=bool(dropped),
+            )
+            for solution, score, dropped in rows
         )
 
 

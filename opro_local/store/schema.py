@@ -92,6 +92,11 @@ MIGRATIONS = (
         figures TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    ALTER TABLE scored ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN winner TEXT;  -- once it is fixed
+    ALTER TABLE run ADD COLUMN test_uses INTEGER;  -- by others, before this run used its test rows
+    """,
 )
 
 VERSION = len(MIGRATIONS)

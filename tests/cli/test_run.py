@@ -28,7 +28,10 @@ START = "Which of these is it: fintech, seed?"
 SKILLS = {"": 6, START: 9, "Sort it.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
 SAMPLES = (("sort it.</INS>", "I cannot."), ("Sort it.", "Read twice.</INS>"))
 DATA = ("--data", "mails.csv", "--id", "id", "--text", "mail", "--label", "kind")
-SMALL = ("--steps", "2", "--proposals-per-step", "2", "--exemplars", "1", "--calibration", "none")
+SMALL = (
+    *("--steps", "2", "--proposals-per-step", "2", "--exemplars", "1", "--calibration", "none"),
+    *("--headroom", "0", "--sensitivity", "0"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +75,7 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def comparable(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if key not in ("run", "timing")}
+    return {key: value for key, value in found.items() if key not in ("run", "timing", "test_uses")}
 
 
 def assert_one_line(result: Result, code: int, words: str) -> None:
@@ -111,8 +114,9 @@ class TestRun:
         assert told[2].startswith(
             "up to 116 scored pairs (about "
         )  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
-        assert told[3].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
-        assert told[5].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
+        assert told[3].startswith("8 test rows tell a gain of ")
+        assert told[4].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
+        assert told[6].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
         assert not any("Mail" in line or "twice" in line for line in told)
 
     def test_notes_about_the_table_are_told(self, model: ScriptedEngine) -> None:
@@ -449,6 +453,16 @@ class TestGain:
             "timing": {"seconds": 1, "scorer": []},
             "rejected": {},
             "unanswered": {},
+            "headroom": None,
+            "verdicts": [],
+            "selection": {
+                "candidates": 1,
+                "dropped": 0,
+                "expected_best_if_equal": None,
+                "likelihood_agreement": None,
+            },
+            "sensitivity": [],
+            "test_uses": 0,
         }
         (line,) = [line for line in result_lines(found) if "best start" in line]
         return line
@@ -476,8 +490,15 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
 
     now = 100.0
     with RunProgress(shown=True, clock=lambda: now) as progress:
-        memory = ("memory: at most 1.00 GB",)
-        progress.started("r1", Estimate(pairs=200, scorer_tokens=5000, optimizer_tokens=1, memory=memory))
+        cost = Estimate(
+            pairs=200,
+            scorer_tokens=5000,
+            optimizer_tokens=1,
+            test_rows=96,
+            smallest_gain=0.14,
+            memory=("memory: at most 1.00 GB",),
+        )
+        progress.started("r1", cost)
         now += 10.0
         progress.block_scored("train", 50)
         scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
@@ -485,6 +506,7 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
             Trajectory(direction="maximize", steps=(Step(number=0, proposals=(), scored=scored),))
         )
     assert capsys.readouterr().err.splitlines()[2:] == [
+        "96 test rows tell a gain of 14% or more in four of five cases",
         "memory: at most 1.00 GB",
         "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left",
     ]

@@ -1,7 +1,7 @@
 """The task problem against a ledger in memory: what is scored, what is kept, what is compared in the end."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,17 @@ from opro_local.problems.instruction import (
     default_starts,
     polish,
 )
-from opro_local.records import Candidate, Direction, Example, Score, Scored, SplitName, Step, Trajectory
+from opro_local.records import (
+    Candidate,
+    Direction,
+    Example,
+    Proposal,
+    Score,
+    Scored,
+    SplitName,
+    Step,
+    Trajectory,
+)
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -56,7 +66,9 @@ def problem(
         task=task,
         split=SPLIT,
         scorer=Scorer(engine, task, ScoringSettings()),
-        search=SearchSettings.model_validate({"starts": ("", "Sort."), "block": 4, **search}),
+        search=SearchSettings.model_validate(
+            {"starts": ("", "Sort."), "block": 4, "sensitivity": 0, **search}
+        ),
         style=style,
         calibration=calibration,
         watcher=Counting(),
@@ -82,6 +94,20 @@ def trajectory(*scores: tuple[str, float], metric: Metric = "accuracy") -> Traje
     direction: Direction = "minimize" if metric in ("log_loss", "brier") else "maximize"
     step: Step[Candidate] = Step(number=0, proposals=(), scored=scored)
     return Trajectory(direction=direction, steps=(step,))
+
+
+def evaluate(
+    found: InstructionProblem,
+    solutions: Sequence[Candidate],
+    step: int,
+    ledger: MemoryStore[Candidate],
+    *,
+    before: Trajectory[Candidate] | None = None,
+) -> list[Scored[Candidate]]:
+    """The solutions as a step of their own."""
+    proposals = tuple(Proposal(text=s.instruction, solution=s) for s in solutions)
+    opened: Step[Candidate] = Step(number=step, proposals=proposals)
+    return found.evaluate(opened, before or Trajectory(direction=found.direction), ledger)
 
 
 class TestStarts:
@@ -130,12 +156,12 @@ class TestShots:
     def test_every_candidate_has_them_and_they_are_never_scored(self) -> None:
         found = problem(shots=2)
         assert {len(candidate.shots) for candidate in [*found.starts(), found.parse("Think.")]} == {2}
-        assert not set(found.shots) & set(found.rows["train"])
-        assert set(found.shots) | set(found.rows["train"]) == set(SPLIT.train)
+        assert not set(found.shots) & set(found.measurement.split.train)
+        assert set(found.shots) | set(found.measurement.split.train) == set(SPLIT.train)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        found.evaluate(found.starts(), 0, ledger)
+        evaluate(found, found.starts(), 0, ledger)
         scored = {example for _, _, ids in ledger.blocks for example in ids}
-        assert scored == {row.id for row in found.rows["train"]}
+        assert scored == {row.id for row in found.measurement.split.train}
 
 
 class TestParse:
@@ -203,7 +229,7 @@ class TestEvaluate:
         found = problem()
         ledger: MemoryStore[Candidate] = MemoryStore()
         solutions = [found.candidate(text) for text in ("Think.", "Guess.", "")]
-        scored = found.evaluate(solutions, 3, ledger)
+        scored = evaluate(found, solutions, 3, ledger)
         assert [s.score.value for s in scored] == [1.0, 0.0, 0.5]  # 6, 0 and 3 of 6 rows
         assert [s.solution for s in scored] == solutions
         assert {s.step for s in scored} == {3}
@@ -212,7 +238,7 @@ class TestEvaluate:
         found = problem()
         ledger: MemoryStore[Candidate] = MemoryStore()
         keys = tuple(s.key for s in found.starts())
-        found.evaluate(found.starts(), 0, ledger)
+        evaluate(found, found.starts(), 0, ledger)
         assert ledger.blocks == [
             ("train", keys, ("r0", "r1", "r2", "r3")),
             ("train", keys, ("r4", "r5")),
@@ -228,26 +254,26 @@ class TestEvaluate:
         ledger: MemoryStore[Candidate] = MemoryStore(after_commit=stop)
         broken = problem()
         with pytest.raises(Interrupted):
-            broken.evaluate(broken.starts(), 0, ledger)
+            evaluate(broken, broken.starts(), 0, ledger)
         ledger.after_commit = lambda: None
         resumed, whole = problem(), problem()
-        scored = resumed.evaluate(resumed.starts(), 0, ledger)
+        scored = evaluate(resumed, resumed.starts(), 0, ledger)
         assert asked(broken) == [8]
         assert asked(resumed) == [4]
-        assert scored == whole.evaluate(whole.starts(), 0, MemoryStore())
+        assert scored == evaluate(whole, whole.starts(), 0, MemoryStore())
 
     def test_only_the_candidates_that_lack_a_block_are_asked_for_it(self) -> None:
         found = problem()
         ledger: MemoryStore[Candidate] = MemoryStore()
         first, second = found.starts()
-        found.evaluate([first], 0, ledger)
-        found.evaluate([first, second], 1, ledger)
+        evaluate(found, [first], 0, ledger)
+        evaluate(found, [first, second], 1, ledger)
         assert asked(found) == [4, 2, 4, 2]
         assert [keys for _, keys, _ in ledger.blocks[2:]] == [(second.key,), (second.key,)]
 
     def test_no_solutions_ask_nothing(self) -> None:
         found = problem()
-        assert found.evaluate([], 1, MemoryStore()) == []
+        assert evaluate(found, [], 1, MemoryStore()) == []
         assert asked(found) == []
 
 
@@ -263,8 +289,8 @@ class TestCalibration:
         plain, fitted = problem(), problem(calibration="batch")
         for found in (plain, fitted):
             engine_of(found).log_prob = biased
-        (without,) = plain.evaluate([plain.candidate("Sort.")], 0, MemoryStore())
-        (scored,) = fitted.evaluate([fitted.candidate("Sort.")], 0, MemoryStore())
+        (without,) = evaluate(plain, [plain.candidate("Sort.")], 0, MemoryStore())
+        (scored,) = evaluate(fitted, [fitted.candidate("Sort.")], 0, MemoryStore())
         assert without.score.value == 0.5  # "seed" to everything
         assert scored.score.value == 1.0
         # Three even and three odd rows: means of fintech -0.25, of seed 1.75; each to their mean 0.75.
@@ -275,7 +301,7 @@ class TestCalibration:
         found = problem(calibration="contextual")
         engine_of(found).log_prob = biased
         ledger: MemoryStore[Candidate] = MemoryStore()
-        (scored,) = found.evaluate([found.candidate("Sort.")], 0, ledger)
+        (scored,) = evaluate(found, [found.candidate("Sort.")], 0, ledger)
         assert asked(found) == [4, 2, 3]
         assert [ids for _, _, ids in ledger.blocks] == [("r0", "r1", "r2", "r3"), ("r4", "r5")]
         # All three read as odd rows: 2.0 against -0.5.
@@ -287,7 +313,7 @@ class TestCalibration:
         engine = ScriptedEngine(reply=lambda _text: "seed")
         settings = ScoringSettings(mode="generation")
         found = replace(problem(calibration="batch"), scorer=Scorer(engine, task, settings))
-        (scored,) = found.evaluate([found.candidate("Sort.")], 0, MemoryStore())
+        (scored,) = evaluate(found, [found.candidate("Sort.")], 0, MemoryStore())
         assert scored.solution.calibration == ()
         assert scored.score.value == 0.5
 
@@ -449,4 +475,4 @@ class TestMetaPrompt:
         found = replace(problem(shots=2), split=split)
         texts = {shot.text for shot in found.shots}
         assert len(texts) == 2
-        assert not texts & {example.text for example in found.rows["train"]}
+        assert not texts & {example.text for example in found.measurement.split.train}

@@ -64,6 +64,7 @@ HEADER = RunHeader(
         "metric": "accuracy",
         "labels": ["fintech", "seed"],
         "layout": {"position": "Q_end", "qa": False, "chat": True},
+        "row_ids": {split: list(rows) for split, rows in ROWS.items()},
     },
     models=(
         ModelRecord(role="scorer", name="tiny", digest="model:sha256:1", source="folder", numerics="fp32"),
@@ -136,6 +137,8 @@ def finish(store: RunFile[Candidate]) -> None:
         ("baseline", "test", candidate(0, 0)),
     ]
     for role, split, who in plan:
+        if split == "test":
+            store.open_test(best.solution, [TASK.examples[-1]])
         evaluated(store, [who], split)
         evaluation = Evaluation(role=role, split=split, candidate=who, score=measured(store, who, split))
         if evaluation not in store.evaluations():

@@ -18,6 +18,8 @@ from opro_local.store.export import Document, run_document, run_overview
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
 
+FINDINGS = ("headroom", "verdicts", "selection", "style", "test_uses")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -129,6 +131,7 @@ def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_s
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
         store.record_proposals(proposed(0))
         store.close_step(0, [Scored(solution=fitted, score=Score(value=0.5), step=0)])
+        store.open_test(fitted, [])
         store.record_block("test", {fitted.key: answers})
         store.record_evaluation(Evaluation(role="winner", split="test", candidate=fitted, score=score))
     document = run_document(path, outcomes=True)
@@ -146,6 +149,7 @@ def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration
         example_id="g", target="seed", prediction="fintech", correct=False, choice_log_probs=(-0.1, -2.0)
     )
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.open_test(fitted, [])
         store.record_block("test", {fitted.key: [answer]})
         store.record_evaluation(_evaluation("baseline", "test", fitted))
     (entry,) = run_document(path, outcomes=True)["outcomes"]
@@ -162,6 +166,7 @@ def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
     with RunFile.create(tmp_path / "numbers.sqlite", header, CandidateCodec()) as store:
         store.record_proposals(proposed(0))
         store.close_step(0, [_scored(who, 0.5)])
+        store.open_test(who, [])
         store.record_block("test", {who.key: [answer]})
         store.record_evaluation(_evaluation("winner", "test", who))
     assert "confusion" not in run_document(tmp_path / "numbers.sqlite")["test"]
@@ -171,7 +176,8 @@ def test_the_overview_says_the_same_without_what_is_made_of_outcomes(document: D
     overview = run_overview(path)
     for split in ("validation", "test"):
         del document[split]["confusion"]
-    del document["outcomes"]
+    for key in ("outcomes", *FINDINGS):
+        del document[key]
     assert overview == document
     assert overview["store_version"] == VERSION
     assert "schema_version" not in overview  # that is the command line's

@@ -14,7 +14,7 @@ import apsw
 import pytest
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
-from opro_local.errors import Interrupted, StoreBusy, StoreError
+from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
@@ -112,6 +112,7 @@ def test_outcomes_come_back_bit_for_bit(path: Path) -> None:
         gold_log_likelihood=math.nan,
     )
     with created(path) as store:
+        store.open_test(candidate(0, 0), [])
         store.record_block("test", {"k": [plain, failed]})
     with reopened(path) as store:
         found = store.outcomes("k", "test")
@@ -301,7 +302,10 @@ def test_the_script_of_these_tests_runs_to_its_end(path: Path) -> None:
 def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_on(path: Path) -> None:
     created(path).close()
     with closing(apsw.Connection(str(path))) as database:
-        database.execute("DROP TABLE effort; PRAGMA user_version = 1")
+        database.execute(
+            "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
+            "ALTER TABLE run DROP COLUMN test_uses; PRAGMA user_version = 1"
+        )
     assert run_overview(path)["timing"]["scorer"] == []
     effort = Effort(
         level="E3",
@@ -317,3 +321,29 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
         run.record_effort(effort)
     (figures,) = run_overview(path)["timing"]["scorer"]
     assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)
+
+
+def test_test_rows_are_refused_until_the_winner_is_fixed(path: Path) -> None:
+    who = candidate(0, 0)
+    with created(path) as run:
+        assert not run.test_is_open()
+        with pytest.raises(SealedTest, match="before the winner was fixed"):
+            run.record_block("test", {who.key: [outcome(who, "g")]})
+        assert run.outcomes(who.key, "test") == {}
+        run.open_test(who, [])
+        run.record_block("test", {who.key: [outcome(who, "g")]})
+    with reopened(path) as run:
+        assert run.test_is_open()
+        run.open_test(replace(who, calibration=(0.5, -0.5)), [])  # the same candidate, fitted
+        with pytest.raises(StoreError, match="another winner"):
+            run.open_test(candidate(0, 1), [])
+
+
+def test_a_dropped_candidate_comes_back_as_dropped(path: Path) -> None:
+    who = candidate(0, 0)
+    with created(path) as run:
+        run.record_proposals(proposed(0))
+        run.close_step(0, [Scored(solution=who, score=Score(value=0.25, n=16), step=0, dropped=True)])
+        (entry,) = run.trajectory().scored
+        assert entry.dropped
+        assert run.trajectory().best is None

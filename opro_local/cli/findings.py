@@ -1,0 +1,83 @@
+"""Findings in words: what a run proves and what it does not, for people who decide something on it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from opro_local.cli.output import printable
+
+Document = Mapping[str, Any]
+
+
+def headroom_line(found: Document) -> str:
+    """Whether it matters on this task how the model is asked."""
+    spread = f"{found['instructions']} very different instructions score {found['lowest']:.3f} to "
+    spread += f"{found['highest']:.3f} on {found['rows']} train rows"
+    if found["exists"]:
+        return f"headroom: {spread}, more than chance would have it (p={found['p_value']:.3f})"
+    return (
+        f"no headroom seen: {spread}, which chance alone would do (p={found['p_value']:.2f}); "
+        "a search may find nothing but luck"
+    )
+
+
+def power_line(test_rows: int, smallest_gain: float | None) -> str:
+    """What so many test rows buy."""
+    if smallest_gain is None:
+        return f"{test_rows} test rows are too few to tell any gain; label more rows"
+    return f"{test_rows} test rows tell a gain of {smallest_gain:.0%} or more in four of five cases"
+
+
+def comparison_line(verdict: Document) -> str:
+    """The winner beside one baseline."""
+    comparison = verdict["comparison"]
+    low, high = comparison["interval"]
+    line = f"{verdict['word']}: {comparison['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    line += f", p={verdict['adjusted_p']:.3f}"
+    rows = verdict["n_to_settle"]
+    return f"{line}; about {rows:,} test rows would settle it" if rows is not None else line
+
+
+def verdict_line(verdicts: list[Document]) -> str:
+    """All comparisons in one sentence."""
+    words = Counter(verdict["word"] for verdict in verdicts)
+    if len(words) == 1:
+        (word,) = words
+        return f"verdict: {word}{PREPOSITION[word]} {_all(len(verdicts))}"
+    parts = [f"{word}{PREPOSITION[word]} {words[word]}" for word in PREPOSITION if words[word]]
+    return f"verdict: {', '.join(parts)} of {len(verdicts)} baselines"
+
+
+PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " than"}
+
+
+def _all(count: int) -> str:
+    return "the baseline" if count == 1 else f"all {count} baselines"
+
+
+def selection_lines(document: Document) -> Iterator[str]:
+    """How much was tried, how much of the best score is luck, and whether the winner hangs on a word."""
+    selection = document["selection"]
+    tried = f"{selection['candidates']} candidates tried"
+    if selection["dropped"]:
+        tried += f", {selection['dropped']} left their race early ({selection['pairs_saved']:,} pairs saved)"
+    yield tried
+    if selection["expected_best_if_equal"] is not None:
+        yield (
+            f"were they all as good as the winner is on test, the best would show "
+            f"{selection['expected_best_if_equal']:.3f} on train by luck"
+        )
+    if selection["likelihood_agreement"] is not None:
+        yield f"scores and likelihood of right answers agree by {selection['likelihood_agreement']:.2f} (tau)"
+    values = [entry["value"] for entry in document["sensitivity"] if entry["value"] is not None]
+    if values and document["validation"]:
+        yield (
+            f"{len(values)} near-paraphrases of it: {min(values):.3f} to {max(values):.3f} on validation, "
+            f"where it has {document['validation']['value']:.3f}"
+        )
+    if document["test_uses"]:
+        yield f"these test rows have been used {document['test_uses']} times before: count on luck with them"
+
+
+def shown(instruction: str) -> str:
+    return printable(instruction).replace("\n", "\n  ") or "(empty)"

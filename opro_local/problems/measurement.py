@@ -1,0 +1,117 @@
+"""Candidates measured on the rows of a split, block by block, and what their answers are worth.
+
+Every scored block is recorded before the next one is asked for, and what is recorded is not asked again. Test
+rows are given out only once the winner is fixed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from opro_local.config import CalibrationMethod
+from opro_local.errors import SealedTest
+from opro_local.problem import Watcher
+from opro_local.recording import OutcomeLedger
+from opro_local.records import Candidate, Example, Outcome, Score, SplitName
+from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual
+from opro_local.scoring.metrics import measure
+from opro_local.scoring.scorer import Scorer
+from opro_local.tasks.split import Split
+from opro_local.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One task, one scorer, one way to calibrate. block is the number of rows scored and saved at a time."""
+
+    task: Task
+    split: Split
+    scorer: Scorer
+    calibration: CalibrationMethod
+    block: int
+    watcher: Watcher
+
+    def rows(self, split: SplitName, ledger: OutcomeLedger) -> tuple[Example, ...]:
+        """Raises SealedTest when test rows are asked for too early."""
+        if split == "test" and not ledger.test_is_open():
+            raise SealedTest("Test rows were asked for before the winner was fixed; the run cannot go on.")
+        rows: tuple[Example, ...] = getattr(self.split, split)
+        return rows
+
+    def sheet(self, split: SplitName, ledger: OutcomeLedger) -> "AnswerSheet":
+        return AnswerSheet(measurement=self, split=split, ledger=ledger, rows=self.rows(split, ledger))
+
+    def outcomes(
+        self, candidates: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger
+    ) -> list[list[Outcome]]:
+        """All outcomes of each candidate on a split, in the order of its rows."""
+        sheet = self.sheet(split, ledger)
+        for block in sheet.blocks(sheet.rows):
+            sheet.ask(candidates, block)
+        return [sheet.outcomes(candidate, sheet.rows) for candidate in candidates]
+
+    def calibrated(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
+        """The candidate with its biases fitted on its outcomes on train, without a look at the labels."""
+        if self.calibration == "batch":
+            return replace(candidate, calibration=fit_batch(outcomes))
+        if self.calibration == "contextual" and not candidate.calibration:
+            return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
+        return candidate
+
+    def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
+        """The candidates with their calibration; only batch calibration has to score train for it."""
+        if self.calibration != "batch":
+            return [self.calibrated(candidate, ()) for candidate in candidates]
+        outcomes = self.outcomes(candidates, "train", ledger)
+        return [self.calibrated(c, found) for c, found in zip(candidates, outcomes, strict=True)]
+
+    def score(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
+        """What the outcomes of a fitted candidate add up to."""
+        return measure(
+            outcomes, labels=self.task.labels, metric=self.task.metric, calibration=candidate.calibration
+        )
+
+    def scores(self, fitted: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger) -> list[Score]:
+        """Of fitted candidates on a split, their calibration applied unchanged."""
+        outcomes = self.outcomes(fitted, split, ledger)
+        return [self.score(c, found) for c, found in zip(fitted, outcomes, strict=True)]
+
+    def _content_free(self, candidate: Candidate) -> list[Outcome]:
+        label = self.task.labels[0]  # a target is needed to form a row; contextual calibration ignores it
+        rows = [Example(id=f"content-free {text!r}", text=text, target=label) for text in CONTENT_FREE]
+        return self.scorer.score([candidate], rows)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerSheet:
+    """The answers of candidates to the rows of a split, filled block by block."""
+
+    measurement: Measurement
+    split: SplitName
+    ledger: OutcomeLedger
+    rows: tuple[Example, ...]
+    _known: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+
+    def blocks(self, rows: Sequence[Example]) -> Iterator[Sequence[Example]]:
+        for start in range(0, len(rows), self.measurement.block):
+            yield rows[start : start + self.measurement.block]
+
+    def ask(self, candidates: Sequence[Candidate], block: Sequence[Example]) -> None:
+        """Score and record what is missing of a block; candidates that lack some of it are asked for all."""
+        missing = {c.key: c for c in candidates if any(row.id not in self._of(c) for row in block)}
+        if not missing:
+            return
+        scored = self.measurement.scorer.score(list(missing.values()), block)
+        fresh = dict(zip(missing, scored, strict=True))
+        self.ledger.record_block(self.split, fresh)
+        for key, outcomes in fresh.items():
+            self._known[key].update((outcome.example_id, outcome) for outcome in outcomes)
+        self.measurement.watcher.block_scored(self.split, len(missing) * len(block))
+
+    def outcomes(self, candidate: Candidate, rows: Sequence[Example]) -> list[Outcome]:
+        """Of a candidate on rows that it was asked."""
+        return [self._of(candidate)[row.id] for row in rows]
+
+    def _of(self, candidate: Candidate) -> dict[str, Outcome]:
+        if candidate.key not in self._known:
+            self._known[candidate.key] = dict(self.ledger.outcomes(candidate.key, self.split))
+        return self._known[candidate.key]

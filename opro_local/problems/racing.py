@@ -1,0 +1,67 @@
+"""A step's candidates raced against the best so far, block by block on the same rows.
+
+After each block, those leave whose full score is not going to reach the best (evidence/racing.py). The rest
+is scored on all rows, so that the trajectory holds comparable scores only. Without a best nobody leaves.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opro_local.evidence.racing import has_lost
+from opro_local.problems.measurement import AnswerSheet, Measurement
+from opro_local.recording import OutcomeLedger
+from opro_local.records import Candidate, Example, Scored
+from opro_local.scoring.metrics import gains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """error_rate bounds how often a candidate leaves that would have ended level; seed orders the rows."""
+
+    measurement: Measurement
+    best: Candidate | None
+    error_rate: float
+    seed: int
+
+    def run(
+        self, candidates: Sequence[Candidate], step: int, ledger: OutcomeLedger
+    ) -> list[Scored[Candidate]]:
+        """All candidates, fitted and scored on the rows that they saw, in order."""
+        sheet = self.measurement.sheet("train", ledger)
+        rows = list(sheet.rows)
+        if self.best is not None:
+            random.Random(self.seed).shuffle(rows)
+        racing = list(candidates)
+        left: dict[str, Sequence[Example]] = {}
+        seen = 0
+        for block in sheet.blocks(rows):
+            sheet.ask(racing, block)
+            seen += len(block)
+            lost = [c for c in racing if self._has_lost(c, sheet, rows[:seen])]
+            left |= {candidate.key: rows[:seen] for candidate in lost}
+            racing = [c for c in racing if c.key not in left]
+        return [self._scored(c, sheet, left.get(c.key, sheet.rows), step) for c in candidates]
+
+    def _has_lost(self, candidate: Candidate, sheet: AnswerSheet, rows: Sequence[Example]) -> bool:
+        if self.best is None:
+            return False
+        answers = [sheet.outcomes(each, rows) for each in (candidate, self.best)]
+        difference = gains(
+            *answers,
+            labels=self.measurement.task.labels,
+            metric=self.measurement.task.metric,
+            calibrations=(
+                self.measurement.calibrated(candidate, answers[0]).calibration,
+                self.best.calibration,
+            ),
+        )
+        return has_lost(difference, rows=len(sheet.rows), alpha=self.error_rate)
+
+    def _scored(
+        self, candidate: Candidate, sheet: AnswerSheet, rows: Sequence[Example], step: int
+    ) -> Scored[Candidate]:
+        outcomes = sheet.outcomes(candidate, rows)
+        fitted = self.measurement.calibrated(candidate, outcomes)
+        score = self.measurement.score(fitted, outcomes)
+        return Scored(solution=fitted, score=score, step=step, dropped=len(rows) < len(sheet.rows))

@@ -1,0 +1,162 @@
+"""What the outcomes of a run prove: is the winner better, by how much, and how much of that is luck.
+
+Everything is worked out from the file, so that a report can be checked against it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import apsw
+import numpy as np
+
+from opro_local.config import Metric
+from opro_local.evidence.headroom import headroom
+from opro_local.evidence.paired import Comparison
+from opro_local.evidence.racing import rank_agreement
+from opro_local.evidence.verdict import expected_best, verdicts
+from opro_local.problems.paraphrases import style_of
+from opro_local.recording import Evaluation
+from opro_local.records import Candidate, Outcome, Score, SplitName
+from opro_local.scoring.metrics import compare, hits
+from opro_local.store.header import RunHeader
+from opro_local.store.rows import (
+    OUTCOME_COLUMNS,
+    outcome_from_row,
+    read,
+    read_evaluations,
+    score_from_json,
+)
+
+Document = dict[str, Any]
+STYLED = 5
+"""Of so many of the best instructions length and style are told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """The findings of one run of a task."""
+
+    database: apsw.Connection
+    header: RunHeader
+
+    def document(self) -> Document:
+        """All findings that the run has come far enough for; the rest is None or empty."""
+        return {
+            "headroom": self.headroom(),
+            "verdicts": self.verdicts(),
+            "selection": self.selection(),
+            "style": self.style(),
+            "test_uses": self._test_uses(),
+        }
+
+    def headroom(self) -> Document | None:
+        tried = self._evaluations("headroom", "train")
+        if not tried:
+            return None
+        ids = self._row_ids("train")[: tried[0].score.n]
+        right = [
+            hits(
+                self._outcomes(e.candidate, "train", ids),
+                labels=self._labels,
+                calibration=e.candidate.calibration,
+            )
+            for e in tried
+        ]
+        found = headroom(np.array(right))
+        return {**asdict(found), "exists": found.exists}
+
+    def verdicts(self) -> list[Document]:
+        """The winner against each baseline on test, corrected for their number."""
+        winner = next((e.candidate for e in self._evaluations("winner", "test")), None)
+        if winner is None:
+            return []
+        baselines = self._evaluations("baseline", "test")
+        others = [baseline for baseline in baselines if baseline.candidate.key != winner.key]
+        found = [self._compared(winner, other.candidate) for other in others]
+        known = [(o, c) for o, c in zip(others, found, strict=True) if c is not None]
+        return [
+            {"instruction": other.candidate.instruction, "key": other.candidate.key, **asdict(verdict)}
+            for (other, _), verdict in zip(known, verdicts([c for _, c in known]), strict=True)
+        ]
+
+    def _compared(self, winner: Candidate, other: Candidate) -> Comparison | None:
+        ids = self._row_ids("test")
+        ours, theirs = (self._outcomes(each, "test", ids) for each in (winner, other))
+        if not len(ours) == len(theirs) == len(ids):
+            return None
+        return compare(
+            ours,
+            theirs,
+            labels=self._labels,
+            metric=self._metric,
+            calibrations=(winner.calibration, other.calibration),
+        )
+
+    def selection(self) -> Document:
+        """How much was tried, and what the luck of the best of so many amounts to."""
+        tried = [(score_from_json(score), dropped) for score, dropped in self._tried()]
+        whole = [score for score, dropped in tried if not dropped]
+        rows = len(self._row_ids("train"))
+        winner = next((e.score for e in self._evaluations("winner", "test")), None)
+        lucky = (
+            expected_best(len(tried), value=winner.value, n=rows)
+            if winner and tried and self._metric == "accuracy"
+            else None
+        )
+        return {
+            "candidates": len(tried),
+            "dropped": len(tried) - len(whole),
+            "pairs_saved": sum(rows - score.n for score, dropped in tried if dropped),
+            "expected_best_if_equal": lucky,
+            "likelihood_agreement": _agreement(whole),
+        }
+
+    def style(self) -> Document | None:
+        """Length and form of the best instructions on train."""
+        direction = self.header.direction
+        rows = read(self.database, "SELECT solution, score FROM scored WHERE NOT dropped")
+        best = sorted(rows, key=lambda row: score_from_json(row[1]).rank(direction), reverse=True)[:STYLED]
+        texts = [Candidate.from_json(solution).instruction for solution, _ in best]
+        return asdict(style_of(texts)) if texts else None
+
+    def _tried(self) -> list[tuple[str, bool]]:
+        """Scores of all candidates beyond the starts."""
+        return [
+            (str(score), bool(dropped))
+            for score, dropped in read(self.database, "SELECT score, dropped FROM scored WHERE step > 0")
+        ]
+
+    def _test_uses(self) -> int | None:
+        ((uses,),) = read(self.database, "SELECT test_uses FROM run")
+        return None if uses is None else int(uses)
+
+    def _evaluations(self, role: str, split: SplitName) -> list[Evaluation]:
+        return [e for e in read_evaluations(self.database) if (e.role, e.split) == (role, split)]
+
+    def _outcomes(self, candidate: Candidate, split: SplitName, ids: Sequence[str]) -> list[Outcome]:
+        """Before calibration, in the order of ids."""
+        query = (
+            f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
+            "WHERE key = ? AND split = ?"
+        )
+        rows = read(self.database, query, (candidate.key, split))
+        found = {outcome.example_id: outcome for outcome in map(outcome_from_row, rows)}
+        return [found[row] for row in ids if row in found]
+
+    def _row_ids(self, split: SplitName) -> list[str]:
+        return cast("dict[str, list[str]]", self.header.summary["row_ids"])[split]
+
+    @property
+    def _labels(self) -> list[str]:
+        return cast("list[str]", self.header.summary["labels"])
+
+    @property
+    def _metric(self) -> Metric:
+        return cast("Metric", self.header.summary["metric"])
+
+
+def _agreement(scores: Sequence[Score]) -> float | None:
+    """Whether candidates that make right answers likely are those with the better scores."""
+    known = [(score.value, -score.metrics["log_loss"]) for score in scores if "log_loss" in score.metrics]
+    return rank_agreement([value for value, _ in known], [likely for _, likely in known]) if known else None

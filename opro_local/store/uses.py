@@ -1,0 +1,52 @@
+"""How often test rows have been used, by any run of a folder: a test set wears out with every look at it.
+
+Kept apart from the cache of replies, which may be deleted at any time. It holds hashes of rows, no text.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from opro_local.records import Example, content_hash
+from opro_local.store.database import configure, connect, explained, transaction
+from opro_local.store.rows import read
+
+FILE_NAME = "test-uses.db"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS use (
+    row TEXT NOT NULL,
+    user TEXT NOT NULL,
+    PRIMARY KEY (row, user)
+) STRICT, WITHOUT ROWID
+"""
+
+
+def note_use(folder: Path, user: str, rows: Sequence[Example]) -> int:
+    """Note that user (a run, a measurement) looks at these test rows.
+
+    Returns how many others have looked at any of them before. Noting it twice is noting it once.
+    """
+    hashes = [content_hash("test row", [row.text, row.target]) for row in rows]
+    path = folder / FILE_NAME
+    with explained(path):
+        path.touch(mode=0o600)
+        with closing(connect(path, apsw.SQLITE_OPEN_READWRITE, configure)) as database:
+            return _noted(database, user, hashes)
+
+
+def _noted(database: apsw.Connection, user: str, hashes: Sequence[str]) -> int:
+    with transaction(database):
+        database.execute(SCHEMA)
+        ((others,),) = read(
+            database,
+            "SELECT count(DISTINCT user) FROM use "
+            "WHERE user <> ? AND row IN (SELECT value FROM json_each(?))",
+            (user, json.dumps(hashes)),
+        )
+        database.executemany(
+            "INSERT INTO use VALUES (?, ?) ON CONFLICT DO NOTHING", [(each, user) for each in hashes]
+        )
+    return int(others)
