@@ -35,15 +35,16 @@ def mail_task(rows: int = 20) -> Task:
     )
 
 
-def mail_model(skills: Mapping[str, int]) -> Callable[[str], float]:
-    """The log_prob of a ScriptedEngine; skills holds every instruction that may be asked."""
+def mail_model(skills: Mapping[str, int], *, otherwise: int | None = None) -> Callable[[str], float]:
+    """The log_prob of a ScriptedEngine; skills holds all instructions that may be asked, if not otherwise."""
 
     def log_prob(text: str) -> float:
         question, answer = text.rsplit("\n[assistant] ", 1)
         asked = re.fullmatch(r"(?:(.*)\n)?Mail (\d+)\.", question.rsplit("[user] ", 1)[1], re.DOTALL)
         assert asked is not None, f"not a question of this task: {question!r}"
         number = int(asked[2])
-        knows = number < skills[asked[1] or ""]
+        instruction = asked[1] or ""
+        knows = number < (skills[instruction] if otherwise is None else skills.get(instruction, otherwise))
         favoured = LABELS[number % 2 if knows else 1 - number % 2]
         return math.log(SURE if answer == favoured else 1 - SURE)
 

@@ -422,6 +422,53 @@ class TestErrors:
         assert document(call("resume", "--json"))["status"] == "finished"
 
 
+class TestHeadroom:
+    """SMALL leaves the headroom test out; here it comes first."""
+
+    ROWS = ("--steps", "1", "--proposals-per-step", "2", "--calibration", "none", "--sensitivity", "0")
+
+    def tried(
+        self, monkeypatch: pytest.MonkeyPatch, *flags: str, skills: dict[str, int], otherwise: int = 6
+    ) -> Result:
+        engine = ScriptedEngine(
+            log_prob=mail_model(skills, otherwise=otherwise), samples=[["Sort it.</INS>", "No"]]
+        )
+        play_roles(monkeypatch, engine)
+        return done("run", "--model", "scripted", *DATA, *self.ROWS, *flags)
+
+    def test_without_any_difference_the_run_says_so_first_and_last_and_goes_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = self.tried(monkeypatch, skills={})
+        told = [line for line in found.stderr.splitlines() if "headroom" in line]
+        assert told[0].startswith("no headroom seen: 16 very different instructions score ")
+        assert found.stdout.splitlines()[-1] == told[0]
+        assert "best instruction:" in found.stdout
+
+    def test_on_request_it_ends_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = self.tried(monkeypatch, "--stop-without-headroom", skills={})
+        assert found.stdout.splitlines()[0].endswith(": no headroom")
+        assert found.stdout.splitlines()[-1].startswith("no headroom seen: ")
+        assert done("runs", "list").stdout.split()[1] == "finished"
+
+    def test_a_person_at_a_terminal_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("opro_local.cli.run._at_terminal", lambda: True)
+        engine = ScriptedEngine(log_prob=mail_model({}, otherwise=6))
+        play_roles(monkeypatch, engine)
+        answered = CliRunner().invoke(main, ["run", "--model", "scripted", *DATA, *self.ROWS], input="n\n")
+        assert "Search all the same?" in answered.stderr
+        assert answered.stdout.splitlines()[0].endswith(": no headroom")
+
+    def test_where_instructions_matter_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def asked() -> bool:
+            raise AssertionError
+
+        monkeypatch.setattr("opro_local.cli.run._at_terminal", asked)
+        strong = {"": 20, STEP_BY_STEP: 20, "Classify the text.": 20, "Go with your first impression.": 20}
+        found = self.tried(monkeypatch, skills=strong, otherwise=0)
+        assert any(line.startswith("headroom: 16 very") for line in found.stderr.splitlines())
+
+
 class TestGain:
     """The line that compares the winner with the best start."""
 

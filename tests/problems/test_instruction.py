@@ -12,7 +12,7 @@ from scripted_engine import ScriptedEngine
 
 from opro_local.api import Silent
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
-from opro_local.errors import Interrupted, Rejected
+from opro_local.errors import Interrupted, Rejected, SealedTest
 from opro_local.problems.instruction import (
     STEP_BY_STEP,
     InstructionProblem,
@@ -399,6 +399,85 @@ class TestFinish:
         found.finish(trajectory(("", 0.1), ("Sort.", 0.2)), ledger)
         baselines = [e.candidate for e in ledger.evaluations() if e.role == "baseline"]
         assert all(len(candidate.calibration) == 2 for candidate in baselines)
+
+
+class TestSealedTest:
+    def test_a_test_row_that_is_asked_for_before_the_winner_is_fixed_ends_the_run(self) -> None:
+        found = problem()
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        with pytest.raises(SealedTest, match="before the winner was fixed"):
+            found.measurement.scores(found.starts(), "test", ledger)
+        assert asked(found) == []
+        ledger.open_test(found.starts()[0], ())
+        assert [score.n for score in found.measurement.scores(found.starts(), "test", ledger)] == [8, 8]
+
+    def test_finishing_fixes_the_winner_and_names_the_rows(self) -> None:
+        @dataclass(kw_only=True)
+        class Watched(MemoryStore[Candidate]):
+            used: list[Example] = field(default_factory=list)
+
+            def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
+                super().open_test(winner, rows)
+                self.used += rows
+
+        ledger = Watched()
+        problem().finish(trajectory(("", 0.1), ("Think.", 0.7), ("Sort.", 0.2)), ledger)
+        assert ledger.winner == Candidate(instruction="Think.")
+        assert tuple(ledger.used) == SPLIT.test
+
+
+class TestAfterTheSearch:
+    def test_paraphrases_of_the_winner_are_measured_on_validation_with_its_calibration(self) -> None:
+        found = problem(sensitivity=2, calibration="batch")
+        engine_of(found).log_prob = mail_model(SKILLS, otherwise=8)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        fitted = replace(found.candidate("Think."), calibration=(0.5, -0.5))
+        search = trajectory(("", 0.1), ("Sort.", 0.2))
+        best = Scored(solution=fitted, score=Score(value=0.9), step=0)
+        steps = (replace(search.steps[0], scored=(*search.steps[0].scored, best)),)
+        found.finish(replace(search, steps=steps), ledger)
+        near = [e for e in ledger.evaluations() if e.role == "paraphrase"]
+        assert len(near) == 2
+        assert {e.split for e in near} == {"validation"}
+        assert all(e.candidate.instruction != "Think." for e in near)
+        assert {e.candidate.calibration for e in near} == {fitted.calibration}
+
+    def test_a_rival_is_searched_for_at_equal_budget_and_becomes_a_baseline(self) -> None:
+        class Fixed:
+            """Proposes one instruction a step."""
+
+            texts = ("Guess.", "Think.")
+
+            def propose(self, found: Trajectory[Candidate], number: int) -> Step[Candidate]:
+                solution = Candidate(instruction=self.texts[number - 1])
+                return Step(number=number, proposals=(Proposal(text="", solution=solution),))
+
+        found = replace(problem(racing="off"), rivals={"fixed": Fixed()})
+        start = trajectory(("", 0.1), ("Sort.", 0.2)).steps[0]
+        idle: tuple[Step[Candidate], ...] = (Step(number=1, proposals=()), Step(number=2, proposals=()))
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found.finish(Trajectory(direction="maximize", steps=(start, *idle)), ledger)
+        picked = [(e.candidate.instruction, e.split) for e in ledger.evaluations() if e.role == "fixed"]
+        assert picked == [("Think.", "validation"), ("Guess.", "validation")]  # best on train first
+        baselines = [e.candidate.instruction for e in ledger.evaluations() if e.role == "baseline"]
+        assert baselines == ["", "Sort.", STEP_BY_STEP, "Think."]
+
+    def test_what_a_person_wants_compared_is_a_baseline(self) -> None:
+        found = problem(compare_with=("Guess.",))
+        assert [b.instruction for b in found.baselines()] == ["", "Sort.", STEP_BY_STEP, "Guess."]
+
+
+class TestHeadroom:
+    def test_it_asks_sixteen_instructions_about_the_first_rows_and_records_them(self) -> None:
+        found = problem(headroom=5)
+        engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        seen = found.headroom(ledger)
+        assert (seen.instructions, seen.rows, seen.lowest, seen.highest) == (16, 5, 0.0, 1.0)
+        assert [ids for _, _, ids in ledger.blocks] == [("r0", "r1", "r2", "r3"), ("r4",)]
+        assert {(e.role, e.split, e.score.n) for e in ledger.evaluations()} == {("headroom", "train", 5)}
+        found.headroom(ledger)
+        assert asked(found) == [64, 16]  # once
 
 
 class TestMetaPrompt:
