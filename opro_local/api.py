@@ -121,14 +121,14 @@ class Prepared:
         return replace(cost, memory=self.models.memory, smallest_gain=smallest_gain(cost.test_rows))
 
 
-def prepare(task: Task, settings: RunSettings, host: Host) -> Prepared:
-    """Load the models and fill in what the settings leave open.
+def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> Prepared:
+    """Load the models, if they are not given, and fill in what the settings leave open.
 
     Raises SettingsError, ModelError and DataError, what is quick to check first.
     """
     _check_metric(task, settings)
     settings = settings.model_copy(update={"models": _anchored(settings.models, host.folders.models)})
-    models = load_models(settings.models, host.folders.models)
+    models = models or load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.instruction import InstructionProblem
 
@@ -206,7 +206,28 @@ def split_task(task: Task, settings: RunSettings) -> Split:
 def optimize_task(task: Task, settings: RunSettings, *, host: Host | None = None) -> Path:
     """Run OPRO on a task; the path of its run file. Raises Interrupted when the user stops it."""
     host = host or Host()
-    prepared = prepare(task, settings, host)
+    return _begin(task, prepare(task, settings, host), host)
+
+
+def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) -> list[Path]:
+    """The whole search again for each fold of the task's split, so that every row is tested once.
+
+    Returns the paths of the run files; store.findings.pooled_verdicts tells what they prove together.
+
+    Raises Interrupted when the user stops it; what was finished stays, and its answers are cached.
+    """
+    host = host or Host()
+    models: Models | None = None
+    paths = []
+    for fold in range(task.split.folds):
+        part = replace(task, split=task.split.model_copy(update={"fold": fold}))
+        prepared = prepare(part, settings, host, models=models)
+        models = prepared.models
+        paths.append(_begin(part, prepared, host))
+    return paths
+
+
+def _begin(task: Task, prepared: Prepared, host: Host) -> Path:
     header = _header(task, prepared)
     path = host.folders.runs / f"{header.run_id}.sqlite"
     with RunFile.create(path, header, prepared.problem, after_commit=host.after_commit) as store:

@@ -1,7 +1,7 @@
 """Findings in words: what a run proves and what it does not, for people who decide something on it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from opro_local.cli.output import printable
@@ -38,7 +38,7 @@ def comparison_line(verdict: Document) -> str:
     return f"{line}; about {rows:,} test rows would settle it" if rows is not None else line
 
 
-def verdict_line(verdicts: list[Document]) -> str:
+def verdict_line(verdicts: Sequence[Document]) -> str:
     """All comparisons in one sentence."""
     words = Counter(verdict["word"] for verdict in verdicts)
     if len(words) == 1:
@@ -75,8 +75,18 @@ def selection_lines(document: Document) -> Iterator[str]:
             f"{len(values)} near-paraphrases of it: {min(values):.3f} to {max(values):.3f} on validation, "
             f"where it has {document['validation']['value']:.3f}"
         )
+    if document["style"]:
+        yield _style(document["style"])
     if document["test_uses"]:
         yield f"these test rows have been used {document['test_uses']} times before: count on luck with them"
+
+
+def _style(style: Document) -> str:
+    fewest, most = style["words"]
+    return (
+        f"the best {style['instructions']} instructions have {fewest} to {most} words; "
+        f"{style['questions']} are questions, {style['requests']} requests"
+    )
 
 
 def shown(instruction: str) -> str:

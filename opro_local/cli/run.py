@@ -12,7 +12,7 @@ import click
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, finite, json_option, printable
-from opro_local.cli.runs import figure, find_run, show_result
+from opro_local.cli.runs import figure, find_run, show_folds, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
 from opro_local.records import SplitName
@@ -38,12 +38,16 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
     with _host(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
-        from opro_local.api import optimize_task
+        from opro_local.api import cross_fit, optimize_task
 
         for warning in task.warnings:
             click.echo(f"note: {warning}", err=True)
-        path = optimize_task(task, settings, host=host)
-    show_result(path, as_json=as_json)
+        whole = task.split.folds > 1 and task.split.fold is None
+        paths = cross_fit(task, settings, host=host) if whole else [optimize_task(task, settings, host=host)]
+    if whole:
+        show_folds(paths, as_json=as_json)
+    else:
+        show_result(paths[0], as_json=as_json)
 
 
 @click.command()

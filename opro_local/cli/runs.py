@@ -1,7 +1,7 @@
 """runs list, runs show and export: what finished and unfinished runs say; no model is loaded."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,27 @@ def show_result(path: Path, *, as_json: bool) -> None:
         click.echo("\n".join(result_lines(document)))
 
 
+def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
+    """Print what runs on all folds of a table prove together."""
+    from opro_local.store.findings import pooled_verdicts
+
+    documents, verdicts = [_document(path) for path in paths], pooled_verdicts(paths)
+    if as_json:
+        emit_json({"folds": documents, "verdicts": verdicts})
+        return
+    for document in documents:
+        click.echo(
+            _score_line(f"fold {document['run']}", document["test"])
+            + f"  {shown(document['best']['instruction'])}"
+        )
+    rows = sum(document["test"]["n"] for document in documents)
+    click.echo(f"\nthe winners of {len(paths)} searches on {rows} rows, each tested once")
+    for verdict in verdicts:
+        click.echo(f"  {comparison_line(verdict)}  {shown(verdict['instruction'])}")
+    if verdicts:
+        click.echo(verdict_line(verdicts))
+
+
 def result_lines(document: Document) -> list[str]:
     """The answer first: the best instruction, how good it is, beside what it is compared with."""
     best = document["best"]
@@ -129,11 +150,11 @@ def result_lines(document: Document) -> list[str]:
         )
     lines += ["", f"{metric} (95 % interval)"]
     lines += [_score_line(name, document[name]) for name in ("train", "validation", "test") if document[name]]
-    verdicts = {verdict["key"]: verdict for verdict in document["verdicts"]}
+    verdicts = {verdict["instruction"]: verdict for verdict in document["verdicts"]}
     for baseline in document["baselines"]:
         lines.append(_score_line("test, baseline", baseline) + f"  {shown(baseline['instruction'])}")
-        if baseline["key"] in verdicts:
-            lines.append(f"                  {comparison_line(verdicts[baseline['key']])}")
+        if baseline["instruction"] in verdicts:
+            lines.append(f"                  {comparison_line(verdicts[baseline['instruction']])}")
     lines += ["", *_gain_lines(document), *selection_lines(document), *_count_lines(document)]
     lines += [verdict_line(document["verdicts"])] if verdicts else []
     return [*lines, *_headroom(document)]

@@ -4,7 +4,11 @@ Everything is worked out from the file, so that a report can be checked against 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import repeat
+from operator import add
+from pathlib import Path
 from typing import Any, cast
 
 import apsw
@@ -12,14 +16,15 @@ import numpy as np
 
 from opro_local.config import Metric
 from opro_local.evidence.headroom import headroom
-from opro_local.evidence.paired import Comparison
 from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import expected_best, verdicts
 from opro_local.problems.paraphrases import style_of
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Score, SplitName
+from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.metrics import compare, hits
-from opro_local.store.header import RunHeader
+from opro_local.store.database import open_run, sound
+from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
     OUTCOME_COLUMNS,
     outcome_from_row,
@@ -58,7 +63,7 @@ class Findings:
         right = [
             hits(
                 self._outcomes(e.candidate, "train", ids),
-                labels=self._labels,
+                labels=self.labels,
                 calibration=e.candidate.calibration,
             )
             for e in tried
@@ -68,30 +73,33 @@ class Findings:
 
     def verdicts(self) -> list[Document]:
         """The winner against each baseline on test, corrected for their number."""
+        return _verdicts(self.pairs(), labels=self.labels, metric=self.metric)
+
+    def pairs(self) -> list["Pair"]:
+        """What the winner and each other baseline answered on test."""
         winner = next((e.candidate for e in self._evaluations("winner", "test")), None)
         if winner is None:
             return []
-        baselines = self._evaluations("baseline", "test")
-        others = [baseline for baseline in baselines if baseline.candidate.key != winner.key]
-        found = [self._compared(winner, other.candidate) for other in others]
-        known = [(o, c) for o, c in zip(others, found, strict=True) if c is not None]
-        return [
-            {"instruction": other.candidate.instruction, "key": other.candidate.key, **asdict(verdict)}
-            for (other, _), verdict in zip(known, verdicts([c for _, c in known]), strict=True)
+        ours = self._on_test(winner)
+        baselines = [e.candidate for e in self._evaluations("baseline", "test")]
+        found = [
+            Pair(instruction=each.instruction, ours=ours, theirs=self._on_test(each))
+            for each in baselines
+            if each.key != winner.key
         ]
+        rows = len(self._row_ids("test"))
+        return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows]
 
-    def _compared(self, winner: Candidate, other: Candidate) -> Comparison | None:
-        ids = self._row_ids("test")
-        ours, theirs = (self._outcomes(each, "test", ids) for each in (winner, other))
-        if not len(ours) == len(theirs) == len(ids):
-            return None
-        return compare(
-            ours,
-            theirs,
-            labels=self._labels,
-            metric=self._metric,
-            calibrations=(winner.calibration, other.calibration),
-        )
+    def _on_test(self, candidate: Candidate) -> list[Outcome]:
+        """Predictions and log-probabilities with the candidate's calibration in them."""
+        biases = candidate.calibration
+        return [
+            replace(
+                calibrated(outcome, self.labels, biases),
+                choice_log_probs=tuple(map(add, outcome.choice_log_probs, biases or repeat(0.0))),
+            )
+            for outcome in self._outcomes(candidate, "test", self._row_ids("test"))
+        ]
 
     def selection(self) -> Document:
         """How much was tried, and what the luck of the best of so many amounts to."""
@@ -101,7 +109,7 @@ class Findings:
         winner = next((e.score for e in self._evaluations("winner", "test")), None)
         lucky = (
             expected_best(len(tried), value=winner.value, n=rows)
-            if winner and tried and self._metric == "accuracy"
+            if winner and tried and self.metric == "accuracy"
             else None
         )
         return {
@@ -148,12 +156,55 @@ class Findings:
         return cast("dict[str, list[str]]", self.header.summary["row_ids"])[split]
 
     @property
-    def _labels(self) -> list[str]:
+    def labels(self) -> list[str]:
         return cast("list[str]", self.header.summary["labels"])
 
     @property
-    def _metric(self) -> Metric:
+    def metric(self) -> Metric:
         return cast("Metric", self.header.summary["metric"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Calibrated outcomes of a winner and of a baseline on the same rows."""
+
+    instruction: str
+    ours: list[Outcome]
+    theirs: list[Outcome]
+
+
+def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
+    """The verdicts of runs on different folds together: each winner against the baselines that all have.
+
+    Rows are tested once, by winners that were found on overlapping rows: the intervals do not know of that.
+    """
+    pooled: dict[str, Pair] = {}
+    for path in paths:
+        with sound(path), closing(open_run(path, write=False)) as database, database:
+            run = Findings(database=database, header=load_header(database))
+            pairs = {pair.instruction: pair for pair in run.pairs()}
+        if not pooled and path == paths[0]:
+            pooled = pairs
+            continue
+        pooled = {
+            text: Pair(
+                instruction=text,
+                ours=pooled[text].ours + pairs[text].ours,
+                theirs=pooled[text].theirs + pairs[text].theirs,
+            )
+            for text in pooled
+            if text in pairs
+        }
+    return _verdicts(list(pooled.values()), labels=run.labels, metric=run.metric)
+
+
+def _verdicts(pairs: Sequence[Pair], *, labels: Sequence[str], metric: Metric) -> list[Document]:
+    found = [(p.instruction, compare(p.ours, p.theirs, labels=labels, metric=metric)) for p in pairs]
+    known = [(text, comparison) for text, comparison in found if comparison is not None]
+    judged = verdicts([comparison for _, comparison in known])
+    return [
+        {"instruction": text, **asdict(verdict)} for (text, _), verdict in zip(known, judged, strict=True)
+    ]
 
 
 def _agreement(scores: Sequence[Score]) -> float | None:

@@ -34,8 +34,9 @@ def split_examples(
 ) -> Split:
     """Cut the examples by the shares of their different texts, then drop what exceeds the caps.
 
-    With stratify every label has a row in train if max_train allows it; no part is ever empty. Raises
-    DataError when there are too few texts for that, SettingsError when the shares do not add up to 1.
+    With several folds, every text is in test in one of them. With stratify every label has a row in train if
+    max_train allows it; no part is ever empty. Raises DataError when there are too few texts for that,
+    SettingsError when the shares do not add up to 1.
     """
     shares = (settings.train, settings.test, settings.validation)
     if abs(sum(shares) - 1) > 1e-6:
@@ -45,6 +46,9 @@ def split_examples(
     ranks = {example.id: content_hash("split", [seed, example.id]) for example in examples}
     parts: tuple[list[Example], ...] = ([], [], [])
     strata = _strata(examples, ranks, stratify)
+    if settings.folds > 1:
+        parts[TEST].extend(row for rows in _take_fold(strata, settings) for row in rows)
+        shares = (settings.train, 0.0, settings.validation)
     for texts, count in zip(strata, _counts([len(texts) for texts in strata], shares), strict=True):
         queue = iter(texts)
         for part, size in zip(parts, count, strict=True):
@@ -73,12 +77,29 @@ def _strata(examples: Sequence[Example], ranks: Ranks, stratify: bool) -> list[l
     return [strata[label] for label in sorted(strata)]
 
 
+def _take_fold(strata: list[list[list[Example]]], settings: SplitSettings) -> list[list[Example]]:
+    """Remove the texts of a fold from the strata: every so manieth, counted through all of them."""
+    taken: list[list[Example]] = []
+    before = 0
+    for number, texts in enumerate(strata):
+        in_fold = [(before + i) % settings.folds == (settings.fold or 0) for i in range(len(texts))]
+        taken += [text for text, chosen in zip(texts, in_fold, strict=True) if chosen]
+        strata[number] = [text for text, chosen in zip(texts, in_fold, strict=True) if not chosen]
+        before += len(texts)
+    if not taken or not all(strata):
+        raise DataError(
+            f"Fold {settings.fold or 0} of {settings.folds} leaves test or a label without a text. "
+            "Take fewer folds, or add rows."
+        )
+    return taken
+
+
 def _counts(sizes: Sequence[int], shares: Sequence[float]) -> list[list[int]]:
-    """How many texts of each stratum go to each part."""
+    """How many texts of each stratum go to each part; shares need not add up to 1, a part may have none."""
     owed = [0.0 for _ in shares]
     counts = []
     for size in sizes:
-        quotas = [share * size for share in shares]
+        quotas = [share / sum(shares) * size for share in shares]
         count = _largest_remainder(quotas, size, owed)
         if not count[TRAIN]:
             count[count.index(max(count))] -= 1
@@ -86,7 +107,7 @@ def _counts(sizes: Sequence[int], shares: Sequence[float]) -> list[list[int]]:
         owed = [debt + quota - n for debt, quota, n in zip(owed, quotas, count, strict=True)]
         counts.append(count)
     for part, other in ((TEST, VALIDATION), (VALIDATION, TEST)):
-        if not any(count[part] for count in counts):
+        if shares[part] and not any(count[part] for count in counts):
             # Before train on a tie: then train may be down to one text of each label.
             donor = max((other, TRAIN), key=lambda p: sum(count[p] for count in counts))
             giver = max(counts, key=lambda count: count[donor])

@@ -422,6 +422,32 @@ class TestErrors:
         assert document(call("resume", "--json"))["status"] == "finished"
 
 
+class TestFolds:
+    def test_the_whole_search_is_done_for_each_fold_and_the_verdicts_are_pooled(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _play(monkeypatch, samples=(SAMPLES * 2))
+        found = document(run("--folds", "2", "--json"))
+        assert [fold["test"]["n"] for fold in found["folds"]] == [10, 10]
+        ids = [row for fold in found["folds"] for row in fold["task"]["row_ids"]["test"]]
+        assert len(set(ids)) == 20
+        by_instruction = {verdict["instruction"]: verdict["comparison"] for verdict in found["verdicts"]}
+        # Of the twenty rows the winner knows 16 in both folds, the empty instruction 6.
+        assert [fold["best"]["instruction"] for fold in found["folds"]] == ["Read twice."] * 2
+        assert by_instruction[""]["n"] == 20
+        assert by_instruction[""]["difference"] == 0.5
+
+    def test_in_words_the_last_line_is_the_verdict_of_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _play(monkeypatch, samples=(SAMPLES * 2))
+        lines = run("--folds", "2").stdout.splitlines()
+        assert lines[0].startswith("  fold 2")
+        assert "the winners of 2 searches on 20 rows, each tested once" in lines
+        assert lines[-1].startswith("verdict: better than")
+
+    def test_one_fold_alone_is_a_run_like_any_other(self, model: ScriptedEngine) -> None:
+        assert document(run("--folds", "2", "--fold", "1", "--json"))["test"]["n"] == 10
+
+
 class TestHeadroom:
     """SMALL leaves the headroom test out; here it comes first."""
 
@@ -510,6 +536,7 @@ class TestGain:
             },
             "sensitivity": [],
             "test_uses": 0,
+            "style": None,
         }
         (line,) = [line for line in result_lines(found) if "best start" in line]
         return line

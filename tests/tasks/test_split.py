@@ -160,3 +160,25 @@ def test_too_few_texts_are_refused_with_what_is_needed(table: dict[str, int]) ->
 def test_shares_that_are_not_one_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"add up to 1\.2"):
         split_examples(rows(A=9), SplitSettings(train=0.6), 0, stratify=True)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_over_all_folds_every_row_is_tested_once(folds: int) -> None:
+    examples = rows(a=7, b=12, c=20)
+    splits = [
+        split_examples(examples, SplitSettings(folds=folds, fold=fold), 3, stratify=True)
+        for fold in range(folds)
+    ]
+    tested = [row.id for split in splits for row in split.test]
+    assert sorted(tested) == sorted(row.id for row in examples)
+    assert max(len(s.test) for s in splits) - min(len(s.test) for s in splits) <= 1
+    for split in splits:
+        parts = [*split.train, *split.validation, *split.test]
+        assert sorted(row.id for row in parts) == sorted(row.id for row in examples)
+        assert {row.target for row in split.train} == {"a", "b", "c"}
+        assert len(split.train) == pytest.approx(2 * len(split.validation), abs=2)  # 0.4 to 0.2
+
+
+def test_a_fold_that_leaves_a_label_without_rows_is_refused() -> None:
+    with pytest.raises(DataError, match="Take fewer folds"):
+        split_examples(rows(a=5, b=2), SplitSettings(folds=7, fold=9), 0, stratify=True)
