@@ -94,6 +94,18 @@ def test_killed_three_times_in_a_row_first_before_anything_is_scored(
     assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
 
 
+def test_killed_in_a_race_and_amid_the_test_rows(
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    outcomes = expected["outcomes"]
+    tested = sum(entry["split"] == "test" for entry in outcomes)
+    assert tested > 1
+    first_step = 16 * 24 + 2 * 24  # after the headroom test and the starts
+    assert first_step < len(outcomes) - tested
+    at = [first_step + 1, len(outcomes) - tested // 2]
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
+
+
 def test_killed_while_the_replies_of_an_earlier_run_are_at_hand(
     unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
 ) -> None:
