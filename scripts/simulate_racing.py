@@ -6,12 +6,13 @@ among the 5 that validation chooses from. The same answers are searched without 
 accuracies lie below that of the best so far: in the wide spread by 5 to 45 points, in the narrow one by up
 to 25.
 
-error         the most candidates that may be dropped of those that full scoring would put level with the best
-              so far or ahead: the stated rate
-pairs saved   scored pairs without racing over those with it, the two starts included
-winner        the winner's true accuracy minus that without racing, in points, with its standard error
-level, left   how many candidates left of those level or ahead
-as good, left the same of those that are in truth as good as the best so far, whose score is partly luck
+error        the stated rate: the most that may leave of the candidates that full scoring would put level with
+             the best so far, or ahead
+saved        scored pairs without racing over those with it, the two starts included
+winner       the winner's true accuracy minus that without racing, in points, with its standard error
+level        candidates that full scoring would put level or ahead, and how many of them left
+as good      of the candidates in truth as good as the best so far, whose score is partly luck: how many full
+             scoring puts behind it, and how many left
 
 simulate_racing.md holds one run.
 
@@ -71,21 +72,29 @@ class Race:
     scored: NDArray[np.int64]
     against: NDArray[np.int64]
 
-    def share_dropped(self, values: NDArray[np.int64] | Numbers) -> tuple[int, int]:
-        """Of the candidates that by these values are no worse than their opponent: how many left, and all."""
-        good = values >= values[self.against]
+    @property
+    def left(self) -> Answers:
+        left: Answers = self.scored < self.scored.max()
+        return left
+
+    def no_worse(self, values: NDArray[np.int64] | Numbers) -> Answers:
+        """Which candidates are at least as good by these values as whom they raced against."""
+        good: Answers = values >= values[self.against]
         good[:STARTS] = False
-        return int((good & (self.scored < self.scored.max())).sum()), int(good.sum())
+        return good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One search: pairs scored, true accuracy gained by racing, candidates dropped and all of their kind."""
+    """One search: pairs scored, true accuracy gained by racing, and numbers of candidates."""
 
     pairs: int
     gained: float
-    level: tuple[int, int]
-    as_good: tuple[int, int]
+    level: int
+    level_left: int
+    as_good: int
+    as_good_behind: int
+    as_good_left: int
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -105,7 +114,7 @@ def main(*, runs: int, alphas: Sequence[float], seed: int, out: Path | None) -> 
 def _report(runs: int, alphas: Sequence[float], seed: int) -> Iterator[str]:
     yield f"# What racing saves and costs\n\n`python scripts/simulate_racing.py`, {runs:,} searches a line"
     yield "(heavy: a tenth of them).\n"
-    yield "| budget | rows, block | accuracies | error | pairs saved | winner | level, left | as good, left |"
+    yield "| budget | rows, block | spread | error | saved | winner | level, left | as good: behind, left |"
     yield "|---|---|---|---|---|---|---|---|"
     for setting in SETTINGS:
         count = runs // 10 if setting.name == "heavy" else runs
@@ -127,11 +136,15 @@ def simulate(setting: Setting, spread: str, alpha: float, generator: np.random.G
     race = run_race(train, setting, alpha, generator)
     finished = np.flatnonzero(race.scored == setting.rows)
     raced, full = (_winner(ids, totals, validation) for ids in (finished, np.arange(len(totals))))
+    level, as_good = race.no_worse(totals), race.no_worse(accuracies)
     return Result(
         pairs=int(race.scored.sum()),
         gained=float(accuracies[raced] - accuracies[full]),
-        level=race.share_dropped(totals),
-        as_good=race.share_dropped(accuracies),
+        level=int(level.sum()),
+        level_left=int((level & race.left).sum()),
+        as_good=int(as_good.sum()),
+        as_good_behind=int((as_good & ~level).sum()),
+        as_good_left=int((as_good & race.left).sum()),
     )
 
 
@@ -164,13 +177,15 @@ def _winner(ids: NDArray[np.int64], totals: NDArray[np.int64], validation: NDArr
 def _line(setting: Setting, results: Sequence[Result]) -> str:
     saved = len(results) * setting.candidates * setting.rows / sum(result.pairs for result in results)
     gained = [100 * result.gained for result in results]
-    level, as_good = (_share([result.level for result in results]), _share([r.as_good for r in results]))
-    return f"| {saved:.2f} times | {np.mean(gained):+.2f} ± {sem(gained):.2f} | {level} | {as_good} |"
-
-
-def _share(counts: Sequence[tuple[int, int]]) -> str:
-    dropped, good = np.sum(counts, axis=0)
-    return f"{dropped / max(good, 1):.1%} of {good:,}"
+    level = max(1, sum(result.level for result in results))
+    as_good = max(1, sum(result.as_good for result in results))
+    left = sum(result.level_left for result in results) / level
+    behind = sum(result.as_good_behind for result in results) / as_good
+    as_good_left = sum(result.as_good_left for result in results) / as_good
+    return (
+        f"| {saved:.2f} | {np.mean(gained):+.2f} ± {sem(gained):.2f} "
+        f"| {level:,}, {left:.1%} | {behind:.0%}, {as_good_left:.0%} |"
+    )
 
 
 if __name__ == "__main__":

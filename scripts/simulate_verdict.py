@@ -57,10 +57,11 @@ def main(*, runs: int, resampled_runs: int, seed: int, out: Path | None) -> None
 
 def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> Iterator[str]:
     yield f"# Do the verdicts hold?\n\n`python scripts/simulate_verdict.py`, {runs:,} searches a line."
+    yield 'Behind the rate of "better" stands its one-sided 99 % upper bound (Clopper and Pearson).'
     yield (
         f"\n## All prompts equally good (accuracy {ACCURACY}), three baselines\n\n"
-        "| K | best on train shows (if independent) | n | better than any | 99 % bound | worse than any "
-        "| intervals that cover |\n|---|---|---|---|---|---|---|"
+        "| K | best on train shows (if independent) | n | better than any | bound | worse than any "
+        "| intervals that hold the truth |\n|---|---|---|---|---|---|---|"
     )
     for candidates in CANDIDATES:
         for n in TEST_ROWS:
@@ -68,14 +69,14 @@ def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> I
             yield _equal_line(setting, [search(setting, generator) for _ in range(runs)])
     yield (
         f"\n## A true gain of {100 * GAIN:.0f} points over one baseline\n\n"
-        "| K | n | better | calculated | intervals that cover |\n|---|---|---|---|---|"
+        "| K | n | better | calculated | intervals that hold the truth |\n|---|---|---|---|---|"
     )
     for n in TEST_ROWS:
         setting = Setting(candidates=CANDIDATES[0], n=n, baselines=1, gain=GAIN)
         yield _gain_line(setting, [search(setting, generator) for _ in range(runs)])
     yield (
         f"\n## Other metrics, two equally good prompts, {resampled_runs:,} comparisons a line\n\n"
-        f"| metric | n | p of better at most {ALPHA} | intervals that cover |\n|---|---|---|---|"
+        f"| metric | n | p of better at most {ALPHA} | intervals that hold the truth |\n|---|---|---|---|"
     )
     for metric in ("macro_f1", "log_loss"):
         for n in TEST_ROWS:

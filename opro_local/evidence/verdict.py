@@ -2,7 +2,8 @@
 
 "better" and "worse" hold with their stated error over all comparisons of a run together (Holm 1979), each
 word for itself; between them lies "no evidence of a gain", with the number of rows that would settle it. The
-calculations assume that test rows had no part in the choice of the winner.
+words follow one-sided tests: "better" can stand beside a 95 % interval, which is two-sided, that just reaches
+below 0. All this holds for rows that had no part in the choice of the winner.
 """
 
 import math

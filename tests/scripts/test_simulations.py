@@ -30,14 +30,15 @@ def test_a_race_pays_for_what_it_scores() -> None:
     equal = np.ones((setting.candidates, setting.rows), dtype=np.bool_)
     race = run_race(equal, setting, 0.2, np.random.default_rng(0))
     assert set(race.scored) == {setting.rows}
-    assert race.share_dropped(equal.sum(axis=1)) == (0, setting.candidates - 2)
+    assert race.no_worse(equal.sum(axis=1)).sum() == setting.candidates - 2
+    assert not race.left.any()
     hopeless = equal.copy()
     hopeless[2:] = False
     race = run_race(hopeless, setting, 0.2, np.random.default_rng(0))
     assert list(race.scored) == [setting.rows] * 2 + [setting.block] * (setting.candidates - 2)
     assert set(race.against[2:]) == {0}
-    assert race.share_dropped(hopeless.sum(axis=1)) == (0, 0)
-    assert race.share_dropped(np.ones(setting.candidates)) == (setting.candidates - 2,) * 2
+    assert not race.no_worse(hopeless.sum(axis=1)).any()
+    assert race.left.sum() == setting.candidates - 2
 
 
 @pytest.mark.slow
