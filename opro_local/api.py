@@ -107,7 +107,7 @@ class Prepared:
 
     def cost(self) -> Estimate:
         """The most that the run can ask of the models, and what its test rows can tell."""
-        from opro_local.evidence.verdict import smallest_gain
+        from opro_local.evidence.verdict import ALPHA, smallest_gain
 
         rows = self.problem.measurement.split
         starts = self.problem.starts()
@@ -118,7 +118,8 @@ class Prepared:
             starts=len(starts),
             tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
         )
-        return replace(cost, memory=self.models.memory, smallest_gain=smallest_gain(cost.test_rows))
+        told = smallest_gain(cost.test_rows, alpha=ALPHA / len(self.problem.baselines()))
+        return replace(cost, memory=self.models.memory, smallest_gain=told)
 
 
 def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> Prepared:

@@ -143,13 +143,16 @@ class SearchSettings(Settings):
         "If not given: the empty one and one made from the labels.",
     )
     shots: int = Field(0, ge=0, description="Fixed exemplars from train in every scorer prompt.")
-    block: int = Field(16, ge=1, description="Rows scored and saved at a time.")
+    block: int = Field(8, ge=1, description="Rows scored and saved at a time.")
     racing: Switch = Field(
         "on",
         description="Candidates leave that will not reach the best; off is OPRO as published.",
     )
     racing_error: float = Field(
-        0.2, gt=0, lt=1, description="Most often that racing drops a candidate as good as the best."
+        0.3,
+        gt=0,
+        lt=1,
+        description="Most often that a race drops a candidate that all rows would put level with the best.",
     )
     headroom: int = Field(
         32,
