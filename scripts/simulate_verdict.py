@@ -25,7 +25,7 @@ from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
 from opro_local.records import Outcome
-from opro_local.scoring.metrics import compare
+from opro_local.scoring.pairs import compare
 
 ROWS = 50
 FINALISTS = 5

@@ -35,7 +35,8 @@ from opro_local.records import (
     Trajectory,
     derived_seed,
 )
-from opro_local.scoring.metrics import METRIC_DIRECTION, hits
+from opro_local.scoring.metrics import METRIC_DIRECTION
+from opro_local.scoring.pairs import hits
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task

@@ -12,7 +12,7 @@ from opro_local.evidence.racing import has_lost
 from opro_local.problems.measurement import AnswerSheet, Measurement
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Scored
-from opro_local.scoring.metrics import gains
+from opro_local.scoring.pairs import gains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from sklearn.metrics import (
 
 from opro_local.config import Metric
 from opro_local.evidence.intervals import Interval, bootstrap, wilson
-from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
 from opro_local.records import Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated, choice_probabilities
 
@@ -57,7 +56,7 @@ def measure(
     values: dict[Metric, float] = {"accuracy": correct / len(answers)}
     interval: Interval | None = wilson(correct, len(answers))
     if labels:
-        sample = _Sample(answers, labels, calibration)
+        sample = Sample(answers, labels, calibration)
         values |= {name: float(compute(sample)) for name, compute in _METRICS.items() if sample.allows(name)}
         if metric != "accuracy":
             interval = _interval(sample, metric) if metric in values else None
@@ -70,77 +69,14 @@ def measure(
     )
 
 
-def compare(
-    ours: Sequence[Outcome],
-    theirs: Sequence[Outcome],
-    *,
-    labels: Sequence[str],
-    metric: Metric,
-    calibrations: tuple[Sequence[float], Sequence[float]] = ((), ()),
-) -> Comparison | None:
-    """Ours against theirs on the same examples, in any order; what is better is positive, also of a loss.
-
-    calibrations are the biases of ours and of theirs. None where one of the two cannot be had in this metric.
-    """
-    assert labels or metric == "accuracy"
-    partners = {outcome.example_id: outcome for outcome in theirs}
-    assert len(partners) == len(theirs) == len(ours)
-    matched = (ours, [partners[outcome.example_id] for outcome in ours])
-    first, second = (
-        _Sample([calibrated(outcome, labels, biases) for outcome in outcomes], labels, biases)
-        for outcomes, biases in zip(matched, calibrations, strict=True)
-    )
-    if metric == "accuracy":
-        return compare_correct(first.correct, second.correct)
-    if metric in _FROM_COUNTS:
-        return _compare_tables(first, second, _FROM_COUNTS[metric])
-    if not (first.allows(metric) and second.allows(metric)):
-        return None
-    gains = second.losses[metric] - first.losses[metric]
-    return compare_resampled(np.ones(len(gains), dtype=np.int64), partial(_mean, gains))
-
-
 def confusion(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[list[int]]:
     """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
-    table: list[list[int]] = _Sample(outcomes, labels).confusion.tolist()
+    table: list[list[int]] = Sample(outcomes, labels).confusion.tolist()
     return table
 
 
-def hits(
-    outcomes: Sequence[Outcome], *, labels: Sequence[str], calibration: Sequence[float] = ()
-) -> list[bool]:
-    """Which of the outcomes are right under a calibration."""
-    return [calibrated(outcome, labels, calibration).correct for outcome in outcomes]
-
-
-def gains(
-    ours: Sequence[Outcome],
-    theirs: Sequence[Outcome],
-    *,
-    labels: Sequence[str],
-    metric: Metric,
-    calibrations: tuple[Sequence[float], Sequence[float]],
-) -> Array:
-    """Row by row, what our outcomes are worth more than theirs on the same rows; (N), larger is better.
-
-    An outcome is worth its correctness, or minus its loss. Where the metric is no mean over examples, the
-    log-probability of the right label stands for it; where that is missing too, correctness does.
-    """
-    samples = [
-        _Sample([calibrated(o, labels, biases) for o in outcomes], labels, biases)
-        for outcomes, biases in zip((ours, theirs), calibrations, strict=True)
-    ]
-    if metric == "accuracy" or not all(sample.allows("log_loss") for sample in samples):
-        correct = [[o.correct for o in sample.outcomes] for sample in samples]
-        ours_right, theirs_right = np.array(correct, dtype=np.float64)
-        difference: Array = ours_right - theirs_right
-        return difference
-    ours_lost, theirs_lost = (s.losses["brier" if metric == "brier" else "log_loss"] for s in samples)
-    return theirs_lost - ours_lost
-
-
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Outcomes as the arrays that scikit-learn takes; biases apply to the probabilities only."""
 
     outcomes: Sequence[Outcome]
@@ -190,7 +126,7 @@ class _Sample:
         return all(o.choice_log_probs and o.prediction is not None for o in self.outcomes)
 
 
-def _balanced_accuracy(sample: _Sample) -> float:
+def _balanced_accuracy(sample: Sample) -> float:
     # balanced_accuracy_score warns about predictions of classes without examples; this is its definition.
     present = sorted(set(sample.targets))
     score: float = recall_score(
@@ -199,7 +135,7 @@ def _balanced_accuracy(sample: _Sample) -> float:
     return score
 
 
-def _macro_f1(sample: _Sample) -> float:
+def _macro_f1(sample: Sample) -> float:
     classes = range(len(sample.labels))
     score: float = f1_score(
         sample.targets, sample.predictions, labels=classes, average="macro", zero_division=0
@@ -207,19 +143,19 @@ def _macro_f1(sample: _Sample) -> float:
     return score
 
 
-def _mcc(sample: _Sample) -> float:
+def _mcc(sample: Sample) -> float:
     if len({*sample.targets, *sample.predictions}) == 1:
         return 0.0  # as scikit-learn has it, without its warning
     score: float = matthews_corrcoef(sample.targets, sample.predictions)
     return score
 
 
-def _log_loss(sample: _Sample) -> float:
+def _log_loss(sample: Sample) -> float:
     loss: float = log_loss(sample.targets, y_proba=sample.probabilities, labels=range(len(sample.labels)))
     return loss
 
 
-def _brier(sample: _Sample) -> float:
+def _brier(sample: Sample) -> float:
     """In [0, 2], also for two classes."""
     loss: float = brier_score_loss(
         sample.targets, y_proba=sample.probabilities, labels=range(len(sample.labels)), scale_by_half=False
@@ -227,7 +163,7 @@ def _brier(sample: _Sample) -> float:
     return loss
 
 
-_METRICS: Mapping[Metric, Callable[[_Sample], float]] = {
+_METRICS: Mapping[Metric, Callable[[Sample], float]] = {
     "balanced_accuracy": _balanced_accuracy,
     "macro_f1": _macro_f1,
     "mcc": _mcc,
@@ -236,43 +172,22 @@ _METRICS: Mapping[Metric, Callable[[_Sample], float]] = {
 }
 
 
-def _interval(sample: _Sample, metric: Metric) -> Interval:
-    if metric in _FROM_COUNTS:
+def _interval(sample: Sample, metric: Metric) -> Interval:
+    if metric in FROM_COUNTS:
         table = sample.confusion
-        statistic = partial(_from_tables, _FROM_COUNTS[metric], table.shape)
+        statistic = partial(from_tables, FROM_COUNTS[metric], table.shape)
         return bootstrap(table.ravel(), statistic)
     losses = sample.losses[metric]
-    return bootstrap(np.ones(len(losses), dtype=np.int64), partial(_mean, losses))
+    return bootstrap(np.ones(len(losses), dtype=np.int64), partial(mean, losses))
 
 
-def _mean(values: Array, counts: Array) -> Array:
+def mean(values: Array, counts: Array) -> Array:
     """counts (R, N) of the N values -> (R)"""
     means: Array = counts @ values / len(values)
     return means
 
 
-def _compare_tables(ours: _Sample, theirs: _Sample, statistic: Callable[[Array], Array]) -> Comparison:
-    """An observation is a target with both predictions; each of the two sees a confusion table of it."""
-    answers = np.stack([ours.targets, ours.predictions, theirs.predictions])
-    (targets, *predictions), counts = np.unique(answers, axis=1, return_counts=True)
-    shape = ours.confusion.shape
-    cells = [_one_hot(targets * shape[1] + column, math.prod(shape)) for column in predictions]
-
-    def difference(counts: Array) -> Array:
-        first, second = (_from_tables(statistic, shape, counts @ cell) for cell in cells)
-        return first - second
-
-    return compare_resampled(counts, difference)
-
-
-def _one_hot(columns: NDArray[np.int64], width: int) -> Array:
-    """(K) -> (K, width)"""
-    rows = np.zeros((len(columns), width))
-    rows[np.arange(len(columns)), columns] = 1.0
-    return rows
-
-
-def _from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:
+def from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:
     return statistic(counts.reshape(-1, *shape))
 
 
@@ -307,7 +222,7 @@ def _hits(tables: Array) -> Array:
     return hits
 
 
-_FROM_COUNTS: Mapping[Metric, Callable[[Array], Array]] = {
+FROM_COUNTS: Mapping[Metric, Callable[[Array], Array]] = {
     "balanced_accuracy": balanced_accuracies,
     "macro_f1": macro_f1s,
     "mcc": mccs,

@@ -22,7 +22,7 @@ from opro_local.problems.paraphrases import style_of
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Score, SplitName
 from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.metrics import compare, hits
+from opro_local.scoring.pairs import compare, hits
 from opro_local.store.database import open_run, sound
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (

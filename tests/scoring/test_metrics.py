@@ -20,12 +20,12 @@ from opro_local.records import Outcome
 from opro_local.scoring.metrics import (
     METRIC_DIRECTION,
     balanced_accuracies,
-    compare,
     confusion,
     macro_f1s,
     mccs,
     measure,
 )
+from opro_local.scoring.pairs import compare
 
 LABELS = ("seed", "fintech", "healthcare")  # not in alphabetical order
 
