@@ -1,7 +1,8 @@
 """The options of a multiple-choice question, as its text lists them.
 
 Read are "(A) text", "A) text" and "A. text", each on a line of its own or, in brackets, on one line; letters
-run from A without a gap. What precedes the last A is the question.
+run from A without a gap. What precedes the last A is the question. An option that has no other beside it is
+read in brackets only.
 """
 
 import re
@@ -19,15 +20,14 @@ LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 
 def options_of(question: str) -> Mapping[str, str]:
     """Text by letter; empty when the question lists no options."""
-    for form in FORMS:
-        marks = _last_run(form.finditer(question))
-        if len(marks) > 1:
-            ends = [mark.start() for mark in marks[1:]] + [len(question)]
-            return {
-                _letter(mark): spaced(question[mark.end() : end].strip().partition("\n")[0])
-                for mark, end in zip(marks, ends, strict=True)
-            }
-    return {}
+    marks = max((_last_run(form.finditer(question)) for form in FORMS), key=len)
+    if len(marks) < 2 and not (marks and marks[0]["bracketed"]):
+        return {}
+    ends = [mark.start() for mark in marks[1:]] + [len(question)]
+    return {
+        _letter(mark): spaced(question[mark.end() : end].strip().partition("\n")[0])
+        for mark, end in zip(marks, ends, strict=True)
+    }
 
 
 def option_letter(target: str, options: Mapping[str, str]) -> str | None:

@@ -27,8 +27,10 @@ class ChoiceReader:
     def answers(self, text: str, question: str) -> Sequence[str]:
         options = options_of(question)
         span = answer_span(text)
-        letters = [letter for letter in _letters(span, marked=span != text) if letter in options]
-        return list(dict.fromkeys(letters or _by_text(span, options)))
+        letters = list(dict.fromkeys(_letters(span, marked=span != text)))
+        if len(letters) > 1 or options.keys() & set(letters):
+            return letters
+        return list(dict.fromkeys(_by_text(span, options)))
 
     def is_answer(self, text: str, question: str) -> bool:
         found = self.answers(text, question)

@@ -34,6 +34,7 @@ DOTS = "Who?\nA. Ann\nB. Ben Dale\nC. Ben"
         ("an apple or an orange", "several answers"),
         ("The answer is (A) or (B)", "several answers"),
         ("A\nB\nC", "several answers"),
+        ("(B) or (K)", "several answers"),  # a list of letters wins nothing where only one is an option
         ("abcde", "no answer"),
         ("I cannot decide between these", "no answer"),
         ("A fruit that is sour", "no answer"),
