@@ -9,6 +9,7 @@ endless answers win nothing.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 """Braces in it may be nested twice, as in \\boxed{\\frac{1}{2^{3}}}."""
 AHEAD = re.compile(r"\bis the (?:correct |right |final )?answer\b\W*\Z", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
+QUESTION = re.compile(r"[\s*_`]*Q[*_`]*:")
 FENCE = re.compile(r"\s*`{3,}\w*\s*")
 
 
@@ -76,7 +78,7 @@ class StrictGrader:
 
 def counted_part(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool]:
     """The part of a reply that counts, normalised, and whether it has come to its end."""
-    counted = ""
+    counted = last = ""
     for line in text.splitlines(keepends=True):
         if opens_question(line):
             return counted, True
@@ -84,23 +86,26 @@ def counted_part(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool
             continue
         plain = normalised(line)
         counted += plain
-        if line.endswith("\n") and is_answer(_block(plain, counted)):
+        block = _block(plain, last, counted)
+        if block and line.endswith("\n") and is_answer(block):
             return counted, True
+        last = plain
     return counted, False
 
 
 def opens_question(line: str) -> bool:
-    return normalised(line).lstrip().startswith("Q:")
+    """Whether the model goes on with a question of its own in this line, whatever else it will hold."""
+    return QUESTION.match(unicodedata.normalize("NFKC", line)) is not None
 
 
-def _block(line: str, so_far: str) -> str:
-    """What may hold the whole answer now that the line is finished: it, or everything before a blank line.
+def _block(line: str, last: str, so_far: str) -> str:
+    """What may be the answer when the line is finished: a marked line, or all text that a blank line closes.
 
     An unmarked line alone may be the first of a list.
     """
     if MARKER.search(line) or BOXED.search(line):
         return line
-    return "" if line.strip() else so_far
+    return so_far if last.strip() and not line.strip() else ""
 
 
 def answer_span(text: str) -> str:

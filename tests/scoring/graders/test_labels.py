@@ -41,6 +41,8 @@ OPTIONS = Form(answer="label", labels=("(A)", "(B)", "(C)"))
         ("fintech\nQ: next one\nA: seed", "fintech"),
         ("Q: fintech", "no answer"),
         ("**Q:** fintech", "no answer"),
+        ("**Q**: fintech", "no answer"),
+        ("seed\n*Q:*fintech", "seed"),
         ("", "no answer"),
         ("I do not know", "no answer"),
         ("fintech\nseed", "several answers"),
