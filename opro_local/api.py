@@ -23,6 +23,7 @@ from opro_local.problem import Proposer, Watcher
 from opro_local.recording import Forgetful
 from opro_local.records import Candidate, Estimate, Score, SplitName, Step, Trajectory
 from opro_local.roles import Models, load_models
+from opro_local.scoring.graders import grader_for
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.reply_cache import ReplyCacheFile
@@ -31,6 +32,7 @@ from opro_local.store.uses import note_use
 from opro_local.tasks import loading
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json
+from opro_local.tasks.user_code import check_allowed
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
@@ -63,14 +65,21 @@ class Host:
     go_on: "Callable[[Headroom], bool]" = lambda _found: True
 
 
-def load_task(data: str | Path, *, text: str | Sequence[str], label: str, **settings: object) -> Task:
+def load_task(
+    data: str | Path,
+    *,
+    text: str | Sequence[str],
+    label: str,
+    allow_python: bool = False,
+    **settings: object,
+) -> Task:
     """The task in a table: the columns of the text and the right answer, and any other of TaskSettings.
 
-    Raises SettingsError and DataError.
+    allow_python lets a grader of the user's own run. Raises SettingsError and DataError.
     """
     values = {"data": str(data), "text": text, "label": label, **settings}
     parsed = parse_settings(TaskSettings, values, source="load_task")
-    return loading.load_task(parsed, folder=Path(), name=Path(data).stem)
+    return loading.load_task(parsed, folder=Path(), name=Path(data).stem, allow_python=allow_python)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +198,8 @@ def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 def _check_metric(task: Task, settings: RunSettings) -> None:
     mode = scoring_mode(task, settings.scoring)
-    if mode == "likelihood" and task.answer != "label":
+    grader_for(task, settings.scoring.grading)
+    if mode == "likelihood" and not task.labels:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):
         raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")
@@ -201,7 +211,7 @@ def split_task(task: Task, settings: RunSettings) -> Split:
     sizes = task.split
     if most is not None:
         sizes = sizes.model_copy(update={"max_train": min(sizes.max_train, most + settings.search.shots)})
-    return split_examples(task.examples, sizes, settings.search.seed, stratify=task.answer == "label")
+    return split_examples(task.examples, sizes, settings.search.seed, stratify=bool(task.labels))
 
 
 def optimize_task(task: Task, settings: RunSettings, *, host: Host | None = None) -> Path:
@@ -236,12 +246,17 @@ def _begin(task: Task, prepared: Prepared, host: Host) -> Path:
     return path
 
 
-def resume_run(path: Path, *, host: Host | None = None) -> None:
-    """Go on with a run where it was cut off. Raises ModelError when the weights are not the same any more."""
+def resume_run(path: Path, *, host: Host | None = None, allow_python: bool = False) -> None:
+    """Go on with a run where it was cut off, with a grader of the user's own if allow_python.
+
+    Raises ModelError when the weights are not the same any more, SettingsError when the grader is not.
+    """
     host = host or Host()
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
-    prepared = prepare(task_from_json(header.problem_json), settings, host)
+    task = task_from_json(header.problem_json)
+    check_allowed(task.grader, allowed=allow_python)
+    prepared = prepare(task, settings, host)
     _check_same_models(header, prepared.models)
     with RunFile.open(path, prepared.problem, write=True, after_commit=host.after_commit) as store:
         prepared.search(store, host)
@@ -303,6 +318,7 @@ def _header(task: Task, prepared: Prepared) -> RunHeader:
             "answer": task.answer,
             "labels": list(task.labels),
             "metric": task.metric,
+            "grading": prepared.settings.scoring.grading,
             "layout": asdict(prepared.problem.scorer.layout),
             "rows": {name: len(ids) for name, ids in row_ids.items()},
             "row_ids": row_ids,

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from opro_local.errors import SettingsError
 
-AnswerType = Literal["label", "number", "text"]
+AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier"]
 ScoringMode = Literal["likelihood", "generation"]
+Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch"]
 Style = Literal["tagged", "bracket", "completion"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
@@ -68,6 +69,13 @@ class TaskSettings(Settings):
     answer: AnswerType = Field("label", description="What an answer is.")
     labels: tuple[str, ...] = Field(
         (), description="Labels in the order to show; all found, sorted, if none."
+    )
+    pattern: str | None = Field(
+        None, description="Regular expression of a regex answer: its group 1, else the whole match."
+    )
+    grader: str | None = Field(
+        None,
+        description="FILE.py:FUNCTION of a python answer: gets reply and target, says whether it is right.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
@@ -179,12 +187,20 @@ class ScoringSettings(Settings):
     """How a candidate's answers are obtained."""
 
     mode: ScoringMode | None = Field(
-        None, description="likelihood for label sets, generation for numbers and text, if not given."
+        None, description="likelihood for labels and booleans, generation for the rest, if not given."
     )
     calibration: CalibrationMethod = Field(
         "batch", description="How label biases are fitted on train (likelihood mode)."
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
+    grading: Grading = Field(
+        "strict",
+        description="How replies are read; official is the lenient way of the published implementation, for "
+        "comparison only.",
+    )
+    second_round: bool = Field(
+        False, description="Ask once more, for the final answer alone, where a reply has none."
+    )
 
 
 class ModelSettings(Settings):

@@ -25,10 +25,11 @@ class TaskFlags:
 
     file: Path | None
     given: Mapping[str, Any]
+    allow_python: bool = False
 
     def choose(self, cwd: Path) -> tuple[Task, str]:
         """The task that is meant, and which one that is in words. Raises SettingsError and DataError."""
-        return choose_task(self.given, file=self.file, cwd=cwd)
+        return choose_task(self.given, file=self.file, cwd=cwd, allow_python=self.allow_python)
 
 
 def task_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -36,17 +37,18 @@ def task_options(command: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(command)
     def with_flags(*args: Any, **kwargs: Any) -> R:
-        file = kwargs.pop("task__file")
+        file, allow_python = kwargs.pop("task__file"), kwargs.pop("allow_python")
         given = _given("task", _TASK, kwargs)
         if split := _given("split", _SPLIT, kwargs):
             given["split"] = split
-        return command(*args, flags=TaskFlags(file=file, given=given), **kwargs)
+        flags = TaskFlags(file=file, given=given, allow_python=allow_python)
+        return command(*args, flags=flags, **kwargs)
 
     optioned: Callable[..., R] = with_flags
     for group, fields in (("split", _SPLIT), ("task", _TASK)):
         for name in reversed(fields):
             optioned = config_option(group, name, fields[name])(optioned)
-    return _file_option(optioned)
+    return _file_option(allow_python_option(optioned))
 
 
 def _given(group: str, names: Iterable[str], parameters: dict[str, Any]) -> dict[str, Any]:
@@ -55,6 +57,9 @@ def _given(group: str, names: Iterable[str], parameters: dict[str, Any]) -> dict
     return {name: value for name, value in values.items() if value not in (None, ())}
 
 
+allow_python_option = click.option(
+    "--allow-python", is_flag=True, help="Run the task's own grader: code with your rights, so read it first."
+)
 _file_option = click.option(
     "--task",
     "task__file",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opro_local.cli.interrupt import graceful_interrupt
-from opro_local.cli.options import TaskFlags, task_options
+from opro_local.cli.options import TaskFlags, allow_python_option, task_options
 from opro_local.cli.output import emit_json, finite, json_option, printable
-from opro_local.cli.runs import figure, find_run, show_folds, show_result
+from opro_local.cli.runs import LENIENT, figure, find_run, show_folds, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
 from opro_local.records import SplitName
@@ -52,16 +52,17 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
 
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
+@allow_python_option
 @json_option
 @progress_option
 @click.pass_obj
-def resume(folders: Folders, name: str | None, as_json: bool, no_progress: bool) -> None:
+def resume(folders: Folders, name: str | None, allow_python: bool, as_json: bool, no_progress: bool) -> None:
     """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given."""
     path = find_run(folders.runs, name, unfinished=True)
     with _host(folders, shown=not no_progress) as host:
         from opro_local.api import resume_run
 
-        resume_run(path, host=host)
+        resume_run(path, host=host, allow_python=allow_python)
     show_result(path, as_json=as_json)
 
 
@@ -111,8 +112,10 @@ def score(
         for c, s in scored
     ]
     if as_json:
-        emit_json({"metric": task.metric, "scores": rows})
+        emit_json({"metric": task.metric, "grading": settings.scoring.grading, "scores": rows})
     else:
+        if settings.scoring.grading == "official":
+            click.echo(LENIENT)
         for row in rows:
             click.echo(f"{figure(row['value'])}  {printable(row['instruction']) or '(empty)'}")
 

@@ -14,6 +14,8 @@ from opro_local.errors import OproError, SettingsError, StoreError
 
 Document = dict[str, Any]
 
+LENIENT = "graded leniently, as published: figures are too high; for comparison only"
+
 
 @click.group("runs")
 def runs() -> None:
@@ -33,6 +35,7 @@ def list_runs(folders: Folders, as_json: bool) -> None:
         fields = _summary(document)
         click.echo(
             f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {figure(fields['test'])}"
+            + ("  graded leniently" if fields["grading"] == "official" else "")
         )
 
 
@@ -149,6 +152,7 @@ def result_lines(document: Document) -> list[str]:
             f"  with {len(best['shots'])} exemplars: {', '.join(shot['id'] for shot in best['shots'])}"
         )
     lines += ["", f"{metric} (95 % interval)"]
+    lines += [LENIENT] if document["task"].get("grading") == "official" else []
     lines += [_score_line(name, document[name]) for name in ("train", "validation", "test") if document[name]]
     verdicts = {verdict["instruction"]: verdict for verdict in document["verdicts"]}
     for baseline in document["baselines"]:
@@ -231,6 +235,7 @@ def _summary(document: Document) -> Document:
         "task": document["task"].get("name", document["kind"]),
         "created": document["timing"]["created"],
         "metric": document["metric"],
+        "grading": document["task"].get("grading", "strict"),
         "test": document["test"] and document["test"]["value"],
     }
 

@@ -254,7 +254,7 @@ def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:
 
 def default_starts(task: Task) -> list[str]:
     """The empty instruction and one direct instruction made from what the task says."""
-    if task.answer == "label":
+    if task.answer in ("label", "boolean"):
         direct = f"Which of these is it: {', '.join(task.labels)}?"
     elif task.answer == "number":
         direct = "Solve the problem. End with the answer as a number."

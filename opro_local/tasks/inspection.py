@@ -43,7 +43,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     """Count what the table holds and how a run would split it; tokens only if they can be counted."""
     texts = [example.text for example in task.examples]
     groups = _alike(task.examples)
-    split = split_examples(task.examples, task.split, seed, stratify=task.answer == "label")
+    split = split_examples(task.examples, task.split, seed, stratify=bool(task.labels))
     found = Counter(example.target for example in task.examples)
     return DataReport(
         rows=len(texts),

@@ -4,6 +4,7 @@ A row without text or target is left out and counted, never a class of its own. 
 meaningless (one text with two labels, a label that is seen once, ids that repeat) is refused.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +15,14 @@ from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
 from opro_local.tasks.formats import Row
 from opro_local.tasks.notation import number_value
+from opro_local.tasks.options import option_letter, options_of
 from opro_local.tasks.readers import STDIN, Table, read_table
 from opro_local.tasks.task import Task
+from opro_local.tasks.user_code import UserFunction, check_allowed, find_function, load_function
 from opro_local.tasks.wording import counted, listed, quoted
+
+LABELLED = ("label", "boolean")
+"""Answers that are classes."""
 
 ID_DIGITS = 16  # hexadecimal: 64 bits of the text's hash
 
@@ -40,12 +46,14 @@ class _Selection:
     blank: int = 0
 
 
-def load_task(settings: TaskSettings, *, folder: Path, name: str) -> Task:
+def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
     """Read the table that settings name, relative to folder, and check every row.
 
-    Raises SettingsError for options that are missing or contradict each other, DataError for the table.
+    Raises SettingsError for options that are missing or contradict each other, and for a grader of the user's
+    that allow_python does not allow; DataError for the table.
     """
     _check_settings(settings)
+    grader = _user_function(settings.grader, folder, allowed=allow_python)
     table = read_table(
         data_path(settings, folder),
         encoding=settings.encoding,
@@ -55,9 +63,8 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str) -> Task:
     )
     selection = _select(table, settings)
     _check_conflicts(selection.lines)
-    labels = _labels(selection.lines, settings) if settings.answer == "label" else ()
-    if settings.answer == "number":
-        _check_numbers(selection.lines)
+    labels = _labels(selection.lines, settings) if settings.answer in LABELLED else ()
+    _check_targets(selection.lines, settings)
     return Task(
         name=name,
         examples=_examples(selection.lines),
@@ -68,6 +75,8 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str) -> Task:
         qa=settings.qa,
         metric=settings.metric,
         split=settings.split,
+        pattern=settings.pattern,
+        grader=grader,
         unlabelled=selection.unlabelled,
         warnings=tuple(_warnings(table, settings, selection, labels)),
     )
@@ -81,15 +90,35 @@ def data_path(settings: TaskSettings, folder: Path) -> Path:
 
 
 def _check_settings(settings: TaskSettings) -> None:
-    if settings.answer != "label" and settings.metric != "accuracy":
+    if settings.answer not in LABELLED and settings.metric != "accuracy":
         raise SettingsError(
             f"metric {settings.metric} needs labels, and answer is {settings.answer}: use metric accuracy."
         )
-    if settings.answer != "label" and settings.labels:
+    if settings.answer not in LABELLED and settings.labels:
         raise SettingsError(f"labels are given, and answer is {settings.answer}: remove one of the two.")
     twice = [quoted(label) for label, n in Counter(settings.labels).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
+    for key, value, answer in (("pattern", settings.pattern, "regex"), ("grader", settings.grader, "python")):
+        if (value is not None) != (settings.answer == answer):
+            raise SettingsError(f"{key} = and answer {answer} go together; answer is {settings.answer}.")
+    _check_pattern(settings.pattern)
+
+
+def _check_pattern(pattern: str | None) -> None:
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise SettingsError(f"pattern is no regular expression: {error}.") from None
+
+
+def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> UserFunction | None:
+    if reference is None:
+        return None
+    function = find_function(reference, folder=folder)
+    check_allowed(function, allowed=allowed)
+    load_function(function)  # what does not load is told before anything is scored
+    return function
 
 
 def _select(table: Table, settings: TaskSettings) -> _Selection:
@@ -156,15 +185,31 @@ def _labels(lines: Sequence[_Line], settings: TaskSettings) -> tuple[str, ...]:
         )
     if len(texts) == 1:
         raise DataError(f"all rows have the label {quoted(lines[0].target)}: a task needs two labels.")
-    return settings.labels or tuple(sorted(texts))
+    labels = settings.labels or tuple(sorted(texts))
+    if settings.answer == "boolean" and len(labels) != 2:
+        raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
+    return labels
 
 
-def _check_numbers(lines: Sequence[_Line]) -> None:
+def _check_targets(lines: Sequence[_Line], settings: TaskSettings) -> None:
     for line in lines:
-        if number_value(line.target) is None:
+        if settings.answer == "number" and number_value(line.target) is None:
             raise DataError(
                 f"{line.where}: the label is not a number. Correct it or set answer to label or text."
             )
+        if settings.answer == "choice":
+            _check_choice(line)
+
+
+def _check_choice(line: _Line) -> None:
+    options = options_of(line.text)
+    if not options:
+        raise DataError(
+            f"{line.where}: the text lists no options. Write them as (A) first, (B) second, one a line."
+        )
+    if option_letter(line.target, options) is None:
+        known = ", ".join(options)
+        raise DataError(f"{line.where}: the label is none of the text's options {known}. Correct it.")
 
 
 def _examples(lines: Iterable[_Line]) -> tuple[Example, ...]:
@@ -191,7 +236,7 @@ def _warnings(
     table: Table, settings: TaskSettings, selection: _Selection, labels: Sequence[str]
 ) -> Iterable[str]:
     yield from table.warnings
-    if settings.answer == "label" and settings.label in table.numeric_columns:
+    if labels and settings.label in table.numeric_columns:
         yield (
             f"column {quoted(settings.label)} of {table.name} holds numbers: leading zeros are already gone. "
             "Format it as text where they matter."

@@ -20,7 +20,9 @@ def load_task_file(path: Path) -> TaskSettings:
     return parse_settings(TaskSettings, read_toml(path), source=str(path))
 
 
-def choose_task(given: Mapping[str, Any], *, file: Path | None, cwd: Path) -> tuple[Task, str]:
+def choose_task(
+    given: Mapping[str, Any], *, file: Path | None, cwd: Path, allow_python: bool = False
+) -> tuple[Task, str]:
     """Load the task that the user means, and say in words which one that is.
 
     given holds the values of TaskSettings that were set by flags; they replace those of a task file,
@@ -32,8 +34,10 @@ def choose_task(given: Mapping[str, Any], *, file: Path | None, cwd: Path) -> tu
     settings = _overlaid(base, flags)
     if flags.data is not None and flags.data != str(STDIN):
         settings = settings.model_copy(update={"data": str(cwd / flags.data)})
+    if flags.grader is not None:
+        settings = settings.model_copy(update={"grader": str(cwd / flags.grader)})
     name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
-    return load_task(settings, folder=folder, name=name), words
+    return load_task(settings, folder=folder, name=name, allow_python=allow_python), words
 
 
 def _overlaid(base: S, given: S) -> S:

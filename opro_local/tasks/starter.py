@@ -8,6 +8,8 @@ from pydantic.fields import FieldInfo
 
 from opro_local.config import Settings, SplitSettings, TaskSettings
 
+EXAMPLES: Mapping[type, object] = {bool: True, int: 0}
+
 
 def task_file(settings: TaskSettings) -> str:
     """The text of a task file that load_task_file reads back as settings."""
@@ -26,7 +28,7 @@ def _lines(settings: Settings, fields: Mapping[str, FieldInfo]) -> Iterator[str]
         choices = [json.dumps(each) for each in allowed if isinstance(each, str)]
         yield f"\n# {field.description}" + (f" One of {', '.join(choices)}." if choices else "")
         # TOML knows no missing value: what stands behind the # is then an example of its type.
-        shown = (True if bool in allowed else "") if value is None else value
+        shown = next((EXAMPLES[kind] for kind in EXAMPLES if kind in allowed), "") if value is None else value
         yield f"{'# ' if value == field.default else ''}{name} = {_toml(shown)}"
 
 

@@ -10,13 +10,15 @@ from pydantic import TypeAdapter, ValidationError
 from opro_local.config import AnswerType, Metric, Position, SplitSettings
 from opro_local.errors import StoreError
 from opro_local.records import Example
+from opro_local.tasks.user_code import UserFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """Examples + answer type + description + instruction position.
 
-    labels: the classes of a label task, in the order of the settings, else sorted; () for other answers.
+    labels: the classes of a label or boolean task, in the order of the settings, else sorted; () for other
+    answers. pattern and grader belong to regex and python answers.
     unlabelled: rows of the table that are left out because they have no label.
     warnings: what the user should know about the table; they do not change the task.
     """
@@ -30,6 +32,8 @@ class Task:
     qa: bool | None
     metric: Metric
     split: SplitSettings = field(default_factory=SplitSettings)
+    pattern: str | None = None
+    grader: UserFunction | None = None
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()
 

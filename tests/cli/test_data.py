@@ -85,7 +85,7 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     everything = {
         "data": "d", "text": ("a", "b"), "label": "l", "id": "i", "encoding": "e", "sheet": "s",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
-        "position": "Q_end", "qa": False, "metric": "mcc",
+        "position": "Q_end", "qa": False, "metric": "mcc", "pattern": "p", "grader": "g.py:g",
         "split": {
             "train": 0.5, "validation": 0.1, "test": 0.3,
             "max_train": 3, "max_validation": 4, "max_test": 5,
@@ -94,8 +94,8 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     words = "--task f -d d --text a --text b --label l --id i --encoding e --sheet s --bad-rows skip"
     words += " --max-field 7 --answer text --labels x --labels y --description t --position Q_end --no-qa"
     words += " --metric mcc --split-train 0.5 --split-validation 0.1 --split-test 0.3"
-    words += " --max-train 3 --max-validation 4 --max-test 5"
-    assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything)
+    words += " --max-train 3 --max-validation 4 --max-test 5 --pattern p --grader g.py:g --allow-python"
+    assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything, allow_python=True)
     assert set(everything) == set(TaskSettings.model_fields)
     assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})
 
@@ -146,6 +146,15 @@ def test_init_refuses_columns_without_a_table_and_a_folder_it_cannot_write() -> 
     assert CliRunner().invoke(init, ["new", "--text", "x"]).exit_code == 2
     result = CliRunner().invoke(init, ["rows.csv/new"])
     assert type(result.exception) is OproError
+
+
+def test_an_own_grader_runs_only_when_it_is_allowed() -> None:
+    Path("own.py").write_text("def judge(reply, target): return True\n", encoding="utf-8")
+    flags = (*OWN, "--answer", "python", "--grader", "own.py:judge")
+    refused = check(*flags).exception
+    assert isinstance(refused, SettingsError)
+    assert str(refused).endswith("own.py. Read it, then pass --allow-python.")
+    assert check(*flags, "--allow-python").stdout.startswith("rows        10")
 
 
 def test_check_counts_tokens_as_the_model_does(tmp_path: Path) -> None:

@@ -506,6 +506,7 @@ class TestGain:
             "run": "r",
             "status": "finished",
             "stop_reason": "x",
+            "task": {},
             "metric": "m",
             "direction": direction,
             "best": {"instruction": "w", "shots": []},

@@ -119,6 +119,7 @@ class TestStarts:
         ("answer", "direct"),
         [
             ("label", "Which of these is it: fintech, seed?"),
+            ("boolean", "Which of these is it: fintech, seed?"),
             ("number", "Solve the problem. End with the answer as a number."),
             ("text", "Answer the question. Give only the answer."),
         ],

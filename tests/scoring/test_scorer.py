@@ -8,6 +8,7 @@ import pytest
 from scripted_engine import END, ScriptedEngine
 
 from opro_local.config import ScoringSettings, SplitSettings
+from opro_local.errors import SettingsError
 from opro_local.llm import GenerationReply
 from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
@@ -270,12 +271,102 @@ def test_a_row_longer_than_the_context_has_no_answer_and_stops_no_other() -> Non
         (SUMS, ScoringSettings(), "generation"),
         (replace(SUMS, answer="text"), ScoringSettings(), "generation"),
         (STAGES, ScoringSettings(mode="generation"), "generation"),
+        (replace(STAGES, answer="boolean"), ScoringSettings(), "likelihood"),
+        (replace(SUMS, answer="choice"), ScoringSettings(), "generation"),
+        (STAGES, ScoringSettings(grading="official"), "generation"),
+        (STAGES, ScoringSettings(second_round=True), "generation"),
     ],
 )
 def test_labels_are_scored_by_likelihood_unless_the_settings_say_otherwise(
     task: Task, settings: ScoringSettings, mode: str
 ) -> None:
     assert scoring_mode(task, settings) == mode
+
+
+@pytest.mark.parametrize("settings", [{"grading": "official"}, {"second_round": True}])
+def test_likelihood_scoring_has_no_replies_to_read(settings: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="has no replies to read"):
+        scoring_mode(STAGES, ScoringSettings.model_validate({"mode": "likelihood", **settings}))
+
+
+def test_official_grading_is_lenient_and_shares_no_replies_with_the_strict_one(cache: ReplyCacheFile) -> None:
+    task = replace(STAGES, answer="boolean", labels=("yes", "no"))
+    rows = [Example(id="1", text="plausible", target="no")]
+    engine = ScriptedEngine(reply=lambda _text: "Unknown")
+    for grading, correct in (("strict", False), ("official", True)):
+        settings = ScoringSettings.model_validate({"mode": "generation", "grading": grading})
+        ((outcome,),) = Scorer(engine, task, settings, cache).score([CANDIDATE], rows)
+        assert outcome.correct is correct
+    assert len(engine.generated) == 2
+
+
+SECOND = ScoringSettings(answer_tokens=40, second_round=True)
+CUED = "\n\nSo the final answer is"
+HOW_MANY = Example(id="1", text="how many", target="7")
+
+
+def test_a_second_round_is_asked_where_the_first_reply_has_no_answer_and_both_are_kept() -> None:
+    def reply(text: str) -> str:
+        if text.endswith(CUED):
+            return " 7.\nQ: and then?"
+        return "Hard to say.\nQ: 1+1?\nA: 2" if "many" in text else "8"
+
+    engine = ScriptedEngine(reply=reply)
+    rows = [HOW_MANY, Example(id="2", text="how much", target="8")]
+    ((asked_twice, asked_once),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], rows)
+    first = "[user] I\nhow many\n[assistant] "
+    assert [[engine.decode(r.prompt) for r in call] for call in engine.generated[1:]] == [
+        [f"{first}Hard to say.{CUED}"]
+    ]
+    assert engine.generated[1][0].max_tokens == 50
+    assert (asked_twice.prediction, asked_twice.correct, asked_twice.reason) == ("7", True, None)
+    assert asked_twice.reply == f"Hard to say.{CUED} 7.\n"
+    assert asked_twice.prompt_tokens == 2 * len(first) + len(f"Hard to say.{CUED}")
+    # The first reply ends where it asks a question, the second one with the line of its answer.
+    assert asked_twice.generated_tokens == len("Hard to say.\nQ:") + len(" 7.\n")
+    assert (asked_once.prediction, asked_once.reply) == ("8", "8")
+
+
+def test_a_second_reply_without_an_answer_leaves_none() -> None:
+    engine = ScriptedEngine(reply=lambda _text: "who knows")
+    ((outcome,),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
+    assert (outcome.prediction, outcome.reason) == (None, "no answer")
+    assert outcome.reply == f"who knows{CUED}who knows"
+
+
+def test_second_replies_are_cached_and_no_drafts(cache: ReplyCacheFile) -> None:
+    engine = ScriptedEngine(reply=lambda text: " 7" if text.endswith(CUED) else "who knows")
+    once = Scorer(engine, SUMS, SECOND, cache).score([CANDIDATE], [HOW_MANY])
+    again = Scorer(engine, SUMS, SECOND, cache)
+    assert again.score([CANDIDATE], [HOW_MANY]) == once
+    again.score([Candidate(instruction="J")], [HOW_MANY])
+    assert [len(call) for call in engine.generated] == [1, 1, 1, 1]
+    assert [r.drafts for call in engine.generated for r in call][1::2] == [(), ()]
+
+
+def test_without_a_second_round_nothing_is_asked_again() -> None:
+    engine = ScriptedEngine(reply=lambda _text: "who knows")
+    Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], [HOW_MANY])
+    assert len(engine.generated) == 1
+
+
+def test_what_broke_off_or_did_not_fit_is_not_asked_again() -> None:
+    class Broken(ScriptedEngine):
+        def generate(self, requests: Sequence[object]) -> list[GenerationReply]:
+            assert not self.tokens_run, "asked again"
+            self.tokens_run = 1
+            return [GenerationReply(text="7", tokens=1, ended="nan")] * len(requests)
+
+    long = Example(id="2", text="how many " * 20, target="7")
+    scorer = Scorer(Broken(context_length=120), SUMS, SECOND)
+    ((broken, unfit),) = scorer.score([CANDIDATE], [HOW_MANY, long])
+    assert (broken.reason, unfit.reason) == ("no finite log-probability", "longer than the context")
+
+
+def test_a_second_round_that_does_not_fit_is_left_out() -> None:
+    engine = ScriptedEngine(reply=lambda _text: "who knows", context_length=90)
+    ((outcome,),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
+    assert (len(engine.generated), outcome.reply) == (1, "who knows")
 
 
 @pytest.mark.parametrize(
@@ -297,3 +388,5 @@ def test_the_cost_of_a_pair_counts_the_longest_reply() -> None:
     assert likelihood.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + labels
     generation = Scorer(ScriptedEngine(), SUMS, ScoringSettings(answer_tokens=40))
     assert generation.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + 40
+    twice = Scorer(ScriptedEngine(), SUMS, SECOND)  # the second prompt holds the first one and its reply
+    assert twice.tokens_per_pair([CANDIDATE], ROWS) == 2 * (sum(prompts) / 2 + 40) + 2 * 50

@@ -10,6 +10,7 @@ from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.task import Task
+from opro_local.tasks.user_code import find_function
 
 
 def load(folder: Path, rows: str, **settings: object) -> Task:
@@ -127,14 +128,14 @@ def test_number_tasks_need_numbers(tmp_path: Path) -> None:
     task = load(tmp_path, 'text,label\na,-3\nb,"1,200.5"\n', answer="number")
     assert task.labels == ()
     assert [e.target for e in task.examples] == ["-3", "1,200.5"]
-    for wrong in ("ten", "nan", "1_0", "inf"):
+    for wrong in ("some", "nan", "1_0", "inf"):
         assert refusal(tmp_path, f"text,label\na,3\nb,{wrong}\n", answer="number").startswith(
             "t.csv line 3: the label is not a number."
         )
 
 
 def test_a_number_is_what_a_reply_could_be_graded_equal_to(tmp_path: Path) -> None:
-    targets = ["50%", "$5", "1/2", "3 million"]
+    targets = ["50%", "$5", "1/2", "ten"]
     rows = "".join(f"{text},{target}\n" for text, target in zip("abcd", targets, strict=True))
     task = load(tmp_path, f"text,label\n{rows}", answer="number")
     assert [e.target for e in task.examples] == targets
@@ -149,11 +150,51 @@ def test_text_tasks_take_any_answer_once(tmp_path: Path) -> None:
     assert (task.labels, task.examples[0].target) == ((), "x y")
 
 
+def test_a_boolean_task_has_two_labels(tmp_path: Path) -> None:
+    rows = "text,label\na,yes\nb,yes\nc,no\nd,no\n"
+    assert load(tmp_path, rows, answer="boolean").labels == ("no", "yes")
+    assert load(tmp_path, rows, answer="boolean", metric="mcc").metric == "mcc"
+    assert refusal(tmp_path, rows + "e,maybe\nf,maybe\n", answer="boolean") == (
+        "answer boolean takes two labels, found 3. Set answer to label."
+    )
+
+
+def test_a_choice_task_has_options_in_every_text_and_one_of_them_as_label(tmp_path: Path) -> None:
+    rows = 'text,label\n"a?\n(A) x\n(B) y",(B)\n"b?\n(A) x\n(B) y\n(C) z",z\n'
+    task = load(tmp_path, rows, answer="choice")
+    assert (task.labels, [e.target for e in task.examples]) == ((), ["(B)", "z"])
+    assert refusal(tmp_path, rows + "c?,A\n", answer="choice") == (
+        "t.csv line 9: the text lists no options. Write them as (A) first, (B) second, one a line."
+    )
+    assert refusal(tmp_path, rows + '"d?\n(A) x\n(B) y",C\n', answer="choice") == (
+        "t.csv line 9: the label is none of the text's options A, B. Correct it."
+    )
+
+
+def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def judge(reply, target): return True\n", encoding="utf-8")
+    assert load(tmp_path, FOUR, answer="regex", pattern="x").pattern == "x"
+    path = tmp_path / "t.csv"
+    settings = TaskSettings(
+        data=str(path), text=("text",), label="label", answer="python", grader="own.py:judge"
+    )
+    with pytest.raises(SettingsError, match=r"runs code of .*own\.py\. Read it, then pass --allow-python"):
+        load_task(settings, folder=tmp_path, name="t")
+    task = load_task(settings, folder=tmp_path, name="t", allow_python=True)
+    assert task.grader == find_function("own.py:judge", folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"answer": "number", "metric": "log_loss"}, "metric log_loss needs labels"),
         ({"answer": "text", "labels": ("A",)}, "labels are given, and answer is text"),
+        ({"answer": "choice", "metric": "mcc"}, "metric mcc needs labels"),
+        ({"answer": "regex"}, "pattern = and answer regex go together; answer is regex"),
+        ({"pattern": "x"}, "pattern = and answer regex go together; answer is label"),
+        ({"answer": "regex", "pattern": "(x"}, "pattern is no regular expression: missing \\)"),
+        ({"answer": "python"}, "grader = and answer python go together"),
+        ({"grader": "own.py:judge"}, "grader = and answer python go together"),
         ({"labels": ("A", "B", "A")}, "'A' given twice"),
         ({"data": None}, "no data file is named"),
         ({"text": ()}, "which columns of t.csv .* found 'text', 'label'"),

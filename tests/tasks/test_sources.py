@@ -82,3 +82,17 @@ def test_a_data_flag_without_columns_lists_them(tmp_path: Path) -> None:
         choose_task({"data": "here/rows.csv"}, file=None, cwd=tmp_path)
     with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
         choose_task({"data": "none.csv"}, file=None, cwd=tmp_path)
+
+
+def test_an_own_grader_is_looked_for_beside_who_names_it(tmp_path: Path) -> None:
+    here = folder(tmp_path, answer="python", grader="own.py:judge")
+    for place in (here, tmp_path):
+        (place / "own.py").write_text(f"def judge(reply, target): return {place.name!r}\n", encoding="utf-8")
+
+    def found(given: dict[str, object]) -> Path:
+        task, _ = choose_task(given, file=Path("here/task.toml"), cwd=tmp_path, allow_python=True)
+        assert task.grader is not None
+        return Path(task.grader.file)
+
+    assert found({}) == here / "own.py"
+    assert found({"grader": "own.py:judge"}) == tmp_path / "own.py"

@@ -1,0 +1,225 @@
+"""The two ways to get an answer out of a model: by likelihood of every label, or by a reply that is read.
+
+A mode says what to ask, how to ask it, and what the model's reply comes to; asking is the scorer's business.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise, takewhile
+from typing import Protocol
+
+from opro_local.config import ScoringSettings
+from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
+from opro_local.records import Example, Outcome
+from opro_local.scoring.graders import Grader
+from opro_local.scoring.graders.reading import opens_question
+from opro_local.scoring.render import ScorerPrompt
+from opro_local.tasks.task import Task
+
+REMEMBERED_REPLIES = 2
+DRAFT_TOKENS = 32
+"""Tokens of drafts that a prompt takes with it; most of them are run for nothing."""
+
+CUE = "\n\nSo the final answer is"
+"""What a reply without an answer is asked to go on from."""
+CUE_TOKENS = 50
+"""Most tokens of the second reply; the cue itself has fewer."""
+
+NOT_FINITE = "no finite log-probability"
+
+Request = ChoiceRequest | GenerationRequest
+Reply = ChoiceReply | GenerationReply
+
+
+class Mode(Protocol):
+    """One way to get an answer out of the model: what to ask, how to ask it, how to read the reply."""
+
+    def request(self, prompt: ScorerPrompt, example: Example) -> Request: ...
+    def key(self, request: Request) -> object:
+        """What the reply depends on besides the model."""
+        ...
+
+    def longest(self, request: Request) -> int:
+        """Tokens of the longest sequence that the request asks for, its reply included."""
+        ...
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Reply]: ...
+    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome: ...
+    def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
+        """What to ask after an outcome without an answer, if anything."""
+        ...
+
+    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
+        """The outcome of both replies."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodMode:
+    """The model's log-probability of every label; the largest is the prediction (ties: the first label)."""
+
+    engine: Engine
+    labels: tuple[str, ...]
+
+    def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest:
+        encode = partial(self.engine.encode, prompt.messages)
+        answers = [encode(prompt.answered(label)) for label in self.labels]
+        if _one_is_prefix_of_another(answers):
+            answers = [encode(prompt.answered(label), closed=True) for label in self.labels]
+        # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
+        # then starts there for all labels of the row.
+        context = _common_prefix([encode(prompt.prefill), *answers])
+        return ChoiceRequest(context=context, choices=tuple(ids[len(context) :] for ids in answers))
+
+    def key(self, request: Request) -> object:
+        assert isinstance(request, ChoiceRequest)
+        return ["choices", request.context, request.choices]
+
+    def longest(self, request: Request) -> int:
+        assert isinstance(request, ChoiceRequest)
+        return len(request.context) + max(map(len, request.choices))
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return self.engine.loglikelihood([r for r in requests if isinstance(r, ChoiceRequest)])
+
+    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome:
+        assert isinstance(request, ChoiceRequest)
+        assert isinstance(reply, ChoiceReply)
+        log_probs = reply.log_probs
+        failed = not all(map(math.isfinite, log_probs))
+        prediction = None if failed else self.labels[max(range(len(log_probs)), key=log_probs.__getitem__)]
+        return Outcome(
+            example_id=example.id,
+            target=example.target,
+            prediction=prediction,
+            correct=prediction == example.target,
+            reason=NOT_FINITE if failed else None,
+            choice_log_probs=() if failed else log_probs,
+            gold_log_likelihood=None if failed else log_probs[self.labels.index(example.target)],
+            prompt_tokens=request.tokens,
+        )
+
+    def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> None:
+        """A likelihood has its answer."""
+
+    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
+        return outcome
+
+
+@dataclass(slots=True)
+class GenerationMode:
+    """A greedy reply, read by the grader of the task's answer type.
+
+    The engine is given what the reply may be: the last replies to the same question under other instructions
+    (earlier, by example), and the labels, if there are any.
+    """
+
+    engine: Engine
+    task: Task
+    settings: ScoringSettings
+    grader: Grader
+    earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
+    labels: tuple[TokenIds, ...] | None = None
+
+    def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest:
+        ids = self.engine.encode(prompt.messages, prompt.prefill)
+        if self.labels is None:
+            # After another prompt a label's ids could differ: then its draft does not hold, and that is all.
+            self.labels = self._label_drafts(prompt, ids)
+        return GenerationRequest(
+            prompt=ids,
+            max_tokens=self.settings.answer_tokens,
+            final=partial(self.grader.is_final, question=example.text),
+            drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
+        )
+
+    def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
+        answers = [self.engine.encode(prompt.messages, prompt.answered(label)) for label in self.task.labels]
+        return tuple(answer[len(ids) :] for answer in answers if answer[: len(ids)] == ids)
+
+    def key(self, request: Request) -> object:
+        assert isinstance(request, GenerationRequest)
+        task = self.task
+        # The prompt holds the question; the rest of what decides where a reply ends is here.
+        form = [task.answer, task.labels, task.pattern, self.settings.grading]
+        return ["generation", request.prompt, request.max_tokens, form]
+
+    def longest(self, request: Request) -> int:
+        assert isinstance(request, GenerationRequest)
+        return request.tokens
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return self.engine.generate([r for r in requests if isinstance(r, GenerationRequest)])
+
+    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome:
+        assert isinstance(request, GenerationRequest)
+        assert isinstance(reply, GenerationReply)
+        if reply.ids:
+            others = (ids for ids in self.earlier.get(example.id, ()) if ids != reply.ids)
+            self.earlier[example.id] = (reply.ids, *others)[:REMEMBERED_REPLIES]
+        outcome = Outcome(
+            example_id=example.id,
+            target=example.target,
+            prediction=None,
+            correct=False,
+            reason=NOT_FINITE,
+            reply=reply.text,
+            prompt_tokens=len(request.prompt),
+            generated_tokens=reply.tokens,
+        )
+        return outcome if reply.ended == "nan" else self._graded(outcome, example)
+
+    def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
+        unread = outcome.reply is None or outcome.reason == NOT_FINITE
+        if not self.settings.second_round or outcome.prediction is not None or unread:
+            return None
+        begun = _cued(outcome)
+        return GenerationRequest(
+            prompt=self.engine.encode(prompt.messages, prompt.answered(begun)),
+            max_tokens=CUE_TOKENS,
+            final=lambda text: self.grader.is_final(begun + text, question=example.text),
+        )
+
+    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
+        assert isinstance(request, GenerationRequest)
+        assert isinstance(reply, GenerationReply)
+        both = replace(
+            outcome,
+            reply=_cued(outcome) + reply.text,
+            prompt_tokens=outcome.prompt_tokens + len(request.prompt),
+            generated_tokens=outcome.generated_tokens + reply.tokens,
+        )
+        return replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example)
+
+    def _graded(self, outcome: Outcome, example: Example) -> Outcome:
+        graded = self.grader.grade(outcome.reply or "", example)
+        return replace(outcome, prediction=graded.prediction, correct=graded.correct, reason=graded.reason)
+
+
+def _cued(outcome: Outcome) -> str:
+    """The first reply, up to where it goes on to a question of its own, and the cue for the second one."""
+    lines = (outcome.reply or "").rstrip().splitlines()
+    return "\n".join(takewhile(lambda line: not opens_question(line), lines)) + CUE
+
+
+def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:
+    """The drafts, without those for which the ones before leave no room."""
+    taken: list[TokenIds] = []
+    for draft in drafts:
+        if sum(map(len, taken)) + len(draft) <= tokens:
+            taken.append(draft)
+    return tuple(taken)
+
+
+def _one_is_prefix_of_another(sequences: Sequence[TokenIds]) -> bool:
+    """Whether a label's log-probability would include that of a longer label."""
+    ordered = sorted(sequences)
+    return any(longer[: len(short)] == short for short, longer in pairwise(ordered))
+
+
+def _common_prefix(sequences: Sequence[TokenIds]) -> TokenIds:
+    low, high = min(sequences), max(sequences)  # all others lie between these two
+    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:shared]
