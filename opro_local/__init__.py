@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opro_local.api import Host, load_task, optimize_task, resume_run, score_instructions
+    from opro_local.api import load_task, optimize_task, resume_run, score_instructions
     from opro_local.config import Folders, RunSettings, TaskSettings
+    from opro_local.prepared import Host
     from opro_local.store.export import run_document
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
 
 _HOMES = {
     "Folders": "opro_local.config",
+    "Host": "opro_local.prepared",
     "RunSettings": "opro_local.config",
     "TaskSettings": "opro_local.config",
     "run_document": "opro_local.store.export",

@@ -3,7 +3,7 @@
 import pytest
 from scripted_engine import ScriptedEngine
 
-from opro_local import api
+from opro_local import prepared
 from opro_local.store.header import ModelRecord
 
 
@@ -18,5 +18,5 @@ def play_roles(
         )
         for role, engine in engines.items()
     )
-    models = api.Models(scorer=scorer, optimizer=engines["optimizer"], records=records)
-    monkeypatch.setattr(api, "load_models", lambda _settings, _folder: models)
+    models = prepared.Models(scorer=scorer, optimizer=engines["optimizer"], records=records)
+    monkeypatch.setattr(prepared, "load_models", lambda _settings, _folder: models)

@@ -10,7 +10,7 @@ from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
-from opro_local import api, roles
+from opro_local import prepared, roles
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
@@ -111,7 +111,7 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
     for device, preset, rows in (("cpu", "light", 48), ("cuda", "medium", 128)):
         play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), device=device))
-        budget = api.prepare(mail_task(), settings(), host).settings.budget
+        budget = prepared.prepare(mail_task(), settings(), host).settings.budget
         assert (budget.preset, budget.train_rows, budget.steps) == (preset, rows, 1)
 
 
@@ -145,7 +145,7 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 
 def test_shots_do_not_take_from_the_rows_that_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings(search={"shots": 2}, budget={"train_rows": 4})
-    assert len(api.split_task(mail_task(), chosen).train) == 6
+    assert len(prepared.split_task(mail_task(), chosen).train) == 6
 
 
 def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ FLOORS = (
     ("loop",),
     ("store",),
     ("roles",),
+    ("prepared",),
     ("api",),
     ("cli",),
 )

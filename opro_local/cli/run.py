@@ -18,7 +18,7 @@ from opro_local.config import Folders
 from opro_local.records import SplitName
 
 if TYPE_CHECKING:
-    from opro_local.api import Host
+    from opro_local.prepared import Host
 
 progress_option = click.option("--no-progress", is_flag=True, help="Show nothing while it works.")
 
@@ -122,8 +122,8 @@ def score(
 
 @contextmanager
 def _host(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host"]:
-    from opro_local.api import Host
     from opro_local.cli.progress import RunProgress
+    from opro_local.prepared import Host
 
     with graceful_interrupt() as after_commit, RunProgress(shown=shown, opening=opening) as progress:
         yield Host(

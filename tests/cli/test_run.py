@@ -16,7 +16,7 @@ from mail_task import mail_model, mail_task
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local import api
+from opro_local import prepared
 from opro_local.cli import main
 from opro_local.cli.progress import RunProgress
 from opro_local.cli.runs import find_run, result_lines
@@ -382,14 +382,14 @@ class TestErrors:
         def fail(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(api, "load_models", fail)
+        monkeypatch.setattr(prepared, "load_models", fail)
         assert_one_line(run(), code, "opro-local: went wrong")
 
     def test_verbose_shows_where_it_came_from(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
             raise ModelError("went wrong")
 
-        monkeypatch.setattr(api, "load_models", fail)
+        monkeypatch.setattr(prepared, "load_models", fail)
         result = call("-v", "run", "--model", "scripted", *DATA)
         assert result.exit_code == 4
         assert result.stderr.startswith("Traceback")

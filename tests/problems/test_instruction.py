@@ -10,9 +10,9 @@ from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
 from scripted_engine import ScriptedEngine
 
-from opro_local.api import Silent
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
 from opro_local.errors import Interrupted, Rejected, SealedTest
+from opro_local.prepared import Silent
 from opro_local.problems.instruction import (
     STEP_BY_STEP,
     InstructionProblem,

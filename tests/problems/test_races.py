@@ -8,9 +8,9 @@ from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
 from scripted_engine import ScriptedEngine
 
-from opro_local.api import Silent
 from opro_local.config import ScoringSettings
 from opro_local.errors import Interrupted
+from opro_local.prepared import Silent
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.racing import Race
 from opro_local.records import Candidate, Scored

@@ -1,0 +1,185 @@
+"""A task, its settings and loaded models put together: everything that a run or a measurement works with.
+
+Torch is imported when a model is loaded, not before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opro_local.budget import estimate, with_preset
+from opro_local.catalogue import stored_names
+from opro_local.config import Folders, ModelSettings, RunSettings
+from opro_local.errors import Interrupted, SettingsError
+from opro_local.loop import optimize
+from opro_local.optimizer import Optimizer
+from opro_local.problem import Proposer, Watcher
+from opro_local.records import Candidate, Estimate, SplitName, Step, Trajectory
+from opro_local.roles import Models, load_models
+from opro_local.scoring.graders import grader_for
+from opro_local.scoring.scorer import Scorer, scoring_mode
+from opro_local.store.reply_cache import ReplyCacheFile
+from opro_local.store.run_file import RunFile
+from opro_local.tasks.split import Split, split_examples
+from opro_local.tasks.task import Task
+
+if TYPE_CHECKING:
+    from opro_local.evidence.headroom import Headroom
+    from opro_local.problems.instruction import InstructionProblem
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    def started(self, run_id: str, cost: Estimate) -> None: ...
+    def headroom_found(self, found: "Headroom") -> None: ...
+    def step_opened(self, step: Step[Any]) -> None: ...
+    def block_scored(self, split: SplitName, pairs: int) -> None: ...
+    def step_closed(self, trajectory: Trajectory[Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What a run finds around it: folders (the user's), somebody who watches, and a say in what happens.
+
+    after_commit is called when something is saved, and may raise Interrupted. go_on is asked where no
+    instruction makes a difference.
+    """
+
+    folders: Folders = field(default_factory=Folders.of_user)
+    watcher: Watcher = field(default_factory=Silent)
+    after_commit: Callable[[], None] = lambda: None
+    go_on: "Callable[[Headroom], bool]" = lambda _found: True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that a run works with, the models loaded."""
+
+    settings: RunSettings
+    split: Split
+    models: Models
+    problem: "InstructionProblem"
+
+    def search(self, store: RunFile[Candidate], host: Host) -> None:
+        host.watcher.started(store.header.run_id, self.cost())
+        proposer = Optimizer(self.models.optimizer, self.problem, self.settings.search)
+        try:
+            if self._worth_while(store, host):
+                optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+        except Interrupted:
+            store.record_effort(self.models.scorer.effort())
+            raise
+        store.record_effort(self.models.scorer.effort())
+
+    def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
+        """Whether to search at all; asked once, before the first step."""
+        if not self.settings.search.headroom or store.trajectory().steps or store.stopped() is not None:
+            return True
+        found = self.problem.headroom(store)
+        host.watcher.headroom_found(found)
+        if found.exists or (not self.settings.search.stop_without_headroom and host.go_on(found)):
+            return True
+        store.record_stop("no headroom")
+        store.record_finish()
+        return False
+
+    def cost(self) -> Estimate:
+        """The most that the run can ask of the models, and what its test rows can tell."""
+        from opro_local.evidence.verdict import ALPHA, smallest_gain
+
+        rows = self.problem.measurement.split
+        starts = self.problem.starts()
+        sample = rows.train[: self.settings.search.block]
+        cost = estimate(
+            self.settings,
+            rows=(len(rows.train), len(rows.validation), len(rows.test)),
+            starts=len(starts),
+            tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
+        )
+        told = smallest_gain(cost.test_rows, alpha=ALPHA / len(self.problem.baselines()))
+        return replace(cost, memory=self.models.memory, smallest_gain=told)
+
+
+def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> Prepared:
+    """Load the models, if they are not given, and fill in what the settings leave open.
+
+    Raises SettingsError, ModelError and DataError, what is quick to check first.
+    """
+    _check_metric(task, settings)
+    settings = settings.model_copy(update={"models": _anchored(settings.models, host.folders.models)})
+    models = models or load_models(settings.models, host.folders.models)
+    # scikit-learn takes a second to import; that weights are missing is told before.
+    from opro_local.problems.instruction import InstructionProblem
+
+    budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
+    settings = settings.model_copy(update={"budget": budget})
+    split = split_task(task, settings)
+    if settings.search.shots >= len(split.train):
+        raise SettingsError(f"Train has {len(split.train)} rows; --shots must leave some of them to score.")
+    mode = scoring_mode(task, settings.scoring)
+    problem = InstructionProblem(
+        task=task,
+        split=split,
+        scorer=Scorer(
+            models.scorer, task, settings.scoring, ReplyCacheFile(host.folders.runs / "cache.sqlite")
+        ),
+        search=settings.search,
+        style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),
+        calibration=settings.scoring.calibration if mode == "likelihood" else "none",
+        watcher=host.watcher,
+    )
+    if settings.search.baselines == "full":
+        problem = replace(problem, rivals=_rivals(problem, models, settings))
+    return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def _rivals(
+    problem: "InstructionProblem", models: Models, settings: RunSettings
+) -> Mapping[str, Proposer[Candidate]]:
+    """What OPRO's own proposer has to beat at equal budget."""
+    from opro_local.proposers.library import direct_instructions
+    from opro_local.proposers.one_step import OneStep
+    from opro_local.proposers.random_search import RandomSearch
+    from opro_local.proposers.random_words import words_of
+
+    optimizer = Optimizer(models.optimizer, problem, settings.search)
+    texts = [row.text for row in problem.measurement.split.train]
+    vocabulary = words_of([*direct_instructions(problem.task), *texts])
+    return {
+        "one-step": OneStep(optimizer),
+        "random": RandomSearch(problem, settings.search, vocabulary),
+    }
+
+
+def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
+    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
+
+    def anchored(name: str) -> str:
+        return (
+            str(Path(name).resolve())
+            if name not in stored_names(models_folder) and Path(name).exists()
+            else name
+        )
+
+    optimizer = settings.optimizer and anchored(settings.optimizer)
+    return settings.model_copy(update={"scorer": anchored(settings.scorer), "optimizer": optimizer})
+
+
+def _check_metric(task: Task, settings: RunSettings) -> None:
+    mode = scoring_mode(task, settings.scoring)
+    grader_for(task, settings.scoring.grading)
+    if mode == "likelihood" and not task.labels:
+        raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
+    if mode == "generation" and task.metric in ("log_loss", "brier"):
+        raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")
+
+
+def split_task(task: Task, settings: RunSettings) -> Split:
+    """Train, validation and test as a run with these settings sees them. Raises DataError."""
+    most = settings.budget.train_rows
+    sizes = task.split
+    if most is not None:
+        sizes = sizes.model_copy(update={"max_train": min(sizes.max_train, most + settings.search.shots)})
+    return split_examples(task.examples, sizes, settings.search.seed, stratify=bool(task.labels))
