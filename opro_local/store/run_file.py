@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Generic, Protocol, Self
+from typing import Generic, Self
 
 import apsw
 
@@ -30,19 +30,12 @@ from opro_local.store.rows import (
     read,
     read_evaluations,
     read_usage,
-    score_from_json,
     score_to_json,
 )
+from opro_local.store.steps import Codec, read_steps
 from opro_local.store.uses import note_use
 
 Clock = Callable[[], float]
-
-
-class Codec(Protocol[S]):
-    """The part of a Problem that the file needs."""
-
-    def encode(self, solution: S) -> str: ...
-    def decode(self, text: str) -> S: ...
 
 
 class RunFile(Generic[S]):
@@ -118,10 +111,13 @@ class RunFile(Generic[S]):
     # What is recorded
 
     def trajectory(self) -> Trajectory[S]:
-        return Trajectory(direction=self.header.direction, steps=tuple(self._steps(closed=True)))
+        with explained(self.path):
+            steps = tuple(read_steps(self._database, self._codec, closed=True))
+        return Trajectory(direction=self.header.direction, steps=steps)
 
     def open_step(self) -> Step[S] | None:
-        return next(self._steps(closed=False), None)
+        with explained(self.path):
+            return next(read_steps(self._database, self._codec, closed=False), None)
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
         rows = self._read(
@@ -253,54 +249,6 @@ class RunFile(Generic[S]):
     def _proposal_row(self, proposal: Proposal[S]) -> Row:
         solution = None if proposal.solution is None else self._codec.encode(proposal.solution)
         return proposal.text, solution, proposal.reason, proposal.origin
-
-    def _steps(self, *, closed: bool) -> Iterator[Step[S]]:
-        query = (
-            "SELECT number, meta_prompt, exemplar_ids, temperature, seed, prompt_tokens, generated_tokens "
-            "FROM step WHERE closed = ? ORDER BY number"
-        )
-        for number, meta_prompt, exemplar_ids, temperature, seed, prompt, generated in self._read(
-            query, (closed,)
-        ):
-            yield Step(
-                number=number,
-                proposals=self._proposals(number),
-                meta_prompt=meta_prompt,
-                exemplar_ids=tuple(json.loads(exemplar_ids)),
-                temperature=temperature,
-                seed=seed,
-                prompt_tokens=prompt,
-                generated_tokens=generated,
-                scored=self._scored(number),
-            )
-
-    def _proposals(self, number: int) -> tuple[Proposal[S], ...]:
-        rows = self._read(
-            "SELECT text, solution, reason, origin FROM proposal WHERE step = ? ORDER BY position", (number,)
-        )
-        return tuple(
-            Proposal(
-                text=text,
-                solution=None if solution is None else self._codec.decode(solution),
-                reason=reason,
-                origin=origin,
-            )
-            for text, solution, reason, origin in rows
-        )
-
-    def _scored(self, number: int) -> tuple[Scored[S], ...]:
-        rows = self._read(
-            "SELECT solution, score, dropped FROM scored WHERE step = ? ORDER BY position", (number,)
-        )
-        return tuple(
-            Scored(
-                solution=self._codec.decode(solution),
-                score=score_from_json(score),
-                step=number,
-                dropped=bool(dropped),
-            )
-            for solution, score, dropped in rows
-        )
 
 
 def _begin(header: RunHeader, database: apsw.Connection) -> None:
