@@ -28,7 +28,7 @@ class ChoiceReader:
         options = options_of(question)
         span = answer_span(text)
         letters = list(dict.fromkeys(_letters(span, marked=span != text)))
-        if len(letters) > 1 or options.keys() & set(letters):
+        if options.keys() & set(letters):
             return letters
         return list(dict.fromkeys(_by_text(span, options)))
 

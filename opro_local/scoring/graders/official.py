@@ -119,6 +119,8 @@ def _right_choice(parsed: str, target: str, options: Mapping[str, str]) -> bool:
         return True
     texts = {key.lower(): text.lower() for key, text in options.items()}
     text = texts.pop(letter, "")
+    if parsed == text:
+        return True
     if not text or text not in parsed:
         return False
     rest = parsed if any(text in other for other in texts.values()) else parsed.replace(text, "")

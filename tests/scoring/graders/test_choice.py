@@ -23,6 +23,8 @@ DOTS = "Who?\nA. Ann\nB. Ben Dale\nC. Ben"
         ("The answer is A. An apple", "A"),
         ("The answer is B) an apple", "B"),
         ("The answer is a pear", "C"),
+        ("The answer is A pear", "C"),
+        ("(D) or (E)? It is an orange", "B"),
         ("Answer: Option C", "C"),
         ("(A) is no citrus fruit. Answer: (B)", "B"),
         ("(A) grows in Kent. \\boxed{B}", "B"),

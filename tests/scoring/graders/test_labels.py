@@ -27,6 +27,7 @@ OPTIONS = Form(answer="label", labels=("(A)", "(B)", "(C)"))
         ("**seed**", "seed"),
         ("The category is **`seed`**.", "seed"),
         ("```\nseed\n```", "seed"),
+        ("```seed\nfintech\n```", "fintech"),
         ("```text\nseed\n```\nfintech\n", "several answers"),
         ("seed or fintech", "several answers"),
         ("pre-seed, not seed", "several answers"),

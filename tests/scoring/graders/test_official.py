@@ -9,6 +9,7 @@ from opro_local.errors import SettingsError
 from opro_local.scoring.graders import grader_for
 
 AQUA = "How far is it?\n(A)5 km\n(B)6 km\n(C)7 km\n(D)8 km\n(E)None of these"
+SHOWS = "Which?\n(A) cat\n(B) a cat show"
 EVERY_LETTER = " ".join(f"({letter})" for letter in "ABCDEFGHIJK")
 
 
@@ -28,6 +29,7 @@ EVERY_LETTER = " ".join(f"({letter})" for letter in "ABCDEFGHIJK")
         (CHOICE, FRUIT, "an orange or a pear", "(B)", False, False),
         (POLARITY, "?", "Unknown", "no", True, False),
         (POLARITY, "?", "I do not know", "no", True, False),
+        (POLARITY, "?", "Yes. Or no.", "no", False, False),
         (TEXT, "?", ".", "] ] >", True, False),
         (TEXT, "?", ".", "barn damp", False, False),
         (CHOICE, AQUA, "abcde", "A", True, False),
@@ -51,6 +53,10 @@ EVERY_LETTER = " ".join(f"({letter})" for letter in "ABCDEFGHIJK")
         (NUMBER, "?", "**Answer:** 42", "42", False, True),
         (NUMBER, "?", "It costs $1,200, so 1,200 is the answer", "1200", True, True),
         (NUMBER, "?", "nothing", "42", False, False),
+        (NUMBER, "?", "The answer is 5 of 6", "5", True, False),
+        (CHOICE, FRUIT, "monsters, inc", "Monsters, Inc", False, False),
+        (CHOICE, SHOWS, "it is a cat show", "(B)", True, True),
+        (CHOICE, SHOWS, "cat", "(A)", True, True),
         (CHOICE, FRUIT, "I think (maybe) it is (B)", "(B)", False, True),
     ],
 )

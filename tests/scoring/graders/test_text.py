@@ -23,6 +23,7 @@ from opro_local.scoring.graders.reading import Graded
         ("X", "x", False),
         ("barn  damp\u00a0dot", "barn damp dot", True),
         ("**barn damp dot**", "barn damp dot", True),
+        ("```\nbarn damp dot\n```", "barn damp dot", True),
         ("Sorted: dot barn.\nAnswer: barn damp dot.\n", "barn damp dot", True),
         ("Answer:\nbarn damp dot", "barn damp dot", True),
         (r"\boxed{barn damp dot}", "barn damp dot", True),
