@@ -5,7 +5,7 @@ too high and say nothing about a prompt; reports of a run that uses them say so.
 answer: a reply is only held against the target. What is reproduced: text before the next question, text
 behind or before the answer phrases in the published order, the first of several lines, number words replaced
 inside of words, rounding to whole numbers, punctuation dropped, the target looked for anywhere in the reply.
-Phrases of other languages are left out.
+Phrases of other languages are left out, and boxes are read for every model, there for GPT only.
 """
 
 import re
