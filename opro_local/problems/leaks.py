@@ -45,7 +45,7 @@ class LeakCheck:
             "copies a row": not self._passages.isdisjoint(_runs(spoken, LEAK_WORDS)),
             "copies most of a short row": any(piece in text for piece in self._short_rows),
             "copies an answer": any(answer in text for answer in self._rare_answers),
-            "copies a labelled row": self.answer == "label" and self._labels_a_piece(spoken),
+            "copies a labelled row": self.answer in ("label", "boolean") and self._labels_a_piece(spoken),
         }
         return [reason for reason, leaks in found.items() if leaks]
 
