@@ -14,9 +14,9 @@ def headroom_line(found: Document) -> str:
     spread = f"{found['instructions']} very different instructions score {found['lowest']:.3f} to "
     spread += f"{found['highest']:.3f} on {found['rows']} train rows"
     if found["exists"]:
-        return f"headroom: {spread}, more than chance would have it (p={found['p_value']:.3f})"
+        return f"headroom: {spread}, more than chance would have it ({_p(found['p_value'])})"
     return (
-        f"no headroom seen: {spread}, which chance alone would do (p={found['p_value']:.2f}); "
+        f"no headroom seen: {spread}, which chance alone would do ({_p(found['p_value'])}); "
         "a search may find nothing but luck"
     )
 
@@ -33,13 +33,15 @@ def comparison_line(verdict: Document) -> str:
     comparison = verdict["comparison"]
     low, high = comparison["interval"]
     line = f"{verdict['word']}: {comparison['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
-    line += f", p={verdict['adjusted_p']:.3f}"
+    line += f", {_p(verdict['adjusted_p'])}"
     rows = verdict["n_to_settle"]
     return f"{line}; about {rows:,} test rows would settle it" if rows is not None else line
 
 
-def verdict_line(verdicts: Sequence[Document]) -> str:
-    """All comparisons in one sentence."""
+def verdict_line(verdicts: Sequence[Document], *, won_by_baseline: bool = False) -> str:
+    """All comparisons in one sentence; the winner may be one of the baselines itself."""
+    if won_by_baseline:
+        return "verdict: nothing that was found is better than the best of the baselines, which won"
     words = Counter(verdict["word"] for verdict in verdicts)
     if len(words) == 1:
         (word,) = words
@@ -53,6 +55,10 @@ PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " t
 
 def _all(count: int) -> str:
     return "the baseline" if count == 1 else f"all {count} baselines"
+
+
+def _p(value: float) -> str:
+    return "p<0.001" if value < 0.001 else f"p={value:.3f}"
 
 
 def selection_lines(document: Document) -> Iterator[str]:

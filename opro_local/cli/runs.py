@@ -160,7 +160,8 @@ def result_lines(document: Document) -> list[str]:
         if baseline["instruction"] in verdicts:
             lines.append(f"                  {comparison_line(verdicts[baseline['instruction']])}")
     lines += ["", *_gain_lines(document), *selection_lines(document), *_count_lines(document)]
-    lines += [verdict_line(document["verdicts"])] if verdicts else []
+    won = any(baseline["key"] == best["key"] for baseline in document["baselines"])
+    lines += [verdict_line(document["verdicts"], won_by_baseline=won)] if verdicts else []
     return [*lines, *_headroom(document)]
 
 

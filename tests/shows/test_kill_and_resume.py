@@ -1,6 +1,5 @@
 """A run that is killed goes on as if nothing had happened: the export differs in run id and times only."""
 
-import math
 import random
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from typing import Any
 
 import apsw
 import pytest
-from whole_command import OPRO_LOCAL, FinishedRun, call, environment, result
+from whole_command import OPRO_LOCAL, FinishedRun, call, differences, environment, result
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +20,6 @@ pytestmark = pytest.mark.slow
 def exported(home: Path) -> dict[str, Any]:
     done = call("export", "--to", "json", "--outcomes", home=home)
     return {key: value for key, value in result(done).items() if key not in ("run", "timing")}
-
-
-def differences(a: Any, b: Any, path: str = "") -> list[str]:
-    """Where two documents differ by more than the last bits, which depend on what else was in a forward."""
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        return [found for key in a for found in differences(a[key], b[key], f"{path}.{key}")]
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return [found for i in range(len(a)) for found in differences(a[i], b[i], f"{path}[{i}]")]
-    if isinstance(a, float) and isinstance(b, float):
-        return [] if math.isclose(a, b, abs_tol=1e-4) else [f"{path}: {a} and {b}"]
-    return [] if a == b else [path]
 
 
 @pytest.fixture(scope="module")

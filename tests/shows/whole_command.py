@@ -1,6 +1,7 @@
 """Runs opro-local as a user does: a process of its own, with a home of its own."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -74,3 +75,14 @@ def only_line(done: Done) -> str:
     """What stderr says; it must be one line."""
     (line,) = done.stderr.splitlines()
     return line
+
+
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Where two documents differ by more than the last bits, which depend on what else was in a forward."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return [found for key in a for found in differences(a[key], b[key], f"{path}.{key}")]
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [found for i in range(len(a)) for found in differences(a[i], b[i], f"{path}[{i}]")]
+    if isinstance(a, float) and isinstance(b, float):
+        return [] if math.isclose(a, b, abs_tol=1e-4) else [f"{path}: {a} and {b}"]
+    return [] if a == b else [path]
