@@ -509,7 +509,7 @@ class TestGain:
             "task": {},
             "metric": "m",
             "direction": direction,
-            "best": {"instruction": "w", "shots": []},
+            "best": {"key": "w", "instruction": "w", "shots": []},
             "train": None,
             "validation": None,
             "test": {**score, "value": test},
