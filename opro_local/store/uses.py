@@ -32,6 +32,7 @@ def note_use(folder: Path, user: str, rows: Sequence[Example]) -> int:
     hashes = [content_hash("test row", [row.text, row.target]) for row in rows]
     path = folder / FILE_NAME
     with explained(path):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         with closing(connect(path, apsw.SQLITE_OPEN_READWRITE, configure)) as database:
             return _noted(database, user, hashes)

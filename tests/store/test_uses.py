@@ -11,11 +11,12 @@ def rows(*texts: str) -> list[Example]:
 
 
 def test_every_other_user_of_the_same_rows_counts_once(tmp_path: Path) -> None:
-    assert note_use(tmp_path, "first", rows("a", "b")) == 0
-    assert note_use(tmp_path, "second", rows("a", "b")) == 1
-    assert note_use(tmp_path, "second", rows("a", "b")) == 1
-    assert note_use(tmp_path, "first", rows("a", "b")) == 1
-    assert note_use(tmp_path, "third", rows("a", "b")) == 2
+    folder = tmp_path / "not" / "there"
+    assert note_use(folder, "first", rows("a", "b")) == 0
+    assert note_use(folder, "second", rows("a", "b")) == 1
+    assert note_use(folder, "second", rows("a", "b")) == 1
+    assert note_use(folder, "first", rows("a", "b")) == 1
+    assert note_use(folder, "third", rows("a", "b")) == 2
 
 
 def test_one_row_in_common_is_a_use_whatever_its_id_is(tmp_path: Path) -> None:
