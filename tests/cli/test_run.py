@@ -5,7 +5,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,13 @@ class TestRun:
 
 
 class TestInterrupt:
+    @pytest.fixture(autouse=True)
+    def _as_at_a_terminal(self) -> Iterator[None]:
+        """A shell lets commands in its background ignore Ctrl-C, and their children inherit that."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @staticmethod
     def pressing(times: int, *, at: int) -> Callable[[str], float]:
         """A model during whose at-th question Ctrl-C is pressed."""
