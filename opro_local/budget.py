@@ -66,7 +66,7 @@ def estimate(
     baselines = starts + 1 + len(search.compare_with) + rivals
     pairs = (
         HEADROOM_INSTRUCTIONS * min(search.headroom, train)
-        + (scored + 1) * train
+        + (scored + 1 + len(search.compare_with)) * train
         + (finalists + search.sensitivity) * validation
         + (baselines + 1) * test
     )

@@ -75,7 +75,9 @@ class Prepared:
 
     def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
         """Whether to search at all; asked once, before the first step."""
-        if not self.settings.search.headroom or store.trajectory().steps or store.stopped() is not None:
+        if not self.settings.search.headroom or store.stopped() is not None:
+            return True
+        if store.open_step() is not None or store.trajectory().steps:
             return True
         found = self.problem.headroom(store)
         host.watcher.headroom_found(found)

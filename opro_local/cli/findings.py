@@ -15,6 +15,8 @@ def headroom_line(found: Document) -> str:
     spread += f"{found['highest']:.3f} on {found['rows']} train rows"
     if found["exists"]:
         return f"headroom: {spread}, more than chance would have it ({_p(found['p_value'])})"
+    if found["p_value"] < 0.05:
+        return f"no headroom seen: {spread}, a real difference but too small to be worth a search"
     return (
         f"no headroom seen: {spread}, which chance alone would do ({_p(found['p_value'])}); "
         "a search may find nothing but luck"
@@ -25,7 +27,9 @@ def power_line(test_rows: int, smallest_gain: float | None) -> str:
     """What so many test rows buy."""
     if smallest_gain is None:
         return f"{test_rows} test rows are too few to tell any gain; label more rows"
-    return f"{test_rows} test rows tell a gain of {smallest_gain:.0%} or more in four of five cases"
+    return (
+        f"{test_rows} test rows tell a gain in accuracy of {smallest_gain:.0%} or more in four of five cases"
+    )
 
 
 def comparison_line(verdict: Document) -> str:

@@ -56,6 +56,7 @@ class RunProgress:
 
     def started(self, run_id: str, cost: Estimate) -> None:
         self._begun = self._clock()
+        self._pairs = 0
         self._expected = cost.pairs
         self._bar.update(self._task, total=cost.pairs)
         if self._opening:

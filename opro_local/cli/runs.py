@@ -123,13 +123,17 @@ def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
     if as_json:
         emit_json({"folds": documents, "verdicts": verdicts})
         return
+    tested = [document for document in documents if document["test"]]
     for document in documents:
+        if document not in tested:
+            click.echo("\n".join(result_lines(document)))
+    for document in tested:
         click.echo(
             _score_line(f"fold {document['run']}", document["test"])
             + f"  {shown(document['best']['instruction'])}"
         )
-    rows = sum(document["test"]["n"] for document in documents)
-    click.echo(f"\nthe winners of {len(paths)} searches on {rows} rows, each tested once")
+    rows = sum(document["test"]["n"] for document in tested)
+    click.echo(f"\nthe winners of {len(tested)} searches on {rows} rows, each tested once")
     for verdict in verdicts:
         click.echo(f"  {comparison_line(verdict)}  {shown(verdict['instruction'])}")
     if verdicts:

@@ -59,9 +59,13 @@ def confusion_of(
 def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Outcome]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
     labels = _labels(header)
-    fitted = [evaluation.candidate for evaluation in read_evaluations(database)]
-    if header.kind == "task":
-        fitted += [Candidate.from_json(text) for (text,) in read(database, "SELECT solution FROM scored")]
+    # What was fitted last, on most rows, counts: a race may have dropped what a rival found again.
+    texts = (
+        read(database, "SELECT solution FROM scored ORDER BY dropped DESC") if header.kind == "task" else []
+    )
+    evaluated = [e.candidate for e in read_evaluations(database) if e.role != "headroom"]
+    first = [e.candidate for e in read_evaluations(database) if e.role == "headroom"]
+    fitted = [*first, *(Candidate.from_json(text) for (text,) in texts), *evaluated]
     biases = {candidate.key: candidate.calibration for candidate in fitted}
     return lambda key, outcome: calibrated(outcome, labels, biases.get(key, ()))
 

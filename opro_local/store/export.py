@@ -44,6 +44,7 @@ class _Entry:
     solution: str | None
     key: str | None
     score: Score | None
+    dropped: bool
 
 
 def run_document(path: Path, *, outcomes: bool = False) -> Document:
@@ -133,16 +134,25 @@ def _usage(usage: Usage) -> Document:
 
 
 def _entries(database: apsw.Connection, header: RunHeader) -> Iterable[_Entry]:
-    scored: dict[tuple[int, str | None], tuple[str | None, Score | None]] = {
-        (step, _key(header, solution)): (solution, score_from_json(score))
-        for step, solution, score in read(database, "SELECT step, solution, score FROM scored")
+    scored: dict[tuple[int, str | None], tuple[str | None, Score | None, bool]] = {
+        (step, _key(header, solution)): (solution, score_from_json(score), bool(dropped))
+        for step, solution, score, dropped in read(
+            database, "SELECT step, solution, score, dropped FROM scored"
+        )
     }
     query = "SELECT step, text, origin, reason, solution FROM proposal ORDER BY step, position"
     for step, text, origin, reason, proposed in read(database, query):
         key = None if proposed is None else _key(header, proposed)
-        solution, score = scored.get((step, key), (proposed, None))
+        solution, score, dropped = scored.get((step, key), (proposed, None, False))
         yield _Entry(
-            step=step, text=text, origin=origin, reason=reason, solution=solution, key=key, score=score
+            step=step,
+            text=text,
+            origin=origin,
+            reason=reason,
+            solution=solution,
+            key=key,
+            score=score,
+            dropped=dropped,
         )
 
 
@@ -152,7 +162,9 @@ def _key(header: RunHeader, solution: str) -> str:
 
 def _best(header: RunHeader, entries: Sequence[_Entry], evaluations: Sequence[Evaluation]) -> _Entry | None:
     """The winner once there is one, until then the best score so far; of equal ones the first."""
-    scored = [(entry, entry.score.value) for entry in entries if entry.score is not None]
+    scored = [
+        (entry, entry.score.value) for entry in entries if entry.score is not None and not entry.dropped
+    ]
     winners = {e.candidate.key for e in evaluations if e.role == "winner"}
     candidates = [(entry, value) for entry, value in scored if entry.key in winners] or scored
     sign = 1.0 if header.direction == "maximize" else -1.0
@@ -212,6 +224,7 @@ def _proposal(header: RunHeader, entry: _Entry) -> Document:
         "key": entry.key,
         "solution": solution,
         "score": entry.score and asdict(entry.score),
+        "dropped": entry.dropped,
     }
 
 

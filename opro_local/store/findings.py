@@ -14,13 +14,13 @@ from typing import Any, cast
 import apsw
 import numpy as np
 
-from opro_local.config import Metric
+from opro_local.config import HEADROOM_INSTRUCTIONS, Metric
 from opro_local.evidence.headroom import headroom
 from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import expected_best, verdicts
 from opro_local.problems.paraphrases import style_of
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Outcome, Score, SplitName
+from opro_local.records import Candidate, Direction, Outcome, Score, SplitName
 from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.pairs import compare, hits
 from opro_local.store.database import open_run, sound
@@ -57,7 +57,7 @@ class Findings:
 
     def headroom(self) -> Document | None:
         tried = self._evaluations("headroom", "train")
-        if not tried:
+        if len(tried) < HEADROOM_INSTRUCTIONS:  # none, or cut off while they were recorded
             return None
         ids = self._row_ids("train")[: tried[0].score.n]
         right = [
@@ -73,19 +73,24 @@ class Findings:
 
     def verdicts(self) -> list[Document]:
         """The winner against each baseline on test, corrected for their number."""
-        return _verdicts(self.pairs(), labels=self.labels, metric=self.metric)
+        others = [pair for pair in self.pairs() if not pair.won]
+        return _verdicts(others, labels=self.labels, metric=self.metric)
 
     def pairs(self) -> list["Pair"]:
-        """What the winner and each other baseline answered on test."""
+        """What the winner and each baseline answered on test."""
         winner = next((e.candidate for e in self._evaluations("winner", "test")), None)
         if winner is None:
             return []
         ours = self._on_test(winner)
         baselines = [e.candidate for e in self._evaluations("baseline", "test")]
         found = [
-            Pair(instruction=each.instruction, ours=ours, theirs=self._on_test(each))
+            Pair(
+                instruction=each.instruction,
+                ours=ours,
+                theirs=self._on_test(each),
+                won=each.key == winner.key,
+            )
             for each in baselines
-            if each.key != winner.key
         ]
         rows = len(self._row_ids("test"))
         return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows]
@@ -117,7 +122,7 @@ class Findings:
             "dropped": len(tried) - len(whole),
             "pairs_saved": sum(rows - score.n for score, dropped in tried if dropped),
             "expected_best_if_equal": lucky,
-            "likelihood_agreement": _agreement(whole),
+            "likelihood_agreement": _agreement(whole, self.header.direction),
         }
 
     def style(self) -> Document | None:
@@ -166,11 +171,12 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Calibrated outcomes of a winner and of a baseline on the same rows."""
+    """Calibrated outcomes of a winner and of a baseline on the same rows; won: it is the baseline."""
 
     instruction: str
     ours: list[Outcome]
     theirs: list[Outcome]
+    won: bool = False
 
 
 def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
@@ -183,8 +189,8 @@ def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
         with sound(path), closing(open_run(path, write=False)) as database, database:
             run = Findings(database=database, header=load_header(database))
             pairs = {pair.instruction: pair for pair in run.pairs()}
-        if not pooled and path == paths[0]:
-            pooled = pairs
+        if not pooled or not pairs:  # a fold may have ended without a test
+            pooled = pooled or pairs
             continue
         pooled = {
             text: Pair(
@@ -207,7 +213,11 @@ def _verdicts(pairs: Sequence[Pair], *, labels: Sequence[str], metric: Metric) -
     ]
 
 
-def _agreement(scores: Sequence[Score]) -> float | None:
+def _agreement(scores: Sequence[Score], direction: Direction) -> float | None:
     """Whether candidates that make right answers likely are those with the better scores."""
-    known = [(score.value, -score.metrics["log_loss"]) for score in scores if "log_loss" in score.metrics]
+    known = [
+        (score.rank(direction)[0], -score.metrics["log_loss"])
+        for score in scores
+        if "log_loss" in score.metrics
+    ]
     return rank_agreement([value for value, _ in known], [likely for _, likely in known]) if known else None

@@ -114,7 +114,7 @@ class TestRun:
         assert told[2].startswith(
             "up to 116 scored pairs (about "
         )  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
-        assert told[3].startswith("8 test rows tell a gain of ")
+        assert told[3].startswith("8 test rows tell a gain in accuracy of ")
         assert told[4].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
         assert told[6].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
         assert not any("Mail" in line or "twice" in line for line in told)
@@ -451,6 +451,12 @@ class TestFolds:
         assert "the winners of 2 searches on 20 rows, each tested once" in lines
         assert lines[-1].startswith("verdict: better than")
 
+    def test_folds_that_end_without_headroom_say_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model({}, otherwise=6)))
+        flags = ("--folds", "2", "--calibration", "none", "--stop-without-headroom")
+        lines = done("run", "--model", "scripted", *DATA, *flags).stdout.splitlines()
+        assert sum(line.startswith("no headroom seen: ") for line in lines) == 2
+
     def test_one_fold_alone_is_a_run_like_any_other(self, model: ScriptedEngine) -> None:
         assert document(run("--folds", "2", "--fold", "1", "--json"))["test"]["n"] == 10
 
@@ -588,7 +594,7 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
             Trajectory(direction="maximize", steps=(Step(number=0, proposals=(), scored=scored),))
         )
     assert capsys.readouterr().err.splitlines()[2:] == [
-        "96 test rows tell a gain of 14% or more in four of five cases",
+        "96 test rows tell a gain in accuracy of 14% or more in four of five cases",
         "memory: at most 1.00 GB",
         "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left",
     ]
