@@ -93,7 +93,7 @@ class Findings:
             for each in baselines
         ]
         rows = len(self._row_ids("test"))
-        return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows]
+        return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows > 0]
 
     def _on_test(self, candidate: Candidate) -> list[Outcome]:
         """Predictions and log-probabilities with the candidate's calibration in them."""
@@ -114,7 +114,7 @@ class Findings:
         winner = next((e.score for e in self._evaluations("winner", "test")), None)
         lucky = (
             expected_best(len(tried), value=winner.value, n=rows)
-            if winner and tried and self.metric == "accuracy"
+            if winner and tried and rows and self.metric == "accuracy"
             else None
         )
         return {
@@ -158,7 +158,8 @@ class Findings:
         return [found[row] for row in ids if row in found]
 
     def _row_ids(self, split: SplitName) -> list[str]:
-        return cast("dict[str, list[str]]", self.header.summary["row_ids"])[split]
+        """Empty for the first runs, which did not name their rows."""
+        return cast("dict[str, list[str]]", self.header.summary.get("row_ids", {})).get(split, [])
 
     @property
     def labels(self) -> list[str]:

@@ -96,6 +96,9 @@ MIGRATIONS = (
     ALTER TABLE scored ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE run ADD COLUMN winner TEXT;  -- once it is fixed
     ALTER TABLE run ADD COLUMN test_uses INTEGER;  -- by others, before this run used its test rows
+    -- A run that was begun without these goes on without them.
+    UPDATE run SET settings =
+        json_set(settings, '$.search.racing', 'off', '$.search.headroom', 0, '$.search.sensitivity', 0);
     """,
 )
 

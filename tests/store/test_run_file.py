@@ -1,5 +1,6 @@
 """What every RunStore must do, shown on the one that ships."""
 
+import json
 import math
 import multiprocessing
 import os
@@ -304,7 +305,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     with closing(apsw.Connection(str(path))) as database:
         database.execute(
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
-            "ALTER TABLE run DROP COLUMN test_uses; PRAGMA user_version = 1"
+            "ALTER TABLE run DROP COLUMN test_uses; PRAGMA user_version = 1; "
+            """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
     assert run_overview(path)["timing"]["scorer"] == []
     effort = Effort(
@@ -319,6 +321,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     )
     with reopened(path) as run:
         run.record_effort(effort)
+        search = json.loads(run.header.settings_json)["search"]
+    assert search == {"seed": 3, "racing": "off", "headroom": 0, "sensitivity": 0}  # as it was begun
     (figures,) = run_overview(path)["timing"]["scorer"]
     assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)
 
