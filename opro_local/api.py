@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from opro_local.config import RunSettings, TaskSettings, parse_settings
-from opro_local.errors import ModelError
+from opro_local.errors import ModelError, StoreError
 from opro_local.prepared import Host, Prepared, prepare
 from opro_local.recording import Forgetful
 from opro_local.records import Candidate, Score, SplitName
@@ -87,6 +87,7 @@ def resume_run(path: Path, *, host: Host | None = None, allow_python: bool = Fal
     check_allowed(task.grader, allowed=allow_python)
     prepared = prepare(task, settings, host)
     _check_same_models(header, prepared.models)
+    _check_same_rows(header, prepared)
     with RunFile.open(path, prepared.problem, write=True, after_commit=host.after_commit) as store:
         prepared.search(store, host)
 
@@ -104,6 +105,17 @@ def _check_same_models(header: RunHeader, models: Models) -> None:
                 f"The {record.role} of run {header.run_id} was computed as {numerics}, here it is "
                 f"{record.numerics}; scores would be mixed."
             )
+
+
+def _check_same_rows(header: RunHeader, prepared: Prepared) -> None:
+    """The first runs did not name their rows."""
+    before = header.summary.get("row_ids")
+    if before is not None and before != _row_ids(prepared):
+        raise StoreError(f"Run {header.run_id} divided the rows in another way. Start a new run.")
+
+
+def _row_ids(prepared: Prepared) -> dict[str, list[str]]:
+    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
 
 
 def score_instructions(
@@ -133,8 +145,7 @@ def _run_id(now: datetime) -> str:
 
 def _header(task: Task, prepared: Prepared) -> RunHeader:
     now = datetime.now(UTC)
-    split = prepared.problem.measurement.split
-    row_ids = {name: [row.id for row in getattr(split, name)] for name in get_args(SplitName)}
+    row_ids = _row_ids(prepared)
     return RunHeader(
         run_id=_run_id(now),
         created=now.isoformat(timespec="seconds"),
@@ -149,7 +160,7 @@ def _header(task: Task, prepared: Prepared) -> RunHeader:
             "metric": task.metric,
             "grading": prepared.settings.scoring.grading,
             "layout": asdict(prepared.problem.scorer.layout),
-            "rows": {name: len(ids) for name, ids in row_ids.items()},
+            "rows": {name: len(ids) for name, ids in row_ids.items()} | {"pool": len(prepared.split.pool)},
             "row_ids": row_ids,
         },
         models=prepared.models.records,

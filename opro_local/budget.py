@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from opro_local.config import BUDGETS, HEADROOM_INSTRUCTIONS, BudgetName, BudgetSettings, RunSettings
+from opro_local.config import BUDGETS, HEADROOM_CANDIDATES, BudgetName, BudgetSettings, Method, RunSettings
 from opro_local.records import Estimate, S, Trajectory, Usage
 
-RIVALS = 2
-"""Searches at equal budget with all baselines: proposals made in one step, and random ones."""
+RIVALS: Sequence[Method] = ("one-step", "random")
+"""Searches at equal budget with all baselines."""
 
 
 def with_preset(settings: BudgetSettings, *, fallback: BudgetName) -> BudgetSettings:
@@ -60,12 +60,12 @@ def estimate(
     train, validation, test = rows
     steps, search = settings.budget.steps or 0, settings.search
     proposals = steps * search.proposals_per_step
-    rivals = RIVALS if search.baselines == "full" else 0
+    rivals = len(RIVALS) if search.baselines == "full" else 0
     scored = starts + (1 + rivals) * proposals
     finalists = min(search.finalists, starts + proposals) + starts + rivals * search.finalists
     baselines = starts + 1 + len(search.compare_with) + rivals
     pairs = (
-        HEADROOM_INSTRUCTIONS * min(search.headroom, train)
+        HEADROOM_CANDIDATES * min(search.headroom, train)
         + (scored + 1 + len(search.compare_with)) * train
         + (finalists + search.sensitivity) * validation
         + (baselines + 1) * test

@@ -16,7 +16,8 @@ Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier"]
 ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
-CalibrationMethod = Literal["none", "contextual", "batch"]
+CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
+Method = Literal["portfolio", "opro", "one-step", "random"]
 Style = Literal["tagged", "bracket", "completion"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
 BudgetName = Literal["light", "medium", "heavy"]
@@ -49,6 +50,7 @@ class SplitSettings(Settings):
     fold: int | None = Field(
         None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
     )
+    seed: int | None = Field(None, ge=0, description="Seed of the split; the search's if not given.")
 
 
 class TaskSettings(Settings):
@@ -127,17 +129,27 @@ BUDGETS: Mapping[BudgetName, Preset] = {
 }
 
 
-HEADROOM_INSTRUCTIONS = 16
-"""Very different instructions that are compared before a search; at least two of them are random words."""
+HEADROOM_CANDIDATES = 16
+"""Very different prompts that are compared before a search; at least two of them are random words."""
 
 
 class SearchSettings(Settings):
-    """How OPRO searches. Defaults are the paper's (Yang et al. 2023, section 5.1 and appendix)."""
+    """How is searched; the defaults are the paper's (Yang et al. 2023, section 5.1) where it has any."""
 
-    seed: int = Field(0, ge=0, description="Seed of split, exemplars and samples.")
+    method: Method = Field(
+        "portfolio",
+        description="portfolio: instructions, exemplars and calibration, whatever pays; opro: as published; "
+        "one-step and random propose without a look at scores.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
     proposals_per_step: int = Field(8, ge=1, description="Replies sampled from the optimizer a step.")
     shown: int = Field(20, ge=1, description="Best solutions shown in the meta-prompt.")
     exemplars: int = Field(3, ge=0, description="Train rows shown in the meta-prompt.")
+    meta_prompt_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Most tokens of a meta-prompt; the context's if not given, 1024 for the portfolio.",
+    )
     temperature: float = Field(1.0, gt=0, description="Sampling temperature of the optimizer.")
     proposal_tokens: int = Field(512, ge=1, description="Most tokens of a reply of the optimizer.")
     max_characters: int = Field(500, ge=1, description="Longest instruction that is accepted.")
@@ -150,11 +162,15 @@ class SearchSettings(Settings):
         description="Starting instruction, may be empty. "
         "If not given: the empty one and one made from the labels.",
     )
-    shots: int = Field(0, ge=0, description="Fixed exemplars from train in every scorer prompt.")
+    shots: int = Field(0, ge=0, description="Exemplars from train in the prompts of all instructions.")
+    max_shots: int = Field(16, ge=0, description="Most exemplars that the portfolio may choose for a prompt.")
+    max_prompt_tokens: int | None = Field(
+        None, ge=1, description="Most tokens that a prompt may have beside the text of the row."
+    )
     block: int = Field(8, ge=1, description="Rows scored and saved at a time.")
-    racing: Switch = Field(
-        "on",
-        description="Candidates leave that will not reach the best; off is OPRO as published.",
+    racing: Switch | None = Field(
+        None,
+        description="Candidates leave that will not reach the best; on if not given, off with --method opro.",
     )
     racing_error: float = Field(
         0.3,
@@ -165,7 +181,7 @@ class SearchSettings(Settings):
     headroom: int = Field(
         32,
         ge=0,
-        description="Train rows on which very different instructions are compared first, to see whether any "
+        description="Train rows on which very different prompts are compared first, to see whether any "
         "makes a difference; 0 for none.",
     )
     stop_without_headroom: bool = Field(False, description="End the run if none makes a difference.")
@@ -189,8 +205,10 @@ class ScoringSettings(Settings):
     mode: ScoringMode | None = Field(
         None, description="likelihood for labels and booleans, generation for the rest, if not given."
     )
-    calibration: CalibrationMethod = Field(
-        "batch", description="How label biases are fitted on train (likelihood mode)."
+    calibration: CalibrationMethod | None = Field(
+        None,
+        description="How label biases are fitted on train (likelihood mode). auto, the default, takes batch "
+        "where it makes right answers more likely; none is the default of --method opro.",
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
     grading: Grading = Field(

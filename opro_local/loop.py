@@ -12,7 +12,13 @@ from opro_local.records import Proposal, S, Step, Trajectory
 
 
 def optimize(
-    problem: Problem[S], proposer: Proposer[S], budget: BudgetSettings, store: RunStore[S], watcher: Watcher
+    problem: Problem[S],
+    proposer: Proposer[S],
+    *,
+    proposals_per_step: int,
+    budget: BudgetSettings,
+    store: RunStore[S],
+    watcher: Watcher,
 ) -> Trajectory[S]:
     """Propose and score until the budget stops it, then let the problem measure what it measures last.
 
@@ -26,7 +32,10 @@ def optimize(
             if reason is not None:
                 store.record_stop(reason)
                 break
-            step = _propose(problem, proposer, trajectory)
+            number = len(trajectory.steps)
+            step = (
+                proposer.propose(trajectory, number, proposals_per_step) if number else starting_step(problem)
+            )
             store.record_proposals(step)
         watcher.step_opened(step)
         store.close_step(step.number, problem.evaluate(step, trajectory, store))
@@ -35,11 +44,6 @@ def optimize(
     problem.finish(trajectory, store)
     store.record_finish()
     return trajectory
-
-
-def _propose(problem: Problem[S], proposer: Proposer[S], trajectory: Trajectory[S]) -> Step[S]:
-    number = len(trajectory.steps)
-    return proposer.propose(trajectory, number) if number else starting_step(problem)
 
 
 def starting_step(problem: Problem[S]) -> Step[S]:

@@ -23,9 +23,9 @@ class Optimizer(Generic[S]):
     settings: SearchSettings
 
     def propose(
-        self, trajectory: Trajectory[S], number: int, *, shown: Trajectory[S] | None = None
+        self, trajectory: Trajectory[S], number: int, count: int, *, shown: Trajectory[S] | None = None
     ) -> Step[S]:
-        """Sample proposals_per_step replies to the meta-prompt; each becomes a solution or a reason.
+        """Sample count replies to the meta-prompt; each becomes a solution or a reason.
 
         shown is what the meta-prompt may show of the trajectory, all of it if not given.
         """
@@ -36,9 +36,7 @@ class Optimizer(Generic[S]):
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
             final=self._final(meta_prompt),
         )
-        replies = self.engine.sample(
-            request, self.settings.proposals_per_step, temperature=self.settings.temperature, seed=seed
-        )
+        replies = self.engine.sample(request, count, temperature=self.settings.temperature, seed=seed)
         return Step(
             number=number,
             proposals=tuple(self._proposals(replies, meta_prompt, trajectory)),

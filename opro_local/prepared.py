@@ -3,30 +3,33 @@
 Torch is imported when a model is loaded, not before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opro_local.budget import estimate, with_preset
+from opro_local.budget import RIVALS, estimate, with_preset
 from opro_local.catalogue import stored_names
 from opro_local.config import Folders, ModelSettings, RunSettings
 from opro_local.errors import Interrupted, SettingsError
 from opro_local.loop import optimize
-from opro_local.optimizer import Optimizer
-from opro_local.problem import Proposer, Watcher
+from opro_local.problem import Watcher
 from opro_local.records import Candidate, Estimate, SplitName, Step, Trajectory
 from opro_local.roles import Models, load_models
 from opro_local.scoring.graders import grader_for
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
-from opro_local.tasks.split import Split, split_examples
+from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
     from opro_local.problems.instruction import InstructionProblem
+
+
+SHARE_OF_POOL = 4
+"""At least one train row in so many is kept for exemplars."""
 
 
 class Silent:
@@ -63,11 +66,21 @@ class Prepared:
     problem: "InstructionProblem"
 
     def search(self, store: RunFile[Candidate], host: Host) -> None:
+        from opro_local.methods import proposer_for
+
         host.watcher.started(store.header.run_id, self.cost())
-        proposer = Optimizer(self.models.optimizer, self.problem, self.settings.search)
+        search = self.settings.search
+        proposer = proposer_for(search.method, self.problem, self.models.optimizer, search)
         try:
             if self._worth_while(store, host):
-                optimize(self.problem, proposer, self.settings.budget, store, host.watcher)
+                optimize(
+                    self.problem,
+                    proposer,
+                    proposals_per_step=search.proposals_per_step,
+                    budget=self.settings.budget,
+                    store=store,
+                    watcher=host.watcher,
+                )
         except Interrupted:
             store.record_effort(self.models.scorer.effort())
             raise
@@ -113,13 +126,13 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     settings = settings.model_copy(update={"models": _anchored(settings.models, host.folders.models)})
     models = models or load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
+    from opro_local.methods import proposer_for, with_method
     from opro_local.problems.instruction import InstructionProblem
 
+    settings = with_method(settings)
     budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
     settings = settings.model_copy(update={"budget": budget})
     split = split_task(task, settings)
-    if settings.search.shots >= len(split.train):
-        raise SettingsError(f"Train has {len(split.train)} rows; --shots must leave some of them to score.")
     mode = scoring_mode(task, settings.scoring)
     problem = InstructionProblem(
         task=task,
@@ -129,30 +142,14 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         ),
         search=settings.search,
         style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),
-        calibration=settings.scoring.calibration if mode == "likelihood" else "none",
+        calibration=(settings.scoring.calibration or "none") if mode == "likelihood" else "none",
         watcher=host.watcher,
     )
     if settings.search.baselines == "full":
-        problem = replace(problem, rivals=_rivals(problem, models, settings))
+        search, engine = settings.search, models.optimizer
+        rivals = {str(method): proposer_for(method, problem, engine, search) for method in RIVALS}
+        problem = replace(problem, rivals=rivals)
     return Prepared(settings=settings, split=split, models=models, problem=problem)
-
-
-def _rivals(
-    problem: "InstructionProblem", models: Models, settings: RunSettings
-) -> Mapping[str, Proposer[Candidate]]:
-    """What OPRO's own proposer has to beat at equal budget."""
-    from opro_local.proposers.library import direct_instructions
-    from opro_local.proposers.one_step import OneStep
-    from opro_local.proposers.random_search import RandomSearch
-    from opro_local.proposers.random_words import words_of
-
-    optimizer = Optimizer(models.optimizer, problem, settings.search)
-    texts = [row.text for row in problem.measurement.split.train]
-    vocabulary = words_of([*direct_instructions(problem.task), *texts])
-    return {
-        "one-step": OneStep(optimizer),
-        "random": RandomSearch(problem, settings.search, vocabulary),
-    }
 
 
 def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
@@ -180,8 +177,16 @@ def _check_metric(task: Task, settings: RunSettings) -> None:
 
 def split_task(task: Task, settings: RunSettings) -> Split:
     """Train, validation and test as a run with these settings sees them. Raises DataError."""
-    most = settings.budget.train_rows
-    sizes = task.split
-    if most is not None:
-        sizes = sizes.model_copy(update={"max_train": min(sizes.max_train, most + settings.search.shots)})
-    return split_examples(task.examples, sizes, settings.search.seed, stratify=bool(task.labels))
+    search, sizes, stratify = settings.search, task.split, bool(task.labels)
+    seed = search.seed if sizes.seed is None else sizes.seed
+    split = split_examples(task.examples, sizes, seed, stratify=stratify)
+    rows = len(split.train)
+    chosen = rows // SHARE_OF_POOL if search.method == "portfolio" and search.max_shots else 0
+    if search.shots >= rows:
+        raise SettingsError(f"Train has {rows} rows; --shots must leave some of them to score.")
+    return set_aside(
+        split,
+        scored=min(rows, settings.budget.train_rows or rows),
+        pool=max(search.shots, chosen),
+        stratify=stratify,
+    )

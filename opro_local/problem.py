@@ -82,8 +82,11 @@ class Problem(Protocol[S]):
 class Proposer(Protocol[S]):
     """Turns a trajectory into proposals, each accepted or rejected with a reason."""
 
-    def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
-        """The step with this number, its proposals not scored yet; the same for the same arguments."""
+    def propose(self, trajectory: Trajectory[S], number: int, count: int) -> Step[S]:
+        """The step with this number: at most count proposals, not scored yet.
+
+        Fewer when it knows no more. The same for the same arguments.
+        """
         ...
 
 

@@ -12,7 +12,6 @@ S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regres
 
 Direction = Literal["maximize", "minimize"]
 SplitName = Literal["train", "validation", "test"]
-Origin = Literal["start", "model", "human"]
 
 
 def content_hash(tag: str, value: Any) -> str:
@@ -92,7 +91,7 @@ class Score:
     """An aggregate. For a mathematical problem only the value.
 
     interval is the 95 % interval of value where one is known; metrics are secondary figures by name;
-    reasons count the outcomes without a prediction.
+    reasons count the outcomes without a prediction; prompt_tokens is the mean length of what was asked.
     """
 
     value: float
@@ -100,6 +99,7 @@ class Score:
     interval: tuple[float, float] | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
+    prompt_tokens: float | None = None
 
     def rank(self, direction: Direction) -> tuple[float, float]:
         """Larger is better; between equal values the right answers' likelihood decides, if it is known."""
@@ -124,12 +124,15 @@ class Scored(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal(Generic[S]):
-    """One sample of the proposer: a solution, or the reason why it was rejected."""
+    """A solution that was proposed, or the reason why it was rejected.
+
+    origin says by whom: "start", "human" or the name of a proposer.
+    """
 
     text: str
     solution: S | None = None
     reason: str | None = None
-    origin: Origin = "model"
+    origin: str = "opro"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

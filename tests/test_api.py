@@ -1,6 +1,7 @@
 """The package as Python users have it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from scripted_models import play_roles
 import opro_local
 from opro_local import prepared, roles
 from opro_local.catalogue import StoredModel
-from opro_local.config import ModelSettings
+from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
 
 SKILLS = {"": 6, "Sort it.": 12, "Let's think step by step.": 8}
 SETTINGS: dict[str, Any] = {
     "models": {"scorer": "scripted"},
-    "search": {"proposals_per_step": 1, "starts": [""], "headroom": 0, "sensitivity": 0},
+    "search": {"method": "opro", "proposals_per_step": 1, "starts": [""], "headroom": 0, "sensitivity": 0},
     "budget": {"steps": 1},
 }
 
@@ -143,9 +144,29 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         assert models.records[1].digest == models.optimizer.digest
 
 
-def test_shots_do_not_take_from_the_rows_that_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = settings(search={"shots": 2}, budget={"train_rows": 4})
-    assert len(prepared.split_task(mail_task(), chosen).train) == 6
+@pytest.mark.parametrize(
+    ("search", "rows", "scored", "pool"),
+    [
+        ({"method": "opro"}, None, 8, 0),
+        ({"method": "opro", "shots": 3}, None, 5, 3),
+        ({"method": "portfolio"}, None, 6, 2),
+        ({"method": "portfolio"}, 4, 4, 4),
+        ({"method": "portfolio", "shots": 5}, None, 3, 5),
+        ({"method": "portfolio", "max_shots": 0}, None, 8, 0),
+    ],
+)
+def test_rows_for_exemplars_are_set_aside_from_train(
+    search: dict[str, object], rows: int | None, scored: int, pool: int
+) -> None:
+    found = prepared.split_task(mail_task(), settings(search=search, budget={"train_rows": rows}))
+    assert (len(found.train), len(found.pool)) == (scored, pool)
+    assert not {row.text for row in found.train} & {row.text for row in found.pool}
+
+
+def test_the_split_has_a_seed_of_its_own_if_one_is_given() -> None:
+    fixed = replace(mail_task(), split=SplitSettings(seed=7))
+    first, second = (prepared.split_task(fixed, settings(search={"seed": seed})) for seed in (1, 2))
+    assert first == second != prepared.split_task(mail_task(), settings(search={"seed": 1}))
 
 
 def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

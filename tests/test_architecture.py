@@ -23,7 +23,7 @@ FLOORS = (
     ("optimizer",),
     ("proposers",),
     ("problems",),
-    ("loop",),
+    ("loop", "methods"),
     ("store",),
     ("roles",),
     ("prepared",),

@@ -26,14 +26,14 @@ class Halving:
 
     asked: list[int] = field(default_factory=list)
 
-    def propose(self, trajectory: Trajectory[int], number: int) -> Step[int]:
+    def propose(self, trajectory: Trajectory[int], number: int, count: int) -> Step[int]:
         self.asked.append(number)
         best = [entry.solution for entry in trajectory.ascending()[-2:]]
         proposals: tuple[Proposal[int], ...] = (
             Proposal(text="middle", solution=sum(best) // 2),
             Proposal(text="?", reason="not a number"),
         )
-        return Step(number=number, proposals=proposals, prompt_tokens=10, generated_tokens=2)
+        return Step(number=number, proposals=proposals[:count], prompt_tokens=10, generated_tokens=2)
 
 
 class Quiet:
@@ -65,7 +65,14 @@ def run(
     **limits: float,
 ) -> Trajectory[int]:
     budget = BudgetSettings.model_validate(limits)
-    return optimize(problem or SquareRoot(), proposer or Halving(), budget, store, watcher or Quiet())
+    return optimize(
+        problem or SquareRoot(),
+        proposer or Halving(),
+        proposals_per_step=2,
+        budget=budget,
+        store=store,
+        watcher=watcher or Quiet(),
+    )
 
 
 def minimizing(after_commit: Callable[[], None] = lambda: None) -> MemoryStore[int]:

@@ -21,20 +21,22 @@ def trajectory(*solutions: int) -> Trajectory[int]:
     return Trajectory(direction="minimize", steps=(Step(number=0, proposals=proposals, scored=scored),))
 
 
-def propose(engine: ScriptedEngine, shown: Trajectory[int] | None = None, **settings: Any) -> Step[int]:
-    search = SearchSettings.model_validate({"proposals_per_step": 1, **settings})
-    return Optimizer(engine, SquareRoot(), search).propose(shown or trajectory(1, 20), 4)
+def propose(
+    engine: ScriptedEngine, shown: Trajectory[int] | None = None, *, count: int = 1, **settings: Any
+) -> Step[int]:
+    search = SearchSettings.model_validate(settings)
+    return Optimizer(engine, SquareRoot(), search).propose(shown or trajectory(1, 20), 4, count)
 
 
 def outcomes(*texts: str, **settings: Any) -> list[tuple[str, int | None, str | None]]:
     """Text, solution and reason of each proposal when the model says texts."""
-    step = propose(ScriptedEngine(samples=[texts]), proposals_per_step=len(texts), **settings)
+    step = propose(ScriptedEngine(samples=[texts]), count=len(texts), **settings)
     return [(p.text, p.solution, p.reason) for p in step.proposals]
 
 
 def test_a_step_records_what_was_asked_and_what_came_back() -> None:
     engine = ScriptedEngine(samples=[["7\n", "8"]])
-    step = propose(engine, proposals_per_step=2, temperature=0.7, seed=5)
+    step = propose(engine, count=2, temperature=0.7, seed=5)
     meta_prompt = "20: 350\n1: 49"
     asked = f"[user] {meta_prompt}\n[assistant] "
     seed = derived_seed(5, 4, "proposals")
@@ -53,8 +55,8 @@ def test_a_step_records_what_was_asked_and_what_came_back() -> None:
 def test_another_step_or_another_seed_draws_other_samples() -> None:
     engine = ScriptedEngine(samples=[["7"]] * 3)
     for number, seed in ((1, 0), (2, 0), (1, 1)):
-        search = SearchSettings(proposals_per_step=1, seed=seed)
-        Optimizer(engine, SquareRoot(), search).propose(trajectory(1), number)
+        search = SearchSettings(seed=seed)
+        Optimizer(engine, SquareRoot(), search).propose(trajectory(1), number, 1)
     assert len({seed for _, _, _, seed in engine.sampled}) == 3
 
 

@@ -24,6 +24,8 @@ SAMPLES = [
 SETTINGS: dict[str, Any] = {
     "models": {"scorer": "scripted"},
     "search": {
+        "method": "opro",
+        "racing": "on",
         "proposals_per_step": 3,
         "exemplars": 2,
         "block": 4,

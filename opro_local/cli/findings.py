@@ -11,7 +11,7 @@ Document = Mapping[str, Any]
 
 def headroom_line(found: Document) -> str:
     """Whether it matters on this task how the model is asked."""
-    spread = f"{found['instructions']} very different instructions score {found['lowest']:.3f} to "
+    spread = f"{found['instructions']} very different prompts score {found['lowest']:.3f} to "
     spread += f"{found['highest']:.3f} on {found['rows']} train rows"
     if found["exists"]:
         return f"headroom: {spread}, more than chance would have it ({_p(found['p_value'])})"
@@ -89,6 +89,25 @@ def selection_lines(document: Document) -> Iterator[str]:
         yield _style(document["style"])
     if document["test_uses"]:
         yield f"these test rows have been used {document['test_uses']} times before: count on luck with them"
+
+
+def frontier_line(frontier: Sequence[Document]) -> str:
+    """How much accuracy more tokens a row have bought."""
+    points = [
+        f"{entry['prompt_tokens']:.0f} tokens {entry['value']:.3f}"
+        for entry in frontier
+        if entry["value"] is not None
+    ]
+    return f"prompt length and score on validation: {', '.join(points)}"
+
+
+def proposer_lines(proposers: Sequence[Document]) -> Iterator[str]:
+    """What each proposer brought."""
+    yield "accepted of proposed, and the best on train:"
+    for found in proposers:
+        best = "-" if found["best"] is None else f"{found['best']:.3f}"
+        line = f"  {found['proposer']:<16}  {found['accepted']:>3} of {found['proposals']:<3}  {best}"
+        yield line + ("  has won" if found["won"] else "")
 
 
 def _style(style: Document) -> str:

@@ -15,6 +15,7 @@ FLAGS = {
     ("split", "train"): "split_train",
     ("split", "validation"): "split_validation",
     ("split", "test"): "split_test",
+    ("split", "seed"): "split_seed",
 }
 """Settings (group, field) whose flag has another name than their field."""
 SHORT = {"model": "-m", "data": "-d"}

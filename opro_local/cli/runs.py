@@ -7,13 +7,23 @@ from typing import Any
 
 import click
 
-from opro_local.cli.findings import comparison_line, headroom_line, selection_lines, shown, verdict_line
+from opro_local.cli.findings import (
+    comparison_line,
+    frontier_line,
+    headroom_line,
+    proposer_lines,
+    selection_lines,
+    shown,
+    verdict_line,
+)
 from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError, StoreError
 
 Document = dict[str, Any]
 
+LEAST_PROPOSERS = 2
+"""The starts and one proposer: then there is nothing to compare."""
 LENIENT = "graded leniently, as published: figures are too high; for comparison only"
 
 
@@ -150,7 +160,7 @@ def result_lines(document: Document) -> list[str]:
         ]
     metric = document["metric"]
     lines = [f"run {document['run']}: {document['status']} ({document['stop_reason'] or 'search not over'})"]
-    lines += ["", "best instruction:", f"  {shown(best['instruction'])}"]
+    lines += ["", "best prompt:", f"  {shown(best['instruction'])}"]
     if best["shots"]:
         lines.append(
             f"  with {len(best['shots'])} exemplars: {', '.join(shot['id'] for shot in best['shots'])}"
@@ -164,6 +174,8 @@ def result_lines(document: Document) -> list[str]:
         if baseline["instruction"] in verdicts:
             lines.append(f"                  {comparison_line(verdicts[baseline['instruction']])}")
     lines += ["", *_gain_lines(document), *selection_lines(document), *_count_lines(document)]
+    lines += [frontier_line(document["frontier"])] if document["frontier"] else []
+    lines += proposer_lines(document["proposers"]) if len(document["proposers"]) > LEAST_PROPOSERS else []
     won = any(baseline["key"] == best["key"] for baseline in document["baselines"])
     lines += [verdict_line(document["verdicts"], won_by_baseline=won)] if verdicts else []
     return [*lines, *_headroom(document)]
@@ -199,7 +211,7 @@ def _gain_lines(document: Document) -> list[str]:
         return []
     return [
         f"{document['metric']} on test: {start:.3f} with the best start, {value:.3f} "
-        f"with the best instruction ({_gain(sign * (value - start))}, n={document['test']['n']})"
+        f"with the best prompt ({_gain(sign * (value - start))}, n={document['test']['n']})"
     ]
 
 

@@ -18,11 +18,13 @@ from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
 from opro_local.problem import MetaPrompt, Proposer, Watcher
+from opro_local.problems.finals import Finals, finalists, record
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
-from opro_local.problems.paraphrases import paraphrases
 from opro_local.problems.racing import Race
+from opro_local.proposers.exemplars import Exemplars
 from opro_local.proposers.library import STEP_BY_STEP, headroom_instructions
+from opro_local.proposers.paraphrases import paraphrases
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import (
     Candidate,
@@ -30,9 +32,9 @@ from opro_local.records import (
     Example,
     Score,
     Scored,
-    SplitName,
     Step,
     Trajectory,
+    content_hash,
     derived_seed,
 )
 from opro_local.scoring.metrics import METRIC_DIRECTION
@@ -66,21 +68,26 @@ class InstructionProblem:
 
     @cached_property
     def shots(self) -> tuple[Example, ...]:
-        """The fixed exemplars of every candidate; they leave the train rows, so none is scored on itself."""
-        return choose_shots(self.split.train, self.search.shots, seed=self.search.seed)
+        """The exemplars of all instructions that nobody has chosen others for."""
+        return choose_shots(self.split.pool, self.search.shots, seed=self.search.seed)
 
     @cached_property
     def measurement(self) -> Measurement:
         """The rows that candidates are scored on, and how."""
-        shown = {shot.text for shot in self.shots}
-        train = tuple(row for row in self.split.train if row.text not in shown)
         return Measurement(
             task=self.task,
-            split=replace(self.split, train=train),
+            split=self.split,
             scorer=self.scorer,
             calibration=self.calibration,
             block=self.search.block,
             watcher=self.watcher,
+        )
+
+    @cached_property
+    def exemplars(self) -> Exemplars:
+        """The exemplars that a search may choose from."""
+        return Exemplars(
+            pool=self.split.pool, labels=self.task.labels, limit=self.search.max_shots, fits=self.fits
         )
 
     def starts(self) -> Sequence[Candidate]:
@@ -129,10 +136,25 @@ class InstructionProblem:
             raise Rejected("goes on with the examples")
         for leak in self._leaks.reasons(text):
             raise Rejected(leak)
-        return self.candidate(text)
+        candidate = self.candidate(text)
+        if not self.fits(candidate):
+            raise Rejected("prompt too long")
+        return candidate
+
+    def fits(self, candidate: Candidate) -> bool:
+        """Whether its prompts are as short as the settings and the model's context want them."""
+        most = self.search.max_prompt_tokens
+        if most is not None and self.scorer.prompt_tokens(candidate) > most:
+            return False
+        return not candidate.shots or self.scorer.fits(candidate, self._longest_row)
+
+    @cached_property
+    def _longest_row(self) -> Example:
+        return max((*self.split.train, *self.split.pool), key=lambda row: len(row.text))
 
     def key(self, solution: Candidate) -> str:
-        return " ".join(solution.instruction.casefold().split())
+        instruction = " ".join(solution.instruction.casefold().split())
+        return content_hash("proposal", [instruction, [shot.id for shot in solution.shots]])
 
     def encode(self, solution: Candidate) -> str:
         return solution.to_json()
@@ -141,19 +163,29 @@ class InstructionProblem:
         return Candidate.from_json(text)
 
     def headroom(self, ledger: OutcomeLedger) -> Headroom:
-        """Whether very different instructions score differently, on the first rows of train."""
+        """Whether very different prompts score differently, on the first rows of train."""
         sheet = self.measurement.sheet("train", ledger)
         rows = sheet.rows[: self.search.headroom]
-        candidates = list(map(self.candidate, headroom_instructions(self.task, self.search.seed)))
+        candidates = self._very_different()
         for block in sheet.blocks(rows):
             sheet.ask(candidates, block)
         right = []
         for candidate in candidates:
             outcomes = sheet.outcomes(candidate, rows)
             fitted = self.measurement.calibrated(candidate, outcomes)
-            _record("headroom", "train", fitted, self.measurement.score(fitted, outcomes), ledger)
+            score = self.measurement.score(fitted, outcomes)
+            record(Evaluation(role="headroom", split="train", candidate=fitted, score=score), ledger)
             right.append(hits(outcomes, labels=self.task.labels, calibration=fitted.calibration))
         return headroom(np.array(right))
+
+    def _very_different(self) -> list[Candidate]:
+        """HEADROOM_CANDIDATES, up to a quarter of them with exemplars where these are searched."""
+        plain = list(map(self.candidate, headroom_instructions(self.task, self.search.seed)))
+        if self.search.method != "portfolio":
+            return plain
+        draw = random.Random(derived_seed(self.search.seed, 0, "headroom exemplars"))
+        sets = dict.fromkeys(islice(self.exemplars.any_for(self.candidate(""), draw), len(plain) // 4))
+        return [*plain[: len(plain) - len(sets)], *sets]
 
     def evaluate(
         self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
@@ -168,55 +200,31 @@ class InstructionProblem:
         return race.run(step.solutions, step.number, ledger)
 
     def finish(self, trajectory: Trajectory[Candidate], ledger: OutcomeLedger) -> None:
-        winner = self._pick("finalist", self._finalists(trajectory), ledger)
+        finals = Finals(measurement=self.measurement, direction=self.direction, ledger=ledger)
+        winner = finals.pick("finalist", finalists(trajectory, self.starts(), self.search.finalists))
         rivals = [
-            self._best_of(rival, proposer, trajectory, ledger) for rival, proposer in self.rivals.items()
+            self._best_of(rival, proposer, trajectory, finals) for rival, proposer in self.rivals.items()
         ]
         near = [replace(winner, instruction=text) for text in paraphrases(winner.instruction)]
-        self._measure("paraphrase", "validation", near[: self.search.sensitivity], ledger)
+        finals.measure("paraphrase", "validation", near[: self.search.sensitivity])
         ledger.open_test(winner, self.split.test)
         baselines = [*self.measurement.fit(self.baselines(), ledger), *filter(None, rivals)]
         self.measurement.outcomes([winner, *baselines], "test", ledger)  # together: they share the questions
-        self._measure("winner", "test", [winner], ledger)
-        self._measure("baseline", "test", baselines, ledger)
+        finals.measure("winner", "test", [winner])
+        finals.measure("baseline", "test", baselines)
 
     def _best_of(
-        self,
-        rival: str,
-        proposer: Proposer[Candidate],
-        trajectory: Trajectory[Candidate],
-        ledger: OutcomeLedger,
+        self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Finals
     ) -> Candidate | None:
         """The winner of a search with as many steps, whose proposals do not depend on scores."""
         found = Trajectory[Candidate](direction=self.direction, steps=trajectory.steps[:1])
         for number in range(1, len(trajectory.steps)):
-            step = proposer.propose(found, number)
-            scored = self.evaluate(step, found, ledger)
+            step = proposer.propose(found, number, self.search.proposals_per_step)
+            scored = self.evaluate(step, found, finals.ledger)
             found = replace(found, steps=(*found.steps, replace(step, scored=tuple(scored))))
         ranked = (entry.solution for entry in reversed(found.ascending()) if entry.step > 0)
         proposed = list(islice(ranked, self.search.finalists))
-        return self._pick(rival, proposed, ledger) if proposed else None
-
-    def _pick(self, role: str, finalists: Sequence[Candidate], ledger: OutcomeLedger) -> Candidate:
-        """The one that is best on validation; of equal ones the first."""
-        ranks = [score.rank(self.direction) for score in self._measure(role, "validation", finalists, ledger)]
-        return finalists[ranks.index(max(ranks))]
-
-    def _measure(
-        self, role: str, split: SplitName, fitted: Sequence[Candidate], ledger: OutcomeLedger
-    ) -> list[Score]:
-        """Scores of fitted candidates, recorded with what they were taken for."""
-        scores = self.measurement.scores(fitted, split, ledger)
-        for candidate, score in zip(fitted, scores, strict=True):
-            _record(role, split, candidate, score, ledger)
-        return scores
-
-    def _finalists(self, trajectory: Trajectory[Candidate]) -> list[Candidate]:
-        """The best on train, best first, then the starts that are not among them."""
-        ranked = [entry.solution for entry in reversed(trajectory.ascending())]
-        starts = {candidate.key for candidate in self.starts()}
-        best = ranked[: self.search.finalists]
-        return best + [c for c in ranked[self.search.finalists :] if c.key in starts]
+        return finals.pick(rival, proposed) if proposed else None
 
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)
@@ -233,14 +241,7 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
-        return LeakCheck(self.split.train, self.task.answer)
-
-
-def _record(role: str, split: SplitName, candidate: Candidate, score: Score, ledger: OutcomeLedger) -> None:
-    """Keep what a resumed run has not kept already."""
-    evaluation = Evaluation(role=role, split=split, candidate=candidate, score=score)
-    if evaluation not in ledger.evaluations():
-        ledger.record_evaluation(evaluation)
+        return LeakCheck((*self.split.train, *self.split.pool), self.task.answer)
 
 
 def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:

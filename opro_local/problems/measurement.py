@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from opro_local.config import CalibrationMethod
-from opro_local.errors import SealedTest
+from opro_local.errors import LeakedExemplar, SealedTest
 from opro_local.problem import Watcher
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome, Score, SplitName
-from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual
+from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
 from opro_local.scoring.metrics import measure
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
@@ -50,16 +50,18 @@ class Measurement:
         return [sheet.outcomes(candidate, sheet.rows) for candidate in candidates]
 
     def calibrated(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
-        """The candidate with its biases fitted on its outcomes on train, without a look at the labels."""
+        """The candidate with its biases fitted on its outcomes on train."""
         if self.calibration == "batch":
             return replace(candidate, calibration=fit_batch(outcomes))
+        if self.calibration == "auto":
+            return replace(candidate, calibration=fit_if_better(outcomes, self.task.labels))
         if self.calibration == "contextual" and not candidate.calibration:
             return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
         return candidate
 
     def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
         """The candidates with their calibration; only batch calibration has to score train for it."""
-        if self.calibration != "batch":
+        if self.calibration not in ("batch", "auto"):
             return [self.calibrated(candidate, ()) for candidate in candidates]
         outcomes = self.outcomes(candidates, "train", ledger)
         return [self.calibrated(c, found) for c, found in zip(candidates, outcomes, strict=True)]
@@ -96,10 +98,16 @@ class AnswerSheet:
             yield rows[start : start + self.measurement.block]
 
     def ask(self, candidates: Sequence[Candidate], block: Sequence[Example]) -> None:
-        """Score and record what is missing of a block; candidates that lack some of it are asked for all."""
+        """Score and record what is missing of a block; candidates that lack some of it are asked for all.
+
+        Raises LeakedExemplar.
+        """
         missing = {c.key: c for c in candidates if any(row.id not in self._of(c) for row in block)}
         if not missing:
             return
+        texts = {row.text for row in block}
+        if any(shot.text in texts for candidate in missing.values() for shot in candidate.shots):
+            raise LeakedExemplar("A row was to be scored with itself as an exemplar; the run cannot go on.")
         scored = self.measurement.scorer.score(list(missing.values()), block)
         fresh = dict(zip(missing, scored, strict=True))
         self.ledger.record_block(self.split, fresh)

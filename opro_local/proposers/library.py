@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from itertools import islice
 
-from opro_local.config import HEADROOM_INSTRUCTIONS
+from opro_local.config import HEADROOM_CANDIDATES
 from opro_local.proposers.random_words import random_instructions, words_of
 from opro_local.records import derived_seed
 from opro_local.tasks.task import Task
@@ -88,13 +88,13 @@ def _for_labels(labels: Sequence[str]) -> list[str]:
 
 
 def headroom_instructions(task: Task, seed: int) -> list[str]:
-    """HEADROOM_INSTRUCTIONS instructions that have little in common, the empty one first, random words last.
+    """HEADROOM_CANDIDATES instructions that have little in common, the empty one first, random words last.
 
     The random words come from the others, not from rows: none of the user's data is read.
     """
     direct = direct_instructions(task)
     chosen = dict.fromkeys(["", STEP_BY_STEP, *direct])
     drawn = random_instructions(words_of(direct), random.Random(derived_seed(seed, 0, "headroom")))
-    while len(chosen) < HEADROOM_INSTRUCTIONS:
-        chosen |= dict.fromkeys(islice(drawn, HEADROOM_INSTRUCTIONS - len(chosen)))
+    while len(chosen) < HEADROOM_CANDIDATES:
+        chosen |= dict.fromkeys(islice(drawn, HEADROOM_CANDIDATES - len(chosen)))
     return list(chosen)

@@ -13,11 +13,11 @@ from opro_local.records import S, Step, Trajectory
 
 @dataclass(frozen=True, slots=True)
 class OneStep(Generic[S]):
-    """opro_local.problem.Proposer; each step adds proposals_per_step samples to the one generation."""
+    """opro_local.problem.Proposer; each step adds samples to the one generation."""
 
     optimizer: Optimizer[S]
 
-    def propose(self, trajectory: Trajectory[S], number: int) -> Step[S]:
+    def propose(self, trajectory: Trajectory[S], number: int, count: int) -> Step[S]:
         """Sample from the first step's meta-prompt; nothing is proposed twice in all steps."""
         start = replace(trajectory, steps=trajectory.steps[:1])
-        return self.optimizer.propose(trajectory, number, shown=start)
+        return self.optimizer.propose(trajectory, number, count, shown=start)

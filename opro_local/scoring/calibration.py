@@ -3,6 +3,7 @@
 batch       subtracts each label's mean log-probability over unlabelled rows of the task, after batch
             calibration (Zhou et al. 2023, arXiv 2309.17249), which subtracts the log of the mean probability;
             small models are confidently wrong on single rows, and the mean of the logs minds those less
+auto        takes batch where that makes the right labels of train more likely (lower log loss), else none
 contextual  subtracts the log of the mean probability over inputs without content (Zhao et al. 2021,
             arXiv 2102.09690)
 
@@ -14,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 from opro_local.records import Outcome
 
@@ -40,6 +41,23 @@ def fit_contextual(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
         return ()
     mean = choice_probabilities(rows).mean(axis=0)
     return tuple((-np.log(np.maximum(mean, np.finfo(np.float64).tiny))).tolist())
+
+
+def fit_if_better(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[float, ...]:
+    """The batch biases if the outcomes' targets are more likely with them than without; else empty.
+
+    Log loss is a proper score: unlike accuracy it rewards nothing but better probabilities.
+    """
+    biases = fit_batch(outcomes)
+    return biases if biases and _log_loss(outcomes, labels, biases) < _log_loss(outcomes, labels) else ()
+
+
+def _log_loss(outcomes: Sequence[Outcome], labels: Sequence[str], biases: Sequence[float] = ()) -> float:
+    """Mean over the outcomes with log-probabilities, in nats."""
+    known = [outcome for outcome in outcomes if outcome.choice_log_probs]
+    targets = [labels.index(outcome.target) for outcome in known]
+    logits = np.asarray(_log_probs(known)) + (np.asarray(biases) if biases else 0.0)
+    return float(-log_softmax(logits, axis=1)[np.arange(len(known)), targets].mean())
 
 
 def _log_probs(outcomes: Sequence[Outcome]) -> list[tuple[float, ...]]:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,7 @@ def measure(
         interval=interval,
         metrics={str(name): value for name, value in values.items()},
         reasons=dict(sorted(Counter(a.reason for a in answers if a.reason is not None).items())),
+        prompt_tokens=fmean(outcome.prompt_tokens for outcome in outcomes),
     )
 
 

@@ -81,6 +81,15 @@ class Scorer:
         tokens = fmean(self._asked(c, e).request.tokens for c in candidates for e in examples)
         return 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
 
+    def prompt_tokens(self, candidate: Candidate) -> int:
+        """Tokens of a prompt beside the text of the row."""
+        prompt = self.layout.prompt(candidate, "")
+        return len(self.engine.encode(prompt.messages, prompt.prefill))
+
+    def fits(self, candidate: Candidate, example: Example) -> bool:
+        """Whether the candidate's prompt for an example leaves the model room to answer."""
+        return self._fits(self._asked(candidate, example).request)
+
     def _fits(self, request: Request) -> bool:
         return self.mode.longest(request) <= self.engine.context_length
 

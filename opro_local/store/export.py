@@ -7,9 +7,10 @@ resumed stands under "timing"; only the run id differs besides.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +18,20 @@ import apsw
 
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Score, Usage
+from opro_local.records import Usage
 from opro_local.store import schema
 from opro_local.store.database import open_run, sound
+from opro_local.store.entries import Entry, best_entry, by_proposer, in_full, read_entries
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
     read,
     read_efforts,
     read_evaluations,
     read_usage,
-    score_from_json,
 )
 
 Document = dict[str, Any]
 """Strict JSON: text, finite numbers, true, false, null, lists and objects of these."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """A proposal and what became of it; solution as scored, else as proposed; key tells equal ones."""
-
-    step: int
-    text: str
-    origin: str
-    reason: str | None
-    solution: str | None
-    key: str | None
-    score: Score | None
-    dropped: bool
 
 
 def run_document(path: Path, *, outcomes: bool = False) -> Document:
@@ -76,8 +63,9 @@ def run_overview(path: Path) -> Document:
 def _overview(database: apsw.Connection) -> Document:
     header, usage = load_header(database), read_usage(database)
     evaluations = read_evaluations(database)
-    entries = list(_entries(database, header))
-    best = _best(header, entries, evaluations)
+    entries = list(read_entries(database, header))
+    winners = {e.candidate.key for e in evaluations if e.role == "winner"}
+    best = best_entry(entries, header.direction, winners)
     unanswered = read(
         database, "SELECT reason, count(*) FROM outcome WHERE reason IS NOT NULL GROUP BY reason"
     )
@@ -92,13 +80,15 @@ def _overview(database: apsw.Connection) -> Document:
         "settings": json.loads(header.settings_json),
         "task": header.summary,
         "metric": header.summary.get("metric"),
-        "best": best and _shown(header, best),
+        "best": best and in_full(header, best),
         "train": best and best.score and asdict(best.score),
         "validation": _evaluated(evaluations, best, "validation"),
         "test": _evaluated(evaluations, best, "test"),
         "baselines": [_measured(e) for e in evaluations if e.role == "baseline"],
         "finalists": [_measured(e) for e in evaluations if e.role == "finalist"],
         "sensitivity": [_measured(e) for e in evaluations if e.role == "paraphrase"],
+        "frontier": _frontier(header, evaluations),
+        "proposers": by_proposer(entries, header.direction, best),
         "rejected": dict(sorted(Counter(e.reason for e in entries if e.reason is not None).items())),
         "unanswered": dict(sorted(unanswered)),
         "usage": _usage(usage),
@@ -133,52 +123,7 @@ def _usage(usage: Usage) -> Document:
     }
 
 
-def _entries(database: apsw.Connection, header: RunHeader) -> Iterable[_Entry]:
-    scored: dict[tuple[int, str | None], tuple[str | None, Score | None, bool]] = {
-        (step, _key(header, solution)): (solution, score_from_json(score), bool(dropped))
-        for step, solution, score, dropped in read(
-            database, "SELECT step, solution, score, dropped FROM scored"
-        )
-    }
-    query = "SELECT step, text, origin, reason, solution FROM proposal ORDER BY step, position"
-    for step, text, origin, reason, proposed in read(database, query):
-        key = None if proposed is None else _key(header, proposed)
-        solution, score, dropped = scored.get((step, key), (proposed, None, False))
-        yield _Entry(
-            step=step,
-            text=text,
-            origin=origin,
-            reason=reason,
-            solution=solution,
-            key=key,
-            score=score,
-            dropped=dropped,
-        )
-
-
-def _key(header: RunHeader, solution: str) -> str:
-    return Candidate.from_json(solution).key if header.kind == "task" else solution
-
-
-def _best(header: RunHeader, entries: Sequence[_Entry], evaluations: Sequence[Evaluation]) -> _Entry | None:
-    """The winner once there is one, until then the best score so far; of equal ones the first."""
-    scored = [
-        (entry, entry.score.value) for entry in entries if entry.score is not None and not entry.dropped
-    ]
-    winners = {e.candidate.key for e in evaluations if e.role == "winner"}
-    candidates = [(entry, value) for entry, value in scored if entry.key in winners] or scored
-    sign = 1.0 if header.direction == "maximize" else -1.0
-    return max(candidates, key=lambda item: sign * item[1], default=(None, 0.0))[0]
-
-
-def _shown(header: RunHeader, entry: _Entry) -> Document:
-    """A solution in full."""
-    solution = json.loads(entry.solution or "null")
-    fields = solution if header.kind == "task" else {"solution": solution}
-    return {**fields, "key": entry.key, "step": entry.step, "origin": entry.origin}
-
-
-def _evaluated(evaluations: Sequence[Evaluation], best: _Entry | None, split: str) -> Document | None:
+def _evaluated(evaluations: Sequence[Evaluation], best: Entry | None, split: str) -> Document | None:
     """How the best solution did on a split; baselines are measured apart."""
     found = (
         e.score
@@ -192,13 +137,27 @@ def _measured(evaluation: Evaluation) -> Document:
     candidate = evaluation.candidate
     return {
         "instruction": candidate.instruction,
+        "shots": [shot.id for shot in candidate.shots],
         "key": candidate.key,
         "split": evaluation.split,
         **asdict(evaluation.score),
     }
 
 
-def _steps(database: apsw.Connection, header: RunHeader, entries: Sequence[_Entry]) -> list[Document]:
+def _frontier(header: RunHeader, evaluations: Sequence[Evaluation]) -> list[Document]:
+    """On validation, the finalists that no shorter prompt equals, the shortest first."""
+    finalists = [e for e in evaluations if e.role == "finalist" and e.score.prompt_tokens is not None]
+    ranks = [(e.score.prompt_tokens, -e.score.rank(header.direction)[0]) for e in finalists]
+    best = math.inf
+    found = []
+    for (_, worse), evaluation in sorted(zip(ranks, finalists, strict=True), key=itemgetter(0)):
+        if worse < best:
+            best = worse
+            found.append(_measured(evaluation))
+    return found
+
+
+def _steps(database: apsw.Connection, header: RunHeader, entries: Sequence[Entry]) -> list[Document]:
     columns = ("number", "closed", "temperature", "seed", "prompt_tokens", "generated_tokens", "meta_prompt")
     rows = read(database, f"SELECT {', '.join(columns)}, exemplar_ids FROM step ORDER BY number")
     return [
@@ -212,7 +171,7 @@ def _steps(database: apsw.Connection, header: RunHeader, entries: Sequence[_Entr
     ]
 
 
-def _proposal(header: RunHeader, entry: _Entry) -> Document:
+def _proposal(header: RunHeader, entry: Entry) -> Document:
     """One proposal; shots by id, since most candidates of a run have the same."""
     solution = None if entry.solution is None else json.loads(entry.solution)
     if header.kind == "task" and solution is not None:

@@ -14,11 +14,11 @@ from typing import Any, cast
 import apsw
 import numpy as np
 
-from opro_local.config import HEADROOM_INSTRUCTIONS, Metric
+from opro_local.config import HEADROOM_CANDIDATES, Metric
 from opro_local.evidence.headroom import headroom
 from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import expected_best, verdicts
-from opro_local.problems.paraphrases import style_of
+from opro_local.proposers.paraphrases import style_of
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Direction, Outcome, Score, SplitName
 from opro_local.scoring.calibration import calibrated
@@ -57,7 +57,7 @@ class Findings:
 
     def headroom(self) -> Document | None:
         tried = self._evaluations("headroom", "train")
-        if len(tried) < HEADROOM_INSTRUCTIONS:  # none, or cut off while they were recorded
+        if len(tried) < HEADROOM_CANDIDATES:  # none, or cut off while they were recorded
             return None
         ids = self._row_ids("train")[: tried[0].score.n]
         right = [

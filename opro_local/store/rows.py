@@ -59,8 +59,8 @@ def outcome_from_row(row: Row) -> Outcome:
 
 
 def score_to_json(score: Score) -> str:
-    fields = {"value": score.value, "n": score.n, "interval": score.interval}
-    return json.dumps({**fields, "metrics": dict(score.metrics), "reasons": dict(score.reasons)})
+    mappings = {"metrics": dict(score.metrics), "reasons": dict(score.reasons)}
+    return json.dumps({name: getattr(score, name) for name in Score.__slots__} | mappings)
 
 
 def score_from_json(text: str) -> Score:

@@ -100,6 +100,10 @@ MIGRATIONS = (
     UPDATE run SET settings =
         json_set(settings, '$.search.racing', 'off', '$.search.headroom', 0, '$.search.sensitivity', 0);
     """,
+    """
+    -- A run that was begun when there was one method goes on with it.
+    UPDATE run SET settings = json_set(settings, '$.search.method', 'opro');
+    """,
 )
 
 VERSION = len(MIGRATIONS)

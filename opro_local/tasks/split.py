@@ -7,7 +7,7 @@ Rows with the same text move as one. A new row shifts only texts next to a cut; 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opro_local.config import SplitSettings
 from opro_local.errors import DataError, SettingsError
@@ -22,11 +22,16 @@ Ranks = Mapping[str, str]  # example id -> its place in hash order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The three parts, disjoint, each in hash order: any first rows of a part are a random sample of it."""
+    """The three parts, disjoint, each in hash order: any first rows of a part are a random sample of it.
+
+    pool holds rows of train that exemplars are drawn from; no text of it is in the rest of train, which is
+    what candidates are scored on.
+    """
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    pool: tuple[Example, ...] = ()
 
 
 def split_examples(
@@ -59,6 +64,22 @@ def split_examples(
         _capped(part, cap, ranks, stratify) for part, cap in zip(parts, caps, strict=True)
     )
     return Split(train=train, validation=validation, test=test)
+
+
+def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
+    """The split with at most scored rows left in train, the labels in proportion, and the rest in the pool.
+
+    The pool has pool different texts at least, but leaves one to score.
+    """
+    ranks = {row.id: f"{place:09d}" for place, row in enumerate(split.train)}
+    firsts = list({row.text: row for row in reversed(split.train)}.values())
+    kept = _capped(firsts, max(1, min(scored, len(firsts) - pool)), ranks, stratify)
+    texts = {row.text for row in kept}
+    return replace(
+        split,
+        train=tuple(row for row in split.train if row.text in texts)[:scored],
+        pool=tuple(row for row in split.train if row.text not in texts),
+    )
 
 
 def _strata(examples: Sequence[Example], ranks: Ranks, stratify: bool) -> list[list[list[Example]]]:

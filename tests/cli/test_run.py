@@ -25,11 +25,12 @@ from opro_local.problems.instruction import STEP_BY_STEP
 from opro_local.store import lease
 
 START = "Which of these is it: fintech, seed?"
-SKILLS = {"": 6, START: 9, "Sort it.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
-SAMPLES = (("sort it.</INS>", "I cannot."), ("Sort it.", "Read twice.</INS>"))
+SKILLS = {"": 6, START: 9, "Sort it well.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
+SAMPLES = (("sort it well.</INS>", "I cannot."), ("Sort it well.", "Read twice.</INS>"))
 DATA = ("--data", "mails.csv", "--id", "id", "--text", "mail", "--label", "kind")
 SMALL = (
-    *("--steps", "2", "--proposals-per-step", "2", "--exemplars", "1", "--calibration", "none"),
+    *("--method", "opro", "--steps", "2", "--proposals-per-step", "2", "--exemplars", "1"),
+    *("--racing", "on"),
     *("--headroom", "0", "--sensitivity", "0"),
 )
 
@@ -91,7 +92,7 @@ class TestRun:
         result = run()
         lines = result.stdout.splitlines()
         assert lines[0].endswith(": finished (budget of 2 steps used)")
-        assert lines[1:4] == ["", "best instruction:", "  Read twice."]
+        assert lines[1:4] == ["", "best prompt:", "  Read twice."]
         assert lines[5] == "accuracy (95 % interval)"
         assert lines[6].startswith("  train           1.000  [")
         assert lines[7].endswith("n=4")
@@ -100,8 +101,7 @@ class TestRun:
         # The starts are equal on train and on validation: the first counts, which is the empty one.
         (gain,) = [line for line in lines if line.startswith("accuracy on test: ")]
         assert gain == (
-            "accuracy on test: 0.125 with the best start, "
-            "0.625 with the best instruction (better by 0.500, n=8)"
+            "accuracy on test: 0.125 with the best start, 0.625 with the best prompt (better by 0.500, n=8)"
         )
         assert "rejected proposals: duplicate 1, refusal 1" in lines
         assert "examples without an answer: none" in lines
@@ -137,7 +137,7 @@ class TestRun:
     def test_two_models_play_their_own_roles(self, monkeypatch: pytest.MonkeyPatch) -> None:
         scorer = ScriptedEngine(log_prob=mail_model(SKILLS), digest="model:sha256:a")
         optimizer = ScriptedEngine(
-            samples=[["Sort it.</TEXT>"], ["Read twice."]], chat=False, digest="model:sha256:b"
+            samples=[["Sort it well.</TEXT>"], ["Read twice."]], chat=False, digest="model:sha256:b"
         )
         play_roles(monkeypatch, scorer, optimizer=optimizer)
         found = document(run("--json", "--proposals-per-step", "1"))
@@ -260,7 +260,7 @@ class TestScore:
         found = document(self.score("-i", "", "--on", "train", "--json"))
         assert found["metric"] == "accuracy"
         (score,) = found["scores"]
-        assert (score["instruction"], score["split"], score["value"], score["n"]) == ("", "train", 0.375, 8)
+        assert (score["instruction"], score["split"], score["value"], score["n"]) == ("", "train", 1 / 3, 6)
 
     def test_a_metric_that_the_answers_do_not_allow_has_no_number(
         self, monkeypatch: pytest.MonkeyPatch
@@ -322,7 +322,7 @@ class TestRuns:
         path = Path(os.environ["OPRO_LOCAL_HOME"], "runs", f"{name}.sqlite")
         shown = [done("runs", "show", *which).stdout for which in ([], [name], [str(path)])]
         assert len(set(shown)) == 1
-        assert "best instruction:" in shown[0]
+        assert "best prompt:" in shown[0]
 
     def test_a_run_that_is_not_over_shows_the_best_so_far(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # The starts have 16 pairs in the only block of step 0, so the second block is of step 1.
@@ -464,13 +464,13 @@ class TestFolds:
 class TestHeadroom:
     """SMALL leaves the headroom test out; here it comes first."""
 
-    ROWS = ("--steps", "1", "--proposals-per-step", "2", "--calibration", "none", "--sensitivity", "0")
+    ROWS = ("--method", "opro", "--steps", "1", "--proposals-per-step", "2", "--sensitivity", "0")
 
     def tried(
         self, monkeypatch: pytest.MonkeyPatch, *flags: str, skills: dict[str, int], otherwise: int = 6
     ) -> Result:
         engine = ScriptedEngine(
-            log_prob=mail_model(skills, otherwise=otherwise), samples=[["Sort it.</INS>", "No"]]
+            log_prob=mail_model(skills, otherwise=otherwise), samples=[["Sort it well.</INS>", "No"]]
         )
         play_roles(monkeypatch, engine)
         return done("run", "--model", "scripted", *DATA, *self.ROWS, *flags)
@@ -480,9 +480,9 @@ class TestHeadroom:
     ) -> None:
         found = self.tried(monkeypatch, skills={})
         told = [line for line in found.stderr.splitlines() if "headroom" in line]
-        assert told[0].startswith("no headroom seen: 16 very different instructions score ")
+        assert told[0].startswith("no headroom seen: 16 very different prompts score ")
         assert found.stdout.splitlines()[-1] == told[0]
-        assert "best instruction:" in found.stdout
+        assert "best prompt:" in found.stdout
 
     def test_on_request_it_ends_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         found = self.tried(monkeypatch, "--stop-without-headroom", skills={})
@@ -549,6 +549,8 @@ class TestGain:
                 "likelihood_agreement": None,
             },
             "sensitivity": [],
+            "frontier": [],
+            "proposers": [],
             "test_uses": 0,
             "style": None,
         }
@@ -569,7 +571,7 @@ class TestGain:
         self, direction: str, test: float, words: str
     ) -> None:
         assert self.line(direction=direction, test=test, on_test=0.4) == (
-            f"m on test: 0.400 with the best start, {test:.3f} with the best instruction ({words}, n=8)"
+            f"m on test: 0.400 with the best start, {test:.3f} with the best prompt ({words}, n=8)"
         )
 
 

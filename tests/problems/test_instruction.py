@@ -32,7 +32,7 @@ from opro_local.records import (
     Trajectory,
 )
 from opro_local.scoring.scorer import Scorer
-from opro_local.tasks.split import Split
+from opro_local.tasks.split import Split, set_aside
 from opro_local.tasks.task import Task
 
 TRAIN, VALIDATION, TEST = range(6), range(6, 10), range(10, 18)
@@ -73,6 +73,12 @@ def problem(
         calibration=calibration,
         watcher=Counting(),
     )
+
+
+def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
+    """With so many train rows set aside for exemplars."""
+    rows = len(found.split.train)
+    return replace(found, split=set_aside(found.split, scored=rows, pool=pool, stratify=True))
 
 
 def engine_of(found: InstructionProblem) -> ScriptedEngine:
@@ -155,10 +161,11 @@ class TestShots:
         assert len(choose_shots([row(0), row(1)], 5, seed=0)) == 2
 
     def test_every_candidate_has_them_and_they_are_never_scored(self) -> None:
-        found = problem(shots=2)
+        found = with_pool(problem(shots=2), pool=2)
         assert {len(candidate.shots) for candidate in [*found.starts(), found.parse("Think.")]} == {2}
         assert not set(found.shots) & set(found.measurement.split.train)
         assert set(found.shots) | set(found.measurement.split.train) == set(SPLIT.train)
+        assert len(found.measurement.split.train) == 4
         ledger: MemoryStore[Candidate] = MemoryStore()
         evaluate(found, found.starts(), 0, ledger)
         scored = {example for _, _, ids in ledger.blocks for example in ids}
@@ -355,9 +362,9 @@ class TestFinish:
             (STEP_BY_STEP, "test", 0.25),
         ]
 
-    def test_of_two_equal_on_validation_the_better_on_train_wins(self) -> None:
+    def test_of_two_equal_on_validation_the_shorter_wins(self) -> None:
         ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Sort.", 0.2))
-        assert self.of_role(ledger, "winner") == [("Guess.", "test", 0.0)]
+        assert self.of_role(ledger, "winner") == [("", "test", 0.0)]
 
     def test_only_the_winner_and_the_baselines_read_the_test_rows_each_once(self) -> None:
         ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Think.", 0.7), ("Sort.", 0.2))
@@ -449,7 +456,7 @@ class TestAfterTheSearch:
 
             texts = ("Guess.", "Think.")
 
-            def propose(self, found: Trajectory[Candidate], number: int) -> Step[Candidate]:
+            def propose(self, found: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
                 solution = Candidate(instruction=self.texts[number - 1])
                 return Step(number=number, proposals=(Proposal(text="", solution=solution),))
 
@@ -552,7 +559,7 @@ class TestMetaPrompt:
     def test_a_row_with_the_text_of_a_shot_is_not_scored(self) -> None:
         copies = tuple(replace(row(0), id=f"copy {i}") for i in range(3))
         split = replace(SPLIT, train=(*SPLIT.train, *copies))
-        found = replace(problem(shots=2), split=split)
+        found = with_pool(replace(problem(shots=2), split=split), pool=2)
         texts = {shot.text for shot in found.shots}
         assert len(texts) == 2
         assert not texts & {example.text for example in found.measurement.split.train}

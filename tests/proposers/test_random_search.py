@@ -5,9 +5,8 @@ from itertools import islice
 
 from square_root import SquareRoot
 
-from opro_local.config import SearchSettings
 from opro_local.errors import Rejected
-from opro_local.proposers.random_search import RandomSearch
+from opro_local.proposers.random_search import random_search
 from opro_local.proposers.random_words import random_instructions, words_of
 from opro_local.records import Proposal, Step, Trajectory, derived_seed
 
@@ -55,21 +54,21 @@ class Letters(SquareRoot):
         return count
 
 
-def proposals(trajectory: Trajectory[int], number: int = 1, **settings: int) -> Step[int]:
-    search = SearchSettings.model_validate({"proposals_per_step": 3, **settings})
-    return RandomSearch(Letters(), search, WORDS).propose(trajectory, number)
+def proposals(trajectory: Trajectory[int], number: int = 1, *, seed: int = 0, count: int = 3) -> Step[int]:
+    return random_search(Letters(), WORDS, seed).propose(trajectory, number, count)
 
 
 EMPTY: Trajectory[int] = Trajectory(direction="minimize")
 
 
 class TestRandomSearch:
-    def test_a_step_has_as_many_new_solutions_as_opro_proposes(self) -> None:
+    def test_a_step_has_as_many_new_solutions_as_are_wanted(self) -> None:
         step = proposals(EMPTY, number=4, seed=9)
         assert step.number == 4
-        assert step.seed == derived_seed(9, 4, "random proposals")
+        assert step.seed == derived_seed(9, 4, "random words")
         assert len(set(step.solutions)) == len(step.proposals) == 3
-        assert all(len(set(p.text.casefold()) - {" "}) == p.solution for p in step.proposals)
+        assert all(p.text == str(p.solution) for p in step.proposals)
+        assert {p.origin for p in step.proposals} == {"random words"}
 
     def test_what_was_proposed_before_is_not_proposed_again_scored_or_not(self) -> None:
         first = proposals(EMPTY)
@@ -87,5 +86,5 @@ class TestRandomSearch:
         assert len(set(texts)) == 3
 
     def test_it_ends_where_nothing_new_can_be_drawn(self) -> None:
-        step = proposals(EMPTY, proposals_per_step=50)  # even counts of 2 to 21 letters: at most ten
+        step = proposals(EMPTY, count=50)  # even counts of 2 to 21 letters: at most ten
         assert 3 <= len(step.proposals) <= 10

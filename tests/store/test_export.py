@@ -47,7 +47,7 @@ def test_the_winner_comes_with_its_scores_on_every_split(document: Document) -> 
     assert document["best"]["instruction"] == "Instruction 2.1"
     assert document["best"]["calibration"] == [0.1 + 0.2, -1e-300]
     assert document["best"]["shots"][0]["text"] == 'Shot with "quotes"\nand a line'
-    assert (document["best"]["step"], document["best"]["origin"]) == (2, "model")
+    assert (document["best"]["step"], document["best"]["origin"]) == (2, "opro")
     assert (document["train"]["value"], document["train"]["n"]) == (1.0, 4)
     assert (document["validation"]["value"], document["validation"]["n"]) == (1.0, 2)
     assert (document["test"]["value"], document["test"]["interval"]) == (1.0, [1 / 3, 1.0])

@@ -322,7 +322,13 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     with reopened(path) as run:
         run.record_effort(effort)
         search = json.loads(run.header.settings_json)["search"]
-    assert search == {"seed": 3, "racing": "off", "headroom": 0, "sensitivity": 0}  # as it was begun
+    assert search == {
+        "seed": 3,
+        "method": "opro",
+        "racing": "off",
+        "headroom": 0,
+        "sensitivity": 0,
+    }  # as it was begun
     (figures,) = run_overview(path)["timing"]["scorer"]
     assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opro_local.problems.paraphrases import Wording, paraphrases, style_of
+from opro_local.proposers.paraphrases import Wording, paraphrases, style_of
 
 
 @pytest.mark.parametrize(

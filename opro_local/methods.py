@@ -1,0 +1,102 @@
+"""The ways to search by name, each a proposer, and what they leave open in the settings.
+
+portfolio  instructions, exemplars and their changes share the budget (proposers/portfolio.py); OPRO's
+           optimizer takes part in three styles, the others know nothing of language models
+opro       Yang et al. 2023 alone: no racing, no calibration unless asked for, no exemplars but fixed ones
+one-step   the optimizer without its trajectory
+random     random words
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from opro_local.config import Method, RunSettings, SearchSettings, Style
+from opro_local.llm import Engine
+from opro_local.meta_prompt import STYLES
+from opro_local.optimizer import Optimizer
+from opro_local.problem import Proposer
+from opro_local.problems.instruction import InstructionProblem
+from opro_local.proposers.bandit import Tally
+from opro_local.proposers.drawn import Drawn, Stream, parsed
+from opro_local.proposers.guards import Guard
+from opro_local.proposers.instructions import Guarded, Joined
+from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
+from opro_local.proposers.one_step import OneStep
+from opro_local.proposers.portfolio import Portfolio
+from opro_local.proposers.random_search import random_search
+from opro_local.proposers.random_words import words_of
+from opro_local.proposers.variations import crossed, paraphrased
+from opro_local.records import Candidate
+
+EXPECTED = {"exemplar sets": Tally(paid=4, pulls=4)}
+"""Small models gain most by exemplars (scripts/figures/optimizer.md): the portfolio begins with them."""
+META_PROMPT_TOKENS = 1024
+"""Most tokens of the portfolio's meta-prompts: small models read long ones badly, and slowly."""
+
+
+def with_method(settings: RunSettings) -> RunSettings:
+    """The settings with what the method decides filled in where the user said nothing."""
+    search, scoring = settings.search, settings.scoring
+    published = search.method == "opro"
+    racing = search.racing or ("off" if published else "on")
+    calibration = scoring.calibration or ("none" if published else "auto")
+    tokens = META_PROMPT_TOKENS if search.method == "portfolio" else None
+    return settings.model_copy(
+        update={
+            "search": search.model_copy(
+                update={"racing": racing, "meta_prompt_tokens": search.meta_prompt_tokens or tokens}
+            ),
+            "scoring": scoring.model_copy(update={"calibration": calibration}),
+        }
+    )
+
+
+def proposer_for(
+    method: Method, problem: InstructionProblem, engine: Engine, search: SearchSettings
+) -> Proposer[Candidate]:
+    """engine is the optimizer's."""
+    optimizer = Optimizer(engine, problem, search)
+    if method == "portfolio":
+        return _portfolio(problem, engine, search)
+    if method == "one-step":
+        return OneStep(optimizer)
+    return _random_words(problem, search) if method == "random" else optimizer
+
+
+def _portfolio(problem: InstructionProblem, engine: Engine, search: SearchSettings) -> Portfolio:
+    texts = [STEP_BY_STEP, *direct_instructions(problem.task)]
+    guard = Guard.of(problem.scorer.engine, problem.task)
+    styles: list[Style] = [search.style] if search.style else list(STYLES)
+    sampled = {
+        f"opro {style}": Guarded(inner=Optimizer(engine, replace(problem, style=style), search), guard=guard)
+        for style in styles
+    }
+    written: Mapping[str, Proposer[Candidate]] = {
+        **sampled,
+        "library": _drawn("library", problem, lambda _t, _d: parsed(problem, texts)),
+        "random words": _random_words(problem, search),
+    }
+    streams: Mapping[str, Stream[Candidate]] = {
+        "paraphrases": paraphrased,
+        "crossover": crossed,
+        "exemplar sets": problem.exemplars.drawn,
+        "exemplar moves": problem.exemplars.moved,
+    }
+    return Portfolio(
+        arms={name: Joined(inner=inner, seed=search.seed) for name, inner in written.items()}
+        | {name: _drawn(name, problem, stream) for name, stream in streams.items()},
+        expected=EXPECTED,
+        seed=search.seed,
+        fits=problem.fits,
+        sampled=frozenset(sampled),
+    )
+
+
+def _drawn(name: str, problem: InstructionProblem, stream: Stream[Candidate]) -> Drawn[Candidate]:
+    return Drawn(name=name, problem=problem, seed=problem.search.seed, stream=stream)
+
+
+def _random_words(problem: InstructionProblem, search: SearchSettings) -> Drawn[Candidate]:
+    rows = (*problem.split.train, *problem.split.pool)
+    vocabulary = words_of([*direct_instructions(problem.task), *(row.text for row in rows)])
+    return random_search(problem, vocabulary, search.seed)

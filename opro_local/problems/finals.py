@@ -1,0 +1,63 @@
+"""The last rounds of a search: validation picks, and what is measured is recorded with its role."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from opro_local.problems.measurement import Measurement
+from opro_local.recording import Evaluation, OutcomeLedger
+from opro_local.records import Candidate, Direction, Score, Scored, SplitName, Trajectory
+
+FRONTIER = 3
+"""At most so many shorter prompts go to validation beside the best."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finals:
+    """Candidates that are fitted, measured on a split and recorded."""
+
+    measurement: Measurement
+    direction: Direction
+    ledger: OutcomeLedger
+
+    def pick(self, role: str, finalists: Sequence[Candidate]) -> Candidate:
+        """The best on validation; of equal ones that with the shortest prompts, or the first."""
+        ranks = [
+            (score.rank(self.direction)[0], -(score.prompt_tokens or 0.0))
+            for score in self.measure(role, "validation", finalists)
+        ]
+        return finalists[ranks.index(max(ranks))]
+
+    def measure(self, role: str, split: SplitName, fitted: Sequence[Candidate]) -> list[Score]:
+        """Scores of fitted candidates, recorded with what they were taken for."""
+        scores = self.measurement.scores(fitted, split, self.ledger)
+        for candidate, score in zip(fitted, scores, strict=True):
+            record(Evaluation(role=role, split=split, candidate=candidate, score=score), self.ledger)
+        return scores
+
+
+def finalists(trajectory: Trajectory[Candidate], starts: Sequence[Candidate], most: int) -> list[Candidate]:
+    """The best on train, best first; of the rest, the best of the shorter prompts, and the starts."""
+    ranked = list(reversed(trajectory.ascending()))
+    shorter = [entry for entry in frontier(ranked) if entry not in ranked[:most]][:FRONTIER]
+    known = {start.key for start in starts}
+    return [
+        entry.solution
+        for place, entry in enumerate(ranked)
+        if place < most or entry in shorter or entry.solution.key in known
+    ]
+
+
+def frontier(ranked: Sequence[Scored[Candidate]]) -> Iterator[Scored[Candidate]]:
+    """Of candidates in order, the best first, those with shorter prompts than all before them."""
+    shortest = float("inf")
+    for entry in ranked:
+        tokens = entry.score.prompt_tokens
+        if tokens is not None and tokens < shortest:
+            shortest = tokens
+            yield entry
+
+
+def record(evaluation: Evaluation, ledger: OutcomeLedger) -> None:
+    """Keep what a resumed run has not kept already."""
+    if evaluation not in ledger.evaluations():
+        ledger.record_evaluation(evaluation)

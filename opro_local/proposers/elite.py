@@ -1,0 +1,40 @@
+"""The best candidates so far: what others are made from, and what a proposal has to join to have paid."""
+
+from dataclasses import replace
+
+from opro_local.records import Candidate, Scored, Step, Trajectory
+
+ELITE = 5
+"""So many of the best candidates are varied and combined."""
+
+
+def elite(trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
+    """The ELITE best, best first."""
+    return trajectory.ascending()[: -ELITE - 1 : -1]
+
+
+def best_of_each_instruction(trajectory: Trajectory[Candidate]) -> Trajectory[Candidate]:
+    """The trajectory as if candidates were instructions alone, each with the best score that it had.
+
+    So OPRO's optimizer, which writes instructions, reads it; an instruction never comes twice.
+    """
+    best: dict[str, Scored[Candidate]] = {}
+    for entry in trajectory.ascending():
+        best[entry.solution.instruction] = entry
+    kept = {id(entry) for entry in best.values()}
+    return replace(trajectory, steps=tuple(_bare_step(step, kept) for step in trajectory.steps))
+
+
+def _bare_step(step: Step[Candidate], kept: set[int]) -> Step[Candidate]:
+    proposals = tuple(
+        replace(p, solution=None if p.solution is None else bare(p.solution)) for p in step.proposals
+    )
+    scored = tuple(
+        replace(entry, solution=bare(entry.solution)) for entry in step.scored if id(entry) in kept
+    )
+    return replace(step, proposals=proposals, scored=scored)
+
+
+def bare(candidate: Candidate) -> Candidate:
+    """The instruction alone."""
+    return Candidate(instruction=candidate.instruction)

@@ -1,0 +1,84 @@
+"""Several proposers under one budget: what pays gets more of it.
+
+A proposal has paid when it was among the best candidates once its step was scored; one that was rejected or
+lost its race has not. The arms share a step by the rules of bandit.py, worked out anew from the trajectory:
+a resumed run divides its steps as it would have done.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from opro_local.problem import Proposer
+from opro_local.proposers.bandit import Tally, allocate, remembered
+from opro_local.proposers.elite import elite
+from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portfolio:
+    """opro_local.problem.Proposer; arms by the name that their proposals get.
+
+    expected is what the arms are believed to do before anything is seen. sampled names the arms that read a
+    meta-prompt: reading is most of their cost, so that one of them at most has its turn in a step. fits says
+    whether a prompt is short enough.
+    """
+
+    arms: Mapping[str, Proposer[Candidate]]
+    expected: Mapping[str, Tally] = field(default_factory=dict)
+    seed: int
+    fits: Callable[[Candidate], bool]
+    sampled: Collection[str] = field(default=())
+
+    def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
+        """Arms that know nothing new leave their share to the others."""
+        draw = np.random.default_rng(derived_seed(self.seed, number, "portfolio"))
+        memory = remembered([self.expected, *tallies(trajectory)])
+        step: Step[Candidate] = Step(number=number, proposals=())
+        willing = list(self.arms)
+        while willing and len(step.proposals) < count:
+            shares = self._one_meta_prompt(allocate(willing, memory, count - len(step.proposals), draw))
+            for name, share in shares.items():
+                so_far = replace(trajectory, steps=(*trajectory.steps, step))
+                part = self.arms[name].propose(so_far, number, share)
+                step = _together(step, part, [self._checked(p, name) for p in part.proposals])
+                if len(part.proposals) < share:
+                    willing.remove(name)
+            willing = [name for name in willing if name not in self.sampled]
+        return step
+
+    def _one_meta_prompt(self, shares: Counter[str]) -> Counter[str]:
+        """The shares, those of all sampled arms given to the first of them that has the most."""
+        sampled = Counter({name: share for name, share in shares.items() if name in self.sampled})
+        if sampled:
+            ((chosen, _),) = sampled.most_common(1)
+            shares = shares - sampled + Counter({chosen: sampled.total()})
+        return shares
+
+    def _checked(self, proposal: Proposal[Candidate], name: str) -> Proposal[Candidate]:
+        if proposal.solution is None or self.fits(proposal.solution):
+            return replace(proposal, origin=name)
+        return Proposal(text=proposal.text, reason="prompt too long", origin=name)
+
+
+def _together(
+    step: Step[Candidate], part: Step[Candidate], proposals: list[Proposal[Candidate]]
+) -> Step[Candidate]:
+    """The step with a part's proposals; what tells of a meta-prompt is the one part's that has one."""
+    read = part if part.meta_prompt else step
+    return replace(read, proposals=(*step.proposals, *proposals), scored=())
+
+
+def tallies(trajectory: Trajectory[Candidate]) -> Iterator[dict[str, Tally]]:
+    """Step by step after the start, how many proposals each origin made and how many of them paid."""
+    for end in range(1, len(trajectory.steps)):
+        step = trajectory.steps[end]
+        best = {id(entry) for entry in elite(replace(trajectory, steps=trajectory.steps[: end + 1]))}
+        accepted = [p.origin for p in step.proposals if p.solution is not None]
+        paid = Counter(
+            origin for origin, entry in zip(accepted, step.scored, strict=True) if id(entry) in best
+        )
+        pulls = Counter(p.origin for p in step.proposals)
+        yield {origin: Tally(paid[origin], pulls[origin]) for origin in pulls}
