@@ -65,7 +65,7 @@ def proposer_for(
 
 def _portfolio(problem: InstructionProblem, engine: Engine, search: SearchSettings) -> Portfolio:
     texts = [STEP_BY_STEP, *direct_instructions(problem.task)]
-    guard = Guard.of(problem.scorer.engine, problem.task)
+    guard = Guard(problem.scorer.engine, problem.task)
     styles: list[Style] = [search.style] if search.style else list(STYLES)
     sampled = {
         f"opro {style}": Guarded(inner=Optimizer(engine, replace(problem, style=style), search), guard=guard)
