@@ -43,10 +43,15 @@ def load_task(
     return loading.load_task(parsed, folder=Path(), name=Path(data).stem, allow_python=allow_python)
 
 
-def optimize_task(task: Task, settings: RunSettings, *, host: Host | None = None) -> Path:
-    """Run OPRO on a task; the path of its run file. Raises Interrupted when the user stops it."""
+def optimize_task(
+    task: Task, settings: RunSettings, *, host: Host | None = None, models: Models | None = None
+) -> Path:
+    """Search the best prompt for a task, with models that are loaded already if they are given.
+
+    Returns the path of the run file. Raises Interrupted when the user stops it.
+    """
     host = host or Host()
-    return _begin(task, prepare(task, settings, host), host)
+    return _begin(task, prepare(task, settings, host, models=models), host)
 
 
 def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) -> list[Path]:

@@ -98,6 +98,19 @@ class Effort:
         """The share of the machine's limit that was reached, None if nothing was scored."""
         return self.least_seconds / self.seconds if self.seconds else None
 
+    def since(self, earlier: "Effort") -> "Effort":
+        """What came after the earlier one of the same engine."""
+        return Effort(
+            level=self.level,
+            requests=self.requests - earlier.requests,
+            tokens_run=self.tokens_run - earlier.tokens_run,
+            least_tokens=self.least_tokens - earlier.least_tokens,
+            prefix_tokens=self.prefix_tokens - earlier.prefix_tokens,
+            stored_prefix_tokens=self.stored_prefix_tokens - earlier.stored_prefix_tokens,
+            seconds=self.seconds - earlier.seconds,
+            least_seconds=self.least_seconds - earlier.least_seconds,
+        )
+
     def __add__(self, later: "Effort") -> "Effort":
         """Both together, at the later one's level."""
         return Effort(

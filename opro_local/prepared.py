@@ -3,7 +3,8 @@
 Torch is imported when a model is loaded, not before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ class Prepared:
         host.watcher.started(store.header.run_id, self.cost())
         search = self.settings.search
         proposer = proposer_for(search.method, self.problem, self.models.optimizer, search)
-        try:
+        with self._metered(store):
             if self._worth_while(store, host):
                 optimize(
                     self.problem,
@@ -81,10 +82,17 @@ class Prepared:
                     store=store,
                     watcher=host.watcher,
                 )
+
+    @contextmanager
+    def _metered(self, store: RunFile[Candidate]) -> Iterator[None]:
+        """Records what the scorer takes inside, also where the user stops it."""
+        before = self.models.scorer.effort()
+        try:
+            yield
         except Interrupted:
-            store.record_effort(self.models.scorer.effort())
+            store.record_effort(self.models.scorer.effort().since(before))
             raise
-        store.record_effort(self.models.scorer.effort())
+        store.record_effort(self.models.scorer.effort().since(before))
 
     def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
         """Whether to search at all; asked once, before the first step."""

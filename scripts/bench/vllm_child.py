@@ -1,4 +1,4 @@
-"""Scores trie nodes with vLLM; started by peers.py under another Python, which has vllm and not this project.
+"""Scores trie nodes with vLLM; started by vllm_peer.py under a Python that has vllm and not this project.
 
 It reads JSON lines and answers each with one. The first line holds the keyword arguments of vllm.LLM and is
 answered when the model stands. Every other line is one repetition: `warm` and `nodes`, lists of [prompt ids,

@@ -2,19 +2,15 @@
 place where a next token is scored.
 """
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, Popen
-from tempfile import TemporaryFile
-from typing import Any, TextIO
 
+from bench.children import Child, child_process
 from bench.contestants import Trial
 from bench.workloads import Step
-from opro_local.errors import ModelError
 from opro_local.llm import ChoiceRequest, TokenIds
 
 CHILD = Path(__file__).with_name("vllm_child.py")
@@ -24,19 +20,9 @@ CHILD = Path(__file__).with_name("vllm_child.py")
 def vllm(python: Path, *, folder: Path, dtype: str) -> Iterator["Vllm"]:
     """A child with the model loaded, for as long as the context lasts. Raises ModelError."""
     threads = f"0-{(os.cpu_count() or 1) - 1}"
-    with (
-        TemporaryFile("w+") as errors,
-        Popen(
-            [python, CHILD],
-            env=os.environ | {"VLLM_CPU_OMP_THREADS_BIND": threads, "VLLM_CPU_KVCACHE_SPACE": "4"},
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=errors,
-            text=True,
-        ) as child,
-    ):
-        peer = Vllm(child, errors)
-        peer.ask(
+    environment = {"VLLM_CPU_OMP_THREADS_BIND": threads, "VLLM_CPU_KVCACHE_SPACE": "4"}
+    with child_process("vLLM", python, CHILD, environment) as child:
+        child.ask(
             {
                 "model": str(folder),
                 "dtype": dtype,
@@ -47,15 +33,14 @@ def vllm(python: Path, *, folder: Path, dtype: str) -> Iterator["Vllm"]:
                 "skip_tokenizer_init": True,
             }
         )
-        yield peer
+        yield Vllm(child)
 
 
 @dataclass(frozen=True, slots=True)
 class Vllm:
-    """Asks the child; errors is the file that its stderr goes to."""
+    """A contestant by what its child answers."""
 
-    child: Popen[str]
-    errors: TextIO
+    child: Child
     name: str = "vllm"
 
     def takes(self, step: Step) -> bool:
@@ -63,7 +48,8 @@ class Vllm:
 
     def run(self, step: Step) -> Trial:
         nodes = scored_nodes(step.choices)
-        reply = self.ask({"warm": list(scored_nodes(step.before).items()), "nodes": list(nodes.items())})
+        warm = scored_nodes(step.before)
+        reply = self.child.ask({"warm": list(warm.items()), "nodes": list(nodes.items())})
         log_probs = {
             ids: dict(zip(tokens, found, strict=True))
             for (ids, tokens), found in zip(nodes.items(), reply["log_probs"], strict=True)
@@ -76,20 +62,6 @@ class Vllm:
             for request in step.choices
         )
         return Trial(seconds=reply["seconds"], scores=scores)
-
-    def ask(self, question: Mapping[str, object]) -> dict[str, Any]:
-        """One line there, one line back. Raises ModelError with the child's last words."""
-        assert self.child.stdin is not None and self.child.stdout is not None
-        with suppress(BrokenPipeError):  # then the answer is missing too
-            self.child.stdin.write(json.dumps(question) + "\n")
-            self.child.stdin.flush()
-        answer = self.child.stdout.readline()
-        if not answer:
-            self.errors.seek(0)
-            last = (self.errors.read().strip().splitlines() or ["it said nothing"])[-1]
-            raise ModelError(f"The vLLM child ended: {last[-200:]}")
-        result: dict[str, Any] = json.loads(answer)
-        return result
 
 
 def scored_nodes(requests: Sequence[ChoiceRequest]) -> dict[TokenIds, list[int]]:

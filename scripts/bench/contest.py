@@ -1,0 +1,221 @@
+"""Searches side by side: ours by each method and promptolution's, on the same model, rows, starts, budget.
+
+A table is divided once, whatever the seed of a search. A peer may ask as many tokens of the scorer as went
+through it in our portfolio's search with the same model, table and seed.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cells import Cell, CellFile, CellName, marks
+from bench.children import Child, child_process
+from opro_local.api import optimize_task
+from opro_local.catalogue import resolve
+from opro_local.config import (
+    BudgetSettings,
+    Folders,
+    Method,
+    ModelSettings,
+    RunSettings,
+    SearchSettings,
+    TaskSettings,
+)
+from opro_local.errors import DataError
+from opro_local.prepared import Host, split_task
+from opro_local.problems.instruction import default_starts
+from opro_local.records import Example, content_hash
+from opro_local.roles import Models, load_models
+from opro_local.store.database import open_run
+from opro_local.store.export import run_document
+from opro_local.store.findings import Findings, Pair
+from opro_local.store.header import load_header
+from opro_local.tasks.loading import load_task
+from opro_local.tasks.split import Split
+from opro_local.tasks.task import Task
+
+CHILD = Path(__file__).with_name("promptolution_child.py")
+REFERENCE: Method = "portfolio"
+"""Peers may use as much as this method did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What all cells of a bench share: how a table is divided, and how long is searched."""
+
+    train: int
+    validation: int
+    test: int
+    budget: BudgetSettings
+
+    @property
+    def digest(self) -> str:
+        sizes = [self.train, self.validation, self.test]
+        return content_hash("plan", [sizes, self.budget.model_dump()])[-16:]
+
+    def task(self, path: Path, text: str, label: str) -> Task:
+        rows = self.train + self.validation + self.test
+        sizes = {
+            "seed": 0,
+            **{part: getattr(self, part) / rows for part in ("train", "validation", "test")},
+            **{f"max_{part}": getattr(self, part) for part in ("train", "validation", "test")},
+        }
+        settings = TaskSettings.model_validate(
+            {"data": str(path.resolve()), "text": text, "label": label, "split": sizes}
+        )
+        return load_task(settings, folder=Path(), name=path.stem)
+
+    def settings(self, model: str, method: Method, seed: int) -> RunSettings:
+        """Nothing is measured beyond what the comparison needs."""
+        return RunSettings(
+            models=ModelSettings(scorer=model),
+            search=SearchSettings(method=method, seed=seed, headroom=0, sensitivity=0),
+            budget=self.budget,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """All searches of a bench; peer_python has promptolution, if peers are asked for."""
+
+    plan: Plan
+    folders: Folders
+    cells: CellFile
+    methods: Sequence[Method]
+    peers: Sequence[str]
+    peer_python: Path | None
+    seeds: Sequence[int]
+
+    def run(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
+        """Cells of one model as they are finished; those of the file at once."""
+        models = load_models(ModelSettings(scorer=model), self.folders.models)
+        for seed in self.seeds:
+            for task in tables:
+                for method in self.methods:
+                    name = self._name(model, task, method, seed)
+                    yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models))
+        del models
+        yield from self._of_peers(model, tables)
+
+    def _of_peers(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
+        names = [
+            (self._name(model, task, peer, seed), task)
+            for seed in self.seeds
+            for task in tables
+            for peer in self.peers
+        ]
+        known = self.cells.all()
+        yield from (known[name] for name, _ in names if name in known)
+        missing = [(name, task) for name, task in names if name not in known]
+        if missing:
+            if self.peer_python is None:
+                raise DataError("Peers need --peer-python: a Python that has promptolution.")
+            with promptolution(self.peer_python, resolve(model, self.folders.models).path) as child:
+                for name, task in missing:
+                    yield self._kept(self._theirs(name, task, child))
+
+    def _name(self, model: str, task: Task, method: str, seed: int) -> CellName:
+        return CellName(model=model, data=task.name, method=method, seed=seed, plan=self.plan.digest)
+
+    def _kept(self, cell: Cell) -> Cell:
+        self.cells.add(cell)
+        return cell
+
+    def _ours(self, name: CellName, task: Task, method: Method, models: Models) -> Cell:
+        settings = self.plan.settings(name.model, method, name.seed)
+        path = optimize_task(task, settings, host=Host(folders=self.folders), models=models)
+        return cell_of_run(name, path)
+
+    def _theirs(self, name: CellName, task: Task, child: Child) -> Cell:
+        reference = self.cells.all().get(self._name(name.model, task, REFERENCE, name.seed))
+        if reference is None:
+            raise DataError(f"A peer gets the budget of {REFERENCE}: bench that method with it.")
+        split = split_task(task, self.plan.settings(name.model, REFERENCE, name.seed))
+        question = question_for(name, task, split, reference.scorer_tokens)
+        return cell_of_answer(name, child.ask(question), split.test)
+
+
+def cell_of_run(name: CellName, path: Path) -> Cell:
+    """What a run of ours found, its start being the one that was best on validation."""
+    document = run_document(path)
+    with closing(open_run(path, write=False)) as database:
+        pairs = Findings(database=database, header=load_header(database)).pairs()
+    start = best_start(document, pairs)
+    efforts = document["timing"]["scorer"]
+    return Cell(
+        name=name,
+        right=marks([outcome.correct for outcome in start.ours]),
+        start_right=marks([outcome.correct for outcome in start.theirs]),
+        validation=document["validation"]["value"],
+        scorer_tokens=sum(effort["tokens_run"] for effort in efforts),
+        least_tokens=sum(effort["least_tokens"] for effort in efforts),
+        optimizer_tokens=document["usage"]["optimizer_tokens"],
+        pairs=document["usage"]["pairs"],
+        seconds=document["timing"]["seconds"],
+        instruction=document["best"]["instruction"],
+        shots=len(document["best"]["shots"]),
+        stopped=document["stop_reason"],
+        proposers=document["proposers"],
+    )
+
+
+def best_start(document: dict[str, Any], pairs: Sequence[Pair]) -> Pair:
+    """The winner beside the start that validation prefers; of equal ones the first."""
+    keys = {proposal["key"] for proposal in document["steps"][0]["proposals"]}
+    starts = [finalist for finalist in document["finalists"] if finalist["key"] in keys]
+    best = max(starts, key=lambda finalist: finalist["value"])["instruction"]
+    return next(pair for pair in pairs if pair.instruction == best)
+
+
+@contextmanager
+def promptolution(python: Path, folder: Path) -> Iterator[Child]:
+    """A child with the model loaded in fp32, as ours is on a CPU without bf16. Raises ModelError."""
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
+    with child_process("promptolution", python, CHILD, {"HF_HUB_OFFLINE": "1"}) as child:
+        child.ask({"folder": str(folder), "dtype": "float32", "chat": chat})
+        yield child
+
+
+def question_for(name: CellName, task: Task, split: Split, tokens: int) -> dict[str, object]:
+    """One search for the child."""
+
+    def pairs(rows: Sequence[Example]) -> list[list[str]]:
+        return [[row.text, row.target] for row in rows]
+
+    return {
+        "method": name.method,
+        "seed": name.seed,
+        "description": task.description or f"Find the label of a text: {', '.join(task.labels)}.",
+        "labels": list(task.labels),
+        "starts": [start or "Answer:" for start in default_starts(task)],
+        "tokens": tokens,
+        "scored": pairs(split.train),
+        "train": pairs([*split.train, *split.pool]),
+        "validation": pairs(split.validation),
+        "test": pairs(split.test),
+    }
+
+
+def cell_of_answer(name: CellName, answer: dict[str, Any], test: Sequence[Example]) -> Cell:
+    """What a peer found; no answer is a wrong one."""
+
+    def right(answers: Sequence[str | None]) -> str:
+        return marks([given == row.target for given, row in zip(answers, test, strict=True)])
+
+    return Cell(
+        name=name,
+        right=right(answer["answers"]),
+        start_right=right(answer["start_answers"]),
+        validation=answer["validation"],
+        scorer_tokens=answer["scorer_tokens"],
+        optimizer_tokens=answer["optimizer_tokens"],
+        pairs=answer["pairs"],
+        seconds=answer["seconds"],
+        instruction=answer["prompt"],
+        shots=answer["shots"],
+        stopped=answer["stopped"],
+    )
