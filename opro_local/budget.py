@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from opro_local.config import BUDGETS, HEADROOM_CANDIDATES, BudgetName, BudgetSettings, Method, RunSettings
+from opro_local.config import (
+    BUDGETS,
+    HEADROOM_CANDIDATES,
+    SHORTER_FINALISTS,
+    BudgetName,
+    BudgetSettings,
+    Method,
+    RunSettings,
+)
 from opro_local.records import Estimate, S, Trajectory, Usage
 
 RIVALS: Sequence[Method] = ("one-step", "random")
@@ -54,18 +62,22 @@ def _reached(trajectory: Trajectory[S], target: float) -> bool:
 
 
 def estimate(
-    settings: RunSettings, *, rows: tuple[int, int, int], starts: int, tokens_per_pair: float
+    settings: RunSettings, *, rows: tuple[int, int, int], starts: int, worked: int, tokens_per_pair: float
 ) -> Estimate:
-    """Upper bound for a task run on rows = (train, validation, test), before anything is rejected."""
+    """Upper bound for a task run on rows = (train, validation, test), before anything is rejected.
+
+    worked rows are answered for exemplars.
+    """
     train, validation, test = rows
     steps, search = settings.budget.steps or 0, settings.search
     proposals = steps * search.proposals_per_step
     rivals = len(RIVALS) if search.baselines == "full" else 0
     scored = starts + (1 + rivals) * proposals
-    finalists = min(search.finalists, starts + proposals) + starts + rivals * search.finalists
+    finalists = min(search.finalists + SHORTER_FINALISTS, proposals) + starts + rivals * search.finalists
     baselines = starts + 1 + len(search.compare_with) + rivals
     pairs = (
         HEADROOM_CANDIDATES * min(search.headroom, train)
+        + worked
         + (scored + 1 + len(search.compare_with)) * train
         + (finalists + search.sensitivity) * validation
         + (baselines + 1) * test

@@ -133,6 +133,12 @@ HEADROOM_CANDIDATES = 16
 """Very different prompts that are compared before a search; at least two of them are random words."""
 
 
+SHORTER_FINALISTS = 3
+"""At most so many shorter prompts go to validation beside the best."""
+WORKED_ROWS = 24
+"""Rows that the scorer works on for exemplars, where answers are open."""
+
+
 class SearchSettings(Settings):
     """How is searched; the defaults are the paper's (Yang et al. 2023, section 5.1) where it has any."""
 

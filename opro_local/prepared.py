@@ -3,6 +3,7 @@
 Torch is imported when a model is loaded, not before.
 """
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -71,12 +72,12 @@ class Prepared:
 
         host.watcher.started(store.header.run_id, self.cost())
         search = self.settings.search
-        proposer = proposer_for(search.method, self.problem, self.models.optimizer, search)
         with self._metered(store):
             if self._worth_while(store, host):
+                problem = self.problem.with_demonstrations(store)
                 optimize(
-                    self.problem,
-                    proposer,
+                    problem,
+                    proposer_for(search.method, problem, self.models.optimizer, search),
                     proposals_per_step=search.proposals_per_step,
                     budget=self.settings.budget,
                     store=store,
@@ -119,10 +120,21 @@ class Prepared:
             self.settings,
             rows=(len(rows.train), len(rows.validation), len(rows.test)),
             starts=len(starts),
-            tokens_per_pair=self.problem.scorer.tokens_per_pair(starts, sample),
+            worked=len(self.problem.to_be_worked_out()),
+            tokens_per_pair=self.problem.scorer.tokens_per_pair([*starts, *self._typical()], sample),
         )
         told = smallest_gain(cost.test_rows, alpha=ALPHA / len(self.problem.baselines()))
         return replace(cost, memory=self.models.memory, smallest_gain=told)
+
+    def _typical(self) -> list[Candidate]:
+        """A candidate of each number of exemplars, where these are searched."""
+        if self.settings.search.method != "portfolio":
+            return []
+        exemplars = self.problem.exemplars
+        draw = random.Random(0)
+        return [
+            Candidate(instruction="", shots=exemplars.some(n, draw, diverse=False)) for n in exemplars.sizes
+        ]
 
 
 def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> Prepared:

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from opro_local.config import SHORTER_FINALISTS
 from opro_local.problems.measurement import Measurement
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import Candidate, Direction, Score, Scored, SplitName, Trajectory
-
-FRONTIER = 3
-"""At most so many shorter prompts go to validation beside the best."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class Finals:
 def finalists(trajectory: Trajectory[Candidate], starts: Sequence[Candidate], most: int) -> list[Candidate]:
     """The best on train, best first; of the rest, the best of the shorter prompts, and the starts."""
     ranked = list(reversed(trajectory.ascending()))
-    shorter = [entry for entry in frontier(ranked) if entry not in ranked[:most]][:FRONTIER]
+    shorter = [entry for entry in frontier(ranked) if entry not in ranked[:most]][:SHORTER_FINALISTS]
     known = {start.key for start in starts}
     return [
         entry.solution

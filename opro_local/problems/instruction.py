@@ -13,11 +13,12 @@ from itertools import islice
 
 import numpy as np
 
-from opro_local.config import CalibrationMethod, SearchSettings, Style
+from opro_local.config import WORKED_ROWS, CalibrationMethod, SearchSettings, Style
 from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
 from opro_local.problem import MetaPrompt, Proposer, Watcher
+from opro_local.problems.demonstrations import demonstrations
 from opro_local.problems.finals import Finals, finalists, record
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
@@ -89,6 +90,20 @@ class InstructionProblem:
         return Exemplars(
             pool=self.split.pool, labels=self.task.labels, limit=self.search.max_shots, fits=self.fits
         )
+
+    def with_demonstrations(self, ledger: OutcomeLedger) -> "InstructionProblem":
+        """The problem with exemplars that show how the model itself comes to open answers."""
+        rows = self.to_be_worked_out()
+        if not rows:
+            return self
+        worked = demonstrations(self.measurement, rows, Candidate(instruction=STEP_BY_STEP), ledger)
+        return replace(self, split=replace(self.split, pool=worked or self.split.pool))
+
+    def to_be_worked_out(self) -> Sequence[Example]:
+        """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
+        if self.task.labels or self.search.method != "portfolio" or not self.exemplars.most:
+            return ()
+        return self.split.pool[:WORKED_ROWS]
 
     def starts(self) -> Sequence[Candidate]:
         texts = self.search.starts if self.search.starts is not None else default_starts(self.task)

@@ -66,6 +66,8 @@ class Exemplars:
     @property
     def sizes(self) -> list[int]:
         """Powers of two up to the most, and the most."""
+        if not self.most:
+            return []
         return [1 << power for power in range((self.most - 1).bit_length())] + [self.most]
 
     def some(self, count: int, draw: random.Random, *, diverse: bool) -> Shots:

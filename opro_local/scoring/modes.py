@@ -7,14 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Protocol
 
 from opro_local.config import ScoringSettings
 from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.records import Example, Outcome
 from opro_local.scoring.graders import Grader
-from opro_local.scoring.graders.reading import opens_question
+from opro_local.scoring.graders.reading import own_part
 from opro_local.scoring.render import ScorerPrompt
 from opro_local.tasks.task import Task
 
@@ -200,8 +200,7 @@ class GenerationMode:
 
 def _cued(outcome: Outcome) -> str:
     """The first reply, up to where it goes on to a question of its own, and the cue for the second one."""
-    lines = (outcome.reply or "").rstrip().splitlines()
-    return "\n".join(takewhile(lambda line: not opens_question(line), lines)) + CUE
+    return own_part(outcome.reply or "") + CUE
 
 
 def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:

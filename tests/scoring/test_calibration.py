@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from opro_local.records import Outcome
-from opro_local.scoring.calibration import calibrated, choice_probabilities, fit_batch, fit_contextual
+from opro_local.scoring.calibration import (
+    calibrated,
+    choice_probabilities,
+    fit_batch,
+    fit_contextual,
+    fit_if_better,
+)
 
 LABELS = ("seed", "fintech")
 
@@ -97,3 +103,26 @@ def test_outcomes_that_cannot_be_calibrated_stay() -> None:
 def test_biases_for_another_number_of_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         calibrated(answered(0.5, 0.5), LABELS, (1.0,))
+
+
+class TestFitIfBetter:
+    def test_biases_are_taken_where_they_make_the_targets_likelier(self) -> None:
+        # A liking for the first label by a factor of 9 that the targets do not share.
+        biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
+        assert fit_if_better(biased, LABELS) == fit_batch(biased) != ()
+
+    def test_there_are_none_where_the_model_is_right_as_it_is(self) -> None:
+        right = [answered(0.9, 0.1), answered(0.8, 0.2)]
+        assert fit_if_better(right, LABELS) == ()
+
+    def test_likelihood_decides_and_not_the_number_of_right_answers(self) -> None:
+        # All three are right either way, two of them narrowly without biases.
+        rows = [answered(0.51, 0.49), answered(0.501, 0.499), answered(0.02, 0.98, target="fintech")]
+        biases = fit_batch(rows)
+        assert [calibrated(row, LABELS, biases).correct for row in rows] == [True, True, True]
+        assert fit_if_better(rows, LABELS) == biases
+
+    def test_outcomes_without_probabilities_are_left_out(self) -> None:
+        biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
+        assert fit_if_better([*biased, FAILED], LABELS) == fit_if_better(biased, LABELS)
+        assert fit_if_better([FAILED], LABELS) == ()

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from typing import Protocol
 
 from opro_local.records import Example
@@ -96,6 +97,11 @@ def counted_part(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool
 def opens_question(line: str) -> bool:
     """Whether the model goes on with a question of its own in this line, whatever else it will hold."""
     return QUESTION.match(unicodedata.normalize("NFKC", line)) is not None
+
+
+def own_part(reply: str) -> str:
+    """The reply up to where the model goes on to a question of its own."""
+    return "\n".join(takewhile(lambda line: not opens_question(line), reply.rstrip().splitlines()))
 
 
 def _block(line: str, last: str, so_far: str) -> str:

@@ -1,0 +1,180 @@
+"""A whole search for instructions and exemplars by a scripted model: what is scored, shown and told."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mail_task import LABELS, mail_task
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
+
+import opro_local
+from opro_local.errors import Interrupted, LeakedExemplar
+from opro_local.llm import GenerationReply, GenerationRequest
+from opro_local.problems.instruction import InstructionProblem
+from opro_local.recording import Forgetful
+from opro_local.records import Example
+from opro_local.store.export import run_document
+from opro_local.tasks.task import Task
+
+Document = dict[str, Any]
+
+
+def log_prob(text: str) -> float:
+    """A prompt with more exemplars is answered right more often; every text of a length has its own luck."""
+    if "\n[assistant] " not in text:
+        return -float(len(text))
+    question, answer = text.rsplit("\n[assistant] ", 1)
+    if answer not in LABELS:
+        return -float(len(text))
+    number = int(question.rsplit("Mail ", 1)[1].split(".")[0].split(" ")[0])
+    shots = question.count("[assistant]")
+    right = random.Random(f"{number} {shots}").random() < 0.4 + 0.08 * shots
+    favoured = LABELS[number % 2] if right else LABELS[1 - number % 2]
+    return -0.1 if answer == favoured else -3.0
+
+
+class Writer(ScriptedEngine):
+    """Writes as many instructions as it is asked for, which follow the seed."""
+
+    def sample(
+        self, request: GenerationRequest, n: int, *, temperature: float, seed: int
+    ) -> list[GenerationReply]:
+        draw = random.Random(seed)
+        texts = [" ".join(draw.sample(WORDS, 4)) for _ in range(n)]
+        return [GenerationReply(text=f"{text}.</INS>", tokens=5, ended="final") for text in texts]
+
+
+WORDS = ("read", "sort", "mail", "kind", "answer", "look", "money", "decide", "label", "think")
+
+
+def task() -> Task:
+    """Eighty mails; the last eight have the text of the first ones, some with another label."""
+    whole = mail_task(rows=72)
+    copies = [replace(row, id=f"copy {row.id}") for row in whole.examples[:4]]
+    other = [replace(row, id=f"other {row.id}", target=LABELS[0]) for row in whole.examples[4:8]]
+    return replace(whole, examples=(*whole.examples, *copies, *other))
+
+
+SETTINGS: Document = {
+    "models": {"scorer": "scripted"},
+    "search": {"headroom": 0, "sensitivity": 0, "max_shots": 4, "starts": ["", "Sort it."]},
+    "budget": {"steps": 6, "train_rows": 16},
+}
+
+
+def searched(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, host: opro_local.Host | None = None, **search: Any
+) -> Path:
+    play_roles(monkeypatch, Writer(log_prob=log_prob))
+    chosen = {**SETTINGS, "search": {**SETTINGS["search"], "style": "tagged", **search}}
+    settings = opro_local.RunSettings.model_validate(chosen)
+    host = host or opro_local.Host(folders=opro_local.Folders.of_user(folder))
+    return opro_local.optimize_task(task(), settings, host=host)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return searched(tmp_path, monkeypatch)
+
+
+def shots_by_key(document: Document) -> dict[str, list[str]]:
+    return {
+        proposal["key"]: proposal["solution"]["shots"]
+        for step in document["steps"]
+        for proposal in step["proposals"]
+        if proposal["solution"]
+    }
+
+
+def test_no_exemplar_is_scored_as_its_own_example_and_none_is_of_validation_or_test(path: Path) -> None:
+    document = run_document(path, outcomes=True)
+    texts = {row.id: row.text for row in task().examples}
+    shots = shots_by_key(document)
+    assert sum(map(len, shots.values())) > 20
+    scored = Counter()
+    for outcome in document["outcomes"]:
+        own = {texts[shot] for shot in shots.get(outcome["key"], [])}
+        assert texts[outcome["example_id"]] not in own
+        scored[bool(own)] += 1
+    assert min(scored.values()) > 100
+    ids = document["task"]["row_ids"]
+    elsewhere = {texts[row] for part in ("train", "validation", "test") for row in ids[part]}
+    assert not elsewhere & {texts[shot] for each in shots.values() for shot in each}
+
+
+def test_a_planted_exemplar_is_refused_before_it_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    settings = opro_local.RunSettings.model_validate(SETTINGS)
+    found: InstructionProblem = opro_local.prepared.prepare(task(), settings, host).problem
+    row = found.split.train[3]
+    planted = replace(found.candidate("Sort it."), shots=(Example(id="new", text=row.text, target="seed"),))
+    with pytest.raises(LeakedExemplar):
+        found.measurement.outcomes([planted], "train", Forgetful(lambda: None))
+
+
+def test_every_proposer_is_named_and_told_with_what_it_brought(path: Path) -> None:
+    document = run_document(path)
+    told = {row["proposer"]: row for row in document["proposers"]}
+    assert {"start", "opro tagged", "library", "exemplar sets", "exemplar moves"} <= set(told)
+    assert sum(row["proposals"] for row in told.values()) == 2 + 6 * 8
+    assert [row["won"] for row in told.values()].count(True) == 1
+    assert document["best"]["shots"]
+    tokens = [entry["prompt_tokens"] for entry in document["frontier"]]
+    values = [entry["value"] for entry in document["frontier"]]
+    assert tokens == sorted(tokens)
+    assert values == sorted(set(values))
+
+
+def test_the_limit_of_a_prompt_holds_for_all_that_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 70
+    document = run_document(searched(tmp_path, monkeypatch, max_prompt_tokens=most))
+    told = {row["proposer"]: row for row in document["proposers"]}
+    # The scripted engine counts characters; a row adds eight at most, the labels' answers two and seven more.
+    longest = max(
+        proposal["score"]["prompt_tokens"]
+        for step in document["steps"]
+        for proposal in step["proposals"]
+        if proposal["score"]
+    )
+    assert longest < most + 60
+    assert any(len(shots) == 1 for shots in shots_by_key(document).values())
+    assert max(len(shots) for shots in shots_by_key(document).values()) < 4
+    assert told["exemplar sets"]["accepted"]
+
+
+def test_cut_off_after_any_block_the_same_search_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_document(searched(tmp_path / "whole", monkeypatch))
+    blocks = [0]
+
+    def stop() -> None:
+        blocks[0] += 1
+        if blocks[0] % 9 == 0:
+            raise Interrupted
+
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path / "cut"), after_commit=stop)
+    with pytest.raises(Interrupted):
+        searched(tmp_path, monkeypatch, host=host)
+    (path,) = (p for p in host.folders.runs.glob("*.sqlite") if p.name != "cache.sqlite")
+    for _ in range(100):
+        try:
+            opro_local.resume_run(path, host=host)
+        except Interrupted:
+            continue
+        break
+    again = run_document(path)
+    differing = {"run", "timing", "settings"}
+    assert blocks[0] > 20
+    assert {k: v for k, v in again.items() if k not in differing} == {
+        k: v for k, v in whole.items() if k not in differing
+    }
