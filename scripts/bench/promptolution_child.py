@@ -229,7 +229,10 @@ def classification(task: dict[str, Any], rows: Sequence[Sequence[str]], *, block
 
 def distinct(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
     """The rows whose text is new; promptolution gives the rows behind a repeated one the wrong labels."""
-    return list({text: (text, label) for text, label in reversed(rows)}.values())[::-1]
+    first: dict[str, Sequence[str]] = {}
+    for text, label in rows:
+        first.setdefault(text, (text, label))
+    return list(first.values())
 
 
 def seed_everything(seed: int) -> None:

@@ -1,0 +1,136 @@
+"""The bench of optimizers: what is kept, what is made of it, and the peers' side of the protocol."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench.cells import Cell, CellFile, CellName
+from bench.contest import Plan, cell_of_answer, question_for
+from bench.promptolution_child import Judge, Meter, Prompted, Reply, Spent, distinct, first_label
+from bench.summary import as_json, as_table, mean_gain, summary
+from mail_task import mail_task, row
+
+from opro_local.config import BudgetSettings
+from opro_local.prepared import split_task
+
+NAME = CellName(model="m", data="d", method="portfolio", seed=0, plan="p")
+CELL = Cell(
+    name=NAME,
+    right="1110",
+    start_right="1000",
+    validation=0.5,
+    scorer_tokens=130,
+    least_tokens=100,
+    optimizer_tokens=7,
+    pairs=20,
+    seconds=2.0,
+    instruction="Sort.",
+    shots=4,
+    stopped="budget",
+)
+
+
+def cell(seed: int, right: str, **changes: object) -> Cell:
+    return replace(CELL, name=replace(NAME, seed=seed), right=right, **changes)  # type: ignore[arg-type]
+
+
+class TestCells:
+    def test_a_bench_that_is_cut_off_finds_its_finished_cells(self, tmp_path: Path) -> None:
+        file = CellFile(tmp_path / "new" / "cells.jsonl")
+        assert file.all() == {}
+        file.add(CELL)
+        with file.path.open("a") as broken:
+            broken.write('{"name": {"model": "m", "da')
+        file.add(cell(1, "1111"))
+        assert file.all() == {NAME: CELL, replace(NAME, seed=1): cell(1, "1111")}
+
+    def test_other_settings_have_other_cells(self) -> None:
+        plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(preset="light"))
+        others = [replace(plan, train=9), replace(plan, budget=BudgetSettings(preset="medium"))]
+        assert len({each.digest for each in (plan, *others)}) == 3
+
+
+class TestSummary:
+    def test_figures_are_means_over_the_seeds(self) -> None:
+        (found,) = summary([cell(0, "1110"), cell(1, "1000")])
+        assert (found.seeds, found.test, found.start) == (2, 0.5, 0.25)
+        assert found.sd == pytest.approx((2 * 0.25**2) ** 0.5)
+        assert found.gain == 0.25
+        assert found.run_per_least == 1.3
+        assert not found.below_start
+
+    def test_the_interval_is_over_rows_and_tells_what_is_below_the_start(self) -> None:
+        worse = [cell(0, "0" * 100, start_right="1" * 50 + "0" * 50)]
+        gain, low, high = mean_gain(worse)
+        assert gain == -0.5
+        assert (low, high) == (pytest.approx(-0.6, abs=0.03), pytest.approx(-0.4, abs=0.03))
+        assert summary(worse)[0].below_start
+
+    def test_the_last_line_holds_rows_and_cells(self) -> None:
+        found = json.loads(as_json(summary([CELL]), [CELL]))
+        assert found["cells"][0]["right"] == "1110"
+        assert found["rows"][0]["method"] == "portfolio"
+        assert "portfolio" in as_table(summary([CELL]))
+
+
+class Echo:
+    """Answers with what stands behind the prompt's last line; a word is a token."""
+
+    tokenizer = None
+
+    def answer(self, texts: Sequence[str]) -> list[Reply]:
+        replies = ["It is FINTECH" if "2" in text or "4" in text else "none" for text in texts]
+        return [Reply(reply, len(text.split())) for text, reply in zip(texts, replies, strict=True)]
+
+    write = answer
+
+
+class TestPeer:
+    def test_the_first_whole_label_of_a_reply_is_the_answer_and_none_is_none(self) -> None:
+        labels = ("seed", "seed stage", "health")
+        assert first_label("Seeds of HEALTH or seed", labels) == "health"
+        assert first_label("the seed stage, not health", labels) == "seed stage"
+        assert first_label("no idea", labels) is None
+
+    def test_the_budget_ends_a_search_at_the_first_request_behind_it(self) -> None:
+        meter = Meter(5)
+        meter.run(Echo().answer, ["one two three", "four five six"])
+        assert (meter.tokens, meter.calls) == (6, 2)
+        with pytest.raises(Spent):
+            meter.run(Echo().answer, ["more"])
+
+    def test_a_repeated_text_is_left_out(self) -> None:
+        assert list(distinct([["a", "x"], ["b", "y"], ["a", "z"]])) == [("a", "x"), ("b", "y")]
+
+    def test_validation_picks_the_first_of_equal_prompts(self) -> None:
+        rows = [[f"Mail {i}", "fintech"] for i in (2, 4, 5)]
+        judge = Judge({"labels": ["fintech"], "validation": rows}, Echo(), Meter(float("inf")))
+        best, value = judge.best([Prompted("a", 0), Prompted("b", 3)])
+        assert (best.text, value) == ("a", pytest.approx(2 / 3))
+
+    def test_a_peer_gets_the_same_rows_and_starts_and_no_answer_is_wrong(self) -> None:
+        plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))
+        settings = plan.settings("m", "portfolio", 3)
+        task = mail_task()
+        split = split_task(task, settings)
+        asked = question_for(replace(NAME, method="promptolution-opro", seed=3), task, split, 99)
+        assert (asked["tokens"], asked["seed"], len(asked["scored"]), len(asked["train"])) == (99, 3, 4, 8)  # type: ignore[arg-type]
+        assert asked["test"] == [[each.text, each.target] for each in split.test]
+        assert asked["starts"] == ["Answer:", "Which of these is it: fintech, seed?"]
+        test = [row(0), row(1), row(2)]
+        answer = {
+            "answers": ["fintech", None, "seed"],
+            "start_answers": [None, None, "fintech"],
+            "validation": 0.5,
+            "scorer_tokens": 1,
+            "optimizer_tokens": 2,
+            "pairs": 3,
+            "seconds": 4.0,
+            "prompt": "P",
+            "shots": 2,
+            "stopped": "budget",
+        }
+        found = cell_of_answer(NAME, answer, test)
+        assert (found.right, found.start_right, found.instruction) == ("100", "001", "P")
