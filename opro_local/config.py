@@ -135,8 +135,6 @@ HEADROOM_CANDIDATES = 16
 
 SHORTER_FINALISTS = 3
 """At most so many shorter prompts go to validation beside the best."""
-WORKED_ROWS = 24
-"""Rows that the scorer works on for exemplars, where answers are open."""
 
 
 class SearchSettings(Settings):
@@ -176,7 +174,7 @@ class SearchSettings(Settings):
     block: int = Field(8, ge=1, description="Rows scored and saved at a time.")
     racing: Switch | None = Field(
         None,
-        description="Candidates leave that will not reach the best; on if not given, off with --method opro.",
+        description="Candidates leave that will not reach the best; on, but with --method opro.",
     )
     racing_error: float = Field(
         0.3,

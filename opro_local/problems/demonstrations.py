@@ -13,6 +13,8 @@ from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome
 from opro_local.scoring.graders.reading import own_part
 
+WORKED_ROWS = 24
+"""Rows that are worked on; the answers to them are scored pairs of the run."""
 FEWEST = 4
 """Fewer right replies make no exemplars."""
 MOST_CHARACTERS = 600

@@ -13,12 +13,12 @@ from itertools import islice
 
 import numpy as np
 
-from opro_local.config import WORKED_ROWS, CalibrationMethod, SearchSettings, Style
+from opro_local.config import CalibrationMethod, SearchSettings, Style
 from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
 from opro_local.problem import MetaPrompt, Proposer, Watcher
-from opro_local.problems.demonstrations import demonstrations
+from opro_local.problems.demonstrations import WORKED_ROWS, demonstrations
 from opro_local.problems.finals import Finals, finalists, record
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
@@ -70,7 +70,8 @@ class InstructionProblem:
     @cached_property
     def shots(self) -> tuple[Example, ...]:
         """The exemplars of all instructions that nobody has chosen others for."""
-        return choose_shots(self.split.pool, self.search.shots, seed=self.search.seed)
+        draw = random.Random(derived_seed(self.search.seed, 0, "shots"))
+        return self.exemplars.some(self.search.shots, draw, diverse=False)
 
     @cached_property
     def measurement(self) -> Measurement:
@@ -277,22 +278,6 @@ def default_starts(task: Task) -> list[str]:
     else:
         direct = "Answer the question. Give only the answer."
     return ["", direct]
-
-
-def choose_shots(rows: Sequence[Example], count: int, *, seed: int) -> tuple[Example, ...]:
-    """count rows drawn at random, the labels in turn, so that no label prevails."""
-    draw = random.Random(derived_seed(seed, 0, "shots"))
-    by_label: dict[str, list[Example]] = {}
-    different = {row.text: row for row in draw.sample(rows, len(rows))}
-    for row in different.values():
-        by_label.setdefault(row.target, []).append(row)
-    ordered = [row for turn in _turns(list(by_label.values())) for row in turn]
-    return tuple(ordered[:count])
-
-
-def _turns(queues: Sequence[Sequence[Example]]) -> Iterator[list[Example]]:
-    for position in range(max((len(queue) for queue in queues), default=0)):
-        yield [queue[position] for queue in queues if position < len(queue)]
 
 
 def polish(text: str) -> str:

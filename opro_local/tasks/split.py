@@ -24,8 +24,8 @@ Ranks = Mapping[str, str]  # example id -> its place in hash order
 class Split:
     """The three parts, disjoint, each in hash order: any first rows of a part are a random sample of it.
 
-    pool holds rows of train that exemplars are drawn from; no text of it is in the rest of train, which is
-    what candidates are scored on.
+    pool holds rows of train that exemplars are drawn from, a text once; none of its texts is in the rest of
+    train, which is what candidates are scored on.
     """
 
     train: tuple[Example, ...]
@@ -72,13 +72,15 @@ def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
     The pool has pool different texts at least, but leaves one to score.
     """
     ranks = {row.id: f"{place:09d}" for place, row in enumerate(split.train)}
-    firsts = list({row.text: row for row in reversed(split.train)}.values())
-    kept = _capped(firsts, max(1, min(scored, len(firsts) - pool)), ranks, stratify)
+    firsts: dict[str, Example] = {}
+    for row in split.train:
+        firsts.setdefault(row.text, row)
+    kept = _capped(list(firsts.values()), max(1, min(scored, len(firsts) - pool)), ranks, stratify)
     texts = {row.text for row in kept}
     return replace(
         split,
         train=tuple(row for row in split.train if row.text in texts)[:scored],
-        pool=tuple(row for row in split.train if row.text not in texts),
+        pool=tuple(row for text, row in firsts.items() if text not in texts),
     )
 
 

@@ -16,7 +16,6 @@ from opro_local.prepared import Silent
 from opro_local.problems.instruction import (
     STEP_BY_STEP,
     InstructionProblem,
-    choose_shots,
     default_starts,
     polish,
 )
@@ -145,20 +144,13 @@ class TestStarts:
 
 
 class TestShots:
-    def test_labels_take_turns(self) -> None:
-        rows = [Example(id=str(i), text=str(i), target="abbbbbbb"[i]) for i in range(8)]
-        chosen = choose_shots(rows, 3, seed=0)
-        assert sorted(shot.target for shot in chosen) == ["a", "b", "b"]
-        assert {shot.target for shot in chosen[:2]} == {"a", "b"}
-
-    def test_they_follow_the_seed_alone(self) -> None:
-        rows = [row(i) for i in range(20)]
-        assert choose_shots(rows, 4, seed=1) == choose_shots(rows, 4, seed=1)
-        assert choose_shots(rows, 4, seed=1) != choose_shots(rows, 4, seed=2)
-
     def test_none_are_chosen_unless_asked_for_and_no_more_than_there_are(self) -> None:
         assert problem().shots == ()
-        assert len(choose_shots([row(0), row(1)], 5, seed=0)) == 2
+        assert len(with_pool(problem(shots=9), pool=2).shots) == 2
+
+    def test_they_follow_the_seed_alone(self) -> None:
+        first, again, other = (with_pool(problem(shots=3, seed=s), pool=5).shots for s in (1, 1, 2))
+        assert first == again != other
 
     def test_every_candidate_has_them_and_they_are_never_scored(self) -> None:
         found = with_pool(problem(shots=2), pool=2)
