@@ -112,8 +112,8 @@ class TestRun:
         assert told[1].startswith("run ")
         assert "opro-local resume" in told[1]
         assert told[2].startswith(
-            "up to 116 scored pairs (about "
-        )  # (2 + 4 + 1) * 8 + (5 + 2) * 4 + (3 + 1) * 8
+            "up to 112 scored pairs (about "
+        )  # (2 + 4 + 1) * 8 + (4 + 2) * 4 + (3 + 1) * 8
         assert told[3].startswith("8 test rows tell a gain in accuracy of ")
         assert told[4].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
         assert told[6].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
