@@ -48,7 +48,8 @@ def environment(home: Path) -> dict[str, str]:
 def small_run(model: Path | str, table: Path) -> list[str]:
     """The arguments of a run of seconds on ROWS, with many small blocks."""
     named = ["--data", str(table), "--text", "the letter", "--label", "kind"]
-    small = ["--steps", "2", "--proposal-tokens", "64", "--block", "4"]
+    published = ["--method", "opro", "--racing", "on", "--calibration", "batch"]
+    small = [*published, "--steps", "2", "--proposal-tokens", "64", "--block", "4"]
     return ["run", "--model", str(model), *named, *small, "--json"]
 
 
