@@ -16,7 +16,7 @@ def document(unbroken: FinishedRun) -> dict[str, Any]:
 
 def test_rows_and_labels_arrive_as_they_are_written(document: dict[str, Any]) -> None:
     assert document["task"]["labels"] == ["007", "NA", "None"]
-    assert document["task"]["rows"] == {"train": 24, "validation": 12, "test": 24}
+    assert document["task"]["rows"] == {"train": 24, "validation": 12, "test": 24, "pool": 0}
     texts = [text for text, _label in ROWS]
     assert sum(text in document["steps"][1]["meta_prompt"] for text in texts) == 3  # the exemplars
 
