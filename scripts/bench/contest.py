@@ -7,8 +7,9 @@ through it in our portfolio's search with the same model, table and seed.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from bench.cells import Cell, CellFile, CellName, marks
@@ -126,7 +127,11 @@ class Contest:
 
     def _ours(self, name: CellName, task: Task, method: Method, models: Models) -> Cell:
         settings = self.plan.settings(name.model, method, name.seed)
-        path = optimize_task(task, settings, host=Host(folders=self.folders), models=models)
+        self.folders.runs.mkdir(parents=True, exist_ok=True)
+        runs = mkdtemp(prefix=f"bench-{name.data}-{method}-{name.seed}-", dir=self.folders.runs)
+        # In a folder of its own: replies that an earlier search left behind would not be counted.
+        host = Host(folders=replace(self.folders, runs=Path(runs)))
+        path = optimize_task(task, settings, host=host, models=models)
         return cell_of_run(name, path)
 
     def _theirs(self, name: CellName, task: Task, child: Child) -> Cell:
