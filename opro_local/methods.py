@@ -29,7 +29,7 @@ from opro_local.proposers.variations import crossed, paraphrased
 from opro_local.records import Candidate
 
 EXPECTED = {"exemplar sets": Tally(paid=4, pulls=4)}
-"""Small models gain most by exemplars (scripts/figures/optimizer.md): the portfolio begins with them."""
+"""Small models gain most by exemplars (CAPO, arXiv 2504.16005): the portfolio begins with them."""
 META_PROMPT_TOKENS = 1024
 """Most tokens of the portfolio's meta-prompts: small models read long ones badly, and slowly."""
 
