@@ -82,9 +82,9 @@ def test_the_estimate_is_an_upper_bound_of_all_stages() -> None:
         search=SearchSettings(proposals_per_step=4, finalists=3, proposal_tokens=100),
         budget=BudgetSettings(steps=5),
     )
-    # Train: 16 prompts that show whether there is headroom, 2 starts, 5 x 4 proposals, one baseline, and 2 rows
-    # worked out; validation: 3 finalists, 3 shorter ones, 2 starts and 4 paraphrases; test: the winner, 2
-    # starts, one baseline.
+    # Train: 16 prompts that show whether there is headroom, 2 starts, 5 x 4 proposals, one baseline, and 2
+    # rows worked out; validation: 3 finalists, 3 shorter ones, 2 starts and 4 paraphrases; test: the winner,
+    # 2 starts, one baseline.
     pairs = (16 + 23) * 10 + 2 + (8 + 4) * 7 + 4 * 9
     assert estimate(settings, rows=(10, 7, 9), starts=2, worked=2, tokens_per_pair=1.5) == Estimate(
         pairs=pairs, scorer_tokens=768, optimizer_tokens=2000, test_rows=9
