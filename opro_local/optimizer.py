@@ -49,18 +49,20 @@ class Optimizer(Generic[S]):
         )
 
     def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
-        """The fullest meta-prompt that leaves room for a reply."""
+        """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""
         context = self.engine.context_length
         room = context - min(self.settings.proposal_tokens, context // 4)
-        ids: TokenIds = ()
+        most = min(room, self.settings.meta_prompt_tokens or room)
         for meta_prompt in self.problem.meta_prompts(trajectory, number):
             ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
-            if len(ids) <= room:
-                return meta_prompt, ids
-        raise DataError(
-            f"Even the shortest meta-prompt has {len(ids)} tokens; the optimizer model has room for {room}. "
-            "Choose an optimizer with a longer context."
-        )
+            if len(ids) <= most:
+                break
+        if len(ids) > room:
+            raise DataError(
+                f"Even the shortest meta-prompt has {len(ids)} tokens; the optimizer model has room for "
+                f"{room}. Choose an optimizer with a longer context."
+            )
+        return meta_prompt, ids
 
     def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
         limit = self.problem.longest_reply()

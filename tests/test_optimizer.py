@@ -116,6 +116,23 @@ def test_the_worst_solutions_leave_the_meta_prompt_first_when_the_context_is_sho
     assert propose(engine, trajectory(20, 1, 5)).meta_prompt == shown
 
 
+@pytest.mark.parametrize(
+    ("most", "shown"),
+    [(39, "20: 350\n1: 49\n5: 25"), (38, "1: 49\n5: 25"), (25, "5: 25"), (24, "5: 25"), (1, "5: 25")],
+)
+def test_the_settings_may_cap_a_meta_prompt_down_to_the_shortest_there_is(most: int, shown: str) -> None:
+    # With three, two and one line the prompt has 39, 31 and 25 tokens.
+    engine = ScriptedEngine(samples=[["7"]])
+    assert propose(engine, trajectory(20, 1, 5), meta_prompt_tokens=most).meta_prompt == shown
+
+
+def test_a_cap_above_the_room_of_the_context_leaves_the_context_to_decide() -> None:
+    # 36 of 48 tokens are room for the prompt: three lines have 39.
+    engine = ScriptedEngine(samples=[["7"]], context_length=48)
+    step = propose(engine, trajectory(20, 1, 5), meta_prompt_tokens=1000)
+    assert step.meta_prompt == "1: 49\n5: 25"
+
+
 def test_a_reply_may_take_what_the_prompt_leaves_of_a_short_context() -> None:
     # The prompt has 39 of 60 tokens: 21 are left, fewer than the 30 that the settings allow.
     engine = ScriptedEngine(samples=[["7"]], context_length=60)
@@ -125,6 +142,11 @@ def test_a_reply_may_take_what_the_prompt_leaves_of_a_short_context() -> None:
 def test_a_meta_prompt_that_cannot_be_shortened_further_is_an_error() -> None:
     with pytest.raises(DataError, match="has 25 tokens; the optimizer model has room for 23"):
         propose(ScriptedEngine(context_length=30), trajectory(20, 1, 5))
+
+
+def test_a_cap_does_not_make_room_for_a_meta_prompt_that_the_context_cannot_hold() -> None:
+    with pytest.raises(DataError, match="has 25 tokens; the optimizer model has room for 23"):
+        propose(ScriptedEngine(context_length=30), trajectory(20, 1, 5), meta_prompt_tokens=10)
 
 
 def test_a_first_step_without_any_score_is_proposed_too() -> None:
