@@ -6,10 +6,11 @@ tagged      for chat models: a request for an instruction between <INS> and </IN
 bracket     for models tuned on plain instructions: a new text in square brackets
 completion  for pre-trained models: lines "Precision: 71 <TEXT>...</TEXT>" to continue; no examples
 
-The reply is prefilled with the opening tag, so that even a small model writes the solution first, and
-earlier instructions stand between the same tags, so that it sees how one ends. A solution is one paragraph:
-it ends at the closing tag, at a blank line or with the model's turn; what follows is chatter. Texts of users
-and models are inserted as they are, never used as a format string: they may hold braces.
+The reply is begun as a line of the trajectory begins, so that even a small model writes the solution first
+and has seen how one ends; a new paragraph parts it from the request where no chat template does. A solution
+is one paragraph: it ends at the closing tag, at a blank line or with the model's turn; what follows is
+chatter. Texts of users and models are inserted as they are, never used as a format string: they may hold
+braces.
 """
 
 from collections.abc import Sequence
@@ -53,19 +54,18 @@ class Render(Protocol):
 
 
 def tagged(brief: Brief) -> MetaPrompt:
-    """Chat style: trajectory, problems with <INS> in place, request, reply prefilled with <INS>."""
+    """Chat style: trajectory, problems with <INS> in place, request, reply begun with <INS>."""
     at_answer = brief.position == "A_begin"
     what = "a sentence that opens the answer" if at_answer else "an instruction"
     blocks = [
-        f"You write {what}, called {PLACEHOLDER}, for a language model that solves the task below."
-        + _sentence(brief.description),
+        f"You write {what} for a language model that solves the task below." + _sentence(brief.description),
         "These were tried before. Each has a score from 0 to 100; a higher score is better, "
         "and the best one comes last.",
         *_pairs(brief.shown, PLACEHOLDER, "</INS>"),
         *_problems(brief),
-        f"Write a new {PLACEHOLDER} that is different from all of the above and reaches a higher score. "
+        "Write a new one that is different from all of the above and reaches a higher score. "
         "Be brief and clear, and make it fit every problem of this kind, not only those shown. "
-        f"Reply with the text between {PLACEHOLDER} and </INS>.",
+        f"Put it between {PLACEHOLDER} and </INS>.",
     ]
     return _meta_prompt(brief, blocks, prefill=PLACEHOLDER, close="</INS>")
 
@@ -107,7 +107,7 @@ STYLES: dict[Style, Render] = {"tagged": tagged, "bracket": bracket, "completion
 def _meta_prompt(brief: Brief, blocks: Sequence[str], *, prefill: str, close: str) -> MetaPrompt:
     return MetaPrompt(
         messages=(Message("user", "\n\n".join(blocks)),),
-        prefill=prefill,
+        prefill=f"\n\ntext: {prefill}",
         ends=(close, PARAGRAPH_END),
         exemplar_ids=tuple(example.id for example in brief.exemplars),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from scripted_engine import ScriptedEngine
 
 from opro_local.config import Position, Style
 from opro_local.meta_prompt import STYLES, Brief, Shown
@@ -60,7 +61,10 @@ def test_a_problem_is_shown_as_the_scorer_is_asked_it(position: Position, qa: bo
 
 @pytest.mark.parametrize(
     ("style", "prefill", "ends"),
-    [("tagged", "<INS>", ("</INS>", "\n\n")), ("bracket", "[", ("]", "\n\n"))],
+    [
+        ("tagged", "\n\ntext: <INS>", ("</INS>", "\n\n")),
+        ("bracket", "\n\ntext: [", ("]", "\n\n")),
+    ],
 )
 def test_the_reply_is_begun_and_ends_at_its_closing_mark_or_its_paragraph(
     style: Style, prefill: str, ends: tuple[str, ...]
@@ -68,6 +72,22 @@ def test_the_reply_is_begun_and_ends_at_its_closing_mark_or_its_paragraph(
     meta_prompt = STYLES[style](BRIEF)
     assert (meta_prompt.prefill, meta_prompt.ends) == (prefill, ends)
     assert meta_prompt.exemplar_ids == ("7", "3")
+
+
+@pytest.mark.parametrize("style", ["tagged", "bracket"])
+def test_the_reply_is_begun_as_the_lines_of_the_trajectory_are(style: Style) -> None:
+    meta_prompt = STYLES[style](BRIEF)
+    line = f"{meta_prompt.prefill}Name the stage.{meta_prompt.ends[0]}\nscore: 71"
+    assert line in meta_prompt.messages[0].content
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_pre_trained_model_reads_the_beginning_of_the_reply_on_a_line_of_its_own(style: Style) -> None:
+    # It once stood right behind the request: "...in square brackets.[" was continued by "12]", a footnote.
+    meta_prompt = STYLES[style](BRIEF)
+    engine = ScriptedEngine(chat=False)
+    read = engine.decode(engine.encode(meta_prompt.messages, meta_prompt.prefill))
+    assert read.splitlines()[-1] == meta_prompt.prefill.strip()
 
 
 def test_a_completion_ends_with_its_line_and_shows_no_examples() -> None:

@@ -513,8 +513,8 @@ class TestMetaPrompt:
     def test_the_best_are_shown_and_the_best_of_all_comes_last(self) -> None:
         found = problem(exemplars=0, shown=3)
         scores = [("a", 0.5), ("b", 0.9), ("c", 0.7), ("d", 0.1)]
-        text = next(found.meta_prompts(trajectory(*scores), 1)).text
-        lines = [line for line in text.splitlines() if line.startswith("text:")]
+        asked = next(found.meta_prompts(trajectory(*scores), 1)).messages[0].content
+        lines = [line for line in asked.splitlines() if line.startswith("text:")]
         assert lines == ["text: <INS>a</INS>", "text: <INS>c</INS>", "text: <INS>b</INS>"]
 
     def test_exemplars_are_train_rows_drawn_anew_each_step_by_the_seed(self) -> None:
