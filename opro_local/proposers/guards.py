@@ -1,18 +1,21 @@
 """Which of a model's instructions are not worth scoring: small models write much that is no instruction.
 
-near-duplicate  of an earlier one, but for a letter or two, case, spacing and punctuation
+near-duplicate  of an earlier one, case, spacing and punctuation aside: a few letters may differ, of a long
+                one a word ("not" too)
 wrong language  most letters are of scripts (Latin, Han, ...) that nothing in the task is written in;
                 languages of one script are not told apart
 repetition      more than half of its words are repeated
-nonsense        the scorer finds its words nearer to random ones than to instructions; two words are too few
-                to tell
+nonsense        it has no word of two letters, or the scorer finds its words nearer to random ones than to
+                instructions; two words are too few to tell, and foreign ones of the same script pass
 
 Nonsense is measured on the scorer itself: the border lies halfway between the mean log-probability a token of
 the instructions that come with opro-local and that of the same words at random. On SmolLM2-135M and
-Gemma-3-270M it is near -7.5; instructions of three words and more lie above -6.2.
+Gemma-3-270M it is near -7.4. On a task of three labels the former rejected one of 48 instructions ("Which
+one fits?") and let one of 60 draws of random words pass, the latter none and two.
 """
 
 import random
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -31,6 +34,8 @@ NEAR = 0.9
 """Share of common characters from which two instructions are near-duplicates."""
 FEWEST_WORDS = 3
 RANDOM_TEXTS = 16
+
+_WORD = re.compile(r"[^\W\d_]{2}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Guard:
         return found
 
     def _plain_reason(self, text: str) -> str | None:
+        if not _WORD.search(text):
+            return "nonsense"
         words = _letters(text).split()
         if len(words) >= FEWEST_WORDS and 2 * len(set(words)) < len(words):
             return "repetition"
@@ -92,11 +99,13 @@ class Guard:
         ]
 
     def _request(self, text: str) -> ChoiceRequest:
-        """What a message adds to an empty one; at least one token stands before it."""
+        """What a message adds to an empty one, but for its first token: any word may begin."""
         whole, empty = (self.engine.encode((Message("user", each),)) for each in (text, ""))
         before = max(1, _common(whole, empty))
-        after = min(_common(whole[::-1], empty[::-1]), len(empty) - before, len(whole) - before - 1)
-        return ChoiceRequest(context=whole[:before], choices=(whole[before : len(whole) - max(0, after)],))
+        after = min(_common(whole[::-1], empty[::-1]), len(empty) - before, len(whole) - before - 2)
+        return ChoiceRequest(
+            context=whole[: before + 1], choices=(whole[before + 1 : len(whole) - max(0, after)],)
+        )
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -62,8 +62,27 @@ def test_the_border_of_nonsense_is_halfway_between_instructions_and_random_words
     assert guard()._border == pytest.approx(1.5 * SENSE, rel=0.2)
 
 
+def test_a_text_is_judged_by_what_follows_its_first_token() -> None:
+    # The first word of "Sort the mails." cost Gemma-3-270M so much that the sentence was nonsense.
+    engine = ScriptedEngine(log_prob=log_prob)
+    Guard(engine, mail_task()).reasons(["Sort the mails."], [])
+    (request,) = engine.asked[0]
+    assert engine.decode(request.context) == "[user] S"
+    assert [engine.decode(choice) for choice in request.choices] == ["ort the mails."]
+
+
 def test_two_words_are_too_few_to_call_nonsense() -> None:
     assert reason("green go") is None
+
+
+@pytest.mark.parametrize("text", ["12.", "\u2191", "12:37 11:52-313", "x", ""])
+def test_what_has_no_word_is_nonsense_whatever_the_model_says(text: str) -> None:
+    assert reason(text) == "nonsense"
+
+
+@pytest.mark.parametrize("text", ["Rate it: 1, 2, 3, 4, 5, 6, 7, 8, 9?", "Go!", "R2-D2 or the other?"])
+def test_signs_beside_a_word_do_no_harm(text: str) -> None:
+    assert reason(text) is None
 
 
 def test_repetition_is_told() -> None:
