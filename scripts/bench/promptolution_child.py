@@ -158,6 +158,7 @@ class Judge:
 
     def __init__(self, task: dict[str, Any], model: Model, meter: Meter) -> None:
         self.task, self.model, self.meter = task, model, meter
+        self.replies: dict[str, str] = {}
 
     def best(self, prompts: Sequence[Prompted]) -> tuple[Prompted, float]:
         """The best on validation with its accuracy, of equal ones the first."""
@@ -171,8 +172,10 @@ class Judge:
         return prompts[at], values[at]
 
     def answers(self, prompt: Prompted, rows: Sequence[Sequence[str]]) -> list[str | None]:
-        replies = self.meter.run(self.model.answer, [f"{prompt.text}\n{text}" for text, _ in rows])
-        return [first_label(reply, self.task["labels"]) for reply in replies]
+        texts = [f"{prompt.text}\n{text}" for text, _ in rows]
+        new = list(dict.fromkeys(text for text in texts if text not in self.replies))
+        self.replies |= zip(new, self.meter.run(self.model.answer, new), strict=True)
+        return [first_label(self.replies[text], self.task["labels"]) for text in texts]
 
 
 def optimized(task: dict[str, Any], llm: Llm, predictor: Predictor) -> tuple[list[Prompted], str]:

@@ -110,6 +110,14 @@ class TestPeer:
         best, value = judge.best([Prompted("a", 0), Prompted("b", 3)])
         assert (best.text, value) == ("a", pytest.approx(2 / 3))
 
+    def test_what_was_asked_once_is_not_asked_again(self) -> None:
+        rows = [[f"Mail {i}", "fintech"] for i in (2, 4, 5, 5)]
+        meter = Meter(float("inf"))
+        judge = Judge({"labels": ["fintech"], "validation": rows}, Echo(), meter)
+        start = Prompted("a", 0)
+        assert judge.best([start, Prompted("b", 0), start]) == judge.best([start]) == (start, 0.5)
+        assert (meter.calls, meter.tokens) == (2 * 3, 2 * 3 * 3)
+
     def test_a_peer_gets_the_same_rows_and_starts_and_no_answer_is_wrong(self) -> None:
         plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))
         settings = plan.settings("m", "portfolio", 3)
