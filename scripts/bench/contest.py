@@ -180,7 +180,8 @@ def promptolution(python: Path, folder: Path) -> Iterator[Child]:
     """A child with the model loaded in fp32, as ours is on a CPU without bf16. Raises ModelError."""
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
-    with child_process("promptolution", python, CHILD, {"HF_HUB_OFFLINE": "1"}) as child:
+    environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHILD.parents[1])}
+    with child_process("promptolution", python, CHILD, environment) as child:
         child.ask({"folder": str(folder), "dtype": "float32", "chat": chat})
         yield child
 

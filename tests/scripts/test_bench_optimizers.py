@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from bench.cells import Cell, CellFile, CellName
 from bench.contest import Plan, cell_of_answer, question_for
-from bench.promptolution_child import Judge, Meter, Prompted, Reply, Spent, distinct, first_label
+from bench.plain_model import Reply
+from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, first_label
 from bench.summary import as_json, as_table, mean_gain, summary
 from mail_task import mail_task, row
 
