@@ -92,6 +92,7 @@ class Contest:
 
     def run(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         """Cells of one model as they are finished; those of the file at once."""
+        self._check(tables)
         models = load_models(ModelSettings(scorer=model), self.folders.models)
         for seed in self.seeds:
             for task in tables:
@@ -100,6 +101,13 @@ class Contest:
                     yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models))
         del models
         yield from self._of_peers(model, tables)
+
+    def _check(self, tables: Sequence[Task]) -> None:
+        """What would end the bench hours later. Raises DataError."""
+        if len({task.name for task in tables}) < len(tables):
+            raise DataError("Two tables have the same name, by which their cells are found. Rename one.")
+        if self.peers and self.peer_python is None:
+            raise DataError("Peers need --peer-python: a Python that has promptolution.")
 
     def _of_peers(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         names = [
@@ -112,8 +120,7 @@ class Contest:
         yield from (known[name] for name, _ in names if name in known)
         missing = [(name, task) for name, task in names if name not in known]
         if missing:
-            if self.peer_python is None:
-                raise DataError("Peers need --peer-python: a Python that has promptolution.")
+            assert self.peer_python is not None
             with promptolution(self.peer_python, resolve(model, self.folders.models).path) as child:
                 for name, task in missing:
                     yield self._kept(self._theirs(name, task, child))
@@ -157,6 +164,7 @@ def cell_of_run(name: CellName, path: Path) -> Cell:
         validation=document["validation"]["value"],
         scorer_tokens=sum(effort["tokens_run"] for effort in efforts),
         least_tokens=sum(effort["least_tokens"] for effort in efforts),
+        asked_tokens=document["usage"]["scorer_tokens"],
         optimizer_tokens=document["usage"]["optimizer_tokens"],
         pairs=document["usage"]["pairs"],
         seconds=document["timing"]["seconds"],
@@ -218,6 +226,7 @@ def cell_of_answer(name: CellName, answer: dict[str, Any], test: Sequence[Exampl
         start_right=right(answer["start_answers"]),
         validation=answer["validation"],
         scorer_tokens=answer["scorer_tokens"],
+        asked_tokens=answer["scorer_tokens"],
         optimizer_tokens=answer["optimizer_tokens"],
         pairs=answer["pairs"],
         seconds=answer["seconds"],

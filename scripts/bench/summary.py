@@ -39,6 +39,7 @@ class Row:
     below_start: bool
     shots: float
     scorer_tokens: float
+    asked_tokens: float | None
     optimizer_tokens: float
     pairs: float
     seconds: float
@@ -71,6 +72,7 @@ def _row(cells: Sequence[Cell]) -> Row:
         below_start=high < 0,
         shots=fmean(cell.shots for cell in cells),
         scorer_tokens=fmean(cell.scorer_tokens for cell in cells),
+        asked_tokens=_mean([c.asked_tokens for c in cells if c.asked_tokens is not None]),
         optimizer_tokens=fmean(cell.optimizer_tokens for cell in cells),
         pairs=fmean(cell.pairs for cell in cells),
         seconds=fmean(cell.seconds for cell in cells),

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from bench.cells import Cell, CellFile, CellName
-from bench.contest import Plan, cell_of_answer, question_for
+from bench.contest import Contest, Plan, cell_of_answer, cell_of_run, question_for
 from bench.plain_model import Reply
 from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, first_label
 from bench.summary import as_json, as_table, mean_gain, summary
 from mail_task import mail_task, row
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
 
-from opro_local.config import BudgetSettings
-from opro_local.prepared import split_task
+from opro_local.api import optimize_task
+from opro_local.config import BudgetSettings, Folders
+from opro_local.errors import DataError
+from opro_local.prepared import Host, split_task
+from opro_local.store.export import run_document
 
 NAME = CellName(model="m", data="d", method="portfolio", seed=0, plan="p")
 CELL = Cell(
@@ -74,6 +79,52 @@ class TestSummary:
         assert found["cells"][0]["right"] == "1110"
         assert found["rows"][0]["method"] == "portfolio"
         assert "portfolio" in as_table(summary([CELL]))
+
+
+def contest(folder: Path, **changes: object) -> Contest:
+    plan = Plan(train=12, validation=6, test=8, budget=BudgetSettings(steps=1, train_rows=8))
+    whole = Contest(
+        plan=plan,
+        folders=Folders.of_user(folder),
+        cells=CellFile(folder / "cells.jsonl"),
+        methods=("random",),
+        peers=(),
+        peer_python=None,
+        seeds=(0,),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+class TestContest:
+    def test_a_run_becomes_a_cell_beside_the_start_that_validation_prefers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The model says fintech to all, but is right about every mail when it is asked which it is."""
+
+        def log_prob(text: str) -> float:
+            question, answer = text.rsplit("\n[assistant] ", 1)
+            number = int(question.rsplit("Mail ", 1)[1].split(".")[0].split(" ")[0])
+            told = row(number).target if "Which of these" in question else "fintech"
+            return -0.1 if answer == told else -3.0
+
+        play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
+        settings = contest(tmp_path).plan.settings("scripted", "random", 0)
+        settings = settings.model_copy(
+            update={"search": settings.search.model_copy(update={"calibration": "none"})}
+        )
+        path = optimize_task(mail_task(), settings, host=Host(folders=Folders.of_user(tmp_path)))
+        found, document = cell_of_run(NAME, path), run_document(path)
+        rows = document["test"]["n"]
+        assert (found.right, found.start_right) == ("1" * rows, "1" * rows)
+        assert found.validation == 1
+        assert found.asked_tokens == document["usage"]["scorer_tokens"] > 0
+
+    def test_what_would_end_a_bench_late_ends_it_before_a_model_is_loaded(self, tmp_path: Path) -> None:
+        twice, peers = contest(tmp_path), contest(tmp_path, peers=("promptolution-opro",))
+        with pytest.raises(DataError, match="same name"):
+            next(twice.run("none", [mail_task(), mail_task()]))
+        with pytest.raises(DataError, match="--peer-python"):
+            next(peers.run("none", [mail_task()]))
 
 
 class Echo:
