@@ -1,29 +1,28 @@
 """Wiring: from names and settings to a finished run. The CLI and Python users call the same functions."""
 
 import json
-import platform
-import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Protocol
 
 from opro_local.config import RunSettings, TaskSettings, parse_settings
 from opro_local.errors import ModelError, StoreError
+from opro_local.headers import new_run_id, objective_header, row_ids, task_header
 from opro_local.prepared import Host, Prepared, prepare
+from opro_local.problems.objective import Objective
+from opro_local.problems.objectives import objective_class
 from opro_local.recording import Forgetful
-from opro_local.records import Candidate, Score, SplitName
+from opro_local.records import Candidate, S, Score, SplitName
 from opro_local.roles import Models
+from opro_local.solving import prepare_objective
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
+from opro_local.store.steps import Codec
 from opro_local.store.uses import note_use
 from opro_local.tasks import loading
-from opro_local.tasks.task import Task, task_from_json, task_to_json
+from opro_local.tasks.task import Task, task_from_json
 from opro_local.tasks.user_code import check_allowed
-
-PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
 
 
 def load_task(
@@ -51,7 +50,8 @@ def optimize_task(
     Returns the path of the run file. Raises Interrupted when the user stops it.
     """
     host = host or Host()
-    return _begin(task, prepare(task, settings, host, models=models), host)
+    prepared = prepare(task, settings, host, models=models)
+    return _begin(task_header(task, prepared), prepared, host)
 
 
 def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) -> list[Path]:
@@ -68,33 +68,98 @@ def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) ->
         part = replace(task, split=task.split.model_copy(update={"fold": fold}))
         prepared = prepare(part, settings, host, models=models)
         models = prepared.models
-        paths.append(_begin(part, prepared, host))
+        paths.append(_begin(task_header(part, prepared), prepared, host))
     return paths
 
 
-def _begin(task: Task, prepared: Prepared, host: Host) -> Path:
-    header = _header(task, prepared)
+def solve(
+    objective: Objective,
+    settings: RunSettings,
+    *,
+    host: Host | None = None,
+    models: Models | None = None,
+    allow_python: bool = False,
+) -> Path:
+    """Let a language model minimise an objective, with models that are loaded already if they are given.
+
+    allow_python lets a function of the user's run. Returns the path of the run file. Raises Interrupted when
+    the user stops it.
+    """
+    host = host or Host()
+    check_allowed(objective.code(), allowed=allow_python)
+    solving = prepare_objective(objective, settings, host, models=models)
+    return _begin(objective_header(solving), solving, host)
+
+
+def solve_repeatedly(
+    objective: Objective,
+    settings: RunSettings,
+    repeats: int,
+    *,
+    host: Host | None = None,
+    allow_python: bool = False,
+) -> list[Path]:
+    """Solve it each time with data and a seed of its own, one more than before, on one loaded model."""
+    host = host or Host()
+    check_allowed(objective.code(), allowed=allow_python)
+    models: Models | None = None
+    paths = []
+    for repeat in range(repeats):
+        search = settings.search.model_copy(update={"seed": settings.search.seed + repeat})
+        own = settings.model_copy(update={"search": search})
+        solving = prepare_objective(
+            objective.with_data(objective.data_seed + repeat), own, host, models=models
+        )
+        models = solving.models
+        paths.append(_begin(objective_header(solving), solving, host))
+    return paths
+
+
+class _Ready(Protocol[S]):
+    """Prepared or Solving: a problem with the models loaded."""
+
+    @property
+    def problem(self) -> Codec[S]: ...
+    @property
+    def models(self) -> Models: ...
+    def search(self, store: RunFile[S], host: Host) -> None: ...
+
+
+def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
     path = host.folders.runs / f"{header.run_id}.sqlite"
-    with RunFile.create(path, header, prepared.problem, after_commit=host.after_commit) as store:
-        prepared.search(store, host)
+    with RunFile.create(path, header, ready.problem, after_commit=host.after_commit) as store:
+        ready.search(store, host)
     return path
 
 
 def resume_run(path: Path, *, host: Host | None = None, allow_python: bool = False) -> None:
-    """Go on with a run where it was cut off, with a grader of the user's own if allow_python.
+    """Go on with a run where it was cut off, with code of the user's own if allow_python.
 
-    Raises ModelError when the weights are not the same any more, SettingsError when the grader is not.
+    Raises ModelError when the weights are not the same any more, SettingsError when the code is not.
     """
     host = host or Host()
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
+    if header.kind == "task":
+        _go_on(path, header, _prepared_again(header, settings, host, allow_python=allow_python), host)
+        return
+    objective = objective_class(header.kind).model_validate_json(header.problem_json)
+    check_allowed(objective.code(), allowed=allow_python)
+    _go_on(path, header, prepare_objective(objective, settings, host), host)
+
+
+def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
+    _check_same_models(header, ready.models)
+    with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
+        ready.search(store, host)
+
+
+def _prepared_again(header: RunHeader, settings: RunSettings, host: Host, *, allow_python: bool) -> Prepared:
     task = task_from_json(header.problem_json)
     check_allowed(task.grader, allowed=allow_python)
     prepared = prepare(task, settings, host)
-    _check_same_models(header, prepared.models)
     _check_same_rows(header, prepared)
-    with RunFile.open(path, prepared.problem, write=True, after_commit=host.after_commit) as store:
-        prepared.search(store, host)
+    return prepared
 
 
 def _check_same_models(header: RunHeader, models: Models) -> None:
@@ -115,12 +180,8 @@ def _check_same_models(header: RunHeader, models: Models) -> None:
 def _check_same_rows(header: RunHeader, prepared: Prepared) -> None:
     """The first runs did not name their rows."""
     before = header.summary.get("row_ids")
-    if before is not None and before != _row_ids(prepared):
+    if before is not None and before != row_ids(prepared):
         raise StoreError(f"Run {header.run_id} divided the rows in another way. Start a new run.")
-
-
-def _row_ids(prepared: Prepared) -> dict[str, list[str]]:
-    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
 
 
 def score_instructions(
@@ -138,36 +199,7 @@ def score_instructions(
     host = host or Host()
     problem = prepare(task, settings, host).problem
     if split == "test":
-        note_use(host.folders.runs, f"measurement {_run_id(datetime.now(UTC))}", problem.split.test)
+        note_use(host.folders.runs, f"measurement {new_run_id()}", problem.split.test)
     ledger = Forgetful(host.after_commit)
     fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
     return list(zip(fitted, problem.measurement.scores(fitted, split, ledger), strict=True))
-
-
-def _run_id(now: datetime) -> str:
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def _header(task: Task, prepared: Prepared) -> RunHeader:
-    now = datetime.now(UTC)
-    row_ids = _row_ids(prepared)
-    return RunHeader(
-        run_id=_run_id(now),
-        created=now.isoformat(timespec="seconds"),
-        kind="task",
-        direction=prepared.problem.direction,
-        settings_json=prepared.settings.model_dump_json(),
-        problem_json=task_to_json(task),
-        summary={
-            "name": task.name,
-            "answer": task.answer,
-            "labels": list(task.labels),
-            "metric": task.metric,
-            "grading": prepared.settings.scoring.grading,
-            "layout": asdict(prepared.problem.scorer.layout),
-            "rows": {name: len(ids) for name, ids in row_ids.items()} | {"pool": len(prepared.split.pool)},
-            "row_ids": row_ids,
-        },
-        models=prepared.models.records,
-        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    )

@@ -8,7 +8,7 @@ from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
 from opro_local.problem import Problem, Proposer, Watcher
 from opro_local.recording import RunStore
-from opro_local.records import Proposal, S, Step, Trajectory
+from opro_local.records import Proposal, S, Step, Trajectory, Usage
 
 
 def optimize(
@@ -28,7 +28,7 @@ def optimize(
     while store.stopped() is None:
         step = store.open_step()
         if step is None:
-            reason = stop_reason(budget, store.usage(), trajectory) if trajectory.steps else None
+            reason = _reason_to_stop(problem, budget, store.usage(), trajectory)
             if reason is not None:
                 store.record_stop(reason)
                 break
@@ -44,6 +44,15 @@ def optimize(
     problem.finish(trajectory, store)
     store.record_finish()
     return trajectory
+
+
+def _reason_to_stop(
+    problem: Problem[S], budget: BudgetSettings, usage: Usage, trajectory: Trajectory[S]
+) -> str | None:
+    """The starting solutions are scored in any case."""
+    if not trajectory.steps:
+        return None
+    return "solved" if problem.solved(trajectory) else stop_reason(budget, usage, trajectory)
 
 
 def starting_step(problem: Problem[S]) -> Step[S]:

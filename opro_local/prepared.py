@@ -143,7 +143,7 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     Raises SettingsError, ModelError and DataError, what is quick to check first.
     """
     _check_metric(task, settings)
-    settings = settings.model_copy(update={"models": _anchored(settings.models, host.folders.models)})
+    settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     models = models or load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.methods import proposer_for, with_method
@@ -172,18 +172,18 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     return Prepared(settings=settings, split=split, models=models, problem=problem)
 
 
-def _anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
+def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
     """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
 
-    def anchored(name: str) -> str:
+    def absolute(name: str) -> str:
         return (
             str(Path(name).resolve())
             if name not in stored_names(models_folder) and Path(name).exists()
             else name
         )
 
-    optimizer = settings.optimizer and anchored(settings.optimizer)
-    return settings.model_copy(update={"scorer": anchored(settings.scorer), "optimizer": optimizer})
+    optimizer = settings.optimizer and absolute(settings.optimizer)
+    return settings.model_copy(update={"scorer": absolute(settings.scorer), "optimizer": optimizer})
 
 
 def _check_metric(task: Task, settings: RunSettings) -> None:

@@ -74,6 +74,10 @@ class Problem(Protocol[S]):
         """
         ...
 
+    def solved(self, trajectory: Trajectory[S]) -> bool:
+        """Whether nothing better can be found, so that the search may end."""
+        ...
+
     def finish(self, trajectory: Trajectory[S], ledger: OutcomeLedger) -> None:
         """What is measured once, after the last step; records its evaluations in the ledger."""
         ...

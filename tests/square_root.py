@@ -12,11 +12,15 @@ from opro_local.records import Direction, Outcome, Score, Scored, Step, Trajecto
 
 @dataclass
 class SquareRoot:
-    """opro_local.problem.Problem[int]; finished lists the best solutions that finish was called with."""
+    """opro_local.problem.Problem[int]; finished lists the best solutions that finish was called with.
+
+    known: whether it knows that 7 is the solution.
+    """
 
     finished: list[int] = field(default_factory=list)
     direction: Direction = "minimize"
     shown: int = 3
+    known: bool = False
 
     def starts(self) -> Sequence[int]:
         return [1, 20]
@@ -51,6 +55,9 @@ class SquareRoot:
         return [
             Scored(solution=s, score=Score(value=abs(s * s - 50)), step=step.number) for s in step.solutions
         ]
+
+    def solved(self, trajectory: Trajectory[int]) -> bool:
+        return self.known and any(entry.solution == 7 for entry in trajectory.scored)
 
     def finish(self, trajectory: Trajectory[int], ledger: OutcomeLedger) -> None:
         assert trajectory.best is not None

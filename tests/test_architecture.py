@@ -24,9 +24,11 @@ FLOORS = (
     ("proposers",),
     ("problems",),
     ("loop", "methods"),
-    ("store",),
+    ("store", "report"),
     ("roles",),
     ("prepared",),
+    ("solving",),
+    ("headers",),
     ("api",),
     ("cli",),
 )

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Optimise an instruction for a table of labelled rows."),
+    "solve": Entry("solve", "Solve a mathematical problem with a language model as optimizer."),
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions on one part of the table."),
     "export": Entry("runs", "Write a run as JSON or CSV."),

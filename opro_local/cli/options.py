@@ -58,7 +58,9 @@ def _given(group: str, names: Iterable[str], parameters: dict[str, Any]) -> dict
 
 
 allow_python_option = click.option(
-    "--allow-python", is_flag=True, help="Run the task's own grader: code with your rights, so read it first."
+    "--allow-python",
+    is_flag=True,
+    help="Run a Python function of your own, which has your rights, so read it first.",
 )
 _file_option = click.option(
     "--task",

@@ -62,11 +62,12 @@ class RunProgress:
         if self._opening:
             self.say(self._opening)
         self.say(f"run {run_id}  (if it is cut off: opro-local resume {run_id})")
-        self.say(
-            f"up to {cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) "
-            f"and {cost.optimizer_tokens:,} tokens of proposals"
+        scoring = (
+            f"{cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) and " if cost.pairs else ""
         )
-        self.say(power_line(cost.test_rows, cost.smallest_gain))
+        self.say(f"up to {scoring}{cost.optimizer_tokens:,} tokens of proposals")
+        if cost.test_rows:
+            self.say(power_line(cost.test_rows, cost.smallest_gain))
         for line in cost.memory:
             self.say(line)
 
@@ -102,6 +103,8 @@ class RunProgress:
         self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
     def _rate(self) -> str:
+        if not self._expected:
+            return f"{self._clock() - self._begun:.0f} s"
         per_second = self._pairs / max(self._clock() - self._begun, 1e-9)
         left = (self._expected - self._pairs) / max(per_second, 1e-9)
         return f"{per_second:.1f} pairs/s, at most {_minutes(left)} left"

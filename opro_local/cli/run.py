@@ -37,7 +37,7 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
     """
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
-    with _host(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
+    with hosted(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
         from opro_local.api import cross_fit, optimize_task
 
         for warning in task.warnings:
@@ -59,7 +59,7 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
 def resume(folders: Folders, name: str | None, allow_python: bool, as_json: bool, no_progress: bool) -> None:
     """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given."""
     path = find_run(folders.runs, name, unfinished=True)
-    with _host(folders, shown=not no_progress) as host:
+    with hosted(folders, shown=not no_progress) as host:
         from opro_local.api import resume_run
 
         resume_run(path, host=host, allow_python=allow_python)
@@ -102,7 +102,7 @@ def score(
     """Measure given instructions on one part of the table, calibrated on train as in a run."""
     settings = run_settings(ctx)
     task, _chosen = flags.choose(Path.cwd())
-    with _host(ctx.obj, shown=not no_progress) as host:
+    with hosted(ctx.obj, shown=not no_progress) as host:
         from opro_local.api import score_instructions
 
         scored = score_instructions(task, instruction, settings=settings, split=split, host=host)
@@ -121,7 +121,7 @@ def score(
 
 
 @contextmanager
-def _host(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host"]:
+def hosted(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host"]:
     from opro_local.cli.progress import RunProgress
     from opro_local.prepared import Host
 

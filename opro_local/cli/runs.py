@@ -17,6 +17,7 @@ from opro_local.cli.findings import (
     verdict_line,
 )
 from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option
+from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError, StoreError
 
@@ -77,7 +78,7 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
     """Write a run as JSON or CSV: RUN is its id or file, the latest one if not given."""
     from opro_local.store.candidates_table import candidates_csv
 
-    document = _document(find_run(folders.runs, name), outcomes=outcomes)
+    document = run_document(find_run(folders.runs, name), outcomes=outcomes)
     text = (
         candidates_csv(document)
         if form == "csv"
@@ -118,18 +119,19 @@ def _latest(folder: Path, *, unfinished: bool) -> Path:
 
 def show_result(path: Path, *, as_json: bool) -> None:
     """Print a run's document, or the answer in words."""
-    document = _document(path)
+    document = run_document(path)
     if as_json:
         emit_json(document)
     else:
-        click.echo("\n".join(result_lines(document)))
+        lines = result_lines if document["kind"] == "task" else solved_lines
+        click.echo("\n".join(lines(document)))
 
 
 def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
     """Print what runs on all folds of a table prove together."""
     from opro_local.store.findings import pooled_verdicts
 
-    documents, verdicts = [_document(path) for path in paths], pooled_verdicts(paths)
+    documents, verdicts = [run_document(path) for path in paths], pooled_verdicts(paths)
     if as_json:
         emit_json({"folds": documents, "verdicts": verdicts})
         return
@@ -272,7 +274,8 @@ def _run_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.sqlite") if path.name != "cache.sqlite")
 
 
-def _document(path: Path, *, outcomes: bool = False) -> Document:
-    from opro_local.store.export import run_document
+def run_document(path: Path, *, outcomes: bool = False) -> Document:
+    """All that a run file says. Raises StoreError."""
+    from opro_local.store import export
 
-    return run_document(path, outcomes=outcomes)
+    return export.run_document(path, outcomes=outcomes)

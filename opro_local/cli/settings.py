@@ -6,6 +6,7 @@ tables [models], [search], [scoring] and [budget].
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,9 @@ GROUPS: Mapping[str, type[Settings]] = {
 }
 PROJECT_FILE = "opro-local.toml"
 
+Defaults = Mapping[str, Any]
+NO_CHANGES: Defaults = {}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -48,38 +52,52 @@ class Setting:
     origin: str
 
 
-def setting_options(*names: str) -> Callable[[F], F]:
+def setting_options(*names: str, defaults: Defaults = NO_CHANGES) -> Callable[[F], F]:
     """A decorator that adds options in the order of names: "search" for a whole group, "search.seed" for one.
 
+    defaults holds by such a name what differs from the default for this command.
     A setting without an option still has the value of the files, or its default.
     """
 
     def add(command: F) -> F:
         for group, name, field in reversed(list(_fields(names))):
-            command = config_option(group, name, field)(command)
+            shown = _with_default(field, defaults.get(f"{group}.{name}"))
+            command = config_option(group, name, shown)(command)
         return command
 
     return add
 
 
-def layered(ctx: click.Context) -> list[Setting]:
+def layered(ctx: click.Context, defaults: Defaults = NO_CHANGES) -> list[Setting]:
     """Every setting of the context's command with the value that holds and where it comes from."""
     files = [
         (str(path), _read(path))
         for path in (Path(PROJECT_FILE), user_config_path("opro-local") / "config.toml")
     ]
-    return [_resolve(ctx, group, name, field, files) for group, name, field in _fields(GROUPS)]
+    return [
+        _resolve(ctx, group, name, _with_default(field, defaults.get(f"{group}.{name}")), files)
+        for group, name, field in _fields(GROUPS)
+    ]
 
 
-def run_settings(ctx: click.Context) -> RunSettings:
-    """The settings of a run. Raises SettingsError."""
+def run_settings(ctx: click.Context, *, defaults: Defaults = NO_CHANGES) -> RunSettings:
+    """The settings of a run; defaults as for setting_options. Raises SettingsError."""
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-    for setting in layered(ctx):
-        if setting.origin != "default":
+    for setting in layered(ctx, defaults):
+        if setting.origin != "default" or f"{setting.group}.{setting.name}" in defaults:
             values[setting.group][setting.name] = setting.value
     if "scorer" not in values["models"]:
         raise click.UsageError("Name a model: --model smollm2-135m (see opro-local model list).")
     return parse_settings(RunSettings, values, source="settings")
+
+
+def _with_default(field: FieldInfo, default: Any) -> FieldInfo:
+    """The field with another default, if one is given."""
+    if default is None:
+        return field
+    changed = copy(field)
+    changed.default = default
+    return changed
 
 
 def _fields(names: Iterable[str]) -> Iterator[tuple[str, str, FieldInfo]]:

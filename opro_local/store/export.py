@@ -39,11 +39,14 @@ def run_document(path: Path, *, outcomes: bool = False) -> Document:
     # Imports scikit-learn, which run_overview does without.
     from opro_local.store.answers import all_answers, confusion_of
     from opro_local.store.findings import Findings
+    from opro_local.store.objective_findings import objective_findings
 
     with sound(path), closing(open_run(path, write=False)) as database, database:
         header, document = load_header(database), _overview(database)
         if header.kind == "task":
             document |= Findings(database=database, header=header).document()
+        else:
+            document["objective"] = objective_findings(header, list(read_entries(database, header)))
         for split in ("validation", "test"):
             if document[split] is not None:
                 table = confusion_of(database, header, key=document["best"]["key"], split=split)

@@ -1,4 +1,4 @@
-"""A grading function in a Python file of the user's: named in the settings, allowed by a flag, and pinned.
+"""A function in a Python file of the user's (a grader, an objective): named, allowed by a flag, and pinned.
 
 The file is code that runs with the user's rights, so nothing loads it unasked, and a run that was begun with
 one file is not continued with another.
@@ -11,9 +11,6 @@ from pathlib import Path
 from types import ModuleType
 
 from opro_local.errors import SettingsError
-
-GradingFunction = Callable[[str, str], object]
-"""(reply, target) -> True or False, the prediction as text, or None for no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +26,7 @@ def find_function(reference: str, *, folder: Path) -> UserFunction:
     """The function that FILE.py:FUNCTION names, its file relative to folder. Raises SettingsError."""
     file, colon, name = reference.rpartition(":")
     if not colon or not file or not name.isidentifier():
-        raise SettingsError(f"grader {reference!r} is not of the form FILE.py:FUNCTION.")
+        raise SettingsError(f"function {reference!r} is not of the form FILE.py:FUNCTION.")
     path = (folder / file).resolve()
     return UserFunction(file=str(path), name=name, digest=hashlib.sha256(_source(path)).hexdigest())
 
@@ -37,10 +34,10 @@ def find_function(reference: str, *, folder: Path) -> UserFunction:
 def check_allowed(function: UserFunction | None, *, allowed: bool) -> None:
     """Raises SettingsError for a function that the user has not allowed to run."""
     if function is not None and not allowed:
-        raise SettingsError(f"the task runs code of {function.file}. Read it, then pass --allow-python.")
+        raise SettingsError(f"the run needs code of {function.file}. Read it, then pass --allow-python.")
 
 
-def load_function(function: UserFunction) -> GradingFunction:
+def load_function(function: UserFunction) -> Callable[..., object]:
     """Run the file and take the function. Raises SettingsError when it has changed or does not load."""
     path = Path(function.file)
     source = _source(path)
@@ -56,7 +53,7 @@ def load_function(function: UserFunction) -> GradingFunction:
         raise SettingsError(f"{path} cannot be loaded: {type(error).__name__}. Correct it.") from error
     found: object = getattr(module, function.name, None)
     if not callable(found):
-        raise SettingsError(f"{path} has no function {function.name!r}. Correct grader =.")
+        raise SettingsError(f"{path} has no function {function.name!r}. Name it as FILE.py:FUNCTION.")
     return found
 
 
@@ -64,4 +61,6 @@ def _source(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}). Correct grader =.") from None
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}). Name it as FILE.py:FUNCTION."
+        ) from None

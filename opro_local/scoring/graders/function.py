@@ -4,21 +4,24 @@ It says True or False (correct or not), the prediction as text, or None (no answ
 an outcome with a reason, never the end of a run.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from opro_local.records import Example
 from opro_local.scoring.graders.reading import NO_ANSWER, Graded
 from opro_local.tasks.notation import spaced
-from opro_local.tasks.user_code import GradingFunction
 
 FAILED = Graded(reason="the grader failed")
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionGrader:
-    """Never final: what the function makes of a longer reply is not known."""
+    """function: (reply, target) -> True or False, the prediction as text, or None for no answer.
 
-    function: GradingFunction
+    Never final: what the function makes of a longer reply is not known.
+    """
+
+    function: Callable[[str, str], object]
 
     def grade(self, reply: str, example: Example) -> Graded:
         try:

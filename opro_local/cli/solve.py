@@ -1,0 +1,134 @@
+"""solve: mathematical problems through the same loop; a command for each objective."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opro_local.cli.errors import OneLineErrors
+from opro_local.cli.flags import config_option, parameter
+from opro_local.cli.options import allow_python_option
+from opro_local.cli.output import emit_json, json_option
+from opro_local.cli.run import hosted, progress_option
+from opro_local.cli.runs import Document, run_document
+from opro_local.cli.settings import run_settings, setting_options
+from opro_local.cli.solved import repeats_document, repeats_lines, solved_lines
+from opro_local.config import parse_settings
+from opro_local.problems.objectives import objective_class, objective_names
+
+if TYPE_CHECKING:
+    from opro_local.problems.objective import Objective
+
+REPEATS = 5
+"""As published."""
+PICTURES = (".svg", ".png", ".pdf")
+SETTINGS = (
+    "models",
+    *("budget.steps", "budget.max_tokens", "budget.max_seconds", "budget.patience", "budget.target"),
+    *("search.seed", "search.proposals_per_step", "search.shown", "search.temperature"),
+    *("search.meta_prompt_tokens", "search.proposal_tokens"),
+)
+
+
+class Objectives(OneLineErrors):
+    """A group with a command for each file of problems/objectives."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return objective_names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _command(cmd_name) if cmd_name in objective_names() else None
+
+
+@click.group(cls=Objectives)
+def solve() -> None:
+    """Solve a mathematical problem with a language model as optimizer.
+
+    The loop is that of run; the optimizer sees earlier solutions with their values and proposes better ones.
+    Defaults are those of the paper.
+    """
+
+
+def _command(name: str) -> click.Command:
+    """The command of one objective: its fields are options, its docstring is the help."""
+    kind = objective_class(name)
+
+    @click.pass_context
+    def command(
+        ctx: click.Context,
+        /,
+        repeats: int,
+        draw: Path | None,
+        allow_python: bool,
+        as_json: bool,
+        no_progress: bool,
+        **parameters: Any,
+    ) -> None:
+        names = {field: parameters[parameter("problem", field)] for field in kind.model_fields}
+        given = {field: value for field, value in names.items() if value is not None}
+        objective = parse_settings(kind, given, source="flags")
+        settings = run_settings(ctx, defaults=kind.defaults)
+        with hosted(ctx.obj, shown=not no_progress, opening=f"problem: {name}") as host:
+            from opro_local.api import solve_repeatedly
+
+            paths = solve_repeatedly(objective, settings, repeats, host=host, allow_python=allow_python)
+        documents = [run_document(path) for path in paths]
+        if draw is not None:
+            _draw(kind, documents, draw)
+        _show(documents, as_json=as_json)
+
+    decorated: Any = command
+    for option in (progress_option, json_option, _draw_option, allow_python_option, _repeats_option):
+        decorated = option(decorated)
+    decorated = setting_options(*SETTINGS, defaults=kind.defaults)(decorated)
+    for field, info in reversed(kind.model_fields.items()):
+        decorated = config_option("problem", field, info)(decorated)
+    return click.command(name, help=kind.__doc__)(decorated)
+
+
+_repeats_option = click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=REPEATS,
+    show_default=True,
+    help="Runs, each with data and seed of its own.",
+)
+_draw_option = click.option(
+    "--draw",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=lambda _ctx, _option, path: _drawable(path),
+    help="Picture of the best solutions: .svg, .png or .pdf.",
+)
+
+
+def _drawable(path: Path | None) -> Path | None:
+    """The path, checked before anything is computed."""
+    if path is not None and path.suffix not in PICTURES:
+        raise click.BadParameter(f"{path} ends with none of {', '.join(PICTURES)}.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}.")
+    return path
+
+
+def _draw(kind: "type[Objective]", documents: Sequence[Document], path: Path) -> None:
+    from opro_local.report.objective_picture import draw_solutions
+
+    found = [
+        (
+            kind.model_validate(document["objective"]["settings"]),
+            tuple(document["best"]["solution"]),
+            f"{document['metric']} {document['train']['value']:,.0f}",
+        )
+        for document in documents
+    ]
+    draw_solutions(found, path)
+
+
+def _show(documents: Sequence[Document], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"runs": documents, "summary": repeats_document(documents)})
+        return
+    for document in documents:
+        click.echo("\n".join(solved_lines(document)) + "\n")
+    click.echo("\n".join(repeats_lines(documents)))

@@ -1,0 +1,84 @@
+"""What a run file says of itself before the first step: which rows or data, models, settings and versions."""
+
+import platform
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import get_args
+
+from opro_local.config import RunSettings
+from opro_local.prepared import Prepared
+from opro_local.problems.objectives import objective_name
+from opro_local.records import Direction, SplitName
+from opro_local.roles import Models
+from opro_local.solving import Solving
+from opro_local.store.header import RunHeader
+from opro_local.tasks.task import Task, task_to_json
+
+PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
+
+
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def row_ids(prepared: Prepared) -> dict[str, list[str]]:
+    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
+
+
+def task_header(task: Task, prepared: Prepared) -> RunHeader:
+    ids = row_ids(prepared)
+    return _header(
+        kind="task",
+        direction=prepared.problem.direction,
+        settings=prepared.settings,
+        models=prepared.models,
+        problem_json=task_to_json(task),
+        summary={
+            "name": task.name,
+            "answer": task.answer,
+            "labels": list(task.labels),
+            "metric": task.metric,
+            "grading": prepared.settings.scoring.grading,
+            "layout": asdict(prepared.problem.scorer.layout),
+            "rows": {name: len(rows) for name, rows in ids.items()} | {"pool": len(prepared.split.pool)},
+            "row_ids": ids,
+        },
+    )
+
+
+def objective_header(solving: Solving) -> RunHeader:
+    objective = solving.problem.objective
+    name = objective_name(objective)
+    return _header(
+        kind=name,
+        direction=solving.problem.direction,
+        settings=solving.settings,
+        models=solving.models,
+        problem_json=objective.model_dump_json(),
+        summary={"name": name, "metric": objective.measure},
+    )
+
+
+def _header(
+    *,
+    kind: str,
+    direction: Direction,
+    settings: RunSettings,
+    models: Models,
+    problem_json: str,
+    summary: Mapping[str, object],
+) -> RunHeader:
+    return RunHeader(
+        run_id=new_run_id(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=kind,
+        direction=direction,
+        settings_json=settings.model_dump_json(),
+        problem_json=problem_json,
+        summary=summary,
+        models=models.records,
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    )

@@ -1,0 +1,26 @@
+"""The mathematical problems that opro-local solve knows: a file each, found by its name."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from opro_local.problems.objective import Objective
+
+
+def objective_names() -> list[str]:
+    """As on the command line: linear-regression for linear_regression.py."""
+    return sorted(module.name.replace("_", "-") for module in iter_modules(__path__))
+
+
+def objective_name(objective: Objective) -> str:
+    return type(objective).__module__.rpartition(".")[2].replace("_", "-")
+
+
+def objective_class(name: str) -> type[Objective]:
+    """The one Objective that the file of this name defines."""
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Objective) and value.__module__ == module.__name__
+    )
+    return found
