@@ -10,6 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_script import HEADER, SHOT, CandidateCodec, candidate, outcome, proposed, run_to_the_end
 
+from opro_local.config import SearchSettings
+from opro_local.prepared import Silent
+from opro_local.problems.mathematical import MathematicalProblem
+from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
 from opro_local.scoring.metrics import measure
@@ -232,22 +236,24 @@ def test_a_winner_that_is_a_baseline_too_keeps_its_own_score(path: Path) -> None
 
 
 def test_a_mathematical_problem_shows_its_solution_as_it_is(path: Path) -> None:
-    class Text:
-        def encode(self, solution: str) -> str:
-            return json.dumps([solution])
-
-        def decode(self, text: str) -> str:
-            return str(json.loads(text)[0])
-
-    header = replace(HEADER, kind="linear regression", direction="minimize", summary={})
-    with RunFile.create(path, header, Text()) as store:
-        store.record_proposals(Step(number=0, proposals=(Proposal(text="[w, b]", solution="=1,2"),)))
-        store.close_step(0, [Scored(solution="=1,2", score=Score(value=3.0), step=0)])
+    problem = LinearRegression()
+    header = replace(
+        HEADER,
+        kind="linear-regression",
+        direction="minimize",
+        summary={},
+        problem_json=problem.model_dump_json(),
+    )
+    codec = MathematicalProblem(objective=problem, search=SearchSettings(), watcher=Silent())
+    with RunFile.create(path, header, codec) as store:
+        store.record_proposals(Step(number=0, proposals=(Proposal(text="-", solution=(-1.0, 2.0)),)))
+        store.close_step(0, [Scored(solution=(-1.0, 2.0), score=Score(value=3.0), step=0)])
         document = run_document(path)
-    assert document["best"]["solution"] == ["=1,2"]
+    assert document["best"]["solution"] == [-1.0, 2.0]
     assert document["metric"] is None
-    assert document["steps"][0]["proposals"][0]["solution"] == ["=1,2"]
-    assert next(csv.DictReader(io.StringIO(candidates_csv(document))))["instruction"] == '["=1,2"]'
+    assert document["objective"]["explored"] == 1 and document["objective"]["solved_at"] is None
+    assert document["steps"][0]["proposals"][0]["solution"] == [-1.0, 2.0]
+    assert next(csv.DictReader(io.StringIO(candidates_csv(document))))["instruction"] == "[-1.0, 2.0]"
 
 
 def test_the_table_has_one_row_a_candidate(document: Document) -> None:
