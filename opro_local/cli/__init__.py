@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Entry] = {
     "solve": Entry("solve", "Solve a mathematical problem with a language model as optimizer."),
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions on one part of the table."),
+    "report": Entry("report", "Write a report of a run."),
     "export": Entry("runs", "Write a run as JSON or CSV."),
     "runs": Entry("runs", "Look at runs."),
     "model": Entry("model", "Get, look at and check models."),

@@ -76,7 +76,7 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.pass_obj
 def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
     """Write a run as JSON or CSV: RUN is its id or file, the latest one if not given."""
-    from opro_local.store.candidates_table import candidates_csv
+    from opro_local.report.tables import candidates_csv
 
     document = run_document(find_run(folders.runs, name), outcomes=outcomes)
     text = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from opro_local.cli.settings import run_settings, setting_options
 from opro_local.cli.solved import repeats_document, repeats_lines, solved_lines
 from opro_local.config import parse_settings
 from opro_local.problems.objectives import objective_class, objective_names
-
-if TYPE_CHECKING:
-    from opro_local.problems.objective import Objective
 
 REPEATS = 5
 """As published."""
@@ -75,7 +72,9 @@ def _command(name: str) -> click.Command:
             paths = solve_repeatedly(objective, settings, repeats, host=host, allow_python=allow_python)
         documents = [run_document(path) for path in paths]
         if draw is not None:
-            _draw(kind, documents, draw)
+            from opro_local.report.objective_picture import draw_solutions
+
+            draw_solutions(documents, draw)
         _show(documents, as_json=as_json)
 
     decorated: Any = command
@@ -109,20 +108,6 @@ def _drawable(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}.")
     return path
-
-
-def _draw(kind: "type[Objective]", documents: Sequence[Document], path: Path) -> None:
-    from opro_local.report.objective_picture import draw_solutions
-
-    found = [
-        (
-            kind.model_validate(document["objective"]["settings"]),
-            tuple(document["best"]["solution"]),
-            f"{document['metric']} {document['train']['value']:,.0f}",
-        )
-        for document in documents
-    ]
-    draw_solutions(found, path)
 
 
 def _show(documents: Sequence[Document], *, as_json: bool) -> None:

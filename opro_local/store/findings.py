@@ -3,7 +3,7 @@
 Everything is worked out from the file, so that a report can be checked against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import repeat
@@ -23,6 +23,7 @@ from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Direction, Outcome, Score, SplitName
 from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.pairs import compare, hits
+from opro_local.store.answered import flips, reliability
 from opro_local.store.database import open_run, sound
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
@@ -52,6 +53,8 @@ class Findings:
             "verdicts": self.verdicts(),
             "selection": self.selection(),
             "style": self.style(),
+            "flips": self.flips(),
+            "reliability": self.reliability(),
             "test_uses": self._test_uses(),
         }
 
@@ -94,6 +97,18 @@ class Findings:
         ]
         rows = len(self._row_ids("test"))
         return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows > 0]
+
+    def flips(self) -> list[Document]:
+        """For each baseline the test rows that the winner fixes or breaks."""
+        return [
+            {"instruction": pair.instruction, **flips(pair.ours, pair.theirs, labels=self.labels)}
+            for pair in self.pairs()
+            if not pair.won
+        ]
+
+    def reliability(self) -> list[Mapping[str, float]]:
+        pair = next(iter(self.pairs()), None)
+        return reliability(pair.ours) if pair else []
 
     def _on_test(self, candidate: Candidate) -> list[Outcome]:
         """Predictions and log-probabilities with the candidate's calibration in them."""

@@ -16,8 +16,8 @@ from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
+from opro_local.report.tables import COLUMNS, candidates_csv, neutralised
 from opro_local.scoring.metrics import measure
-from opro_local.store.candidates_table import COLUMNS, candidates_csv, neutralised
 from opro_local.store.export import Document, run_document, run_overview
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION

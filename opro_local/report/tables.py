@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from opro_local.store.export import Document
+Document = Mapping[str, Any]
 
 COLUMNS = (
     *("step", "origin", "instruction", "shots", "key"),

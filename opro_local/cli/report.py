@@ -1,0 +1,44 @@
+"""report: a run as a page to read, or the same in another form."""
+
+from pathlib import Path
+
+import click
+
+from opro_local.cli.runs import find_run, run_document
+from opro_local.config import Folders
+from opro_local.errors import OproError
+
+FORMATS = ("html", "md", "json", "csv", "xlsx")
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Taken from the name of --output if not given, else html.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; RUN.html in the current folder if not given.",
+)
+@click.pass_obj
+def report(folders: Folders, name: str | None, form: str | None, output: Path | None) -> None:
+    """Write a report of a run: RUN is its id or file, the latest one if not given.
+
+    The page is one file. It opens no connection and can be read without scripts.
+    """
+    from opro_local.report.forms import in_form
+
+    document = run_document(find_run(folders.runs, name))
+    suffix = output.suffix.removeprefix(".") if output else ""
+    form = form or (suffix if suffix in FORMATS else "html")
+    path = output or Path(f"{document['run']}.{form}")
+    try:
+        path.write_bytes(in_form(document, form))
+    except OSError as error:
+        raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None
+    click.echo(path)

@@ -1,0 +1,259 @@
+"""A run's report in every form, also when people and models wrote what would break it."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import python_calamine
+from click.testing import CliRunner
+from mail_task import mail_model, mail_task
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
+
+from opro_local.api import Host, optimize_task
+from opro_local.cli import main
+from opro_local.config import Folders, RunSettings
+from opro_local.report.charts import charts
+from opro_local.report.content import candidate_rows, start_of, word_diff
+from opro_local.report.forms import in_form
+from opro_local.store.export import run_document
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "report.md"
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"
+START = "Which of these is it: fintech, seed?"
+SETTINGS: dict[str, Any] = {
+    "models": {"scorer": "scripted"},
+    "search": {"method": "opro", "proposals_per_step": 3, "headroom": 0, "sensitivity": 2},
+    "scoring": {"calibration": "none"},
+    "budget": {"steps": 2},
+}
+
+
+def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str) -> Path:
+    skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
+    samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
+    engine = ScriptedEngine(log_prob=mail_model(skills, otherwise=7), samples=samples)
+    play_roles(monkeypatch, engine)
+    host = Host(folders=Folders.of_user(folder))
+    return optimize_task(mail_task(), RunSettings.model_validate(SETTINGS), host=host)
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return run_document(finished(tmp_path, monkeypatch, "Read twice."))
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and the text of its styles and scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.code: dict[str, str] = {}
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        tag = self.elements[-1][0] if self.elements else ""
+        if tag in ("style", "script") and tag not in self.code:
+            self.code[tag] = data
+        else:
+            self.words.append(data)
+
+
+def page(document: dict[str, Any]) -> Page:
+    return Page(in_form(document, "html").decode())
+
+
+def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> None:
+    text = " ".join(" ".join(page(document).words).split())
+    assert text.index("Read twice.") < text.index("What the search found")
+    for part in ("Fixed:", "Broken:", "mixes up", "Said a little differently", "What the optimizer read",
+                 "rejected: refusal", "rejected: duplicate", "versions"):  # fmt: skip
+        assert part in text, part
+    assert document["models"][0]["digest"] in text
+
+
+def test_nothing_that_people_or_models_wrote_is_markup(hostile: dict[str, Any]) -> None:
+    found = page(hostile)
+    assert [tag for tag, _ in found.elements].count("script") == 1
+    assert not [
+        attributes for _, attributes in found.elements if any(name.startswith("on") for name in attributes)
+    ]
+    assert "img" not in {tag for tag, _ in found.elements}
+    shown = HOSTILE.replace("\u202e", "\\u202e")
+    assert any(shown in words for words in found.words), "it is shown as text"
+
+
+def test_a_page_asks_for_nothing_and_allows_only_its_own_code(document: dict[str, Any]) -> None:
+    found = page(document)
+    policy = next(a["content"] for t, a in found.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy and policy.startswith("default-src 'none'")
+    for code in found.code.values():
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    for _, attributes in found.elements:
+        assert "style" not in attributes, "the policy forbids it"
+        assert not {"src", "srcset"} & set(attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+
+
+def test_ids_are_unique_and_what_refers_to_them_finds_them(document: dict[str, Any]) -> None:
+    found = page(document)
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in found.elements:
+        for name in ("aria-labelledby", "href", "clip-path"):
+            for target in re.findall(r"#?([\w.-]+)", attributes.get(name) or ""):
+                if target != "url":
+                    assert target in ids, (name, target)
+
+
+def test_every_chart_is_a_picture_with_words_and_figures(document: dict[str, Any]) -> None:
+    found = charts(document)
+    assert [chart.title for chart in found] == [
+        "What the search found",
+        "What length buys",
+        "How far to trust how sure it is",
+    ]
+    for chart in found:
+        root = ElementTree.fromstring(chart.svg)
+        names = [child.tag.rpartition("}")[2] for child in root[:2]]
+        assert names == ["title", "desc"]
+        assert root[0].text == chart.title and root[1].text == chart.description
+        assert chart.rows and all(len(row) == len(chart.columns) for row in chart.rows)
+        assert "#000000" not in chart.svg, "black would not be seen in the dark"
+    assert charts(document)[0].svg == found[0].svg, "the same run gives the same picture"
+
+
+def test_the_search_is_drawn_as_it_went(document: dict[str, Any]) -> None:
+    rows = charts(document)[0].rows
+    assert [row[0] for row in rows] == [0, 1, 2]
+    assert float(str(rows[-1][3])) == document["train"]["value"]
+
+
+def test_flips_are_the_rows_that_only_one_answers(document: dict[str, Any]) -> None:
+    start = start_of(document)
+    assert start is not None and start["instruction"] == "", "the first of equals on validation"
+    (flipped,) = [f for f in document["flips"] if f["instruction"] == START]
+    test_rows = {int(row[1:]) for row in document["task"]["row_ids"]["test"]}
+    assert {int(row["id"][1:]) for row in flipped["fixed"]} == {n for n in test_rows if 9 <= n < 20}
+    assert flipped["broken"] == []
+    for row in flipped["fixed"]:
+        assert row["winner"] == row["target"] != row["baseline"]
+        assert row["winner_margin"] == pytest.approx(-row["baseline_margin"]) and row["winner_margin"] > 0
+
+
+def test_reliability_is_worked_out_by_hand(document: dict[str, Any]) -> None:
+    """The scripted model is always sure to 0.8."""
+    (only,) = document["reliability"]
+    assert only["confidence"] == pytest.approx(0.8)
+    assert only["accuracy"] == pytest.approx(document["test"]["value"])
+    assert only["n"] == document["test"]["n"]
+
+
+def test_candidates_stand_in_the_order_of_their_scores(document: dict[str, Any]) -> None:
+    rows = candidate_rows(document)
+    assert rows[0].fate == "winner" and rows[0].text == "Read twice."
+    trained = [row.train for row in rows if row.train is not None]
+    assert trained == sorted(trained, reverse=True)
+    assert all(row.train is None for row in rows[len(trained) :])
+    assert {row.fate for row in rows} >= {"rejected: refusal", "rejected: empty", "rejected: duplicate"}
+
+
+def test_a_word_diff_can_be_read_both_ways() -> None:
+    words = list(word_diff("a b c d", "a x c d e"))
+    assert " ".join(w.text for w in words if w.change != "added") == "a b c d"
+    assert " ".join(w.text for w in words if w.change != "removed") == "a x c d e"
+    assert [w.change for w in words] == ["same", "removed", "added", "same", "added"]
+
+
+def test_markdown_is_as_it_was(document: dict[str, Any]) -> None:
+    text = in_form(document, "md").decode().replace(document["run"], "RUN")
+    text = re.sub(r"\| seconds \| \d+ \|", "| seconds | 0 |", text)
+    assert text.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+def test_hostile_text_stays_in_its_cell(hostile: dict[str, Any]) -> None:
+    for line in in_form(hostile, "md").decode().splitlines():
+        assert "<script>" not in line and "<img" not in line
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line)
+            assert len(cells) in (4, 6, 8, 11), line
+
+
+def _sheets(document: dict[str, Any]) -> Iterator[tuple[str, list[list[Any]]]]:
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(in_form(document, "xlsx")))
+    for name in book.sheet_names:
+        yield name, book.get_sheet_by_name(name).to_python()
+
+
+def test_a_workbook_holds_numbers_as_numbers_and_no_formula(hostile: dict[str, Any]) -> None:
+    sheets = dict(_sheets(hostile))
+    head, *rows = sheets["Candidates"]
+    best = next(row for row in rows if row[head.index("fate")] == "winner")
+    assert best[head.index("train")] == pytest.approx(hostile["train"]["value"])
+    assert any(HOSTILE in str(cell) for row in sheets["The answer"] for cell in row)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1"])
+def test_a_formula_is_neutralised_in_tables(document: dict[str, Any], text: str) -> None:
+    document["best"]["instruction"] = text
+    for step in document["steps"]:
+        for proposal in step["proposals"]:
+            if proposal["solution"]:
+                proposal["solution"]["instruction"] = text
+    table = csv.DictReader(io.StringIO(in_form(document, "csv").decode()))
+    assert {row["instruction"] for row in table} == {f"'{text}"}
+    head, *rows = dict(_sheets(document))["Candidates"]
+    assert {row[head.index("proposal")] for row in rows if row[head.index("train")] != ""} == {f"'{text}"}
+
+
+def test_json_is_the_export(document: dict[str, Any]) -> None:
+    assert json.loads(in_form(document, "json"))["best"] == document["best"]
+
+
+def test_the_command_writes_the_form_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = finished(tmp_path, monkeypatch, "Read twice.")
+    run = CliRunner()
+
+    def report(*arguments: str) -> Any:
+        return run.invoke(main, ["--home", str(tmp_path), "report", *arguments])
+
+    assert report().stdout == f"{path.stem}.html\n"
+    assert Path(f"{path.stem}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert report("-o", "r.md").exit_code == 0 and Path("r.md").read_bytes().startswith(b"# mails")
+    assert report("-o", "r.xlsx").exit_code == 0 and Path("r.xlsx").read_bytes().startswith(b"PK")
+    assert report("--format", "json", "-o", "r.txt").exit_code == 0 and json.loads(Path("r.txt").read_text())
+    failed = report("-o", "no/folder/r.html")
+    assert failed.exit_code == 1 and "cannot be written" in failed.output
+
+
+def test_a_long_run_makes_a_page_of_less_than_3_megabytes(document: dict[str, Any]) -> None:
+    (step,) = [step for step in document["steps"] if step["number"] == 1]
+    proposal = next(p for p in step["proposals"] if p["solution"])
+    text = "Read the mail twice and say which kind it is. " * 3
+    proposals = [{**proposal, "solution": {**proposal["solution"], "instruction": text}}] * 8
+    document["steps"] = [
+        {**step, "number": n, "proposals": proposals, "meta_prompt": "x" * 4000} for n in range(200)
+    ]
+    assert len(in_form(document, "html")) < 3_000_000
