@@ -22,7 +22,7 @@ from opro_local.store.export import Document, run_document, run_overview
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
 
-FINDINGS = ("headroom", "verdicts", "selection", "style", "test_uses")
+FINDINGS = ("headroom", "verdicts", "selection", "style", "test_uses", "flips", "reliability")
 
 
 @pytest.fixture
