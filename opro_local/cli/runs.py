@@ -1,6 +1,5 @@
 """runs list, runs show and export: what finished and unfinished runs say; no model is loaded."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from opro_local.cli.findings import (
     shown,
     verdict_line,
 )
-from opro_local.cli.output import SCHEMA_VERSION, emit_json, emit_json_lines, json_option
+from opro_local.cli.output import emit_json, emit_json_lines, json_option
 from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError, StoreError
@@ -64,10 +63,10 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["json", "csv"]),
+    type=click.Choice(["json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"]),
     default="json",
     show_default=True,
-    help="json: everything; csv: one row a candidate.",
+    help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
 )
 @click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
 @click.option(
@@ -75,15 +74,8 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 )
 @click.pass_obj
 def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
-    """Write a run as JSON or CSV: RUN is its id or file, the latest one if not given."""
-    from opro_local.report.tables import candidates_csv
-
-    document = run_document(find_run(folders.runs, name), outcomes=outcomes)
-    text = (
-        candidates_csv(document)
-        if form == "csv"
-        else json.dumps({"schema_version": SCHEMA_VERSION, **document}, ensure_ascii=False, indent=1) + "\n"
-    )
+    """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
+    text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -91,6 +83,16 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
         output.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
+
+
+def _exported(path: Path, form: str, *, outcomes: bool) -> str:
+    if form in ("json", "csv"):
+        from opro_local.report.forms import in_form
+
+        return in_form(run_document(path, outcomes=outcomes), form).decode()
+    from opro_local.report.uses import in_use
+
+    return in_use(run_document(path, outcomes=True), form)
 
 
 def find_run(folder: Path, name: str | None, *, unfinished: bool = False) -> Path:
