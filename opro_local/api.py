@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
-from opro_local.config import RunSettings, TaskSettings, parse_settings
+from opro_local.checking import parse_settings
+from opro_local.config import RunSettings, TaskSettings
 from opro_local.errors import ModelError, StoreError
 from opro_local.prepared import Host, Prepared, prepare
 from opro_local.recording import Forgetful
