@@ -16,11 +16,15 @@ from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
 
 @dataclass(frozen=True, slots=True)
 class Optimizer(Generic[S]):
-    """The optimizer LLM in its role as proposer."""
+    """The optimizer LLM in its role as proposer.
+
+    steps is how many the search has at most; a temperature that changes from step to step needs it.
+    """
 
     engine: Engine
     problem: Problem[S]
     settings: SearchSettings
+    steps: int | None = None
 
     def propose(
         self, trajectory: Trajectory[S], number: int, count: int, *, shown: Trajectory[S] | None = None
@@ -36,17 +40,26 @@ class Optimizer(Generic[S]):
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
             final=self._final(meta_prompt),
         )
-        replies = self.engine.sample(request, count, temperature=self.settings.temperature, seed=seed)
+        temperature = self._temperature(number)
+        replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
         return Step(
             number=number,
             proposals=tuple(self._proposals(replies, meta_prompt, trajectory)),
             meta_prompt=meta_prompt.text,
             exemplar_ids=meta_prompt.exemplar_ids,
-            temperature=self.settings.temperature,
+            temperature=temperature,
             seed=seed,
             prompt_tokens=len(ids),
             generated_tokens=sum(reply.tokens for reply in replies),
         )
+
+    def _temperature(self, number: int) -> float:
+        """Linear over the steps, as published: the first has the start's, one after the last the end's."""
+        start, end = self.settings.temperature, self.settings.temperature_end
+        if end is None:
+            return start
+        assert self.steps, "a temperature moves over a known number of steps"
+        return start + (number - 1) / self.steps * (end - start)
 
     def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
         """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""
