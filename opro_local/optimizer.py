@@ -3,7 +3,7 @@
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
@@ -33,8 +33,20 @@ class Optimizer(Generic[S]):
 
         shown is what the meta-prompt may show of the trajectory, all of it if not given.
         """
-        meta_prompt, ids = self._fitting_meta_prompt(shown or trajectory, number)
+        meta_prompts = self.problem.meta_prompts(shown or trajectory, number)
         seed = derived_seed(self.settings.seed, number, "proposals")
+        return self.replies(
+            meta_prompts, number, count, seed=seed, seen=proposed_keys(self.problem, trajectory)
+        )
+
+    def replies(
+        self, meta_prompts: Iterable[MetaPrompt], number: int, count: int, *, seed: int, seen: set[str]
+    ) -> Step[S]:
+        """A step of count replies to the first of meta_prompts that fits.
+
+        What has a key in seen is a duplicate; the keys of what is accepted join it.
+        """
+        meta_prompt, ids = self._fitting(meta_prompts)
         request = GenerationRequest(
             prompt=ids,
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
@@ -44,7 +56,7 @@ class Optimizer(Generic[S]):
         replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
         return Step(
             number=number,
-            proposals=tuple(self._proposals(replies, meta_prompt, trajectory)),
+            proposals=tuple(self._proposals(replies, meta_prompt, seen)),
             meta_prompt=meta_prompt.text,
             exemplar_ids=meta_prompt.exemplar_ids,
             temperature=temperature,
@@ -61,12 +73,12 @@ class Optimizer(Generic[S]):
         assert self.steps, "a temperature moves over a known number of steps"
         return start + (number - 1) / self.steps * (end - start)
 
-    def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
+    def _fitting(self, meta_prompts: Iterable[MetaPrompt]) -> tuple[MetaPrompt, TokenIds]:
         """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""
         context = self.engine.context_length
         room = context - min(self.settings.proposal_tokens, context // 4)
         most = min(room, self.settings.meta_prompt_tokens or room)
-        for meta_prompt in self.problem.meta_prompts(trajectory, number):
+        for meta_prompt in meta_prompts:
             ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
             if len(ids) <= most:
                 break
@@ -82,9 +94,8 @@ class Optimizer(Generic[S]):
         return lambda text: len(text) > limit or _end(text, meta_prompt.ends) is not None
 
     def _proposals(
-        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, trajectory: Trajectory[S]
+        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, seen: set[str]
     ) -> list[Proposal[S]]:
-        seen = proposed_keys(self.problem, trajectory)
         proposals: list[Proposal[S]] = []
         for reply in replies:
             try:
