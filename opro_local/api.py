@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from opro_local.config import RunSettings, TaskSettings, parse_settings
+from opro_local.checking import parse_settings
+from opro_local.config import RunSettings, TaskSettings
 from opro_local.errors import ModelError, StoreError
 from opro_local.headers import new_run_id, objective_header, row_ids, task_header
 from opro_local.prepared import Host, Prepared, prepare

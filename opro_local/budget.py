@@ -73,13 +73,16 @@ def estimate(
     proposals = steps * search.proposals_per_step
     rivals = len(RIVALS) if search.baselines == "full" else 0
     scored = starts + (1 + rivals) * proposals
+    validated = (
+        starts + steps // search.validate_every * search.proposals_per_step if search.validate_every else 0
+    )
     finalists = min(search.finalists + SHORTER_FINALISTS, proposals) + starts + rivals * search.finalists
     baselines = starts + 1 + len(search.compare_with) + rivals
     pairs = (
         HEADROOM_CANDIDATES * min(search.headroom, train)
         + worked
         + (scored + 1 + len(search.compare_with)) * train
-        + (finalists + search.sensitivity) * validation
+        + (validated + finalists + search.sensitivity) * validation
         + (baselines + 1) * test
     )
     return Estimate(

@@ -1,15 +1,12 @@
-"""The only place with defaults. The CLI reads its own from here; unknown keys are errors everywhere."""
+"""The only place with defaults. The CLI reads its own from here; checking.py refuses what is unknown."""
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
-from opro_local.errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
@@ -19,6 +16,10 @@ Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
 Method = Literal["portfolio", "opro", "one-step", "random"]
 Style = Literal["tagged", "bracket", "completion"]
+ExemplarChoice = Literal["random", "constant", "accumulative-wrong", "current-wrong"]
+BlockOrder = Literal["trajectory-first", "exemplars-first"]
+TrajectoryOrder = Literal["ascending", "descending", "random"]
+ScoreDisplay = Literal["100-buckets", "20-buckets", "raw", "hidden"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
 BudgetName = Literal["light", "medium", "heavy"]
 BadRows = Literal["error", "skip"]
@@ -148,13 +149,36 @@ class SearchSettings(Settings):
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
     proposals_per_step: int = Field(8, ge=1, description="Replies sampled from the optimizer a step.")
     shown: int = Field(20, ge=1, description="Best solutions shown in the meta-prompt.")
+    trajectory_order: TrajectoryOrder = Field("ascending", description="Order of the solutions shown.")
+    score_display: ScoreDisplay = Field(
+        "100-buckets", description="Scores shown: whole numbers up to 100 or 20, from 0 to 1, or none."
+    )
+    score_threshold: float = Field(
+        0.0, ge=0, le=1, description="Solutions below this score (0 to 1) are not shown, but for the best."
+    )
     exemplars: int = Field(3, ge=0, description="Train rows shown in the meta-prompt.")
+    exemplar_choice: ExemplarChoice = Field(
+        "random",
+        description="Train rows to show: drawn anew each step, the same in all, of those that any solution "
+        "missed, or of those that the solutions shown miss most often.",
+    )
+    block_order: BlockOrder = Field(
+        "trajectory-first", description="What comes first in the meta-prompt; completion has no exemplars."
+    )
+    instructions_only: bool = Field(
+        False, description="Show neither exemplars nor the task's description in the meta-prompt."
+    )
     meta_prompt_tokens: int | None = Field(
         None,
         ge=1,
         description="Most tokens of a meta-prompt; the context's if not given, 1024 for the portfolio.",
     )
-    temperature: float = Field(1.0, gt=0, description="Sampling temperature of the optimizer.")
+    temperature: float = Field(
+        1.0, ge=0, description="Sampling temperature of the optimizer; at 0 all replies of a step are equal."
+    )
+    temperature_end: float | None = Field(
+        None, ge=0, description="The temperature moves towards this one, step by step, if it is given."
+    )
     proposal_tokens: int = Field(512, ge=1, description="Most tokens of a reply of the optimizer.")
     max_characters: int = Field(500, ge=1, description="Longest instruction that is accepted.")
     style: Style | None = Field(
@@ -201,6 +225,12 @@ class SearchSettings(Settings):
         (), description="Instruction of your own, measured on test beside the winner."
     )
     finalists: int = Field(5, ge=1, description="Best candidates on train that are measured on validation.")
+    validate_every: int = Field(
+        0,
+        ge=0,
+        description="Measure every so many steps' candidates on validation too, to see overfitting; it "
+        "chooses nothing. 0 for never.",
+    )
 
 
 class ScoringSettings(Settings):
@@ -263,38 +293,3 @@ class Folders:
         """The folders below home; below the user's data folder if not given."""
         root = home or user_data_path("opro-local")
         return cls(models=root / "models", runs=root / "runs")
-
-
-M = TypeVar("M", bound=Settings)
-
-
-def parse_settings(model: type[M], values: Mapping[str, Any], *, source: str) -> M:
-    """Check values against model. Raises SettingsError naming source and the first wrong key."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(_table(model, first["loc"][:-1]).model_fields))
-            raise SettingsError(f"{source}: unknown key {key!r}. Known keys: {known}.") from None
-        raise SettingsError(f"{source}: {key}: {first['msg']}.") from None
-
-
-def _table(model: type[Settings], path: Iterable[int | str]) -> type[Settings]:
-    """The model of the table below model that path leads to."""
-    for name in path:
-        inner = model.model_fields[str(name)].annotation
-        if isinstance(inner, type) and issubclass(inner, Settings):
-            model = inner
-    return model
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises SettingsError when it is missing or malformed."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}.") from None

@@ -172,7 +172,10 @@ class Engine(Protocol):
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
-        """n independent samples from one prefilled prompt; the same seed gives the same samples."""
+        """n independent samples from one prefilled prompt; the same seed gives the same samples.
+
+        At temperature 0 they are n times the greedy reply.
+        """
         ...
 
     def effort(self) -> Effort:

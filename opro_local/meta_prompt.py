@@ -13,11 +13,11 @@ chatter. Texts of users and models are inserted as they are, never used as a for
 braces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from opro_local.config import Position, Style
+from opro_local.config import BlockOrder, Position, ScoreDisplay, Style, TrajectoryOrder
 from opro_local.llm import Message
 from opro_local.problem import MetaPrompt
 from opro_local.records import Example
@@ -30,21 +30,52 @@ TAGS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One line of the trajectory as the optimizer sees it: an instruction and its integer score, 0 to 100."""
+    """One line of the trajectory: an instruction and its score, from 0 to 1, higher is better."""
 
     instruction: str
-    score: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How scores are written: from 0 to most, with so many digits, half to even as published."""
+
+    most: int
+    digits: int
+
+    def text(self, score: float) -> str:
+        return f"{self.most * score:.{self.digits}f}"
+
+    def a_little_more(self, score: float) -> float:
+        """A twentieth more than the score as it is written, at most all."""
+        return min(1.0, float(self.text(score)) / self.most + 1 / 20)
+
+
+SCALES: Mapping[ScoreDisplay, Scale] = {
+    "100-buckets": Scale(100, 0),
+    "20-buckets": Scale(20, 0),
+    "raw": Scale(1, 3),
+}
+"""hidden has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """What a meta-prompt is made of: shown runs from worst to best, exemplars may be empty."""
+    """What a meta-prompt is made of: shown is in the order that is named, exemplars may be empty."""
 
     description: str
     position: Position
     qa: bool
     shown: Sequence[Shown]
+    order: TrajectoryOrder
+    display: ScoreDisplay
     exemplars: Sequence[Example]
+    blocks: BlockOrder
+
+    @property
+    def scale(self) -> Scale | None:
+        """None where scores are hidden."""
+        return SCALES.get(self.display)
 
 
 class Render(Protocol):
@@ -55,16 +86,15 @@ class Render(Protocol):
 
 def tagged(brief: Brief) -> MetaPrompt:
     """Chat style: trajectory, problems with <INS> in place, request, reply begun with <INS>."""
-    at_answer = brief.position == "A_begin"
-    what = "a sentence that opens the answer" if at_answer else "an instruction"
+    what = "a sentence that opens the answer" if brief.position == "A_begin" else "an instruction"
+    which = "the task below" if brief.description or brief.exemplars else "a task"
+    goal = "reaches a higher score" if brief.scale else "works better"
+    others = ", not only those shown" if brief.exemplars else ""
     blocks = [
-        f"You write {what} for a language model that solves the task below." + _sentence(brief.description),
-        "These were tried before. Each has a score from 0 to 100; a higher score is better, "
-        "and the best one comes last.",
-        *_pairs(brief.shown, PLACEHOLDER, "</INS>"),
-        *_problems(brief),
-        "Write a new one that is different from all of the above and reaches a higher score. "
-        "Be brief and clear, and make it fit every problem of this kind, not only those shown. "
+        f"You write {what} for a language model that solves {which}." + _sentence(brief.description),
+        *_in_order(brief, [_tried(brief), *_pairs(brief, PLACEHOLDER, "</INS>")]),
+        f"Write a new one that is different from all of the above and {goal}. "
+        f"Be brief and clear, and make it fit every problem of this kind{others}. "
         f"Put it between {PLACEHOLDER} and </INS>.",
     ]
     return _meta_prompt(brief, blocks, prefill=PLACEHOLDER, close="</INS>")
@@ -72,32 +102,32 @@ def tagged(brief: Brief) -> MetaPrompt:
 
 def bracket(brief: Brief) -> MetaPrompt:
     """Plain-instruction style: the new text comes in square brackets."""
+    goal = "has a score as high as possible" if brief.scale else "is as good as possible"
+    heading = _sorted_texts(brief) + _sentence(brief.description)
     blocks = [
-        "Below are texts with their scores, sorted from the lowest to the highest. A higher score is better."
-        + _sentence(brief.description),
-        *_pairs(brief.shown, "[", "]"),
-        *_problems(brief),
-        "Write a text that is unlike the old ones and has a score as high as possible. "
-        "Write it in square brackets.",
+        *_in_order(brief, [heading, *_pairs(brief, "[", "]")]),
+        f"Write a text that is unlike the old ones and {goal}. Write it in square brackets.",
     ]
     return _meta_prompt(brief, blocks, prefill="[", close="]")
 
 
 def completion(brief: Brief) -> MetaPrompt:
-    """Pre-trained style: scored lines to continue, the next one a little better than the best."""
+    """Pre-trained style: lines to continue, with scores the next one a little better than the best."""
     place = {
         "before_Q": "before the question",
         "Q_begin": "at the beginning of the question",
         "Q_end": "at the end of the question",
         "A_begin": "at the beginning of the answer",
     }[brief.position]
+    scale = brief.scale
+    reached = f", with the precision that each reached{_range(scale)}" if scale else ""
+    heading = f"Texts that are put {place} and make the answers more precise{reached}."
     lines = [
-        f"Texts that are put {place} and make the answers more precise, with the precision that each reached."
-        + _sentence(brief.description),
-        *(f"Precision: {entry.score} <TEXT>{entry.instruction}</TEXT>" for entry in brief.shown),
+        heading + _sentence(brief.description),
+        *(f"{_precision(scale, entry.score)}<TEXT>{entry.instruction}</TEXT>" for entry in brief.shown),
     ]
-    best = max((entry.score for entry in brief.shown), default=0)
-    prefill = f"\nPrecision: {min(100, best + 5)} <TEXT>"
+    best = max((entry.score for entry in brief.shown), default=0.0)
+    prefill = f"\n{_precision(scale, scale.a_little_more(best) if scale else best)}<TEXT>"
     return MetaPrompt(messages=(Message("user", "\n".join(lines)),), prefill=prefill, ends=("</TEXT>", "\n"))
 
 
@@ -117,8 +147,54 @@ def _sentence(description: str) -> str:
     return f" The task: {description}" if description else ""
 
 
-def _pairs(shown: Sequence[Shown], opening: str, closing: str) -> list[str]:
-    return [f"text: {opening}{entry.instruction}{closing}\nscore: {entry.score}" for entry in shown]
+def _tried(brief: Brief) -> str:
+    order = {
+        "ascending": "the best one comes last",
+        "descending": "the best one comes first",
+        "random": "they come in no particular order",
+    }[brief.order]
+    if brief.scale is None:
+        return f"These were tried before; {order}."
+    return (
+        f"These were tried before. Each has a score from 0 to {brief.scale.most}; a higher score is better, "
+        f"and {order}."
+    )
+
+
+def _sorted_texts(brief: Brief) -> str:
+    lowest, highest = ("lowest", "highest") if brief.scale else ("worst", "best")
+    order = {
+        "ascending": f"sorted from the {lowest} to the {highest}",
+        "descending": f"sorted from the {highest} to the {lowest}",
+        "random": "in no particular order",
+    }[brief.order]
+    if brief.scale is None:
+        return f"Below are texts, {order}."
+    return f"Below are texts with their scores{_range(brief.scale)}, {order}. A higher score is better."
+
+
+def _range(scale: Scale) -> str:
+    """Scores up to 100 need no word."""
+    return "" if scale.most == 100 else f" from 0 to {scale.most}"
+
+
+def _precision(scale: Scale | None, score: float) -> str:
+    return f"Precision: {scale.text(score)} " if scale else ""
+
+
+def _pairs(brief: Brief, opening: str, closing: str) -> list[str]:
+    scale = brief.scale
+    return [
+        f"text: {opening}{entry.instruction}{closing}"
+        + (f"\nscore: {scale.text(entry.score)}" if scale else "")
+        for entry in brief.shown
+    ]
+
+
+def _in_order(brief: Brief, trajectory: list[str]) -> list[str]:
+    """The blocks of the trajectory and those of the problems."""
+    problems = _problems(brief)
+    return trajectory + problems if brief.blocks == "trajectory-first" else problems + trajectory
 
 
 def _problems(brief: Brief) -> list[str]:

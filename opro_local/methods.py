@@ -52,23 +52,26 @@ def with_method(settings: RunSettings) -> RunSettings:
 
 
 def proposer_for(
-    method: Method, problem: InstructionProblem, engine: Engine, search: SearchSettings
+    method: Method, problem: InstructionProblem, engine: Engine, settings: RunSettings
 ) -> Proposer[Candidate]:
-    """engine is the optimizer's."""
-    optimizer = Optimizer(engine, problem, search)
+    """engine is the optimizer's; the settings are complete."""
+    search = settings.search
+    optimizer = Optimizer(engine, problem, search, settings.budget.steps)
     if method == "portfolio":
-        return _portfolio(problem, engine, search)
+        return _portfolio(problem, optimizer, search)
     if method == "one-step":
         return OneStep(optimizer)
     return _random_words(problem, search) if method == "random" else optimizer
 
 
-def _portfolio(problem: InstructionProblem, engine: Engine, search: SearchSettings) -> Portfolio:
+def _portfolio(
+    problem: InstructionProblem, optimizer: Optimizer[Candidate], search: SearchSettings
+) -> Portfolio:
     texts = [STEP_BY_STEP, *direct_instructions(problem.task)]
     guard = Guard(problem.scorer.engine, problem.task)
     styles: list[Style] = [search.style] if search.style else list(STYLES)
     sampled = {
-        f"opro {style}": Guarded(inner=Optimizer(engine, replace(problem, style=style), search), guard=guard)
+        f"opro {style}": Guarded(inner=replace(optimizer, problem=replace(problem, style=style)), guard=guard)
         for style in styles
     }
     written: Mapping[str, Proposer[Candidate]] = {

@@ -3,7 +3,7 @@
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
@@ -16,11 +16,15 @@ from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
 
 @dataclass(frozen=True, slots=True)
 class Optimizer(Generic[S]):
-    """The optimizer LLM in its role as proposer."""
+    """The optimizer LLM in its role as proposer.
+
+    steps is how many the search has at most; a temperature that changes from step to step needs it.
+    """
 
     engine: Engine
     problem: Problem[S]
     settings: SearchSettings
+    steps: int | None = None
 
     def propose(
         self, trajectory: Trajectory[S], number: int, count: int, *, shown: Trajectory[S] | None = None
@@ -29,31 +33,52 @@ class Optimizer(Generic[S]):
 
         shown is what the meta-prompt may show of the trajectory, all of it if not given.
         """
-        meta_prompt, ids = self._fitting_meta_prompt(shown or trajectory, number)
+        meta_prompts = self.problem.meta_prompts(shown or trajectory, number)
         seed = derived_seed(self.settings.seed, number, "proposals")
+        return self.replies(
+            meta_prompts, number, count, seed=seed, seen=proposed_keys(self.problem, trajectory)
+        )
+
+    def replies(
+        self, meta_prompts: Iterable[MetaPrompt], number: int, count: int, *, seed: int, seen: set[str]
+    ) -> Step[S]:
+        """A step of count replies to the first of meta_prompts that fits.
+
+        What has a key in seen is a duplicate; the keys of what is accepted join it.
+        """
+        meta_prompt, ids = self._fitting(meta_prompts)
         request = GenerationRequest(
             prompt=ids,
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
             final=self._final(meta_prompt),
         )
-        replies = self.engine.sample(request, count, temperature=self.settings.temperature, seed=seed)
+        temperature = self._temperature(number)
+        replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
         return Step(
             number=number,
-            proposals=tuple(self._proposals(replies, meta_prompt, trajectory)),
+            proposals=tuple(self._proposals(replies, meta_prompt, seen)),
             meta_prompt=meta_prompt.text,
             exemplar_ids=meta_prompt.exemplar_ids,
-            temperature=self.settings.temperature,
+            temperature=temperature,
             seed=seed,
             prompt_tokens=len(ids),
             generated_tokens=sum(reply.tokens for reply in replies),
         )
 
-    def _fitting_meta_prompt(self, trajectory: Trajectory[S], number: int) -> tuple[MetaPrompt, TokenIds]:
+    def _temperature(self, number: int) -> float:
+        """Linear over the steps, as published: the first has the start's, one after the last the end's."""
+        start, end = self.settings.temperature, self.settings.temperature_end
+        if end is None:
+            return start
+        assert self.steps, "a temperature moves over a known number of steps"
+        return start + (number - 1) / self.steps * (end - start)
+
+    def _fitting(self, meta_prompts: Iterable[MetaPrompt]) -> tuple[MetaPrompt, TokenIds]:
         """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""
         context = self.engine.context_length
         room = context - min(self.settings.proposal_tokens, context // 4)
         most = min(room, self.settings.meta_prompt_tokens or room)
-        for meta_prompt in self.problem.meta_prompts(trajectory, number):
+        for meta_prompt in meta_prompts:
             ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
             if len(ids) <= most:
                 break
@@ -69,9 +94,8 @@ class Optimizer(Generic[S]):
         return lambda text: len(text) > limit or _end(text, meta_prompt.ends) is not None
 
     def _proposals(
-        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, trajectory: Trajectory[S]
+        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, seen: set[str]
     ) -> list[Proposal[S]]:
-        seen = proposed_keys(self.problem, trajectory)
         proposals: list[Proposal[S]] = []
         for reply in replies:
             try:

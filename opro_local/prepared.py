@@ -74,15 +74,26 @@ class Prepared:
         search = self.settings.search
         with self._metered(store):
             if self._worth_while(store, host):
-                problem = self.problem.with_demonstrations(store)
+                problem = self._problem_of(store)
                 optimize(
                     problem,
-                    proposer_for(search.method, problem, self.models.optimizer, search),
+                    proposer_for(search.method, problem, self.models.optimizer, self.settings),
                     proposals_per_step=search.proposals_per_step,
                     budget=self.settings.budget,
                     store=store,
                     watcher=host.watcher,
                 )
+
+    def _problem_of(self, store: RunFile[Candidate]) -> "InstructionProblem":
+        """The problem as this run searches it: with its ledger, worked-out exemplars and rivals."""
+        from opro_local.methods import proposer_for
+
+        problem = replace(self.problem, ledger=store).with_demonstrations(store)
+        if self.settings.search.baselines != "full":
+            return problem
+        engine = self.models.optimizer
+        rivals = {str(method): proposer_for(method, problem, engine, self.settings) for method in RIVALS}
+        return replace(problem, rivals=rivals)
 
     @contextmanager
     def _metered(self, store: RunFile[Candidate]) -> Iterator[None]:
@@ -146,7 +157,7 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     models = models or load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
-    from opro_local.methods import proposer_for, with_method
+    from opro_local.methods import with_method
     from opro_local.problems.instruction import InstructionProblem
 
     settings = with_method(settings)
@@ -165,10 +176,6 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         calibration=(settings.scoring.calibration or "none") if mode == "likelihood" else "none",
         watcher=host.watcher,
     )
-    if settings.search.baselines == "full":
-        search, engine = settings.search, models.optimizer
-        rivals = {str(method): proposer_for(method, problem, engine, search) for method in RIVALS}
-        problem = replace(problem, rivals=rivals)
     return Prepared(settings=settings, split=split, models=models, problem=problem)
 
 

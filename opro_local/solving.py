@@ -29,7 +29,7 @@ class Solving:
         optimize(
             self.problem,
             Refilled(
-                optimizer=Optimizer(self.models.optimizer, self.problem, search),
+                optimizer=Optimizer(self.models.optimizer, self.problem, search, self.settings.budget.steps),
                 tries=self.problem.objective.tries(),
             ),
             proposals_per_step=search.proposals_per_step,

@@ -79,12 +79,13 @@ class ScriptedEngine:
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
-        assert temperature > 0
+        assert temperature >= 0
         self._take(request.prompt, request.max_tokens)
         self.sampled.append((self.decode(request.prompt), n, temperature, seed))
         assert self._samples, "one call of sample more than the script has"
         texts = self._samples.popleft()
         assert len(texts) == n, f"the script has {len(texts)} samples, {n} are asked for"
+        assert temperature or len(set(texts)) == 1, "greedy replies are equal"
         return [_emitted(text, request) for text in texts]
 
     def effort(self) -> Effort:

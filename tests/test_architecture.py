@@ -16,7 +16,7 @@ FLOORS = (
     ("errors", "offline"),
     ("records",),
     ("llm", "config"),
-    ("recording", "evidence"),
+    ("checking", "recording", "evidence"),
     ("problem",),
     ("tasks", "catalogue", "budget"),
     ("scoring", "meta_prompt"),

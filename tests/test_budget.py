@@ -89,3 +89,23 @@ def test_the_estimate_is_an_upper_bound_of_all_stages() -> None:
     assert estimate(settings, rows=(10, 7, 9), starts=2, worked=2, tokens_per_pair=1.5) == Estimate(
         pairs=pairs, scorer_tokens=768, optimizer_tokens=2000, test_rows=9
     )
+
+
+@pytest.mark.parametrize(("every", "validated"), [(0, 0), (1, 2 + 5 * 4), (2, 2 + 2 * 4), (6, 2)])
+def test_the_estimate_counts_the_steps_that_are_validated(every: int, validated: int) -> None:
+    # Of steps 0 to 5; step 0 has the two starts.
+    pairs = [
+        estimate(
+            RunSettings(
+                models=ModelSettings(scorer="m"),
+                search=SearchSettings(proposals_per_step=4, validate_every=each),
+                budget=BudgetSettings(steps=5),
+            ),
+            rows=(10, 7, 9),
+            starts=2,
+            worked=0,
+            tokens_per_pair=1.0,
+        ).pairs
+        for each in (0, every)
+    ]
+    assert pairs[1] - pairs[0] == validated * 7

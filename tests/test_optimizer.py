@@ -52,6 +52,23 @@ def test_a_step_records_what_was_asked_and_what_came_back() -> None:
     )
 
 
+def test_at_temperature_0_all_replies_are_the_greedy_one_and_count_as_duplicates() -> None:
+    engine = ScriptedEngine(samples=[["7\n", "7\n", "7\n"]])
+    step = propose(engine, count=3, temperature=0)
+    assert [p.reason for p in step.proposals] == [None, "duplicate", "duplicate"]
+    assert step.temperature == 0
+    assert engine.sampled[0][2] == 0
+
+
+def test_a_temperature_moves_from_the_first_step_towards_its_end_in_equal_steps() -> None:
+    engine = ScriptedEngine(samples=[["7"]] * 4)
+    search = SearchSettings(temperature=1.0, temperature_end=2.0)
+    optimizer = Optimizer(engine, SquareRoot(), search, 4)
+    steps = [optimizer.propose(trajectory(1), number, 1) for number in range(1, 5)]
+    assert [step.temperature for step in steps] == [1.0, 1.25, 1.5, 1.75]
+    assert [temperature for _, _, temperature, _ in engine.sampled] == [1.0, 1.25, 1.5, 1.75]
+
+
 def test_another_step_or_another_seed_draws_other_samples() -> None:
     engine = ScriptedEngine(samples=[["7"]] * 3)
     for number, seed in ((1, 0), (2, 0), (1, 1)):

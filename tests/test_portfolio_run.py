@@ -151,10 +151,51 @@ def test_the_limit_of_a_prompt_holds_for_all_that_is_scored(
     assert told["exemplar sets"]["accepted"]
 
 
-def test_cut_off_after_any_block_the_same_search_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["portfolio", "opro"])
+def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run_document(searched(tmp_path / "whole", monkeypatch))
+    options = {"exemplar_choice": "current-wrong", "exemplars": 2, "shown": 1}
+    document = run_document(searched(tmp_path, monkeypatch, method=method, **options), outcomes=True)
+    steps = [step for step in document["steps"] if step["exemplar_ids"]]
+    assert len(steps) > 2
+    for step in steps:
+        best = max(
+            (
+                proposal
+                for earlier in document["steps"][: step["number"]]
+                for proposal in earlier["proposals"]
+                if proposal["score"] and not proposal["dropped"]
+            ),
+            key=lambda p: (p["score"]["value"], -p["score"]["metrics"]["log_loss"]),
+        )
+        assert f"<INS>{best['solution']['instruction']}</INS>" in step["meta_prompt"]
+        missed = {
+            outcome["example_id"]
+            for outcome in document["outcomes"]
+            if (outcome["split"], outcome["key"]) == ("train", best["key"]) and not outcome["correct"]
+        }
+        assert missed >= set(step["exemplar_ids"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"exemplar_choice": "current-wrong", "validate_every": 2},
+        {
+            "method": "opro",
+            "exemplar_choice": "accumulative-wrong",
+            "trajectory_order": "random",
+            "temperature_end": 0.5,
+            "baselines": "full",
+        },
+    ],
+)
+def test_cut_off_after_any_block_the_same_search_goes_on(
+    options: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_document(searched(tmp_path / "whole", monkeypatch, **options))
     blocks = [0]
 
     def stop() -> None:
@@ -164,7 +205,7 @@ def test_cut_off_after_any_block_the_same_search_goes_on(
 
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path / "cut"), after_commit=stop)
     with pytest.raises(Interrupted):
-        searched(tmp_path, monkeypatch, host=host)
+        searched(tmp_path, monkeypatch, host=host, **options)
     (path,) = (p for p in host.folders.runs.glob("*.sqlite") if p.name != "cache.sqlite")
     for _ in range(100):
         try:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from opro_local.checking import parse_settings
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, printable
-from opro_local.config import Folders, SearchSettings, TaskSettings, parse_settings
+from opro_local.config import Folders, SearchSettings, TaskSettings
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task
 from opro_local.tasks.loading import data_path, load_task

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from platformdirs import user_config_path
 from pydantic.fields import FieldInfo
 
+from opro_local.checking import parse_settings, read_toml
 from opro_local.cli.flags import config_option, parameter
 from opro_local.config import (
     BudgetSettings,
@@ -24,8 +25,6 @@ from opro_local.config import (
     ScoringSettings,
     SearchSettings,
     Settings,
-    parse_settings,
-    read_toml,
 )
 
 GROUPS: Mapping[str, type[Settings]] = {

@@ -168,7 +168,9 @@ class LocalEngine:
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
-        """See Engine.sample; temperature is above 0. Raises DataError as generate does."""
+        """See Engine.sample. Raises DataError as generate does."""
+        if temperature == 0:
+            return self.generate([request]) * n
         self._check_lengths([len(request.prompt) + request.max_tokens])
         sampling = Sampling(n=n, temperature=temperature, seed=seed)
         with torch.inference_mode():

@@ -4,7 +4,6 @@ Candidates race on train (racing.py); the best few and the starting instructions
 the winner is measured once on test, beside the baselines.
 """
 
-import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,22 +15,23 @@ import numpy as np
 from opro_local.config import CalibrationMethod, SearchSettings, Style
 from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
-from opro_local.meta_prompt import ANSWER_HEADING, STYLES, TAGS, Brief, Shown
+from opro_local.meta_prompt import ANSWER_HEADING, TAGS
 from opro_local.problem import MetaPrompt, Proposer, Watcher
 from opro_local.problems.demonstrations import WORKED_ROWS, demonstrations
 from opro_local.problems.finals import Finals, finalists, record
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
+from opro_local.problems.meta_prompts import MetaPrompts
+from opro_local.problems.misses import Misses
 from opro_local.problems.racing import Race
 from opro_local.proposers.exemplars import Exemplars
 from opro_local.proposers.library import STEP_BY_STEP, headroom_instructions
 from opro_local.proposers.paraphrases import paraphrases
-from opro_local.recording import Evaluation, OutcomeLedger
+from opro_local.recording import Evaluation, Forgetful, OutcomeLedger
 from opro_local.records import (
     Candidate,
     Direction,
     Example,
-    Score,
     Scored,
     Step,
     Trajectory,
@@ -51,7 +51,8 @@ REFUSALS = ("i'm sorry", "i am sorry", "i cannot", "i can't", "as an ai", "sorry
 class InstructionProblem:
     """opro_local.problem.Problem for a Task; solutions are Candidates.
 
-    rivals are proposers that look at no scores, by name: what they find at equal budget is a baseline.
+    ledger is read for what candidates missed, where exemplars are chosen by that: a run's own, once there is
+    one. rivals are proposers that look at no scores, by name: what they find at equal budget is a baseline.
     """
 
     task: Task
@@ -61,6 +62,7 @@ class InstructionProblem:
     style: Style
     calibration: CalibrationMethod
     watcher: Watcher
+    ledger: OutcomeLedger = field(default_factory=lambda: Forgetful(lambda: None))
     rivals: Mapping[str, Proposer[Candidate]] = field(default_factory=dict)
 
     @property
@@ -116,23 +118,19 @@ class InstructionProblem:
         return list(dict.fromkeys([*self.starts(), *others]))
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
-        """With less and less of the trajectory (the best stay longest), at last with fewer exemplars."""
-        draw = random.Random(derived_seed(self.search.seed, step, "exemplars"))
-        train = self.measurement.split.train
-        exemplars = draw.sample(train, min(self.search.exemplars, len(train)))
-        best = trajectory.ascending()[-self.search.shown :]
-        for shown, count in _sizes(len(best), len(exemplars)):
-            yield self._meta_prompt(best[len(best) - shown :], exemplars[:count])
-
-    def _meta_prompt(self, shown: Sequence[Scored[Candidate]], exemplars: Sequence[Example]) -> MetaPrompt:
-        brief = Brief(
-            description=self.task.description,
-            position=self.task.position,
+        prompts = MetaPrompts(
+            task=self.task,
             qa=self.scorer.layout.qa,
-            shown=[Shown(instruction=s.solution.instruction, score=self._display(s.score)) for s in shown],
-            exemplars=exemplars if self.style != "completion" else (),
+            style=self.style,
+            search=self.search,
+            rows=self.measurement.split.train,
+            missed=self._misses.of,
         )
-        return STYLES[self.style](brief)
+        return prompts.of(trajectory, step)
+
+    @cached_property
+    def _misses(self) -> Misses:
+        return Misses(task=self.task, ledger=self.ledger)
 
     def longest_reply(self) -> int:
         return self.search.max_characters
@@ -206,6 +204,16 @@ class InstructionProblem:
     def evaluate(
         self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
     ) -> list[Scored[Candidate]]:
+        scored = self._raced(step, trajectory, ledger)
+        every = self.search.validate_every
+        if every and step.number % every == 0:
+            finals = Finals(measurement=self.measurement, direction=self.direction, ledger=ledger)
+            finals.measure("periodic", "validation", [e.solution for e in scored if not e.dropped])
+        return scored
+
+    def _raced(
+        self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
+    ) -> list[Scored[Candidate]]:
         best = trajectory.best if self.search.racing == "on" else None
         race = Race(
             measurement=self.measurement,
@@ -240,7 +248,7 @@ class InstructionProblem:
         found = Trajectory[Candidate](direction=self.direction, steps=trajectory.steps[:1])
         for number in range(1, len(trajectory.steps)):
             step = proposer.propose(found, number, self.search.proposals_per_step)
-            scored = self.evaluate(step, found, finals.ledger)
+            scored = self._raced(step, found, finals.ledger)
             found = replace(found, steps=(*found.steps, replace(step, scored=tuple(scored))))
         ranked = (entry.solution for entry in reversed(found.ascending()) if entry.step > 0)
         proposed = list(islice(ranked, self.search.finalists))
@@ -249,28 +257,9 @@ class InstructionProblem:
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)
 
-    def _display(self, score: Score) -> int:
-        """The score as the optimizer sees it: 0 to 100, higher is better, half to even."""
-        if self.task.metric == "log_loss":
-            return round(100 * math.exp(-score.value))  # geometric mean probability of the right label
-        if self.task.metric == "brier":
-            return round(100 * (1 - min(score.value, 2) / 2))  # it lies in [0, 2], inf if it failed
-        if self.task.metric == "mcc":
-            return round(50 * (1 + score.value))  # it lies in [-1, 1]
-        return round(100 * score.value)
-
     @cached_property
     def _leaks(self) -> LeakCheck:
         return LeakCheck((*self.split.train, *self.split.pool), self.task.answer)
-
-
-def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:
-    """How many solutions and exemplars to show, from all of them to next to nothing."""
-    while shown > 1:
-        yield shown, exemplars
-        shown = shown * 3 // 4
-    for count in range(exemplars, -1, -1):
-        yield shown, count
 
 
 def default_starts(task: Task) -> list[str]:

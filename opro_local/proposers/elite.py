@@ -14,9 +14,10 @@ def elite(trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
 
 
 def best_of_each_instruction(trajectory: Trajectory[Candidate]) -> Trajectory[Candidate]:
-    """The trajectory as if candidates were instructions alone, each with the best score that it had.
+    """The trajectory as if instructions alone were proposed, each scored as well as it ever was.
 
-    So OPRO's optimizer, which writes instructions, reads it; an instruction never comes twice.
+    So OPRO's optimizer, which writes instructions, reads it; an instruction never comes twice. What was
+    scored stays whole: its key finds its outcomes.
     """
     best: dict[str, Scored[Candidate]] = {}
     for entry in trajectory.ascending():
@@ -29,9 +30,7 @@ def _bare_step(step: Step[Candidate], kept: set[int]) -> Step[Candidate]:
     proposals = tuple(
         replace(p, solution=None if p.solution is None else bare(p.solution)) for p in step.proposals
     )
-    scored = tuple(
-        replace(entry, solution=bare(entry.solution)) for entry in step.scored if id(entry) in kept
-    )
+    scored = tuple(entry for entry in step.scored if id(entry) in kept)
     return replace(step, proposals=proposals, scored=scored)
 
 

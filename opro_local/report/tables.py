@@ -50,7 +50,7 @@ def _solution_cells(solution: object) -> tuple[str, str]:
 
 def _later_values(document: Document) -> dict[tuple[str, str], float | None]:
     """What was measured after the search: (split, key) -> value."""
-    measured = [*document["baselines"], *document["finalists"]]
+    measured = [*document["baselines"], *document["periodic"], *document["finalists"]]
     values = {(entry["split"], entry["key"]): entry["value"] for entry in measured}
     for split in ("validation", "test"):
         if document[split] is not None:

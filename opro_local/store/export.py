@@ -89,6 +89,7 @@ def _overview(database: apsw.Connection) -> Document:
         "test": _evaluated(evaluations, best, "test"),
         "baselines": [_measured(e) for e in evaluations if e.role == "baseline"],
         "finalists": [_measured(e) for e in evaluations if e.role == "finalist"],
+        "periodic": [_followed(e, entries) for e in evaluations if e.role == "periodic"],
         "sensitivity": [_measured(e) for e in evaluations if e.role == "paraphrase"],
         "frontier": _frontier(header, evaluations),
         "proposers": by_proposer(entries, header.direction, best),
@@ -145,6 +146,12 @@ def _measured(evaluation: Evaluation) -> Document:
         "split": evaluation.split,
         **asdict(evaluation.score),
     }
+
+
+def _followed(evaluation: Evaluation, entries: Sequence[Entry]) -> Document:
+    """A candidate of a validated step, with that step and its score on train once it is known."""
+    entry = next(e for e in entries if e.key == evaluation.candidate.key)
+    return {**_measured(evaluation), "step": entry.step, "train": entry.score and entry.score.value}
 
 
 def _frontier(header: RunHeader, evaluations: Sequence[Evaluation]) -> list[Document]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from opro_local.config import Settings, TaskSettings, parse_settings, read_toml
+from opro_local.checking import parse_settings, read_toml
+from opro_local.config import Settings, TaskSettings
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task

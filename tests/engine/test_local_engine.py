@@ -55,6 +55,7 @@ def test_a_folder_becomes_an_engine_that_scores_writes_and_samples(mistral: Path
     assert engine.generate([asked(engine)])[0].tokens <= 5
     samples = engine.sample(asked(engine), 3, temperature=1.0, seed=1)
     assert samples == engine.sample(asked(engine), 3, temperature=1.0, seed=1)
+    assert engine.sample(asked(engine), 2, temperature=0.0, seed=1) == engine.generate([asked(engine)]) * 2
     assert engine.decode(engine.encode(USER)).endswith("Is it late?\nassistant\n")
 
 

@@ -277,6 +277,34 @@ class TestEvaluate:
         assert asked(found) == []
 
 
+class TestValidation:
+    def validated(self, step: int, **search: Any) -> MemoryStore[Candidate]:
+        found = problem(validate_every=2, **search)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        for _ in range(2):  # as after a kill before the step was closed
+            evaluate(found, [found.candidate("Think."), found.candidate("Guess.")], step, ledger)
+        return ledger
+
+    @pytest.mark.parametrize(("step", "measured"), [(0, 2), (1, 0), (2, 2), (3, 0)])
+    def test_every_so_many_steps_their_candidates_are_measured_on_validation_once(
+        self, step: int, measured: int
+    ) -> None:
+        ledger = self.validated(step)
+        found = [(e.role, e.split, e.candidate.instruction, e.score.value) for e in ledger.evaluations()]
+        expected = [("periodic", "validation", "Think.", 0.5), ("periodic", "validation", "Guess.", 0.0)]
+        assert found == expected[:measured]
+        assert ledger.usage().pairs == 2 * len(TRAIN) + measured * len(VALIDATION)
+
+    def test_a_candidate_that_left_its_race_is_not(self) -> None:
+        found = problem(validate_every=1, racing="on", racing_error=0.99, block=2)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        (best,) = evaluate(found, [found.candidate("Think.")], 0, ledger)
+        before = trajectory(("Think.", best.score.value))
+        scored = evaluate(found, [found.candidate("Guess.")], 1, ledger, before=before)
+        assert [entry.dropped for entry in scored] == [True]
+        assert [e.candidate.instruction for e in ledger.evaluations()] == ["Think."]
+
+
 def biased(text: str) -> float:
     """A model that likes "seed" everywhere and a bit less for even rows: right once that is taken out."""
     liking = 2.0 if text.endswith("seed") else 0.0

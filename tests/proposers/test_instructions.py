@@ -29,7 +29,7 @@ class TestElite:
         assert [entry.solution.instruction for entry in found] == ["7", "6", "5", "4", "3"]
         assert len(found) == ELITE
 
-    def test_an_instruction_is_shown_once_with_its_best_score_and_without_exemplars(self) -> None:
+    def test_an_instruction_is_shown_once_as_it_scored_best_and_proposed_without_exemplars(self) -> None:
         steps = (
             step(0, (candidate("a"), 0.5), (candidate("b"), 0.3)),
             step(1, (candidate("b", 1, 2), 0.8), (candidate("a", 1), 0.4), (candidate("c", 3), -0.9)),
@@ -37,7 +37,7 @@ class TestElite:
         found = best_of_each_instruction(trajectory(*steps))
         assert [(e.solution, e.score.value) for e in found.ascending()] == [
             (candidate("a"), 0.5),
-            (candidate("b"), 0.8),
+            (candidate("b", 1, 2), 0.8),
         ]
         assert {p.solution for p in found.proposals()} == {candidate("a"), candidate("b"), candidate("c")}
 
@@ -57,7 +57,9 @@ class TestJoined:
     def test_the_writer_sees_instructions_alone(self) -> None:
         inner = Fixed(("new",))
         Joined(inner=inner, seed=0).propose(self.BEST, 1, 1)
-        assert [e.solution for e in inner.shown[0].ascending()] == list(map(candidate, "cba"))
+        shown = inner.shown[0]
+        assert [e.solution.instruction for e in shown.ascending()] == list("cba")
+        assert {p.solution for p in shown.proposals()} == set(map(candidate, "abc"))
 
     def test_the_partners_follow_seed_and_step(self) -> None:
         texts = tuple(f"new {i}" for i in range(12))

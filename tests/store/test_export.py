@@ -64,6 +64,26 @@ def test_baselines_and_finalists_are_told_apart(document: Document) -> None:
     assert (finalist["instruction"], finalist["split"], finalist["n"]) == ("Instruction 2.1", "validation", 2)
 
 
+def test_what_was_validated_during_the_search_comes_with_its_step_and_its_score_on_train(path: Path) -> None:
+    open_one = candidate(1, 1)
+    score = Score(value=0.5, n=2)
+    with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        for number in (0, 1):
+            store.record_proposals(proposed(number))
+            who = candidate(number, 0) if number == 0 else open_one
+            store.record_evaluation(
+                Evaluation(role="periodic", split="validation", candidate=who, score=score)
+            )
+            if number == 0:
+                store.close_step(0, [Scored(solution=who, score=Score(value=0.75, n=4), step=0)])
+    document = run_document(path)
+    told = [(e["instruction"], e["step"], e["train"], e["value"], e["n"]) for e in document["periodic"]]
+    assert told == [("Instruction 0.0", 0, 0.75, 0.5, 2), ("Instruction 1.1", 1, None, 0.5, 2)]
+    assert document["finalists"] == []
+    (first, *_) = csv.DictReader(io.StringIO(candidates_csv(document)))
+    assert (first["train"], first["validation"], first["test"]) == ("0.75", "0.5", "")
+
+
 def test_steps_hold_all_proposals_in_order(document: Document) -> None:
     step = document["steps"][1]
     assert (step["number"], step["closed"], step["seed"]) == (1, True, 2**62 + 1)
