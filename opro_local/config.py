@@ -14,7 +14,7 @@ Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss",
 ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
-Method = Literal["portfolio", "opro", "one-step", "random"]
+Method = Literal["portfolio", "opro", "evoprompt-ga", "evoprompt-de", "one-step", "random"]
 Style = Literal["tagged", "bracket", "completion"]
 ExemplarChoice = Literal["random", "constant", "accumulative-wrong", "current-wrong"]
 BlockOrder = Literal["trajectory-first", "exemplars-first"]
@@ -143,8 +143,8 @@ class SearchSettings(Settings):
 
     method: Method = Field(
         "portfolio",
-        description="portfolio: instructions, exemplars and calibration, whatever pays; opro: as published; "
-        "one-step and random propose without a look at scores.",
+        description="portfolio: instructions, exemplars and calibration, whatever pays; opro and "
+        "evoprompt: as published; one-step and random propose without a look at scores.",
     )
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
     proposals_per_step: int = Field(8, ge=1, description="Replies sampled from the optimizer a step.")
@@ -198,7 +198,7 @@ class SearchSettings(Settings):
     block: int = Field(8, ge=1, description="Rows scored and saved at a time.")
     racing: Switch | None = Field(
         None,
-        description="Candidates leave that will not reach the best; on, but with --method opro.",
+        description="Candidates leave that will not reach the best; on, but with a published method.",
     )
     racing_error: float = Field(
         0.3,
@@ -242,7 +242,7 @@ class ScoringSettings(Settings):
     calibration: CalibrationMethod | None = Field(
         None,
         description="How label biases are fitted on train (likelihood mode). auto, the default, takes batch "
-        "where it makes right answers more likely; none is the default of --method opro.",
+        "where it makes right answers more likely; none is the default of a published method.",
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
     grading: Grading = Field(

@@ -3,11 +3,13 @@
 portfolio  instructions, exemplars and their changes share the budget (proposers/portfolio.py); OPRO's
            optimizer takes part in three styles, the others know nothing of language models
 opro       Yang et al. 2023 alone: no racing, no calibration unless asked for, no exemplars but fixed ones
+evoprompt-ga, evoprompt-de
+           Guo et al. 2023 alone, in the same way: the optimizer breeds instructions (proposers/evoprompt.py)
 one-step   the optimizer without its trajectory
 random     random words
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from opro_local.config import Method, RunSettings, SearchSettings, Style
@@ -18,6 +20,7 @@ from opro_local.problem import Proposer
 from opro_local.problems.instruction import InstructionProblem
 from opro_local.proposers.bandit import Tally
 from opro_local.proposers.drawn import Drawn, Stream, parsed
+from opro_local.proposers.evoprompt import EvoPrompt, differential, genetic
 from opro_local.proposers.guards import Guard
 from opro_local.proposers.instructions import Guarded, Joined
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
@@ -27,9 +30,12 @@ from opro_local.proposers.random_search import random_search
 from opro_local.proposers.random_words import words_of
 from opro_local.proposers.variations import crossed, paraphrased
 from opro_local.records import Candidate
+from opro_local.scoring.metrics import share
 
 EXPECTED = {"exemplar sets": Tally(paid=4, pulls=4)}
 """Small models gain most by exemplars (CAPO, arXiv 2504.16005): the portfolio begins with them."""
+PUBLISHED: Sequence[Method] = ("opro", "evoprompt-ga", "evoprompt-de")
+"""Methods of papers, alone: what we added to the search is off unless it is asked for."""
 META_PROMPT_TOKENS = 1024
 """Most tokens of the portfolio's meta-prompts: small models read long ones badly, and slowly."""
 
@@ -37,7 +43,7 @@ META_PROMPT_TOKENS = 1024
 def with_method(settings: RunSettings) -> RunSettings:
     """The settings with what the method decides filled in where the user said nothing."""
     search, scoring = settings.search, settings.scoring
-    published = search.method == "opro"
+    published = search.method in PUBLISHED
     racing = search.racing or ("off" if published else "on")
     calibration = scoring.calibration or ("none" if published else "auto")
     tokens = META_PROMPT_TOKENS if search.method == "portfolio" else None
@@ -61,13 +67,14 @@ def proposer_for(
         return _portfolio(problem, optimizer, search)
     if method == "one-step":
         return OneStep(optimizer)
+    if method in ("evoprompt-ga", "evoprompt-de"):
+        return _evoprompt(method, problem, optimizer)
     return _random_words(problem, search) if method == "random" else optimizer
 
 
 def _portfolio(
     problem: InstructionProblem, optimizer: Optimizer[Candidate], search: SearchSettings
 ) -> Portfolio:
-    texts = [STEP_BY_STEP, *direct_instructions(problem.task)]
     guard = Guard(problem.scorer.engine, problem.task)
     styles: list[Style] = [search.style] if search.style else list(STYLES)
     sampled = {
@@ -76,7 +83,7 @@ def _portfolio(
     }
     written: Mapping[str, Proposer[Candidate]] = {
         **sampled,
-        "library": _drawn("library", problem, lambda _t, _d: parsed(problem, texts)),
+        "library": _library(problem),
         "random words": _random_words(problem, search),
     }
     streams: Mapping[str, Stream[Candidate]] = {
@@ -93,6 +100,20 @@ def _portfolio(
         fits=problem.fits,
         sampled=frozenset(sampled),
     )
+
+
+def _evoprompt(method: Method, problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> EvoPrompt:
+    task = problem.task
+    if method == "evoprompt-de":
+        matching = differential(task)
+    else:
+        matching = genetic(task, lambda entry: share(entry.score.value, task.metric))
+    return EvoPrompt(name=method, optimizer=optimizer, first=_library(problem), matching=matching)
+
+
+def _library(problem: InstructionProblem) -> Drawn[Candidate]:
+    texts = [STEP_BY_STEP, *direct_instructions(problem.task)]
+    return _drawn("library", problem, lambda _t, _d: parsed(problem, texts))
 
 
 def _drawn(name: str, problem: InstructionProblem, stream: Stream[Candidate]) -> Drawn[Candidate]:

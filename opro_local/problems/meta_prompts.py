@@ -4,16 +4,16 @@ Published OPRO's choices (Yang et al. 2023, sections 4.2 and 5.3, and its code) 
 meta_prompt.py's.
 """
 
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from opro_local.config import Metric, SearchSettings, Style
+from opro_local.config import SearchSettings, Style
 from opro_local.meta_prompt import STYLES, Brief, Shown
 from opro_local.problem import MetaPrompt
 from opro_local.records import Candidate, Example, Scored, Trajectory, derived_seed
+from opro_local.scoring.metrics import share
 from opro_local.tasks.task import Task
 
 
@@ -99,17 +99,6 @@ class MetaPrompts:
         if len(tied) >= self.search.exemplars:
             return self._sample(tied, draw)
         return [row for row, _ in misses.most_common(self.search.exemplars)]
-
-
-def share(value: float, metric: Metric) -> float:
-    """A value of the metric from 0 to 1, higher is better."""
-    if metric == "log_loss":
-        return math.exp(-value)  # geometric mean probability of the right label
-    if metric == "brier":
-        return 1 - min(value, 2) / 2  # it lies in [0, 2], inf if it failed
-    if metric == "mcc":
-        return (1 + value) / 2  # it lies in [-1, 1]
-    return value
 
 
 def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:

@@ -44,6 +44,17 @@ METRIC_DIRECTION: Mapping[Metric, Direction] = {
 Array = NDArray[np.float64]
 
 
+def share(value: float, metric: Metric) -> float:
+    """A value of the metric from 0 to 1, higher is better."""
+    if metric == "log_loss":
+        return math.exp(-value)  # geometric mean probability of the right label
+    if metric == "brier":
+        return 1 - min(value, 2) / 2  # it lies in [0, 2], inf if it failed
+    if metric == "mcc":
+        return (1 + value) / 2  # it lies in [-1, 1]
+    return value
+
+
 def measure(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], metric: Metric, calibration: Sequence[float] = ()
 ) -> Score:
