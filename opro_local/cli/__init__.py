@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Optimise an instruction for a table of labelled rows."),
     "resume": Entry("run", "Go on with a run that was cut off."),
-    "score": Entry("run", "Measure given instructions on one part of the table."),
+    "score": Entry("run", "Measure given instructions, or what a run has found."),
     "export": Entry("runs", "Write a run as JSON or CSV."),
     "runs": Entry("runs", "Look at runs."),
     "model": Entry("model", "Get, look at and check models."),

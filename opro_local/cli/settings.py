@@ -71,12 +71,14 @@ def layered(ctx: click.Context) -> list[Setting]:
     return [_resolve(ctx, group, name, field, files) for group, name, field in _fields(GROUPS)]
 
 
-def run_settings(ctx: click.Context) -> RunSettings:
-    """The settings of a run. Raises SettingsError."""
+def run_settings(ctx: click.Context, *, models: ModelSettings | None = None) -> RunSettings:
+    """The settings of a run; models hold where no model is named. Raises SettingsError."""
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for setting in layered(ctx):
         if setting.origin != "default":
             values[setting.group][setting.name] = setting.value
+    if "scorer" not in values["models"] and models is not None:
+        values["models"] = models.model_dump(exclude={"optimizer"}) | values["models"]
     if "scorer" not in values["models"]:
         raise click.UsageError("Name a model: --model smollm2-135m (see opro-local model list).")
     return parse_settings(RunSettings, values, source="settings")
