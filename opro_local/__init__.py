@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opro_local.api import load_task, optimize_task, resume_run, score_instructions
+    from opro_local.api import load_task, measure_candidates, optimize_task, resume_run, score_instructions
     from opro_local.config import Folders, RunSettings, TaskSettings
     from opro_local.prepared import Host
     from opro_local.store.export import run_document
+    from opro_local.store.found import read_found
 
 __all__ = [
     "Folders",
@@ -18,7 +19,9 @@ __all__ = [
     "RunSettings",
     "TaskSettings",
     "load_task",
+    "measure_candidates",
     "optimize_task",
+    "read_found",
     "resume_run",
     "run_document",
     "score_instructions",
@@ -29,6 +32,7 @@ _HOMES = {
     "Host": "opro_local.prepared",
     "RunSettings": "opro_local.config",
     "TaskSettings": "opro_local.config",
+    "read_found": "opro_local.store.found",
     "run_document": "opro_local.store.export",
 }
 """Modules of the public names that are not the api's own."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from opro_local.checking import parse_settings
 from opro_local.config import RunSettings, TaskSettings
@@ -25,20 +25,25 @@ from opro_local.tasks import loading
 from opro_local.tasks.task import Task, task_from_json
 from opro_local.tasks.user_code import check_allowed
 
+if TYPE_CHECKING:
+    from opro_local.problems.given import Measured, Part
+
 
 def load_task(
     data: str | Path,
     *,
-    text: str | Sequence[str],
-    label: str,
+    text: str | Sequence[str] = (),
+    label: str | None = None,
     allow_python: bool = False,
     **settings: object,
 ) -> Task:
-    """The task in a table: the columns of the text and the right answer, and any other of TaskSettings.
+    """The task in a table, with the columns of the text and the right answer, and any other of TaskSettings.
 
+    With benchmark="gsm8k" data is the folder of its original files, and there are no columns to name.
     allow_python lets a grader of the user's own run. Raises SettingsError and DataError.
     """
-    values = {"data": str(data), "text": text, "label": label, **settings}
+    columns = {"text": text, "label": label}
+    values = {"data": str(data), **{key: value for key, value in columns.items() if value}, **settings}
     parsed = parse_settings(TaskSettings, values, source="load_task")
     return loading.load_task(parsed, folder=Path(), name=Path(data).stem, allow_python=allow_python)
 
@@ -197,10 +202,31 @@ def score_instructions(
 
     Raises Interrupted when the user stops it.
     """
+    found = measure_candidates(task, instructions, settings=settings, on=split, host=host)
+    return [(entry.candidate, entry.scores[split]) for entry in found]
+
+
+def measure_candidates(
+    task: Task,
+    instructions: Sequence[str],
+    *,
+    settings: RunSettings,
+    on: "Part" = "all",
+    carried: Sequence[tuple[str, Candidate]] = (),
+    host: Host | None = None,
+) -> "list[Measured]":
+    """Measure candidates that were not searched for here, on a part of the rows or on all of them.
+
+    carried are candidates of elsewhere with their source (Found.carried); they are taken as they are and come
+    first. Instructions are calibrated on train, as in a run. Only the reply cache is written. Raises
+    Interrupted when the user stops it.
+    """
     host = host or Host()
     problem = prepare(task, settings, host).problem
-    if split == "test":
+    from opro_local.problems.given import measured
+
+    if on in ("test", "all"):
         note_use(host.folders.runs, f"measurement {new_run_id()}", problem.split.test)
     ledger = Forgetful(host.after_commit)
     fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
-    return list(zip(fitted, problem.measurement.scores(fitted, split, ledger), strict=True))
+    return measured(problem, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)

@@ -58,7 +58,10 @@ class TaskSettings(Settings):
     """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
 
     data: str | None = Field(
-        None, description="Table of labelled rows: .csv .tsv .xlsx .jsonl, or - for stdin."
+        None, description="Table of labelled rows (.csv .tsv .xlsx .jsonl, - for stdin), or a folder."
+    )
+    benchmark: str | None = Field(
+        None, description="Benchmark in its original files: bbh:TASK, gsm8k, mmlu:SUBJECT, aqua, multiarith."
     )
     text: tuple[str, ...] = Field((), description="Column of the text; several are joined line by line.")
     label: str | None = Field(None, description="Column of the right answer.")
@@ -70,9 +73,7 @@ class TaskSettings(Settings):
         131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
     )
     answer: AnswerType = Field("label", description="What an answer is.")
-    labels: tuple[str, ...] = Field(
-        (), description="Labels in the order to show; all found, sorted, if none."
-    )
+    labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
@@ -129,10 +130,8 @@ BUDGETS: Mapping[BudgetName, Preset] = {
     "heavy": Preset(steps=200, train_rows=512),  # the scale of the paper
 }
 
-
 HEADROOM_CANDIDATES = 16
 """Very different prompts that are compared before a search; at least two of them are random words."""
-
 
 SHORTER_FINALISTS = 3
 """At most so many shorter prompts go to validation beside the best."""

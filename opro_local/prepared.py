@@ -160,7 +160,7 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     from opro_local.methods import with_method
     from opro_local.problems.instruction import InstructionProblem
 
-    settings = with_method(settings)
+    task, settings = _placed(task, models), with_method(settings)
     budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
     settings = settings.model_copy(update={"budget": budget})
     split = split_task(task, settings)
@@ -177,6 +177,13 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         watcher=host.watcher,
     )
     return Prepared(settings=settings, split=split, models=models, problem=problem)
+
+
+def _placed(task: Task, models: Models) -> Task:
+    """The task with the instruction where it stands for this scorer."""
+    if task.pretrained_position is None or models.scorer.chat:
+        return task
+    return replace(task, position=task.pretrained_position)
 
 
 def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
@@ -206,7 +213,7 @@ def split_task(task: Task, settings: RunSettings) -> Split:
     """Train, validation and test as a run with these settings sees them. Raises DataError."""
     search, sizes, stratify = settings.search, task.split, bool(task.labels)
     seed = search.seed if sizes.seed is None else sizes.seed
-    split = split_examples(task.examples, sizes, seed, stratify=stratify)
+    split = split_examples(task.examples, sizes, seed, stratify=stratify, test=task.test)
     rows = len(split.train)
     chosen = rows // SHARE_OF_POOL if search.method == "portfolio" and search.max_shots else 0
     if search.shots >= rows:

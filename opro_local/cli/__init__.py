@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Optimise an instruction for a table of labelled rows."),
     "solve": Entry("solve", "Solve a mathematical problem with a language model as optimizer."),
     "resume": Entry("run", "Go on with a run that was cut off."),
-    "score": Entry("run", "Measure given instructions on one part of the table."),
+    "score": Entry("run", "Measure given instructions, or what a run has found."),
     "report": Entry("report", "Write a report of a run."),
     "export": Entry("runs", "Write a run as JSON or CSV."),
     "runs": Entry("runs", "Look at runs."),

@@ -1,24 +1,25 @@
 """run, resume and score: the commands that load a model."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from opro_local.cli.interrupt import graceful_interrupt
+from opro_local.cli.measured import show_measured
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
-from opro_local.cli.output import emit_json, finite, json_option, printable
-from opro_local.cli.runs import LENIENT, figure, find_run, show_folds, show_result
+from opro_local.cli.output import json_option, printable
+from opro_local.cli.runs import find_run, show_folds, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
-from opro_local.records import SplitName
 
 if TYPE_CHECKING:
     from opro_local.prepared import Host
+    from opro_local.problems.given import Part
+    from opro_local.store.found import Found
 
 progress_option = click.option("--no-progress", is_flag=True, help="Show nothing while it works.")
 
@@ -40,8 +41,7 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
     with hosted(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
         from opro_local.api import cross_fit, optimize_task
 
-        for warning in task.warnings:
-            click.echo(f"note: {warning}", err=True)
+        _tell(task.warnings)
         whole = task.split.folds > 1 and task.split.fold is None
         paths = cross_fit(task, settings, host=host) if whole else [optimize_task(task, settings, host=host)]
     if whole:
@@ -77,14 +77,19 @@ def resume(folders: Folders, name: str | None, allow_python: bool, as_json: bool
 )
 @task_options
 @setting_options("search.seed", "search.shots", "search.block", "scoring")
-@click.option("--instruction", "-i", multiple=True, required=True, help="Instruction to measure; repeatable.")
+@click.option("--instruction", "-i", multiple=True, help="Instruction to measure; repeatable.")
+@click.option(
+    "--run",
+    "name",
+    help="Measure the winner of this run (id or file) beside its baselines, on any task: with its exemplars, "
+    "its position (unless --position) and, if no model is named, its scorer.",
+)
 @click.option(
     "--on",
-    "split",
-    type=click.Choice(["train", "validation", "test"]),
+    type=click.Choice(["train", "validation", "test", "all"]),
     default="validation",
     show_default=True,
-    help="Rows to measure on.",
+    help="Rows to measure on; all: a table of train (every row that a search may use), test and overall.",
 )
 @json_option
 @progress_option
@@ -94,30 +99,40 @@ def score(
     /,
     flags: TaskFlags,
     instruction: tuple[str, ...],
-    split: SplitName,
+    name: str | None,
+    on: "Part",
     as_json: bool,
     no_progress: bool,
     **_: Any,
 ) -> None:
-    """Measure given instructions on one part of the table, calibrated on train as in a run."""
-    settings = run_settings(ctx)
+    """Measure given instructions, calibrated on train as in a run, or what a run has found, as it is."""
+    if not instruction and name is None:
+        raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")
+    found = _found(ctx.obj, name)
+    settings = run_settings(ctx, models=found.settings.models if found else None)
     task, _chosen = flags.choose(Path.cwd())
+    if found is not None and "position" not in flags.given:
+        task = found.placed(task)
     with hosted(ctx.obj, shown=not no_progress) as host:
-        from opro_local.api import score_instructions
+        from opro_local.api import measure_candidates
 
-        scored = score_instructions(task, instruction, settings=settings, split=split, host=host)
-    rows = [
-        # JSON has no infinity, which stands for a metric that the outcomes do not allow.
-        {**asdict(s), "instruction": c.instruction, "split": split, "value": finite(s.value)}
-        for c, s in scored
-    ]
-    if as_json:
-        emit_json({"metric": task.metric, "grading": settings.scoring.grading, "scores": rows})
-    else:
-        if settings.scoring.grading == "official":
-            click.echo(LENIENT)
-        for row in rows:
-            click.echo(f"{figure(row['value'])}  {printable(row['instruction']) or '(empty)'}")
+        _tell(task.warnings)
+        carried = found.carried(task) if found else ()
+        rows = measure_candidates(task, instruction, settings=settings, on=on, carried=carried, host=host)
+    show_measured(rows, on=on, metric=task.metric, grading=settings.scoring.grading, as_json=as_json)
+
+
+def _found(folders: Folders, name: str | None) -> "Found | None":
+    if name is None:
+        return None
+    from opro_local.store.found import read_found
+
+    return read_found(find_run(folders.runs, name))
+
+
+def _tell(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.echo(f"note: {printable(warning)}", err=True)
 
 
 @contextmanager

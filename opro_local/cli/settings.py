@@ -79,12 +79,19 @@ def layered(ctx: click.Context, defaults: Defaults = NO_CHANGES) -> list[Setting
     ]
 
 
-def run_settings(ctx: click.Context, *, defaults: Defaults = NO_CHANGES) -> RunSettings:
-    """The settings of a run; defaults as for setting_options. Raises SettingsError."""
+def run_settings(
+    ctx: click.Context, *, defaults: Defaults = NO_CHANGES, models: ModelSettings | None = None
+) -> RunSettings:
+    """The settings of a run; defaults as for setting_options, models hold where no model is named.
+
+    Raises SettingsError.
+    """
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for setting in layered(ctx, defaults):
         if setting.origin != "default" or f"{setting.group}.{setting.name}" in defaults:
             values[setting.group][setting.name] = setting.value
+    if "scorer" not in values["models"] and models is not None:
+        values["models"] = models.model_dump(exclude={"optimizer"}) | values["models"]
     if "scorer" not in values["models"]:
         raise click.UsageError("Name a model: --model smollm2-135m (see opro-local model list).")
     return parse_settings(RunSettings, values, source="settings")

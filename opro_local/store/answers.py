@@ -80,7 +80,7 @@ def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str
     None for the outcomes of a baseline that the run was cut off at: only its key is recorded then.
     """
     layout = Layout(**cast("dict[str, Any]", header.summary["layout"]))
-    texts = {example.id: example.text for example in task_from_json(header.problem_json).examples}
+    texts = {example.id: example.text for example in task_from_json(header.problem_json).rows}
     solutions = read(database, "SELECT solution FROM proposal WHERE solution IS NOT NULL")
     candidates = [Candidate.from_json(solution) for (solution,) in solutions]
     candidates += [evaluation.candidate for evaluation in read_evaluations(database)]

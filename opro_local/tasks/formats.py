@@ -40,13 +40,18 @@ class Records:
 
 def parse_delimited(text: str, *, delimiter: str, name: str) -> Records:
     """CSV or TSV with a header line; blank lines are ignored. Raises DataError on a broken quote."""
+    header, *rows = delimited_rows(text, delimiter=delimiter, name=name) or [Row(line=1, fields=())]
+    return Records(columns=header.fields, rows=tuple(rows))
+
+
+def delimited_rows(text: str, *, delimiter: str, name: str) -> list[Row]:
+    """All rows of CSV or TSV, a header too; blank lines are ignored. Raises DataError on a broken quote."""
     # The limit is process-wide and 131,072 by default; how long a field may be is the reader's decision.
     limit = csv.field_size_limit(len(text) + 1)
     try:
-        header, *rows = _delimited_rows(text, delimiter, name) or [Row(line=1, fields=())]
+        return _delimited_rows(text, delimiter, name)
     finally:
         csv.field_size_limit(limit)
-    return Records(columns=header.fields, rows=tuple(rows))
 
 
 def _delimited_rows(text: str, delimiter: str, name: str) -> list[Row]:

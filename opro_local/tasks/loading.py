@@ -1,92 +1,110 @@
-"""A Table and the settings -> Task: which columns are the text and the target, and whether they can be used.
+"""Settings -> Task: which file the rows come from, which columns or which benchmark, and how they are asked.
 
-A row without text or target is left out and counted, never a class of its own. What would make scores
-meaningless (one text with two labels, a label that is seen once, ids that repeat) is refused.
+What a benchmark says of itself (answer type, split, positions) holds where the settings say nothing.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from opro_local.config import TaskSettings
+from opro_local.config import Settings, TaskSettings
 from opro_local.errors import DataError, SettingsError
-from opro_local.records import Example, content_hash
+from opro_local.tasks.benchmarks import find_benchmark
 from opro_local.tasks.formats import Row
-from opro_local.tasks.notation import number_value
-from opro_local.tasks.options import option_letter, options_of
+from opro_local.tasks.lines import (
+    Line,
+    Rows,
+    check_conflicts,
+    check_targets,
+    examples_of,
+    labels_of,
+    warnings_of,
+)
 from opro_local.tasks.readers import STDIN, Table, read_table
 from opro_local.tasks.task import Task
 from opro_local.tasks.user_code import UserFunction, check_allowed, find_function, load_function
 from opro_local.tasks.wording import counted, listed, quoted
 
+S = TypeVar("S", bound=Settings)
+
 LABELLED = ("label", "boolean")
 """Answers that are classes."""
-
-ID_DIGITS = 16  # hexadecimal: 64 bits of the text's hash
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A usable row, its place in the file as messages name it."""
-
-    where: str
-    text: str
-    target: str
-    id: str | None
-
-
-@dataclass(slots=True)
-class _Selection:
-    """The usable rows and how many were left out for which reason."""
-
-    lines: list[_Line] = field(default_factory=list)
-    unlabelled: int = 0
-    blank: int = 0
+OF_TABLES = ("text", "label", "id", "sheet", "bad_rows", "max_field")
+"""Settings that say nothing about the files of a benchmark."""
 
 
 def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
-    """Read the table that settings name, relative to folder, and check every row.
+    """Read the table or benchmark that settings name, relative to folder, and check every row.
 
     Raises SettingsError for options that are missing or contradict each other, and for a grader of the user's
-    that allow_python does not allow; DataError for the table.
+    that allow_python does not allow; DataError for the files.
     """
+    benchmark = None if settings.benchmark is None else find_benchmark(settings.benchmark)
+    own_position = "position" in settings.model_fields_set
+    if benchmark is not None:
+        _check_benchmark_settings(settings)
+        settings = overlaid(benchmark.settings, settings)
     _check_settings(settings)
     grader = _user_function(settings.grader, folder, allowed=allow_python)
-    table = read_table(
-        data_path(settings, folder),
-        encoding=settings.encoding,
-        sheet=settings.sheet,
-        bad_rows=settings.bad_rows,
-        max_field=settings.max_field,
-    )
-    selection = _select(table, settings)
-    _check_conflicts(selection.lines)
-    labels = _labels(selection.lines, settings) if settings.answer in LABELLED else ()
-    _check_targets(selection.lines, settings)
+    path = data_path(settings, folder)
+    rows = _table_rows(path, settings) if benchmark is None else benchmark.rows(path, settings.encoding)
+    labels = labels_of(rows.all, settings) if settings.answer in LABELLED else ()
+    check_targets(rows.all, settings)
+    if rows.test:
+        _check_split(settings)
+    examples = examples_of(rows.all)
     return Task(
-        name=name,
-        examples=_examples(selection.lines),
+        name=name if benchmark is None else benchmark.name,
+        examples=examples[: len(rows.lines)],
+        test=examples[len(rows.lines) :],
         answer=settings.answer,
         labels=labels,
         description=settings.description,
         position=settings.position,
+        pretrained_position=None if benchmark is None or own_position else benchmark.pretrained_position,
         qa=settings.qa,
         metric=settings.metric,
         split=settings.split,
         pattern=settings.pattern,
         grader=grader,
-        unlabelled=selection.unlabelled,
-        warnings=tuple(_warnings(table, settings, selection, labels)),
+        unlabelled=rows.unlabelled,
+        warnings=(*rows.warnings, *warnings_of(rows.all, labels)),
     )
 
 
+def overlaid(base: S, given: S) -> S:
+    """base with the values that were set in given, key by key in tables within tables too."""
+    changes = {}
+    for key in given.model_fields_set:
+        value = getattr(given, key)
+        changes[key] = overlaid(getattr(base, key), value) if isinstance(value, Settings) else value
+    return base.model_copy(update=changes)
+
+
 def data_path(settings: TaskSettings, folder: Path) -> Path:
-    """Where the table is; "-" stays standard input. Raises SettingsError when settings name none."""
+    """Where the data are; "-" stays standard input. Raises SettingsError when settings name none."""
+    if settings.data is None and settings.benchmark is not None:
+        raise SettingsError("no folder of the benchmark's original files is named: pass --data FOLDER.")
     if settings.data is None:
         raise SettingsError("no data file is named: pass --data FILE or write data = in task.toml.")
     return STDIN if settings.data == str(STDIN) else folder / settings.data
+
+
+def _check_benchmark_settings(settings: TaskSettings) -> None:
+    given = [key.replace("_", "-") for key in OF_TABLES if key in settings.model_fields_set]
+    if given:
+        raise SettingsError(
+            f"benchmark {settings.benchmark} has files of a known form: leave out --{given[0]}."
+        )
+
+
+def _check_split(settings: TaskSettings) -> None:
+    if "test" in settings.split.model_fields_set or settings.split.folds > 1:
+        raise SettingsError(
+            f"{settings.benchmark} has a test file of its own: leave out --split-test and --folds."
+        )
 
 
 def _check_settings(settings: TaskSettings) -> None:
@@ -121,32 +139,39 @@ def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> Use
     return function
 
 
-def _select(table: Table, settings: TaskSettings) -> _Selection:
+def _table_rows(path: Path, settings: TaskSettings) -> Rows:
+    """The rows of a table that have a text and a target."""
+    table = read_table(
+        path,
+        encoding=settings.encoding,
+        sheet=settings.sheet,
+        bad_rows=settings.bad_rows,
+        max_field=settings.max_field,
+    )
     if not settings.text or settings.label is None:
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
-    texts = [table.index(column) for column in settings.text]
-    target = table.index(settings.label)
+    texts, target = [table.index(column) for column in settings.text], table.index(settings.label)
     id_column = None if settings.id is None else table.index(settings.id)
-    selection = _Selection()
-    for row in table.rows:
-        if not row.fields[target].strip():
-            selection.unlabelled += 1
-        elif not any(row.fields[i].strip() for i in texts):
-            selection.blank += 1
-        else:
-            line = _Line(
-                where=f"{table.name} {table.unit} {row.line}",
-                text=_text(row, texts, settings.text),
-                target=row.fields[target],
-                id=None if id_column is None else row.fields[id_column],
-            )
-            selection.lines.append(line)
-    if not selection.lines:
+    labelled = [row for row in table.rows if row.fields[target].strip()]
+    usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
+    lines = tuple(
+        Line(
+            where=f"{table.name} {table.unit} {row.line}",
+            text=_text(row, texts, settings.text),
+            target=row.fields[target],
+            id=None if id_column is None else row.fields[id_column],
+        )
+        for row in usable
+    )
+    if not lines:
         raise DataError(f"{table.name}: no row has both a text and a label. Fill in the label column.")
-    return selection
+    check_conflicts(lines)
+    unlabelled, blank = len(table.rows) - len(labelled), len(labelled) - len(usable)
+    warnings = tuple(_table_warnings(table, settings, unlabelled=unlabelled, blank=blank))
+    return Rows(lines=lines, unlabelled=unlabelled, warnings=warnings)
 
 
 def _text(row: Row, indices: Sequence[int], columns: Sequence[str]) -> str:
@@ -156,104 +181,14 @@ def _text(row: Row, indices: Sequence[int], columns: Sequence[str]) -> str:
     return "\n".join(f"{column}: {row.fields[i]}" for i, column in zip(indices, columns, strict=True))
 
 
-def _check_conflicts(lines: Sequence[_Line]) -> None:
-    first: dict[str, _Line] = {}
-    conflicts = [
-        f"{first[line.text].where} and {line.where}"
-        for line in lines
-        if first.setdefault(line.text, line).target != line.target
-    ]
-    if conflicts:
-        raise DataError(f"the same text has two labels: {listed(conflicts)}. Correct or remove one of each.")
-
-
-def _labels(lines: Sequence[_Line], settings: TaskSettings) -> tuple[str, ...]:
-    """The classes, each with two different texts at least: one to learn from and one to judge by."""
-    texts: dict[str, set[str]] = defaultdict(set)
-    where: dict[str, str] = {}
-    for line in lines:
-        if settings.labels and line.target not in settings.labels:
-            known = listed([quoted(label) for label in settings.labels], most=20)
-            raise DataError(f"{line.where}: label {quoted(line.target)} is not one of labels: {known}.")
-        texts[line.target].add(line.text)
-        where.setdefault(line.target, line.where)
-    single = [f"{quoted(label)} ({where[label]})" for label, seen in texts.items() if len(seen) == 1]
-    if single:
-        raise DataError(
-            f"{counted(len(single), 'label')} with one example only, copies not counted: {listed(single)}. "
-            "Add rows or remove the label."
-        )
-    if len(texts) == 1:
-        raise DataError(f"all rows have the label {quoted(lines[0].target)}: a task needs two labels.")
-    labels = settings.labels or tuple(sorted(texts))
-    if settings.answer == "boolean" and len(labels) != 2:
-        raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
-    return labels
-
-
-def _check_targets(lines: Sequence[_Line], settings: TaskSettings) -> None:
-    for line in lines:
-        if settings.answer == "number" and number_value(line.target) is None:
-            raise DataError(
-                f"{line.where}: the label is not a number. Correct it or set answer to label or text."
-            )
-        if settings.answer == "choice":
-            _check_choice(line)
-
-
-def _check_choice(line: _Line) -> None:
-    options = options_of(line.text)
-    if not options:
-        raise DataError(
-            f"{line.where}: the text lists no options. Write them as (A) first, (B) second, one a line."
-        )
-    if option_letter(line.target, options) is None:
-        known = ", ".join(options)
-        raise DataError(f"{line.where}: the label is none of the text's options {known}. Correct it.")
-
-
-def _examples(lines: Iterable[_Line]) -> tuple[Example, ...]:
-    """Ids from the id column, else from the text alone, so that they do not depend on the row order."""
-    seen: dict[str, str] = {}
-    copies: Counter[str] = Counter()
-    examples = []
-    for line in lines:
-        identity = line.id
-        if identity is None:
-            digest = content_hash("text", line.text)[-ID_DIGITS:]
-            copies[digest] += 1
-            identity = digest if copies[digest] == 1 else f"{digest}-{copies[digest]}"
-        elif not identity:
-            raise DataError(f"{line.where}: no id. Fill it in or choose no id column.")
-        if identity in seen:
-            raise DataError(f"{seen[identity]} and {line.where} have the same id. Make ids unique.")
-        seen[identity] = line.where
-        examples.append(Example(id=identity, text=line.text, target=line.target))
-    return tuple(examples)
-
-
-def _warnings(
-    table: Table, settings: TaskSettings, selection: _Selection, labels: Sequence[str]
-) -> Iterable[str]:
+def _table_warnings(table: Table, settings: TaskSettings, *, unlabelled: int, blank: int) -> Iterator[str]:
     yield from table.warnings
-    if labels and settings.label in table.numeric_columns:
+    if settings.answer in LABELLED and settings.label in table.numeric_columns:
         yield (
             f"column {quoted(settings.label)} of {table.name} holds numbers: leading zeros are already gone. "
             "Format it as text where they matter."
         )
-    if selection.unlabelled:
-        yield f"{counted(selection.unlabelled, 'row')} without a label left out."
-    if selection.blank:
-        yield f"{counted(selection.blank, 'row')} without a text left out."
-    copies = len(selection.lines) - len({line.text for line in selection.lines})
-    if copies:
-        yield f"{counted(copies, 'row')} repeating an earlier one; equal rows stay on one side of the split."
-    unseen = [quoted(label) for label in labels if label not in {line.target for line in selection.lines}]
-    if unseen:
-        yield f"no row has the label {listed(unseen)}."
-    alike: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        alike[" ".join(label.casefold().split())].append(quoted(label))
-    for group in alike.values():
-        if len(group) > 1:
-            yield f"labels {listed(group)} differ only in case or blanks, and count as different."
+    if unlabelled:
+        yield f"{counted(unlabelled, 'row')} without a label left out."
+    if blank:
+        yield f"{counted(blank, 'row')} without a text left out."

@@ -56,7 +56,7 @@ def read_table(path: Path, *, encoding: str, sheet: str | None, bad_rows: BadRow
     suffix = ".csv" if path == STDIN else path.suffix.lower()
     if sheet is not None and suffix != ".xlsx":
         raise SettingsError(f"--sheet {quoted(sheet)}: {name} is not an .xlsx file and has no sheets.")
-    records = _parser(suffix, name, encoding=encoding, sheet=sheet)(_content(path, name))
+    records = _parser(suffix, name, encoding=encoding, sheet=sheet)(content_of(path, name))
     _check_header(name, records)
     unit: Literal["line", "row"] = "row" if suffix == ".xlsx" else "line"
     fault = partial(_fault, columns=records.columns, max_field=max_field, delimiter=_DELIMITERS.get(suffix))
@@ -85,25 +85,26 @@ def _parser(suffix: str, name: str, *, encoding: str, sheet: str | None) -> Call
     if suffix == ".xlsx":
         return partial(parse_workbook, sheet=sheet, name=name)
     if suffix == ".jsonl":
-        return lambda content: parse_json_lines(_decoded(content, encoding, name))
+        return lambda content: parse_json_lines(decoded(content, encoding, name))
     if suffix in _DELIMITERS:
         delimiter = _DELIMITERS[suffix]
         return lambda content: parse_delimited(
-            _decoded(content, encoding, name), delimiter=delimiter, name=name
+            decoded(content, encoding, name), delimiter=delimiter, name=name
         )
     raise DataError(
         f"{name}: cannot read {suffix or 'a file without a suffix'}. Use .csv .tsv .xlsx or .jsonl."
     )
 
 
-def _content(path: Path, name: str) -> bytes:
+def content_of(path: Path, name: str) -> bytes:
+    """Raises DataError when the file cannot be read."""
     try:
         return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror}). Check the path.") from None
 
 
-def _decoded(content: bytes, encoding: str, name: str) -> str:
+def decoded(content: bytes, encoding: str, name: str) -> str:
     """The text without its byte order mark. Raises DataError at the first byte that does not fit."""
     try:
         text = content.decode(encoding)
@@ -149,12 +150,12 @@ def _fault(row: Row, *, columns: tuple[str, ...], max_field: int, delimiter: str
     longest = max(map(len, row.fields))
     if longest > max_field:
         return f"a field of {longest:,} characters, the most is {max_field:,}. Raise --max-field"
-    if any(_unusable(field) for field in row.fields):
+    if any(unusable(field) for field in row.fields):
         return "a NUL or half a surrogate pair in a field. Remove it"
     return None
 
 
-def _unusable(field: str) -> bool:
+def unusable(field: str) -> bool:
     """Whether the text holds what JSON escapes can smuggle in and no tokenizer can take."""
     return "\0" in field or any("\ud800" <= character <= "\udfff" for character in field)
 

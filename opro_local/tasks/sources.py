@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from opro_local.checking import parse_settings, read_toml
-from opro_local.config import Settings, TaskSettings
-from opro_local.tasks.loading import load_task
+from opro_local.config import TaskSettings
+from opro_local.tasks.loading import load_task, overlaid
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task
-
-S = TypeVar("S", bound=Settings)
 
 TASK_FILE = "task.toml"
 EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
@@ -32,7 +30,7 @@ def choose_task(
     """
     flags = parse_settings(TaskSettings, given, source="flags")
     base, folder, words = _base(flags, file, cwd)
-    settings = _overlaid(base, flags)
+    settings = overlaid(base, flags)
     if flags.data is not None and flags.data != str(STDIN):
         settings = settings.model_copy(update={"data": str(cwd / flags.data)})
     if flags.grader is not None:
@@ -41,22 +39,17 @@ def choose_task(
     return load_task(settings, folder=folder, name=name, allow_python=allow_python), words
 
 
-def _overlaid(base: S, given: S) -> S:
-    """base with the values that were set in given."""
-    changes = {}
-    for key in given.model_fields_set:
-        value = getattr(given, key)
-        changes[key] = _overlaid(getattr(base, key), value) if isinstance(value, Settings) else value
-    return base.model_copy(update=changes)
-
-
 def _base(flags: TaskSettings, file: Path | None, cwd: Path) -> tuple[TaskSettings, Path, str]:
     here = cwd / TASK_FILE
     if file is not None:
         return load_task_file(cwd / file), (cwd / file).parent, str(file)
+    if flags.data is not None and flags.benchmark is not None:
+        return TaskSettings(), cwd, f"{flags.benchmark} in {flags.data}"
     if flags.data is not None:
         ignored = f" ({TASK_FILE} of the current folder is not used)" if here.is_file() else ""
         return TaskSettings(), cwd, ("standard input" if flags.data == str(STDIN) else flags.data) + ignored
     if here.is_file():
         return load_task_file(here), cwd, f"{TASK_FILE} of the current folder"
+    if flags.benchmark is not None:
+        return TaskSettings(), cwd, flags.benchmark  # loading says that its folder is missing
     return load_task_file(EXAMPLE), EXAMPLE.parent, "the shipped example; --data FILE takes your own table"

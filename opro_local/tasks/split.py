@@ -15,7 +15,7 @@ from opro_local.records import Example, content_hash
 
 FEWEST_TEXTS = 5
 FEWEST_TEXTS_OF_A_LABEL = 2
-TRAIN, TEST, VALIDATION = range(3)  # where rounding leaves two equal claims, the first wins
+TRAIN, TEST, VALIDATION, UNUSED = range(4)  # where rounding leaves two equal claims, the first wins
 
 Ranks = Mapping[str, str]  # example id -> its place in hash order
 
@@ -35,35 +35,53 @@ class Split:
 
 
 def split_examples(
-    examples: Sequence[Example], settings: SplitSettings, seed: int, *, stratify: bool
+    examples: Sequence[Example],
+    settings: SplitSettings,
+    seed: int,
+    *,
+    stratify: bool,
+    test: Sequence[Example] = (),
 ) -> Split:
     """Cut the examples by the shares of their different texts, then drop what exceeds the caps.
 
     With several folds, every text is in test in one of them. With stratify every label has a row in train if
-    max_train allows it; no part is ever empty. Raises DataError when there are too few texts for that,
-    SettingsError when the shares do not add up to 1.
+    max_train allows it; no part is ever empty. Rows given as test are the test part, examples with the text
+    of one are left out, and the two other shares need not use all that are left. Raises DataError when there
+    are too few texts for that, SettingsError when the shares do not add up.
     """
-    shares = (settings.train, settings.test, settings.validation)
-    if abs(sum(shares) - 1) > 1e-6:
-        raise SettingsError(
-            f"split: the shares add up to {sum(shares):g}; make train, validation and test 1."
-        )
-    ranks = {example.id: content_hash("split", [seed, example.id]) for example in examples}
-    parts: tuple[list[Example], ...] = ([], [], [])
-    strata = _strata(examples, ranks, stratify)
+    shares = _shares(settings, fixed_test=bool(test))
+    ranks = {example.id: content_hash("split", [seed, example.id]) for example in (*examples, *test)}
+    parts: tuple[list[Example], ...] = ([], list(test), [], [])
+    tested = {row.text for row in test}
+    strata = _strata([example for example in examples if example.text not in tested], ranks, stratify)
     if settings.folds > 1:
         parts[TEST].extend(row for rows in _take_fold(strata, settings) for row in rows)
         shares = (settings.train, 0.0, settings.validation)
     for texts, count in zip(strata, _counts([len(texts) for texts in strata], shares), strict=True):
         queue = iter(texts)
-        for part, size in zip(parts, count, strict=True):
+        for part, size in zip(parts, count, strict=False):  # without a share nothing stays unused
             for _ in range(size):
                 part += next(queue)
     caps = (settings.max_train, settings.max_test, settings.max_validation)
-    train, test, validation = (
-        _capped(part, cap, ranks, stratify) for part, cap in zip(parts, caps, strict=True)
+    train, kept_test, validation = (
+        _capped(part, cap, ranks, stratify) for part, cap in zip(parts[:UNUSED], caps, strict=True)
     )
-    return Split(train=train, validation=validation, test=test)
+    return Split(train=train, validation=validation, test=kept_test)
+
+
+def _shares(settings: SplitSettings, *, fixed_test: bool) -> tuple[float, ...]:
+    """Of train, test and validation; with a test of its own, what is left of the examples comes last."""
+    if fixed_test:
+        unused = 1 - settings.train - settings.validation
+        if unused < -1e-6:
+            raise SettingsError("split: the shares of train and validation exceed 1; make them smaller.")
+        return (settings.train, 0.0, settings.validation, max(0.0, unused))
+    shares = (settings.train, settings.test, settings.validation)
+    if abs(sum(shares) - 1) > 1e-6:
+        raise SettingsError(
+            f"split: the shares add up to {sum(shares):g}; make train, validation and test 1."
+        )
+    return shares
 
 
 def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
@@ -132,7 +150,8 @@ def _counts(sizes: Sequence[int], shares: Sequence[float]) -> list[list[int]]:
     for part, other in ((TEST, VALIDATION), (VALIDATION, TEST)):
         if shares[part] and not any(count[part] for count in counts):
             # Before train on a tie: then train may be down to one text of each label.
-            donor = max((other, TRAIN), key=lambda p: sum(count[p] for count in counts))
+            donors = (other, TRAIN, *range(UNUSED, len(shares)))
+            donor = max(donors, key=lambda p: sum(count[p] for count in counts))
             giver = max(counts, key=lambda count: count[donor])
             giver[donor] -= 1
             giver[part] += 1

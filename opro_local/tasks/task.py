@@ -17,6 +17,8 @@ from opro_local.tasks.user_code import UserFunction
 class Task:
     """Examples + answer type + description + instruction position.
 
+    test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
+    pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
     labels: the classes of a label or boolean task, in the order of the settings, else sorted; () for other
     answers. pattern and grader belong to regex and python answers.
     unlabelled: rows of the table that are left out because they have no label.
@@ -32,10 +34,17 @@ class Task:
     qa: bool | None
     metric: Metric
     split: SplitSettings = field(default_factory=SplitSettings)
+    test: tuple[Example, ...] = ()
+    pretrained_position: Position | None = None
     pattern: str | None = None
     grader: UserFunction | None = None
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Example, ...]:
+        """All of them."""
+        return (*self.examples, *self.test)
 
 
 _TASK = TypeAdapter(Task)
