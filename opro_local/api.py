@@ -1,8 +1,9 @@
 """Wiring: from names and settings to a finished run. The CLI and Python users call the same functions."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,19 +11,21 @@ from opro_local.checking import parse_settings
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.errors import ModelError, StoreError
 from opro_local.headers import new_run_id, objective_header, row_ids, task_header
-from opro_local.prepared import Host, Prepared, prepare
+from opro_local.prepared import Host, Prepared, anchored, prepare
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
 from opro_local.recording import Forgetful
 from opro_local.records import Candidate, S, Score, SplitName
-from opro_local.roles import Models
+from opro_local.roles import Models, load_models
 from opro_local.solving import prepare_objective
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
 from opro_local.store.steps import Codec
 from opro_local.store.uses import note_use
+from opro_local.studies.plan import Cell, all_settings
+from opro_local.studies.runner import Runs, plan_digest, run_all
 from opro_local.tasks import loading
-from opro_local.tasks.task import Task, task_from_json
+from opro_local.tasks.task import Task, task_from_json, task_to_json
 from opro_local.tasks.user_code import check_allowed
 
 if TYPE_CHECKING:
@@ -49,7 +52,12 @@ def load_task(
 
 
 def optimize_task(
-    task: Task, settings: RunSettings, *, host: Host | None = None, models: Models | None = None
+    task: Task,
+    settings: RunSettings,
+    *,
+    host: Host | None = None,
+    models: Models | None = None,
+    run_id: str | None = None,
 ) -> Path:
     """Search the best prompt for a task, with models that are loaded already if they are given.
 
@@ -57,7 +65,42 @@ def optimize_task(
     """
     host = host or Host()
     prepared = prepare(task, settings, host, models=models)
-    return _begin(task_header(task, prepared), prepared, host)
+    return _begin(task_header(task, prepared, run_id), prepared, host)
+
+
+def run_study(
+    task: Task,
+    plan: Sequence[Cell],
+    base: RunSettings,
+    folder: Path,
+    *,
+    host: Host | None = None,
+    finished: Callable[[int], None] = lambda _number: None,
+) -> list[Path]:
+    """Run all cells of a study on one task and one set of loaded models; what is there already is not repeated.
+
+    base holds the settings that cells share. All runs divide the rows alike. folder keeps which run is whose;
+    finished is told how many runs are. Returns the run files. Raises Interrupted.
+    """
+    host = host or Host()
+    settings = all_settings(plan, base)
+    seed = base.search.seed if task.split.seed is None else task.split.seed
+    task = replace(task, split=task.split.model_copy(update={"seed": seed}))
+    chosen = anchored(base.models, host.folders.models)
+    models = cache(lambda: load_models(chosen, host.folders.models))
+    return run_all(
+        folder,
+        plan,
+        settings,
+        digest=plan_digest(plan, settings, task_to_json(task)),
+        runs=Runs(
+            new_id=new_run_id,
+            path=lambda run_id: host.folders.runs / f"{run_id}.sqlite",
+            begin=lambda own, run_id: optimize_task(task, own, host=host, models=models(), run_id=run_id),
+            resume=lambda path: resume_run(path, host=host, models=models(), allow_python=True),
+        ),
+        finished=finished,
+    )
 
 
 def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) -> list[Path]:
@@ -138,7 +181,9 @@ def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
     return path
 
 
-def resume_run(path: Path, *, host: Host | None = None, allow_python: bool = False) -> None:
+def resume_run(
+    path: Path, *, host: Host | None = None, models: Models | None = None, allow_python: bool = False
+) -> None:
     """Go on with a run where it was cut off, with code of the user's own if allow_python.
 
     Raises ModelError when the weights are not the same any more, SettingsError when the code is not.
@@ -147,25 +192,21 @@ def resume_run(path: Path, *, host: Host | None = None, allow_python: bool = Fal
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
     if header.kind == "task":
-        _go_on(path, header, _prepared_again(header, settings, host, allow_python=allow_python), host)
+        task = task_from_json(header.problem_json)
+        check_allowed(task.grader, allowed=allow_python)
+        prepared = prepare(task, settings, host, models=models)
+        _check_same_rows(header, prepared)
+        _go_on(path, header, prepared, host)
         return
     objective = objective_class(header.kind).model_validate_json(header.problem_json)
     check_allowed(objective.code(), allowed=allow_python)
-    _go_on(path, header, prepare_objective(objective, settings, host), host)
+    _go_on(path, header, prepare_objective(objective, settings, host, models=models), host)
 
 
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     _check_same_models(header, ready.models)
     with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
         ready.search(store, host)
-
-
-def _prepared_again(header: RunHeader, settings: RunSettings, host: Host, *, allow_python: bool) -> Prepared:
-    task = task_from_json(header.problem_json)
-    check_allowed(task.grader, allowed=allow_python)
-    prepared = prepare(task, settings, host)
-    _check_same_rows(header, prepared)
-    return prepared
 
 
 def _check_same_models(header: RunHeader, models: Models) -> None:

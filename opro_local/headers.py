@@ -28,9 +28,10 @@ def row_ids(prepared: Prepared) -> dict[str, list[str]]:
     return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
 
 
-def task_header(task: Task, prepared: Prepared) -> RunHeader:
+def task_header(task: Task, prepared: Prepared, run_id: str | None = None) -> RunHeader:
     ids = row_ids(prepared)
     return _header(
+        run_id=run_id or new_run_id(),
         kind="task",
         direction=prepared.problem.direction,
         settings=prepared.settings,
@@ -53,6 +54,7 @@ def objective_header(solving: Solving) -> RunHeader:
     objective = solving.problem.objective
     name = objective_name(objective)
     return _header(
+        run_id=new_run_id(),
         kind=name,
         direction=solving.problem.direction,
         settings=solving.settings,
@@ -64,6 +66,7 @@ def objective_header(solving: Solving) -> RunHeader:
 
 def _header(
     *,
+    run_id: str,
     kind: str,
     direction: Direction,
     settings: RunSettings,
@@ -72,7 +75,7 @@ def _header(
     summary: Mapping[str, object],
 ) -> RunHeader:
     return RunHeader(
-        run_id=new_run_id(),
+        run_id=run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=kind,
         direction=direction,

@@ -3,7 +3,7 @@
 import pytest
 from scripted_engine import ScriptedEngine
 
-from opro_local import prepared, solving
+from opro_local import api, prepared, solving
 from opro_local.store.header import ModelRecord
 
 
@@ -19,5 +19,5 @@ def play_roles(
         for role, engine in engines.items()
     )
     models = prepared.Models(scorer=scorer, optimizer=engines["optimizer"], records=records)
-    for module in (prepared, solving):
+    for module in (api, prepared, solving):
         monkeypatch.setattr(module, "load_models", lambda _settings, _folder: models)

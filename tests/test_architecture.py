@@ -25,6 +25,7 @@ FLOORS = (
     ("problems",),
     ("loop", "methods"),
     ("store", "report"),
+    ("studies",),
     ("roles",),
     ("prepared",),
     ("solving",),

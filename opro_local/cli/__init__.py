@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Optimise an instruction for a table of labelled rows."),
     "solve": Entry("solve", "Solve a mathematical problem with a language model as optimizer."),
+    "study": Entry("study", "Run a grid of searches and draw their curves"),
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions, or what a run has found."),
     "report": Entry("report", "Write a report of a run."),

@@ -113,3 +113,44 @@ class RunProgress:
 def _minutes(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     return f"{minutes}:{rest:02d}"
+
+
+class StudyProgress:
+    """A Watcher of many runs: one bar for all of them, or a line a run where there is no terminal."""
+
+    def __init__(self, runs: int, *, shown: bool) -> None:
+        self._runs = runs
+        self._console = Console(stderr=True, quiet=not shown, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed} of {task.total} runs"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=runs)
+
+    def __enter__(self) -> "StudyProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def run_finished(self, number: int) -> None:
+        self._bar.update(self._task, completed=number)
+        if not self._console.is_terminal:
+            self._console.print(f"{number} of {self._runs} runs finished", markup=False)
+
+    def started(self, run_id: str, cost: Estimate) -> None:
+        self._bar.update(self._task, description=f"run {run_id}")
+
+    def headroom_found(self, found: "Headroom") -> None: ...
+
+    def step_opened(self, step: Step[Any]) -> None:
+        self._bar.update(self._task, description=f"step {step.number}")
+
+    def block_scored(self, split: SplitName, pairs: int) -> None: ...
+    def step_closed(self, trajectory: Trajectory[Any]) -> None: ...

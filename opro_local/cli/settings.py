@@ -5,7 +5,7 @@ folder, config.toml in the user's configuration folder, the default. Both files 
 tables [models], [search], [scoring] and [budget].
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,12 @@ GROUPS: Mapping[str, type[Settings]] = {
     "budget": BudgetSettings,
 }
 PROJECT_FILE = "opro-local.toml"
+USER_FILE = "config.toml"
 
 Defaults = Mapping[str, Any]
 NO_CHANGES: Defaults = {}
+Layer = tuple[str, dict[str, Any]]
+"""Where tables of settings come from, and the tables."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,12 +70,12 @@ def setting_options(*names: str, defaults: Defaults = NO_CHANGES) -> Callable[[F
     return add
 
 
-def layered(ctx: click.Context, defaults: Defaults = NO_CHANGES) -> list[Setting]:
+def layered(
+    ctx: click.Context, defaults: Defaults = NO_CHANGES, above: Sequence[Layer] = ()
+) -> list[Setting]:
     """Every setting of the context's command with the value that holds and where it comes from."""
-    files = [
-        (str(path), _read(path))
-        for path in (Path(PROJECT_FILE), user_config_path("opro-local") / "config.toml")
-    ]
+    paths = (Path(PROJECT_FILE), user_config_path("opro-local") / USER_FILE)
+    files = [*above, *((str(path), _read(path)) for path in paths)]
     return [
         _resolve(ctx, group, name, _with_default(field, defaults.get(f"{group}.{name}")), files)
         for group, name, field in _fields(GROUPS)
@@ -80,14 +83,20 @@ def layered(ctx: click.Context, defaults: Defaults = NO_CHANGES) -> list[Setting
 
 
 def run_settings(
-    ctx: click.Context, *, defaults: Defaults = NO_CHANGES, models: ModelSettings | None = None
+    ctx: click.Context,
+    *,
+    defaults: Defaults = NO_CHANGES,
+    models: ModelSettings | None = None,
+    above: Sequence[Layer] = (),
 ) -> RunSettings:
     """The settings of a run; defaults as for setting_options, models hold where no model is named.
+
+    above are tables that go before the user's files, with their source.
 
     Raises SettingsError.
     """
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-    for setting in layered(ctx, defaults):
+    for setting in layered(ctx, defaults, above):
         if setting.origin != "default" or f"{setting.group}.{setting.name}" in defaults:
             values[setting.group][setting.name] = setting.value
     if "scorer" not in values["models"] and models is not None:

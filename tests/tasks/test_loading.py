@@ -178,7 +178,7 @@ def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> N
     settings = TaskSettings(
         data=str(path), text=("text",), label="label", answer="python", grader="own.py:judge"
     )
-    with pytest.raises(SettingsError, match=r"runs code of .*own\.py\. Read it, then pass --allow-python"):
+    with pytest.raises(SettingsError, match=r"needs code of .*own\.py\. Read it, then pass --allow-python"):
         load_task(settings, folder=tmp_path, name="t")
     task = load_task(settings, folder=tmp_path, name="t", allow_python=True)
     assert task.grader == find_function("own.py:judge", folder=tmp_path)

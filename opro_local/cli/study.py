@@ -1,0 +1,150 @@
+"""study: a grid of runs on one loaded model, its tables and its curves."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opro_local.cli.interrupt import graceful_interrupt
+from opro_local.cli.options import TaskFlags, task_options
+from opro_local.cli.output import emit_json, json_option, printable
+from opro_local.cli.run import progress_option
+from opro_local.cli.runs import figure, run_document
+from opro_local.cli.settings import run_settings, setting_options
+from opro_local.config import Folders
+from opro_local.errors import OproError, SettingsError
+from opro_local.studies.plan import (
+    Cell,
+    StudySettings,
+    cells,
+    find_study,
+    read_study,
+    shipped_studies,
+)
+
+Document = dict[str, Any]
+
+
+@click.command()
+@click.argument("name", metavar="[STUDY]", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the studies that are shipped.")
+@click.option("--repeats", type=click.IntRange(1), help="Runs of each combination; the study's if not given.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the results; the study's name in the current folder if not given.",
+)
+@setting_options("models", "budget")
+@task_options
+@setting_options("search", "scoring")
+@json_option
+@progress_option
+@click.pass_context
+def study(
+    ctx: click.Context,
+    /,
+    flags: TaskFlags,
+    name: str | None,
+    listed: bool,
+    repeats: int | None,
+    output: Path | None,
+    as_json: bool,
+    no_progress: bool,
+    **_: Any,
+) -> None:
+    """Run a grid of searches and draw their curves: STUDY is a file or the name of a shipped study.
+
+    All runs share the loaded model, the division of the rows and every answer. Given again, the command goes
+    on where it was cut off.
+    """
+    if listed:
+        for each, shipped in shipped_studies().items():
+            click.echo(f"{each:<20}  {shipped.description}")
+        return
+    if name is None:
+        raise click.UsageError("Name a study: opro-local study temperature (see opro-local study --list).")
+    path = find_study(name)
+    plan = read_study(path).model_copy(update={"repeats": repeats} if repeats else {})
+    folder = output or Path(path.stem)
+    documents = _documents(ctx, plan, path, flags, folder, shown=not no_progress)
+    _show(_written(cells(plan), documents, plan.description or path.stem, folder), as_json=as_json)
+
+
+def _documents(
+    ctx: click.Context, plan: StudySettings, path: Path, flags: TaskFlags, folder: Path, *, shown: bool
+) -> list[Document]:
+    _check_flags(ctx, plan)
+    base = run_settings(ctx, above=[(str(path), plan.fixed())])
+    task, _chosen = _task_flags(plan, path, flags).choose(Path.cwd())
+    folders: Folders = ctx.obj
+    from opro_local.cli.progress import StudyProgress
+    from opro_local.prepared import Host
+
+    runs = cells(plan)
+    with graceful_interrupt() as after_commit, StudyProgress(len(runs), shown=shown) as progress:
+        from opro_local.api import run_study
+
+        host = Host(folders=folders, watcher=progress, after_commit=after_commit)
+        paths = run_study(task, runs, base, folder, host=host, finished=progress.run_finished)
+    return [run_document(path) for path in paths]
+
+
+def _check_flags(ctx: click.Context, plan: StudySettings) -> None:
+    """A flag for what the grid varies would have no effect."""
+    for key in plan.grid:
+        for name in (part.strip() for part in key.split(",")):
+            if ctx.params.get(name.replace(".", "__")) not in (None, ()):
+                raise SettingsError(f"the study varies {name} itself; leave its flag out.")
+
+
+def _task_flags(plan: StudySettings, path: Path, flags: TaskFlags) -> TaskFlags:
+    """The flags of the task over the study's own; its data are relative to its folder."""
+    given = dict(plan.task)
+    if "data" in given:
+        given["data"] = str(path.absolute().parent / given["data"])
+    return TaskFlags(file=flags.file, given={**given, **flags.given}, allow_python=flags.allow_python)
+
+
+def _written(plan: Sequence[Cell], documents: Sequence[Document], title: str, folder: Path) -> Document:
+    """Write tables and curves into the folder; what the command prints."""
+    from opro_local.studies.curves import draw_curves
+    from opro_local.studies.results import as_csv, points, result, shared, summaries
+
+    pairs = list(zip(plan, documents, strict=True))
+    curves = [point for cell, document in pairs for point in points(cell, document)]
+    results = [result(cell, document) for cell, document in pairs]
+    for name, rows in (("curves.csv", curves), ("results.csv", results)):
+        try:
+            (folder / name).write_text(as_csv(rows), encoding="utf-8", newline="")
+        except OSError as error:
+            raise OproError(f"{folder / name}: cannot be written ({error.strerror}).") from None
+    pictures = [folder / "curves.svg", folder / "curves.png"]
+    draw_curves(curves, title=title, metric=documents[0]["metric"], paths=pictures)
+    asked, saved = shared(documents) or (None, None)
+    return {
+        "folder": str(folder),
+        "runs": [document["run"] for document in documents],
+        "results": [asdict(summary) for summary in summaries(results)],
+        "pairs": {"asked": asked, "from_cache": saved},
+    }
+
+
+def _show(found: Document, *, as_json: bool) -> None:
+    if as_json:
+        emit_json(found)
+        return
+    width = max(len(row["cell"]) for row in found["results"])
+    click.echo(f"{'':<{width}}  runs  train  validation  test")
+    for row in found["results"]:
+        spread = f" ± {row['test_deviation']:.3f}" if row["test_deviation"] is not None else ""
+        click.echo(
+            f"{printable(row['cell']):<{width}}  {row['runs']:>4}  {figure(row['train']):>5}  "
+            f"{figure(row['validation']):>10}  {figure(row['test'])}{spread}"
+        )
+    asked, saved = found["pairs"]["asked"], found["pairs"]["from_cache"]
+    if asked:
+        click.echo(f"{asked:,} pairs asked, {saved / asked:.0%} of them answered from the cache")
+    click.echo(f"tables and curves: {found['folder']}")
