@@ -1,4 +1,4 @@
-"""Candidates that no search here has made, measured part by part: given instructions, what a run has found."""
+"""Candidates that were not searched for here, measured part by part: given ones, and what a run has found."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
