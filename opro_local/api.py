@@ -77,7 +77,7 @@ def run_study(
     host: Host | None = None,
     finished: Callable[[int], None] = lambda _number: None,
 ) -> list[Path]:
-    """Run all cells of a study on one task and one set of loaded models; what is there already is not repeated.
+    """Run all cells of a study on one task with models loaded once; what is there already is not repeated.
 
     base holds the settings that cells share. All runs divide the rows alike. folder keeps which run is whose;
     finished is told how many runs are. Returns the run files. Raises Interrupted.

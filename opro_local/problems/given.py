@@ -1,4 +1,4 @@
-"""Candidates that were not searched for here, measured: given instructions, the winner of another run."""
+"""Candidates that were not searched for here, measured part by part: given ones, and what a run has found."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -182,3 +182,26 @@ def test_over_all_folds_every_row_is_tested_once(folds: int) -> None:
 def test_a_fold_that_leaves_a_label_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="Take fewer folds"):
         split_examples(rows(a=5, b=2), SplitSettings(folds=7, fold=9), 0, stratify=True)
+
+
+def test_rows_of_a_test_file_are_test_and_their_texts_are_nowhere_else() -> None:
+    test = [Example(id="x", text="text A 3", target="A"), Example(id="y", text="other", target="B")]
+    shares = SplitSettings(train=0.5, validation=0.25)
+    split = split_examples(rows(A=9, B=8), shares, 0, stratify=True, test=test)
+    assert sizes(split) == (8, 4, 2)
+    assert set(split.test) == set(test)
+    assert "text A 3" not in {row.text for row in (*split.train, *split.validation)}
+
+
+@given(st.integers(5, 60), st.integers(0, 9), st.sampled_from([0.01, 0.035, 0.3, 0.5]))
+@settings(max_examples=60, deadline=None)
+def test_beside_a_test_file_no_part_is_empty_and_small_shares_leave_rows_unused(
+    count: int, seed: int, share: float
+) -> None:
+    test = [Example(id="x", text="other", target="A")]
+    shares = SplitSettings(train=share, validation=share)
+    split = split_examples(rows(A=count), shares, seed, stratify=False, test=test)
+    train, validation, tested = sizes(split)
+    assert (train >= 1, validation >= 1, tested) == (True, True, 1)
+    assert abs(train - share * count) <= 1
+    assert abs(validation - share * count) <= 1
