@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Entry] = {
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions, or what a run has found."),
     "report": Entry("report", "Write a report of a run."),
-    "export": Entry("runs", "Write a run as JSON or CSV."),
+    "export": Entry("runs", "Write a run, or its best prompt"),
     "runs": Entry("runs", "Look at runs."),
     "model": Entry("model", "Get, look at and check models."),
     "init": Entry("data", "Write a task folder to start from."),
