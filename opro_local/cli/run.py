@@ -105,7 +105,10 @@ def score(
     no_progress: bool,
     **_: Any,
 ) -> None:
-    """Measure given instructions, calibrated on train as in a run, or what a run has found, as it is."""
+    """Measure given instructions, or what a run has found.
+
+    Given instructions are calibrated on train, as in a run; what a run has found is taken as it is.
+    """
     if not instruction and name is None:
         raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")
     found = _found(ctx.obj, name)
