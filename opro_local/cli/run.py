@@ -107,7 +107,7 @@ def score(
 ) -> None:
     """Measure given instructions, or what a run has found.
 
-    Instructions are calibrated on train as in a run; what a run has found is taken as it is.
+    Given instructions are calibrated on train, as in a run; what a run has found is taken as it is.
     """
     if not instruction and name is None:
         raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from opro_local.config import Settings, TaskSettings
 from opro_local.errors import DataError, SettingsError
-from opro_local.tasks.benchmarks import find_benchmark
+from opro_local.tasks.benchmarks.catalogue import find_benchmark
 from opro_local.tasks.formats import Row
 from opro_local.tasks.lines import (
     Line,

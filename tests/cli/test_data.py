@@ -95,8 +95,8 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     words = "--task f -d d --benchmark m --text a --text b --label l --id i --encoding e --sheet s"
     words += " --bad-rows skip --max-field 7 --answer text --labels x --labels y --description t"
     words += " --position Q_end --no-qa --metric mcc --split-train 0.5 --split-validation 0.1"
-    words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p --grader g.py:g"
-    words += " --allow-python"
+    words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p"
+    words += " --grader g.py:g --allow-python"
     assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything, allow_python=True)
     assert set(everything) == set(TaskSettings.model_fields)
     assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})

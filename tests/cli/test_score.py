@@ -105,6 +105,11 @@ class TestTransfer:
             f"baseline  Q_begin        0.375  {STEP_BY_STEP}",
         ]
 
+    def test_a_winner_that_is_a_baseline_stands_there_once(self, model: ScriptedEngine) -> None:
+        found = scores("--run", run("--steps", "0"))
+        assert [row["source"] for row in found] == ["winner", "baseline", "baseline"]
+        assert len({row["instruction"] for row in found}) == 3
+
     def test_given_instructions_may_stand_beside_them(self, model: ScriptedEngine) -> None:
         found = scores("--run", run(), "-i", "Sort it well.")
         assert [row["source"] for row in found] == ["winner", *["baseline"] * 3, "given"]

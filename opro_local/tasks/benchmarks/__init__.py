@@ -4,7 +4,3 @@ Splits, answer types and instruction positions are those of Yang et al. 2023 (se
 The paper has no validation part: a third of its train rows is kept back for that, where there are no others.
 Rows that repeat or contradict another one stay, so that their number is the published one, and are told of.
 """
-
-from opro_local.tasks.benchmarks.catalogue import Benchmark, find_benchmark
-
-__all__ = ["Benchmark", "find_benchmark"]
