@@ -4,11 +4,14 @@ A step is the unit of truth: its proposals are recorded, then its scores. Everyt
 again, so that a run that was cut off anywhere goes on as if nothing had happened.
 """
 
+from collections.abc import Sequence
+
 from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
+from opro_local.people import STOPPED, with_people, without_banned
 from opro_local.problem import Problem, Proposer, Watcher
 from opro_local.recording import RunStore
-from opro_local.records import Proposal, S, Step, Trajectory, Usage
+from opro_local.records import Event, Proposal, S, Step, Trajectory, Usage
 
 
 def optimize(
@@ -28,30 +31,41 @@ def optimize(
     while store.stopped() is None:
         step = store.open_step()
         if step is None:
-            reason = _reason_to_stop(problem, budget, store.usage(), trajectory)
+            number = len(trajectory.steps)
+            events = store.hear(number)
+            trajectory = without_banned(problem, trajectory, events)
+            reason = _reason_to_stop(problem, budget, store.usage(), trajectory, events)
             if reason is not None:
                 store.record_stop(reason)
                 break
-            number = len(trajectory.steps)
             step = (
                 proposer.propose(trajectory, number, proposals_per_step) if number else starting_step(problem)
             )
-            store.record_proposals(step)
+            store.record_proposals(with_people(problem, step, trajectory, events))
+            continue
         watcher.step_opened(step)
-        store.close_step(step.number, problem.evaluate(step, trajectory, store))
+        seen = without_banned(problem, trajectory, store.events())
+        store.close_step(step.number, problem.evaluate(step, seen, store))
         trajectory = store.trajectory()
         watcher.step_closed(trajectory)
+    trajectory = without_banned(problem, trajectory, store.events())
     problem.finish(trajectory, store)
     store.record_finish()
     return trajectory
 
 
 def _reason_to_stop(
-    problem: Problem[S], budget: BudgetSettings, usage: Usage, trajectory: Trajectory[S]
+    problem: Problem[S],
+    budget: BudgetSettings,
+    usage: Usage,
+    trajectory: Trajectory[S],
+    events: Sequence[Event],
 ) -> str | None:
     """The starting solutions are scored in any case."""
     if not trajectory.steps:
         return None
+    if any(event.kind == "stop" for event in events):
+        return STOPPED
     return "solved" if problem.solved(trajectory) else stop_reason(budget, usage, trajectory)
 
 

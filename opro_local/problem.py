@@ -61,6 +61,10 @@ class Problem(Protocol[S]):
         """Two solutions with the same key are the same proposal."""
         ...
 
+    def shown(self, solution: S) -> str:
+        """What a person reads of a solution."""
+        ...
+
     def encode(self, solution: S) -> str:
         """JSON for the store; decode(encode(s)) == s."""
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 from opro_local.llm import ChoiceReply, Effort, GenerationReply
 from opro_local.records import (
     Candidate,
+    Event,
     Example,
     Outcome,
     S,
@@ -90,6 +91,14 @@ class RunStore(OutcomeLedger, Protocol[S]):
 
     def open_step(self) -> Step[S] | None:
         """The step whose proposals are recorded but not all scored, if a run was cut off there."""
+        ...
+
+    def hear(self, number: int) -> list[Event]:
+        """All that people have asked until now, in order; what no step has heard yet, this one hears."""
+        ...
+
+    def events(self) -> list[Event]:
+        """All that people have asked until now, in order."""
         ...
 
     def record_proposals(self, step: Step[S]) -> None:

@@ -180,6 +180,20 @@ class Trajectory(Generic[S]):
             yield from step.proposals
 
 
+EventKind = Literal["add", "ban", "ban pattern", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person asked of a run; step is the one that heard it, None until then."""
+
+    id: int
+    created: str
+    kind: EventKind
+    text: str
+    step: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What a run has consumed so far.

@@ -7,7 +7,18 @@ from typing import Generic
 
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Direction, Example, Outcome, S, Scored, Step, Trajectory, Usage
+from opro_local.records import (
+    Candidate,
+    Direction,
+    Event,
+    Example,
+    Outcome,
+    S,
+    Scored,
+    Step,
+    Trajectory,
+    Usage,
+)
 
 
 @dataclass(kw_only=True)
@@ -24,6 +35,7 @@ class MemoryStore(Generic[S]):
     blocks: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     measured: list[Evaluation] = field(default_factory=list)
     winner: Candidate | None = None
+    asked: list[Event] = field(default_factory=list)
     efforts: list[Effort] = field(default_factory=list)
     kept: dict[tuple[str, str], dict[str, Outcome]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -32,6 +44,13 @@ class MemoryStore(Generic[S]):
 
     def open_step(self) -> Step[S] | None:
         return self.opened
+
+    def events(self) -> list[Event]:
+        return list(self.asked)
+
+    def hear(self, number: int) -> list[Event]:
+        self.asked = [replace(e, step=number) if e.step is None else e for e in self.asked]
+        return self.events()
 
     def record_proposals(self, step: Step[S]) -> None:
         assert self.opened is None, "one step at a time is open"

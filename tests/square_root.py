@@ -19,14 +19,14 @@ class SquareRoot:
 
     finished: list[int] = field(default_factory=list)
     direction: Direction = "minimize"
-    shown: int = 3
+    most_shown: int = 3
     known: bool = False
 
     def starts(self) -> Sequence[int]:
         return [1, 20]
 
     def meta_prompts(self, trajectory: Trajectory[int], step: int) -> Iterator[MetaPrompt]:
-        for shown in range(self.shown, 0, -1):
+        for shown in range(self.most_shown, 0, -1):
             pairs = [f"{s.solution}: {s.score.value:g}" for s in trajectory.ascending()[-shown:]]
             yield MetaPrompt(messages=(Message("user", "\n".join(pairs)),), prefill="", ends=("\n",))
 
@@ -39,6 +39,9 @@ class SquareRoot:
         return 5
 
     def key(self, solution: int) -> str:
+        return str(solution)
+
+    def shown(self, solution: int) -> str:
         return str(solution)
 
     def encode(self, solution: int) -> str:

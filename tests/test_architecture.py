@@ -21,7 +21,7 @@ FLOORS = (
     ("tasks", "catalogue", "budget"),
     ("scoring", "meta_prompt"),
     ("optimizer",),
-    ("proposers",),
+    ("proposers", "people"),
     ("problems",),
     ("loop", "methods"),
     ("store", "report"),

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Entry] = {
     "study": Entry("study", "Run a grid of searches and draw their curves"),
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions, or what a run has found."),
+    "prompts": Entry("prompts", "Take part in a search that is going on."),
     "report": Entry("report", "Write a report of a run."),
     "export": Entry("runs", "Write a run, or its best prompt"),
     "runs": Entry("runs", "Look at runs."),

@@ -170,6 +170,9 @@ class InstructionProblem:
         instruction = " ".join(solution.instruction.casefold().split())
         return content_hash("proposal", [instruction, [shot.id for shot in solution.shots]])
 
+    def shown(self, solution: Candidate) -> str:
+        return solution.instruction
+
     def encode(self, solution: Candidate) -> str:
         return solution.to_json()
 

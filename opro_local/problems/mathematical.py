@@ -65,6 +65,9 @@ class MathematicalProblem:
     def key(self, solution: Numbers) -> str:
         return self.encode(solution)
 
+    def shown(self, solution: Numbers) -> str:
+        return self.objective.show(solution)
+
     def encode(self, solution: Numbers) -> str:
         return json.dumps(solution)
 

@@ -19,9 +19,21 @@ import apsw
 from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Example, Outcome, Proposal, S, Scored, Step, Trajectory, Usage
+from opro_local.records import (
+    Candidate,
+    Event,
+    Example,
+    Outcome,
+    Proposal,
+    S,
+    Scored,
+    Step,
+    Trajectory,
+    Usage,
+)
 from opro_local.store import lease, schema
 from opro_local.store.database import Row, create, explained, open_run, settle, transaction
+from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header, save_header
 from opro_local.store.rows import (
     OUTCOME_COLUMNS,
@@ -145,6 +157,16 @@ class RunFile(Generic[S]):
         return None if reason is None else str(reason)
 
     # Recording
+
+    def events(self) -> list[Event]:
+        with explained(self.path):
+            return read_events(self._database)
+
+    def hear(self, number: int) -> list[Event]:
+        if self._read("SELECT 1 FROM event WHERE step IS NULL"):
+            with self._saved():
+                self._database.execute("UPDATE event SET step = ? WHERE step IS NULL", (number,))
+        return self.events()
 
     def record_proposals(self, step: Step[S]) -> None:
         row = (

@@ -104,6 +104,15 @@ MIGRATIONS = (
     -- A run that was begun when there was one method goes on with it.
     UPDATE run SET settings = json_set(settings, '$.search.method', 'opro');
     """,
+    """
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        created TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        step INTEGER  -- that heard it
+    ) STRICT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

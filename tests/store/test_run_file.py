@@ -305,7 +305,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     with closing(apsw.Connection(str(path))) as database:
         database.execute(
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
-            "ALTER TABLE run DROP COLUMN test_uses; PRAGMA user_version = 1; "
+            "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
     assert run_overview(path)["timing"]["scorer"] == []

@@ -1,0 +1,73 @@
+"""A person's instruction from another process while a search goes on, and the same run after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from whole_command import OPRO_LOCAL, TinyModels, call, environment, result, small_run
+
+pytestmark = pytest.mark.slow
+
+OWN = "Take the third word."
+
+
+def begun(home: Path, arguments: list[str]) -> tuple["subprocess.Popen[str]", str]:
+    """A run in a process of its own, once its first step is recorded."""
+    process = subprocess.Popen(
+        [OPRO_LOCAL, *arguments],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = home / "opro-local" / "runs"
+    for _ in range(600):
+        files = [path for path in folder.glob("*.sqlite") if path.name != "cache.sqlite"]
+        if files and json.loads(call("export", str(files[0]), home=home).stdout or "{}").get("steps"):
+            return process, files[0].stem
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    raise AssertionError("the run did not begin")
+
+
+def test_an_instruction_of_a_person_is_scored_and_tagged(
+    tiny: TinyModels, table: Path, tmp_path: Path
+) -> None:
+    arguments = [*small_run(tiny.chat, table), "--steps", "12"]
+    process, run = begun(tmp_path, arguments)
+    asked = call("prompts", "add", run, OWN, home=tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    assert call("prompts", "ban", run, "=", "--pattern", home=tmp_path).returncode == 0
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert "lock" not in error
+    document = json.loads(out)
+    human = [(s["number"], p) for s in document["steps"] for p in s["proposals"] if p["origin"] == "human"]
+    ((step, proposal),) = human
+    assert proposal["solution"]["instruction"] == OWN and proposal["score"] is not None
+    listed = call("prompts", "list", run, home=tmp_path).stdout.splitlines()
+    assert f"step {step} " in listed[0] and OWN in listed[0]
+    later = [s for s in document["steps"] if s["number"] > step]
+    assert all(
+        p["solution"] is None or "=" not in p["solution"]["instruction"]
+        for s in later
+        for p in s["proposals"]
+    )
+    refused = call("prompts", "add", run, "Too late.", home=tmp_path)
+    assert refused.returncode == 2 and "has stopped" in refused.stderr
+
+
+def test_a_killed_run_hears_it_once(tiny: TinyModels, table: Path, tmp_path: Path) -> None:
+    arguments = [*small_run(tiny.chat, table), "--steps", "6"]
+    process, run = begun(tmp_path, arguments)
+    assert call("prompts", "add", run, OWN, home=tmp_path).returncode == 0
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    document = result(call("resume", run, "--json", home=tmp_path))
+    origins = [p["origin"] for s in document["steps"] for p in s["proposals"]]
+    assert origins.count("human") == 1
+    assert document["status"] == "finished"
