@@ -120,3 +120,44 @@ def _style(style: Document) -> str:
 
 def shown(instruction: str) -> str:
     return printable(instruction).replace("\n", "\n  ") or "(empty)"
+
+
+def difference_lines(found: Document) -> list[str]:
+    """Two runs side by side."""
+    lines = [f"{'':<28}  {found['runs'][0]:<24}  {found['runs'][1]}"]
+    differing = [name for name in ("task", "metric") if found[name][0] != found[name][1]]
+    lines += [_side_by_side(name, *found[name]) for name in differing]
+    lines += [_side_by_side(name, *values) for name, values in found["settings"].items()]
+    for split in ("train", "validation", "test"):
+        values = [None if score is None else score["value"] for score in found[split]]
+        lines.append(_side_by_side(split, *("-" if value is None else f"{value:.3f}" for value in values)))
+    lines.append(_side_by_side("tokens", *(f"{usage['tokens']:,}" for usage in found["usage"])))
+    for run, best in zip(found["runs"], found["best"], strict=True):
+        lines += ["", f"best prompt of {run}:", f"  {_prompt(best)}"]
+    compared = found["comparison"]
+    if compared is None:
+        return [
+            *lines,
+            "",
+            "they have no test rows in common, or other labels or metrics: nothing to compare",
+        ]
+    rows = compared["comparison"]["n"]
+    return [
+        *lines,
+        "",
+        f"the second beside the first on {rows} test rows of both",
+        f"  {comparison_line(compared)}",
+    ]
+
+
+def _side_by_side(name: str, one: object, other: object) -> str:
+    return f"{name:<28}  {one!s:<24}  {other}"
+
+
+def _prompt(best: Document | None) -> str:
+    if best is None:
+        return "nothing scored yet"
+    if "instruction" not in best:
+        return ", ".join(f"{number:g}" for number in best["solution"])
+    shots = f" (with {len(best['shots'])} exemplars)" if best["shots"] else ""
+    return f"{shown(best['instruction'])}{shots}"

@@ -8,6 +8,7 @@ import click
 
 from opro_local.cli.findings import (
     comparison_line,
+    difference_lines,
     frontier_line,
     headroom_line,
     proposer_lines,
@@ -56,6 +57,22 @@ def list_runs(folders: Folders, as_json: bool) -> None:
 def show(folders: Folders, name: str | None, as_json: bool) -> None:
     """Show the result of a run: RUN is its id or file, the latest one if not given."""
     show_result(find_run(folders.runs, name), as_json=as_json)
+
+
+@runs.command()
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="OTHER")
+@json_option
+@click.pass_obj
+def diff(folders: Folders, first: str, second: str, as_json: bool) -> None:
+    """Compare two runs: settings, prompts, scores, and whether OTHER has found a better prompt than RUN."""
+    from opro_local.store.difference import run_difference
+
+    found = run_difference(find_run(folders.runs, first), find_run(folders.runs, second))
+    if as_json:
+        emit_json(found)
+    else:
+        click.echo("\n".join(difference_lines(found)))
 
 
 @click.command()
