@@ -1,4 +1,4 @@
-"""What a person sees on stderr while a run goes on: one bar on a terminal, plain lines elsewhere."""
+"""What a person sees on stderr while a run goes on: a live view on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from opro_local.cli.findings import headroom_line, power_line
+from opro_local.cli.live import Picture
 from opro_local.records import Estimate, SplitName, Step, Trajectory
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "test
 
 
 class RunProgress:
-    """A Watcher that counts scored pairs; use it as a context manager. No text of the user's is shown.
+    """A Watcher; use it as a context manager. Plain lines may end in a log and hold no text of the user's.
 
     opening is said first, once the run has really started.
     """
@@ -39,17 +41,18 @@ class RunProgress:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, rate="")
+        self._picture = Picture()
+        self._live = Live(Group(self._picture, self._bar), console=self._console, transient=True)
 
     def __enter__(self) -> "RunProgress":
-        self._bar.start()
+        if self._console.is_terminal and not self._console.quiet:
+            self._live.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
+        self._live.stop()
 
     def say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -76,12 +79,13 @@ class RunProgress:
 
     def ask(self, question: str) -> bool:
         """A yes or no of the person at the terminal."""
-        self._bar.stop()
+        self._live.stop()
         answer = click.confirm(question, err=True)
-        self._bar.start()
+        self._live.start()
         return answer
 
     def step_opened(self, step: Step[Any]) -> None:
+        self._picture.opened(step)
         accepted = len(step.solutions)
         self._bar.update(
             self._task,
@@ -95,6 +99,9 @@ class RunProgress:
         self._bar.update(self._task, completed=self._pairs, rate=self._rate())
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
+        self._picture.closed(trajectory)
+        if self._live.is_started:
+            return
         step, best = trajectory.steps[-1], trajectory.best
         reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
         accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"

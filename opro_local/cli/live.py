@@ -1,0 +1,100 @@
+"""What a person sees on a terminal while a run goes on: what the search has found, on half a screen."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from opro_local.cli.output import printable
+from opro_local.records import Candidate, Step, Trajectory
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+TOP = 5
+SCORE, ORIGIN = 5, 14
+"""Characters of a column."""
+WIDEST = 40
+"""Steps that the little curve shows; the last ones."""
+
+
+class Picture:
+    """The middle of the live view; told of steps, drawn anew whenever it is asked."""
+
+    def __init__(self) -> None:
+        self._trajectory: Trajectory[Any] | None = None
+        self._step: Step[Any] | None = None
+
+    def opened(self, step: Step[Any]) -> None:
+        self._step = step
+
+    def closed(self, trajectory: Trajectory[Any]) -> None:
+        self._trajectory, self._step = trajectory, None
+
+    def __rich__(self) -> RenderableType:
+        return Group(*self._parts())
+
+    def _parts(self) -> Iterator[RenderableType]:
+        if self._trajectory is not None and self._trajectory.best is not None:
+            best = self._trajectory.best
+            yield Text(f"best so far  {sparkline(best_by_step(self._trajectory))}  {best.score.value:.3f}")
+            yield self._table()
+        if self._step is not None:
+            rejected = Counter(p.reason for p in self._step.proposals if p.reason is not None)
+            reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common()) or "none"
+            yield _line(f"being scored: {len(self._step.solutions)}; rejected: {reasons}")
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(no_wrap=True, min_width=SCORE)
+        table.add_column(no_wrap=True, width=ORIGIN, overflow="ellipsis")
+        table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+        assert self._trajectory is not None
+        origins = _origins(self._trajectory)
+        for entry in reversed(self._trajectory.ascending()[-TOP:]):
+            table.add_row(
+                f"{entry.score.value:.3f}", origins.get(id(entry), ""), _line(_said(entry.solution))
+            )
+        return table
+
+
+def _said(solution: object) -> str:
+    """On one line, and unable to steer the terminal."""
+    if isinstance(solution, Candidate):
+        shots = f" + {len(solution.shots)} exemplars" if solution.shots else ""
+        return (printable(" ".join(solution.instruction.split())) or "(empty)") + shots
+    return printable(str(solution))
+
+
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _origins(trajectory: Trajectory[Any]) -> dict[int, str]:
+    """Who proposed each scored solution."""
+    found = {}
+    for step in trajectory.steps:
+        accepted = [proposal.origin for proposal in step.proposals if proposal.solution is not None]
+        found.update({id(entry): origin for entry, origin in zip(step.scored, accepted, strict=False)})
+    return found
+
+
+def best_by_step(trajectory: Trajectory[Any]) -> list[float]:
+    """The best value after each step that had one."""
+    better = max if trajectory.direction == "maximize" else min
+    best: list[float] = []
+    for step in trajectory.steps:
+        values = [entry.score.value for entry in step.scored if not entry.dropped]
+        values += best[-1:]
+        if values:
+            best.append(better(values))
+    return best
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A curve of one line, from the lowest to the highest of the values."""
+    shown = values[-WIDEST:]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in shown)
