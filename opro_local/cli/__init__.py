@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, Entry] = {
     "score": Entry("run", "Measure given instructions, or what a run has found."),
     "prompts": Entry("prompts", "Take part in a search that is going on."),
     "report": Entry("report", "Write a report of a run."),
-    "export": Entry("runs", "Write a run, or its best prompt"),
+    "export": Entry("report", "Write a run, or its best prompt"),
     "runs": Entry("runs", "Look at runs."),
     "model": Entry("model", "Get, look at and check models."),
     "init": Entry("data", "Write a task folder to start from."),

@@ -1,4 +1,4 @@
-"""report: a run as a page to read, or the same in another form."""
+"""report and export: what a run says, as a page to read, as data, or as a prompt to use."""
 
 from pathlib import Path
 
@@ -42,3 +42,40 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     except OSError as error:
         raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None
     click.echo(path)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"]),
+    default="json",
+    show_default=True,
+    help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
+)
+@click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
+)
+@click.pass_obj
+def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
+    """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
+    text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
+
+
+def _exported(path: Path, form: str, *, outcomes: bool) -> str:
+    if form in ("json", "csv"):
+        from opro_local.report.forms import in_form
+
+        return in_form(run_document(path, outcomes=outcomes), form).decode()
+    from opro_local.report.uses import in_use
+
+    return in_use(run_document(path, outcomes=True), form)

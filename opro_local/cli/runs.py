@@ -1,4 +1,4 @@
-"""runs list, runs show and export: what finished and unfinished runs say; no model is loaded."""
+"""runs list, show and diff: what finished and unfinished runs say; no model is loaded."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from opro_local.cli.findings import (
 from opro_local.cli.output import emit_json, emit_json_lines, json_option
 from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
-from opro_local.errors import OproError, SettingsError, StoreError
+from opro_local.errors import SettingsError, StoreError
 
 Document = dict[str, Any]
 
@@ -73,43 +73,6 @@ def diff(folders: Folders, first: str, second: str, as_json: bool) -> None:
         emit_json(found)
     else:
         click.echo("\n".join(difference_lines(found)))
-
-
-@click.command()
-@click.argument("name", metavar="[RUN]", required=False)
-@click.option(
-    "--to",
-    "form",
-    type=click.Choice(["json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"]),
-    default="json",
-    show_default=True,
-    help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
-)
-@click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
-)
-@click.pass_obj
-def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
-    """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
-    text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
-
-
-def _exported(path: Path, form: str, *, outcomes: bool) -> str:
-    if form in ("json", "csv"):
-        from opro_local.report.forms import in_form
-
-        return in_form(run_document(path, outcomes=outcomes), form).decode()
-    from opro_local.report.uses import in_use
-
-    return in_use(run_document(path, outcomes=True), form)
 
 
 def find_run(folder: Path, name: str | None, *, unfinished: bool = False) -> Path:
