@@ -152,3 +152,24 @@ def test_a_wrong_option_is_one_line(says: Callable[..., ScriptedEngine]) -> None
     assert result.exit_code == 2
     assert "nodes" in result.output and "Traceback" not in result.output
     assert call("solve", "knapsack").exit_code == 2
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json", "csv", "xlsx"])
+def test_a_run_has_a_report_too(says: Callable[..., ScriptedEngine], form: str) -> None:
+    says(NO_LUCK, SOLVED)
+    assert solve(*PAIRS, "--repeats", "1").exit_code == 0
+    result = call("report", "-o", f"r.{form}")
+    assert result.exit_code == 0, result.output
+    if form in ("html", "md"):
+        text = Path(f"r.{form}").read_text(encoding="utf-8")
+        assert "15, 14" in text and "least squares" in text
+        assert form != "html" or text.count("<svg") == 2  # the search, the line
+
+
+def test_two_runs_can_be_compared(says: Callable[..., ScriptedEngine]) -> None:
+    says(NO_LUCK, SOLVED, NO_LUCK, SOLVED)
+    solve(*PAIRS, "--repeats", "2", "--steps", "2")
+    runs = [json.loads(line)["run"] for line in call("runs", "list", "--json").stdout.splitlines()]
+    result = call("runs", "diff", *runs)
+    assert result.exit_code == 0, result.output
+    assert "15, 14" in result.output and "nothing to compare" in result.output

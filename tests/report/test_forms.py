@@ -22,6 +22,7 @@ from scripted_models import play_roles
 from opro_local.api import Host, optimize_task
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
+from opro_local.errors import Interrupted
 from opro_local.report.charts import charts
 from opro_local.report.content import candidate_rows, start_of, word_diff
 from opro_local.report.forms import in_form
@@ -38,12 +39,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+def after_commit() -> None:
+    """What a run does when something is saved."""
+
+
 def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str) -> Path:
     skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
     samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
     engine = ScriptedEngine(log_prob=mail_model(skills, otherwise=7), samples=samples)
     play_roles(monkeypatch, engine)
-    host = Host(folders=Folders.of_user(folder))
+    host = Host(folders=Folders.of_user(folder), after_commit=lambda: after_commit())
     return optimize_task(mail_task(), RunSettings.model_validate(SETTINGS), host=host)
 
 
@@ -257,3 +262,24 @@ def test_a_long_run_makes_a_page_of_less_than_3_megabytes(document: dict[str, An
         {**step, "number": n, "proposals": proposals, "meta_prompt": "x" * 4000} for n in range(200)
     ]
     assert len(in_form(document, "html")) < 3_000_000
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json", "csv", "xlsx"])
+@pytest.mark.parametrize("moment", [1, 2, 4])
+def test_a_run_that_is_not_finished_has_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, form: str
+) -> None:
+    """After the starts were proposed, after they were scored, within a step."""
+    count = 0
+
+    def cut_off() -> None:
+        nonlocal count
+        count += 1
+        if count == moment:
+            raise Interrupted("stopped")
+
+    monkeypatch.setattr("test_forms.after_commit", cut_off)
+    with pytest.raises(Interrupted):
+        finished(tmp_path, monkeypatch, "Read twice.")
+    (path,) = [path for path in (tmp_path / "runs").glob("*.sqlite") if path.name != "cache.sqlite"]
+    assert in_form(run_document(path), form)
