@@ -23,12 +23,20 @@ ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "test
 class RunProgress:
     """A Watcher; use it as a context manager. Plain lines may end in a log and hold no text of the user's.
 
-    opening is said first, once the run has really started.
+    opening is said first, once the run has really started. take, if given, is called with the run's id and
+    what the person at the terminal writes between steps.
     """
 
     def __init__(
-        self, *, shown: bool, opening: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        shown: bool,
+        opening: str = "",
+        take: Callable[[str, str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._take = take
+        self._run_id = ""
         self._opening = opening
         self._console = Console(stderr=True, quiet=not shown, highlight=False)
         self._clock = clock
@@ -58,6 +66,7 @@ class RunProgress:
         self._console.print(line, markup=False, soft_wrap=True)
 
     def started(self, run_id: str, cost: Estimate) -> None:
+        self._run_id = run_id
         self._begun = self._clock()
         self._pairs = 0
         self._expected = cost.pairs
@@ -100,8 +109,24 @@ class RunProgress:
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
         self._picture.closed(trajectory)
-        if self._live.is_started:
-            return
+        if not self._live.is_started:
+            self._say_step(trajectory)
+        if self._take is not None:
+            self._ask_for_more(self._take)
+
+    def _ask_for_more(self, take: Callable[[str, str], None]) -> None:
+        """Show what there is and pass on what the person writes; an empty line goes on."""
+        live = self._live.is_started
+        self._live.stop()
+        Console(stderr=True, highlight=False).print(self._picture)
+        while text := click.prompt(
+            "your instruction (empty: go on)", default="", show_default=False, err=True
+        ):
+            take(self._run_id, text)
+        if live:
+            self._live.start()
+
+    def _say_step(self, trajectory: Trajectory[Any]) -> None:
         step, best = trajectory.steps[-1], trajectory.best
         reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
         accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from opro_local.problems.given import Part
     from opro_local.store.found import Found
 
+ask_option = click.option(
+    "--ask", "asking", is_flag=True, help="Pause after each step and take instructions of your own."
+)
 progress_option = click.option("--no-progress", is_flag=True, help="Show nothing while it works.")
 
 
@@ -28,17 +31,20 @@ progress_option = click.option("--no-progress", is_flag=True, help="Show nothing
 @setting_options("models", "budget")
 @task_options
 @setting_options("search", "scoring")
+@ask_option
 @json_option
 @progress_option
 @click.pass_context
-def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: bool, **_: Any) -> None:
+def run(
+    ctx: click.Context, /, flags: TaskFlags, asking: bool, as_json: bool, no_progress: bool, **_: Any
+) -> None:
     """Optimise an instruction for a table of labelled rows.
 
     Takes the table of --data, else task.toml of the current folder, else the example that is shipped.
     """
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
-    with hosted(ctx.obj, shown=not no_progress, opening=f"task: {chosen}") as host:
+    with hosted(ctx.obj, shown=not no_progress, opening=f"task: {chosen}", asking=asking) as host:
         from opro_local.api import cross_fit, optimize_task
 
         _tell(task.warnings)
@@ -53,13 +59,16 @@ def run(ctx: click.Context, /, flags: TaskFlags, as_json: bool, no_progress: boo
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
 @allow_python_option
+@ask_option
 @json_option
 @progress_option
 @click.pass_obj
-def resume(folders: Folders, name: str | None, allow_python: bool, as_json: bool, no_progress: bool) -> None:
+def resume(
+    folders: Folders, name: str | None, allow_python: bool, asking: bool, as_json: bool, no_progress: bool
+) -> None:
     """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given."""
     path = find_run(folders.runs, name, unfinished=True)
-    with hosted(folders, shown=not no_progress) as host:
+    with hosted(folders, shown=not no_progress, asking=asking) as host:
         from opro_local.api import resume_run
 
         resume_run(path, host=host, allow_python=allow_python)
@@ -139,11 +148,17 @@ def _tell(warnings: Iterable[str]) -> None:
 
 
 @contextmanager
-def hosted(folders: Folders, *, shown: bool, opening: str = "") -> Iterator["Host"]:
+def hosted(folders: Folders, *, shown: bool, opening: str = "", asking: bool = False) -> Iterator["Host"]:
     from opro_local.cli.progress import RunProgress
     from opro_local.prepared import Host
 
-    with graceful_interrupt() as after_commit, RunProgress(shown=shown, opening=opening) as progress:
+    def take(run_id: str, text: str) -> None:
+        from opro_local.store.events import ask
+
+        ask(find_run(folders.runs, run_id), "add", text)
+
+    view = RunProgress(shown=shown, opening=opening, take=take if asking else None)
+    with graceful_interrupt() as after_commit, view as progress:
         yield Host(
             folders=folders,
             watcher=progress,

@@ -600,3 +600,22 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
         "memory: at most 1.00 GB",
         "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left",
     ]
+
+
+def test_a_person_at_the_terminal_is_asked_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    _play(monkeypatch)
+    said = "Read twice.\n\n\n\n"
+    done = CliRunner().invoke(
+        main,
+        ["--home", ".", "run", *DATA, "--model", "scripted", *SMALL, "--ask", "--json"],
+        input=said,
+    )
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    human = [(s["number"], p) for s in document["steps"] for p in s["proposals"] if p["origin"] == "human"]
+    ((step, proposal),) = human
+    assert step == 1 and proposal["solution"]["instruction"] == "Read twice."
+    assert done.stderr.count("your instruction") == 4, (
+        "after the starts and two steps, and once more for the one"
+    )
+    assert START in done.stderr
