@@ -58,7 +58,16 @@ def test_linear_regression_is_solved_by_the_true_pair_alone() -> None:
     references = objective.references()
     assert references["least squares"] <= references["the true pair"] == objective.value((3.0, 5.0))
     assert "9.8±2.8 55.8±16.1" in objective.published()[0]
-    assert LinearRegression(w=4).published() == ()
+    assert LinearRegression(w=4).published() == LinearRegression(w=3, b=5, noise=2).published() == ()
+
+
+def test_the_set_up_can_be_changed() -> None:
+    still = LinearRegression(points=7, noise=0, start_pairs=3, start_low=-2, start_high=-1)
+    assert still.references()["the true pair"] == 0
+    assert still.value((16.0, 14.0)) == sum(x * x for x in range(1, 8))
+    assert all(-2 <= number <= -1 for start in still.starts() for number in start)
+    assert len(Tsp(nodes=9, start_tours=2).starts()) == 2
+    assert Tsp(asks=7).tries() == 7
 
 
 def test_repeats_have_other_data() -> None:

@@ -13,9 +13,8 @@ from opro_local.problems.objective import Numbers, Objective, numbers_in
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS = 50
-STARTS = 5
-START_RANGE = (10, 20)
+USUAL = (50, 1, 5, 10, 20)
+"""The published set-up."""
 PUBLISHED: Mapping[tuple[float, float], str] = {
     (15, 14): "5.8±2.6 40.0±12.4 | 7.6±4.5 36.0±15.2 | 4.0±1.5 17.2±5.1",
     (17, 17): "4.0±1.8 33.4±11.7 | 12.6±6.0 53.8±16.9 | 6.0±3.7 26.0±10.6",
@@ -39,15 +38,20 @@ class LinearRegression(Objective):
 
     w: float = Field(15, description="True slope.")
     b: float = Field(14, description="True intercept.")
+    points: int = Field(50, ge=2, description="Points of the line, at x = 1, 2, ...")
+    noise: float = Field(1.0, ge=0, description="Standard deviation of the noise on y.")
+    start_pairs: int = Field(5, ge=1, description="Starting pairs.")
+    start_low: float = Field(10, description="Least value of a starting w or b.")
+    start_high: float = Field(20, description="Greatest value of a starting w or b.")
 
     @cached_property
     def _x(self) -> NDArray[np.float64]:
-        return np.arange(1, POINTS + 1, dtype=float)
+        return np.arange(1, self.points + 1, dtype=float)
 
     @cached_property
     def _y(self) -> NDArray[np.float64]:
-        noise = np.random.RandomState(self.data_seed).randn(POINTS)
-        return self.w * self._x + self.b + noise
+        noise = np.random.RandomState(self.data_seed).randn(self.points)
+        return self.w * self._x + self.b + self.noise * noise
 
     def brief(self) -> str:
         return (
@@ -65,7 +69,9 @@ class LinearRegression(Objective):
     def starts(self) -> Sequence[Numbers]:
         """Drawn as in the published set-up: w from seed 10 data_seed, b from seed 100 data_seed."""
         w, b = (
-            np.random.RandomState(scale * self.data_seed).uniform(*START_RANGE, size=STARTS).round()
+            np.random.RandomState(scale * self.data_seed)
+            .uniform(self.start_low, self.start_high, size=self.start_pairs)
+            .round()
             for scale in (10, 100)
         )
         return list(dict.fromkeys(zip(w.tolist(), b.tolist(), strict=True)))
@@ -96,7 +102,8 @@ class LinearRegression(Objective):
         }
 
     def published(self) -> Sequence[str]:
-        line = PUBLISHED.get((self.w, self.b))
+        usual = (self.points, self.noise, self.start_pairs, self.start_low, self.start_high) == USUAL
+        line = PUBLISHED.get((self.w, self.b)) if usual else None
         return [f"steps and unique pairs of text-bison | gpt-3.5-turbo | gpt-4: {line}"] if line else ()
 
     def draw(self, axes: "Axes", solution: Numbers) -> None:

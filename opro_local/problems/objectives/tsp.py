@@ -15,9 +15,7 @@ from opro_local.problems.tours import farthest_insertion, nearest_neighbour, sho
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STARTS = 5
 SIDE = 100
-TRIES = 4
 TOLERANCE = 1e-6
 PUBLISHED: Mapping[int, str] = {
     10: "gap 0.0 | 0.0 | 0.0 %, steps 40.4±5.6 (5 of 5) | 46.8±9.3 (5) | 9.6±3.0 (5)",
@@ -42,6 +40,8 @@ class Tsp(Objective):
     closing: ClassVar[str] = "</trace>"
 
     nodes: int = Field(10, ge=4, le=100, description="Points to visit.")
+    start_tours: int = Field(5, ge=1, description="Random starting tours.")
+    asks: int = Field(4, ge=1, description="Most times that a step asks until it has enough valid tours.")
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
@@ -60,7 +60,7 @@ class Tsp(Objective):
 
     def tries(self) -> int:
         """As published a step goes on until it has enough valid tours; but not for ever."""
-        return TRIES
+        return self.asks
 
     def brief(self) -> str:
         points = ", ".join(f"({i}): ({x:.0f}, {y:.0f})" for i, (x, y) in enumerate(self.points))
@@ -77,8 +77,8 @@ class Tsp(Objective):
         )
 
     def starts(self) -> Sequence[Numbers]:
-        draw = np.random.default_rng([self.data_seed, STARTS])
-        tours = [(0, *draw.permutation(np.arange(1, self.nodes)).tolist()) for _ in range(STARTS)]
+        draw = np.random.default_rng([self.data_seed, self.nodes])
+        tours = [(0, *draw.permutation(np.arange(1, self.nodes)).tolist()) for _ in range(self.start_tours)]
         return list(dict.fromkeys(tours))
 
     def parse(self, text: str) -> Numbers:
