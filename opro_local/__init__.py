@@ -7,7 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opro_local.api import load_task, measure_candidates, optimize_task, resume_run, score_instructions
+    from opro_local.api import (
+        load_task,
+        measure_candidates,
+        optimize_task,
+        resume_run,
+        score_instructions,
+        solve,
+    )
     from opro_local.config import Folders, RunSettings, TaskSettings
     from opro_local.prepared import Host
     from opro_local.store.export import run_document
@@ -25,6 +32,7 @@ __all__ = [
     "resume_run",
     "run_document",
     "score_instructions",
+    "solve",
 ]
 
 _HOMES = {

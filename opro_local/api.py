@@ -125,30 +125,14 @@ def solve(
     objective: Objective,
     settings: RunSettings,
     *,
-    host: Host | None = None,
-    models: Models | None = None,
-    allow_python: bool = False,
-) -> Path:
-    """Let a language model minimise an objective, with models that are loaded already if they are given.
-
-    allow_python lets a function of the user's run. Returns the path of the run file. Raises Interrupted when
-    the user stops it.
-    """
-    host = host or Host()
-    check_allowed(objective.code(), allowed=allow_python)
-    solving = prepare_objective(objective, settings, host, models=models)
-    return _begin(objective_header(solving), solving, host)
-
-
-def solve_repeatedly(
-    objective: Objective,
-    settings: RunSettings,
-    repeats: int,
-    *,
+    repeats: int = 1,
     host: Host | None = None,
     allow_python: bool = False,
 ) -> list[Path]:
-    """Solve it each time with data and a seed of its own, one more than before, on one loaded model."""
+    """Let a language model minimise an objective, each time with data and a seed of their own, one more.
+
+    allow_python lets a function of the user's run. Returns the paths of the run files. Raises Interrupted.
+    """
     host = host or Host()
     check_allowed(objective.code(), allowed=allow_python)
     models: Models | None = None

@@ -49,6 +49,7 @@ def test_the_public_names_are_these() -> None:
         "resume_run",
         "run_document",
         "score_instructions",
+        "solve",
     ]
     assert all(callable(getattr(opro_local, name)) for name in opro_local.__all__)
     assert dir(opro_local) == opro_local.__all__

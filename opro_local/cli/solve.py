@@ -68,9 +68,9 @@ def _command(name: str) -> click.Command:
         objective = parse_settings(kind, given, source="flags")
         settings = run_settings(ctx, defaults=kind.defaults)
         with hosted(ctx.obj, shown=not no_progress, opening=f"problem: {name}") as host:
-            from opro_local.api import solve_repeatedly
+            from opro_local import api
 
-            paths = solve_repeatedly(objective, settings, repeats, host=host, allow_python=allow_python)
+            paths = api.solve(objective, settings, repeats=repeats, host=host, allow_python=allow_python)
         documents = [run_document(path) for path in paths]
         if draw is not None:
             from opro_local.report.objective_picture import draw_solutions
