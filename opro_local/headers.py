@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import get_args
 
-from opro_local.config import RunSettings
 from opro_local.prepared import Prepared
 from opro_local.problems.objectives import objective_name
-from opro_local.records import Direction, SplitName
-from opro_local.roles import Models
+from opro_local.records import SplitName
 from opro_local.solving import Solving
 from opro_local.store.header import RunHeader
 from opro_local.tasks.task import Task, task_to_json
@@ -33,9 +31,7 @@ def task_header(task: Task, prepared: Prepared, run_id: str | None = None) -> Ru
     return _header(
         run_id=run_id or new_run_id(),
         kind="task",
-        direction=prepared.problem.direction,
-        settings=prepared.settings,
-        models=prepared.models,
+        ready=prepared,
         problem_json=task_to_json(task),
         summary={
             "name": task.name,
@@ -56,9 +52,7 @@ def objective_header(solving: Solving) -> RunHeader:
     return _header(
         run_id=new_run_id(),
         kind=name,
-        direction=solving.problem.direction,
-        settings=solving.settings,
-        models=solving.models,
+        ready=solving,
         problem_json=objective.model_dump_json(),
         summary={"name": name, "metric": objective.measure},
     )
@@ -68,9 +62,7 @@ def _header(
     *,
     run_id: str,
     kind: str,
-    direction: Direction,
-    settings: RunSettings,
-    models: Models,
+    ready: Prepared | Solving,
     problem_json: str,
     summary: Mapping[str, object],
 ) -> RunHeader:
@@ -78,10 +70,10 @@ def _header(
         run_id=run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=kind,
-        direction=direction,
-        settings_json=settings.model_dump_json(),
+        direction=ready.problem.direction,
+        settings_json=ready.settings.model_dump_json(),
         problem_json=problem_json,
         summary=summary,
-        models=models.records,
+        models=ready.models.records,
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     )
