@@ -21,6 +21,7 @@ from opro_local.studies.plan import (
     cells,
     find_study,
     read_study,
+    setting_names,
     shipped_studies,
 )
 
@@ -95,7 +96,7 @@ def _documents(
 def _check_flags(ctx: click.Context, plan: StudySettings) -> None:
     """A flag for what the grid varies would have no effect."""
     for key in plan.grid:
-        for name in (part.strip() for part in key.split(",")):
+        for name in setting_names(key):
             if ctx.params.get(name.replace(".", "__")) not in (None, ()):
                 raise SettingsError(f"the study varies {name} itself; leave its flag out.")
 

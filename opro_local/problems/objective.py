@@ -57,7 +57,7 @@ class Objective(Settings, ABC):
 
     @abstractmethod
     def value(self, solution: Numbers) -> float:
-        """The smaller the better. Raises Rejected where the function has no finite value."""
+        """The smaller the better; infinite where the function has no value."""
 
     def with_data(self, seed: int) -> Self:
         """The same objective on other data."""

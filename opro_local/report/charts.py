@@ -27,36 +27,29 @@ class Chart:
     rows: Sequence[tuple[object, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """A chart before it is drawn."""
-
-    name: str
-    title: str
-    description: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[object, ...]]
-    draw: Callable[[Axes], None]
-
-
 def charts(document: Document) -> list[Chart]:
     """Those for which the run has figures."""
-    plans = (_search, _lengths, _reliability)
-    return [_drawn(plan) for make in plans for plan in make(document)]
+    return [chart for make in (_search, _lengths, _reliability) for chart in make(document)]
 
 
-def _drawn(plan: _Plan) -> Chart:
+def _chart(
+    *,
+    name: str,
+    title: str,
+    description: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+    draw: Callable[[Axes], None],
+) -> Chart:
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
-    plan.draw(axes)
-    svg = inline_svg(figure, name=plan.name, title=plan.title, description=plan.description)
-    return Chart(
-        title=plan.title, description=plan.description, svg=svg, columns=plan.columns, rows=plan.rows
-    )
+    draw(axes)
+    svg = inline_svg(figure, name=name, title=title, description=description)
+    return Chart(title=title, description=description, svg=svg, columns=columns, rows=rows)
 
 
-def _search(document: Document) -> Iterator[_Plan]:
+def _search(document: Document) -> Iterator[Chart]:
     """Every whole score of every step, and the best so far."""
     points = [
         (step["number"], proposal["score"]["value"])
@@ -82,7 +75,7 @@ def _search(document: Document) -> Iterator[_Plan]:
         axes.set_ylabel(f"{metric} on train" if document["kind"] == "task" else metric)
         axes.legend(frameon=False, loc="best")
 
-    yield _Plan(
+    yield _chart(
         name="search",
         title="What the search found",
         description=f"{len(points)} candidates by step; the best {metric} goes from {best[0]:.3f} at first "
@@ -103,7 +96,7 @@ def _by_step(points: Sequence[tuple[int, float]]) -> dict[int, list[float]]:
     return found
 
 
-def _lengths(document: Document) -> Iterator[_Plan]:
+def _lengths(document: Document) -> Iterator[Chart]:
     finalists = [f for f in document["finalists"] if f["prompt_tokens"] and f["value"] is not None]
     if not finalists:
         return
@@ -118,7 +111,7 @@ def _lengths(document: Document) -> Iterator[_Plan]:
         axes.set_ylabel(f"{metric} on validation")
         axes.legend(frameon=False, loc="best")
 
-    yield _Plan(
+    yield _chart(
         name="lengths",
         title="What length buys",
         description=f"{len(points)} finalists by the mean length of their prompts and their {metric} on "
@@ -132,7 +125,7 @@ def _lengths(document: Document) -> Iterator[_Plan]:
     )
 
 
-def _reliability(document: Document) -> Iterator[_Plan]:
+def _reliability(document: Document) -> Iterator[Chart]:
     bins = document.get("reliability", [])
     if not bins:
         return
@@ -145,7 +138,7 @@ def _reliability(document: Document) -> Iterator[_Plan]:
         axes.set_ylabel("how often it is right")
         axes.legend(frameon=False, loc="best")
 
-    yield _Plan(
+    yield _chart(
         name="reliability",
         title="How far to trust how sure it is",
         description="Test rows in steps of the winner's confidence, with the share of right answers in each.",

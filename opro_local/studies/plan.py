@@ -73,7 +73,7 @@ def read_study(path: Path) -> StudySettings:
     """Raises SettingsError naming what is wrong."""
     study = parse_settings(StudySettings, read_toml(path), source=str(path))
     for key, values in study.grid.items():
-        names = _names(key)
+        names = setting_names(key)
         for name in names:
             if name.partition(".")[0] not in VARIED or not name.partition(".")[2]:
                 raise SettingsError(
@@ -88,7 +88,8 @@ def read_study(path: Path) -> StudySettings:
     return study
 
 
-def _names(key: str) -> list[str]:
+def setting_names(key: str) -> list[str]:
+    """The settings that a key of the grid changes together."""
     return [name.strip() for name in key.split(",")]
 
 
@@ -104,7 +105,7 @@ def cells(study: StudySettings) -> list[Cell]:
 
 def _together(key: str, value: Any) -> dict[str, Any]:
     """The settings of one key of the grid with their values."""
-    names = _names(key)
+    names = setting_names(key)
     return dict(zip(names, value if len(names) > 1 else [value], strict=True))
 
 
