@@ -11,6 +11,7 @@ from opro_local.checking import parse_settings
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.errors import ModelError, StoreError
 from opro_local.headers import new_run_id, objective_header, row_ids, task_header
+from opro_local.people import is_paused
 from opro_local.prepared import Host, Prepared, anchored, prepare
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
@@ -18,6 +19,7 @@ from opro_local.recording import Forgetful
 from opro_local.records import Candidate, S, Score, SplitName
 from opro_local.roles import Models, load_models
 from opro_local.solving import prepare_objective
+from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
 from opro_local.store.steps import Codec
@@ -190,6 +192,8 @@ def resume_run(
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     _check_same_models(header, ready.models)
     with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
+        if is_paused(store.events()):
+            ask(path, "continue", "")
         ready.search(store, host)
 
 

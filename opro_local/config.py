@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
@@ -52,6 +52,12 @@ class SplitSettings(Settings):
         None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
     )
     seed: int | None = Field(None, ge=0, description="Seed of the split; the search's if not given.")
+
+    @model_validator(mode="after")
+    def _has_that_fold(self) -> "SplitSettings":
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} is none of {self.folds}: they count from 0")
+        return self
 
 
 class TaskSettings(Settings):

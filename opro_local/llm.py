@@ -95,8 +95,8 @@ class Effort:
 
     @property
     def efficiency(self) -> float | None:
-        """The share of the machine's limit that was reached, None if nothing was scored."""
-        return self.least_seconds / self.seconds if self.seconds else None
+        """The share of the machine's limit that was reached, None if nothing went through the model."""
+        return self.least_seconds / self.seconds if self.tokens_run and self.seconds else None
 
     def since(self, earlier: "Effort") -> "Effort":
         """What came after the earlier one of the same engine."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
-from opro_local.people import STOPPED, with_people, without_banned
+from opro_local.people import STOPPED, extended, heard, with_people, without_banned
 from opro_local.problem import Problem, Proposer, Watcher
-from opro_local.recording import RunStore
+from opro_local.recording import Asked, RunStore
 from opro_local.records import Event, Proposal, S, Step, Trajectory, Usage
 
 
@@ -29,23 +29,25 @@ def optimize(
     """
     trajectory = store.trajectory()
     while store.stopped() is None:
-        step = store.open_step()
+        number = len(trajectory.steps)
+        events = heard(store, number, watcher)
+        seen = without_banned(problem, trajectory, events)
+        step = recorded = store.open_step()
         if step is None:
-            number = len(trajectory.steps)
-            events = store.hear(number)
-            trajectory = without_banned(problem, trajectory, events)
-            reason = _reason_to_stop(problem, budget, store.usage(), trajectory, events)
+            reason = _reason_to_stop(problem, budget, store.usage(), seen, events)
             if reason is not None:
                 store.record_stop(reason)
                 break
-            step = (
-                proposer.propose(trajectory, number, proposals_per_step) if number else starting_step(problem)
-            )
-            store.record_proposals(with_people(problem, step, trajectory, events))
-            continue
+            step = proposer.propose(seen, number, proposals_per_step) if number else starting_step(problem)
+        step = with_people(problem, step, seen, events)
+        if step != recorded:
+            store.record_proposals(step)
         watcher.step_opened(step)
-        seen = without_banned(problem, trajectory, store.events())
-        store.close_step(step.number, problem.evaluate(step, seen, store))
+        try:
+            scored = problem.evaluate(step, seen, store)
+        except Asked:
+            continue
+        store.close_step(number, scored)
         trajectory = store.trajectory()
         watcher.step_closed(trajectory)
     trajectory = without_banned(problem, trajectory, store.events())
@@ -66,7 +68,9 @@ def _reason_to_stop(
         return None
     if any(event.kind == "stop" for event in events):
         return STOPPED
-    return "solved" if problem.solved(trajectory) else stop_reason(budget, usage, trajectory)
+    if problem.solved(trajectory):
+        return "solved"
+    return stop_reason(extended(budget, events), usage, trajectory)
 
 
 def starting_step(problem: Problem[S]) -> Step[S]:

@@ -66,12 +66,12 @@ class Optimizer(Generic[S]):
         )
 
     def _temperature(self, number: int) -> float:
-        """Linear over the steps, as published: the first has the start's, one after the last the end's."""
+        """Linear over the steps, as published: the first has the start's, those after the last the end's."""
         start, end = self.settings.temperature, self.settings.temperature_end
         if end is None:
             return start
         assert self.steps, "a temperature moves over a known number of steps"
-        return start + (number - 1) / self.steps * (end - start)
+        return start + min(1.0, (number - 1) / self.steps) * (end - start)
 
     def _fitting(self, meta_prompts: Iterable[MetaPrompt]) -> tuple[MetaPrompt, TokenIds]:
         """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""

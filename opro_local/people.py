@@ -1,21 +1,63 @@
-"""What people ask of a running search: instructions of their own, texts that they do not want, to stop.
+"""What people ask of a running search: own instructions, texts that are banned, a longer or shorter search.
 
-Another process puts these into the run's file; the loop hears them when it opens a step. What a step has
-heard is recorded with it, so that a resumed run hears the same.
+Another process puts these into the run's file; the loop hears them between two blocks of a step, and then
+scores the step again with what was asked: what is scored already is not scored twice. What a step has heard
+is recorded with it, so that a resumed run hears the same.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from opro_local.config import BudgetSettings
 from opro_local.errors import Rejected
 from opro_local.optimizer import proposed_keys
-from opro_local.problem import Problem
+from opro_local.problem import Problem, Watcher
+from opro_local.recording import RunStore
 from opro_local.records import Event, Proposal, S, Scored, Step, Trajectory
 
 HUMAN = "human"
 STOPPED = "stopped by a person"
 BANS = ("ban", "ban pattern")
+LIMITS: Mapping[str, str] = {
+    "steps": "steps",
+    "pairs": "max_pairs",
+    "tokens": "max_tokens",
+    "seconds": "max_seconds",
+}
+"""What can be extended, and its field of BudgetSettings."""
+PAUSE = 0.5
+"""Seconds between two looks at whether a paused run is to go on."""
+
+
+def heard(store: RunStore[S], number: int, watcher: Watcher) -> list[Event]:
+    """All that people have asked, in order; step number hears what is new. Waits while the run is paused."""
+    events = store.hear(number)
+    if is_paused(events):
+        watcher.paused()
+    while is_paused(events):
+        store.idle(PAUSE)
+        events = store.hear(number)
+    return events
+
+
+def is_paused(events: Sequence[Event]) -> bool:
+    """The last word on it counts; a run that is to stop goes on to its end."""
+    words = [event.kind for event in events if event.kind in ("pause", "continue", "stop")]
+    return words[-1:] == ["pause"]
+
+
+def extended(budget: BudgetSettings, events: Sequence[Event]) -> BudgetSettings:
+    """The budget with what people have added to its limits; what has no limit has none."""
+    more: dict[str, float] = {}
+    for event in events:
+        if event.kind == "extend":
+            amount, limit = event.text.split()
+            name = LIMITS[limit]
+            so_far = more.get(name, getattr(budget, name))
+            if so_far is not None:
+                more[name] = so_far + (float(amount) if limit == "seconds" else int(amount))
+    return budget.model_copy(update=more)
 
 
 def without_banned(problem: Problem[S], trajectory: Trajectory[S], events: Sequence[Event]) -> Trajectory[S]:
@@ -35,13 +77,17 @@ def without_banned(problem: Problem[S], trajectory: Trajectory[S], events: Seque
 def with_people(
     problem: Problem[S], step: Step[S], trajectory: Trajectory[S], events: Sequence[Event]
 ) -> Step[S]:
-    """The step with the instructions that people gave it first, and without what is banned or there twice."""
+    """The step with the instructions that people gave it first, and without what is banned or there twice.
+
+    It may be a step that some of them are part of already.
+    """
     if not events:
         return step
     taken = proposed_keys(problem, trajectory)
     given = [event.text for event in events if event.kind == "add" and event.step == step.number]
     own = [_own(problem, text, taken) for text in given]
-    rest = [_checked(problem, proposal, _bans(events), taken) for proposal in step.proposals]
+    others = [proposal for proposal in step.proposals if proposal.origin != HUMAN]
+    rest = [_checked(problem, proposal, _bans(events), taken) for proposal in others]
     return replace(step, proposals=(*own, *rest))
 
 

@@ -20,6 +20,10 @@ from opro_local.records import (
 )
 
 
+class Asked(Exception):
+    """People have asked something of the step that is being scored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A candidate measured after the search: role says what for ("validation", "winner", "start", ...)."""
@@ -49,7 +53,10 @@ class OutcomeLedger(Protocol):
         ...
 
     def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
-        """Keep one scored block: candidate key -> its outcomes. May raise Interrupted after it is saved."""
+        """Keep one scored block: candidate key -> its outcomes.
+
+        May raise Interrupted after it is saved, or Asked, if a step is open.
+        """
         ...
 
     def evaluations(self) -> list[Evaluation]:
@@ -101,8 +108,12 @@ class RunStore(OutcomeLedger, Protocol[S]):
         """All that people have asked until now, in order."""
         ...
 
+    def idle(self, seconds: float) -> None:
+        """Let time pass that the run does not count. May raise Interrupted."""
+        ...
+
     def record_proposals(self, step: Step[S]) -> None:
-        """Open a step. May raise Interrupted after it is saved."""
+        """Open a step, or change the proposals of the open one. May raise Interrupted after it is saved."""
         ...
 
     def close_step(self, number: int, scored: Sequence[Scored[S]]) -> None: ...

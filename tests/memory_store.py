@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from opro_local.llm import Effort
-from opro_local.recording import Evaluation
+from opro_local.recording import Asked, Evaluation
 from opro_local.records import (
     Candidate,
     Direction,
@@ -36,6 +36,7 @@ class MemoryStore(Generic[S]):
     measured: list[Evaluation] = field(default_factory=list)
     winner: Candidate | None = None
     asked: list[Event] = field(default_factory=list)
+    blocks_of_step: int = 0
     efforts: list[Effort] = field(default_factory=list)
     kept: dict[tuple[str, str], dict[str, Outcome]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -49,11 +50,17 @@ class MemoryStore(Generic[S]):
         return list(self.asked)
 
     def hear(self, number: int) -> list[Event]:
-        self.asked = [replace(e, step=number) if e.step is None else e for e in self.asked]
+        heard = {"step": number, "block": self.blocks_of_step if self.opened else 0}
+        self.asked = [replace(e, **heard) if e.step is None else e for e in self.asked]
         return self.events()
 
+    def idle(self, seconds: float) -> None:
+        self.after_commit()
+
     def record_proposals(self, step: Step[S]) -> None:
-        assert self.opened is None, "one step at a time is open"
+        assert self.opened is None or self.opened.number == step.number, "one step at a time is open"
+        if self.opened is None:
+            self.blocks_of_step = 0
         self.opened = step
         self.after_commit()
 
@@ -97,7 +104,10 @@ class MemoryStore(Generic[S]):
         self.blocks.append((split, tuple(outcomes), ids))
         for key, block in outcomes.items():
             self.kept[key, split].update((outcome.example_id, outcome) for outcome in block)
+        self.blocks_of_step += 1
         self.after_commit()
+        if self.opened and any(event.step is None for event in self.asked):
+            raise Asked
 
     def evaluations(self) -> list[Evaluation]:
         return list(self.measured)

@@ -122,3 +122,28 @@ def test_a_run_that_was_cut_off_hears_the_same(moment: int) -> None:
     store.after_commit = lambda: None
     run(store, Counting(), ask={2: event("add", "7")} if len(store.steps) < 2 else None)
     assert [step.proposals for step in store.steps] == [step.proposals for step in unbroken.steps]
+
+
+def test_a_paused_run_waits_until_it_is_to_continue() -> None:
+    store = MemoryStore[int](direction="minimize")
+    store.asked = [event("pause", "")]
+    waited: list[int] = []
+
+    class Waiting(Silent):
+        def paused(self) -> None:
+            waited.append(len(store.steps))
+            store.after_commit = lambda: store.asked.append(event("continue", "", 2))
+
+        def step_opened(self, step: Step[Any]) -> None:
+            store.after_commit = lambda: None
+
+    optimize(
+        SquareRoot(),
+        Counting(),
+        proposals_per_step=1,
+        budget=BudgetSettings(steps=1),
+        store=store,
+        watcher=Waiting(),
+    )
+    assert waited == [0]
+    assert [e.kind for e in store.asked[:2]] == ["pause", "continue"] and store.finished

@@ -114,6 +114,9 @@ class RunProgress:
         if self._take is not None:
             self._ask_for_more(self._take)
 
+    def paused(self) -> None:
+        self.say(f"paused; it goes on with: opro-local prompts continue {self._run_id}")
+
     def _ask_for_more(self, take: Callable[[str, str], None]) -> None:
         """Show what there is and pass on what the person writes; an empty line goes on."""
         live = self._live.is_started
@@ -186,3 +189,4 @@ class StudyProgress:
 
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
     def step_closed(self, trajectory: Trajectory[Any]) -> None: ...
+    def paused(self) -> None: ...

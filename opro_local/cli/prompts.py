@@ -1,13 +1,12 @@
 """prompts: a person's say in a search that is going on, from another terminal."""
 
-import re
+from typing import Any
 
 import click
 
 from opro_local.cli.output import emit_json_lines, json_option, printable
 from opro_local.cli.runs import find_run
 from opro_local.config import Folders
-from opro_local.errors import SettingsError
 
 run_argument = click.argument("name", metavar="RUN")
 
@@ -16,7 +15,7 @@ run_argument = click.argument("name", metavar="RUN")
 def prompts() -> None:
     """Take part in a search that is going on.
 
-    The run hears what is asked of it when its next step begins. RUN is its id or file.
+    The run hears what is asked of it at its next block. RUN is its id or file.
     """
 
 
@@ -40,8 +39,6 @@ def ban(folders: Folders, name: str, text: str, pattern: bool) -> None:
     """Keep an instruction out: it is not proposed, shown or chosen any more. Case does not matter."""
     from opro_local.store.events import ask
 
-    if pattern:
-        _check_pattern(text)
     ask(find_run(folders.runs, name), "ban pattern" if pattern else "ban", text)
 
 
@@ -72,9 +69,40 @@ def list_prompts(folders: Folders, name: str, as_json: bool) -> None:
         emit_json_lines(events)
         return
     for event in events:
-        heard = "waiting" if event["step"] is None else f"step {event['step']}"
         rejected = f", rejected: {event['reason']}" if event["reason"] else ""
-        click.echo(f"{event['kind']:<11}  {heard:<9}{rejected}  {printable(event['text'])}")
+        click.echo(f"{event['kind']:<11}  {_heard(event):<16}{rejected}  {printable(event['text'])}")
+
+
+@prompts.command()
+@run_argument
+@click.pass_obj
+def pause(folders: Folders, name: str) -> None:
+    """Let the search wait, and its process with it, until it is to continue."""
+    from opro_local.store.events import ask
+
+    ask(find_run(folders.runs, name), "pause", "")
+
+
+@prompts.command("continue")
+@run_argument
+@click.pass_obj
+def go_on(folders: Folders, name: str) -> None:
+    """Let a paused search go on."""
+    from opro_local.store.events import ask
+
+    ask(find_run(folders.runs, name), "continue", "")
+
+
+@prompts.command()
+@run_argument
+@click.argument("amount", type=click.IntRange(1))
+@click.argument("limit", type=click.Choice(["steps", "pairs", "tokens", "seconds"]))
+@click.pass_obj
+def extend(folders: Folders, name: str, amount: int, limit: str) -> None:
+    """Give the search more than its budget: 5 steps, 1000 pairs, ..."""
+    from opro_local.store.events import ask
+
+    ask(find_run(folders.runs, name), "extend", f"{amount} {limit}")
 
 
 @prompts.command()
@@ -87,8 +115,5 @@ def stop(folders: Folders, name: str) -> None:
     ask(find_run(folders.runs, name), "stop", "")
 
 
-def _check_pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise SettingsError(f"{text!r} is no regular expression ({error}).") from None
+def _heard(event: dict[str, Any]) -> str:
+    return "waiting" if event["step"] is None else f"step {event['step']}, block {event['block'] or 0}"

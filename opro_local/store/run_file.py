@@ -18,7 +18,7 @@ import apsw
 
 from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import Effort
-from opro_local.recording import Evaluation
+from opro_local.recording import Asked, Evaluation
 from opro_local.records import (
     Candidate,
     Event,
@@ -165,8 +165,18 @@ class RunFile(Generic[S]):
     def hear(self, number: int) -> list[Event]:
         if self._read("SELECT 1 FROM event WHERE step IS NULL"):
             with self._saved():
-                self._database.execute("UPDATE event SET step = ? WHERE step IS NULL", (number,))
+                self._database.execute(
+                    "UPDATE event SET step = :number, block = "
+                    "coalesce((SELECT blocks FROM step WHERE number = :number), 0) WHERE step IS NULL",
+                    {"number": number},
+                )
         return self.events()
+
+    def idle(self, seconds: float) -> None:
+        begun = self._clock()
+        self._committed()
+        time.sleep(seconds)
+        self._started += self._clock() - begun
 
     def record_proposals(self, step: Step[S]) -> None:
         row = (
@@ -180,7 +190,10 @@ class RunFile(Generic[S]):
         )
         proposals = [(step.number, i, *self._proposal_row(p)) for i, p in enumerate(step.proposals)]
         with self._saved():
-            self._database.execute("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, 0)", row)
+            self._database.execute(
+                "INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (number) DO NOTHING", row
+            )
+            self._database.execute("DELETE FROM proposal WHERE step = ?", (step.number,))
             self._database.executemany("INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?)", proposals)
         self._committed()
 
@@ -206,7 +219,10 @@ class RunFile(Generic[S]):
                     "ON CONFLICT (candidate, split, example_id) DO NOTHING",
                     [(candidate, split, *outcome_to_row(outcome)) for outcome in block],
                 )
+            self._database.execute("UPDATE step SET blocks = blocks + 1 WHERE NOT closed")
         self._committed()
+        if self._read("SELECT 1 FROM event, step WHERE event.step IS NULL AND NOT closed"):
+            raise Asked
 
     def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
         """Raises StoreError when another winner was fixed before."""

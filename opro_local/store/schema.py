@@ -113,6 +113,10 @@ MIGRATIONS = (
         step INTEGER  -- that heard it
     ) STRICT;
     """,
+    """
+    ALTER TABLE event ADD COLUMN block INTEGER;  -- how many of that step's blocks were scored by then
+    ALTER TABLE step ADD COLUMN blocks INTEGER NOT NULL DEFAULT 0;  -- scored so far
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -13,8 +13,16 @@ from opro_local.api import Host, optimize_task, resume_run
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
+from opro_local.prepared import Silent
+from opro_local.store.events import ask
 
 OWN = "Read twice."
+
+
+def play(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that proposes these, one a step."""
+    samples = [[f"{text}</INS>"] for text in ("sort it.", "Look.", "Think.")]
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model({}, otherwise=7), samples=samples))
 
 
 @pytest.fixture
@@ -24,10 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     def cut_off() -> None:
         raise Interrupted("stopped")
 
-    engine = ScriptedEngine(
-        log_prob=mail_model({}, otherwise=7), samples=[["sort it.</INS>"], ["Look.</INS>"]]
-    )
-    play_roles(monkeypatch, engine)
+    play(monkeypatch)
     search = {"method": "opro", "proposals_per_step": 1, "headroom": 0, "sensitivity": 0}
     settings = RunSettings.model_validate(
         {"models": {"scorer": "scripted"}, "search": search, "budget": {"steps": 2}}
@@ -63,7 +68,10 @@ def test_an_edit_replaces_one_instruction_by_another(home: Path, run: str) -> No
     assert found[OWN] == ("human", None)
     assert found["sort it.</INS>"] == ("opro", "banned")
     events = [json.loads(line) for line in call(home, "prompts", "list", run, "--json").stdout.splitlines()]
-    assert [(event["kind"], event["step"]) for event in events] == [("ban", 1), ("add", 1)]
+    assert [(event["kind"], event["step"], event["block"]) for event in events] == [
+        ("ban", 0, 0),
+        ("add", 0, 0),
+    ]
 
 
 def test_a_rejected_instruction_says_why(home: Path, run: str) -> None:
@@ -86,3 +94,74 @@ def test_a_wrong_pattern_is_one_line(home: Path, run: str) -> None:
     result = call(home, "prompts", "ban", run, "(", "--pattern")
     assert result.exit_code == 2 and "is no regular expression" in result.output
     assert call(home, "prompts", "list", run).output == ""
+
+
+def test_an_instruction_is_scored_in_the_step_that_is_being_scored(home: Path, run: str) -> None:
+    """Asked after the first block of step 1, by another connection."""
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    host = Host(folders=Folders.of_user(home), after_commit=After(path, commits=3))
+    resume_run(path, host=host)
+    (event,) = [json.loads(line) for line in call(home, "prompts", "list", run, "--json").stdout.splitlines()]
+    assert (event["step"], event["block"], event["reason"]) == (1, 1, None)
+    document = json.loads(call(home, "export", run).stdout)
+    step = document["steps"][1]
+    assert [(p["text"], p["origin"]) for p in step["proposals"]][:1] == [(OWN, "human")]
+    assert {p["score"]["n"] for p in step["proposals"] if p["score"]} == {8}
+
+
+@pytest.mark.parametrize("kill", range(4, 9))
+def test_a_run_that_is_killed_after_it_heard_goes_the_same_way(
+    home: Path, run: str, kill: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    whole = home / "runs" / "whole.sqlite"
+    whole.write_bytes(path.read_bytes())
+    resume_run(whole, host=Host(folders=Folders.of_user(home), after_commit=After(whole, commits=3)))
+    play(monkeypatch)
+    with pytest.raises(Interrupted):
+        resume_run(path, host=Host(folders=Folders.of_user(home), after_commit=After(path, 3, kill)))
+    resumed(home, run)
+    assert trajectory_of(home, run) == trajectory_of(home, str(whole))
+
+
+def test_a_paused_run_waits_and_goes_on(home: Path, run: str) -> None:
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    waits: list[str] = []
+
+    class Watching(Silent):
+        def paused(self) -> None:
+            waits.append("paused")
+            assert call(home, "prompts", "continue", run).exit_code == 0
+
+    assert call(home, "prompts", "pause", run).exit_code == 0
+    host = Host(folders=Folders.of_user(home), watcher=Watching())
+    resume_run(path, host=host)  # whoever resumes a paused run wants it to go on
+    assert waits == []
+    assert json.loads(call(home, "export", run).stdout)["status"] == "finished"
+
+
+def test_a_budget_can_be_extended(home: Path, run: str) -> None:
+    assert call(home, "prompts", "extend", run, "1", "steps").exit_code == 0
+    assert call(home, "prompts", "extend", run, "100", "tokens").exit_code == 0  # which are not limited
+    resumed(home, run)
+    document = json.loads(call(home, "export", run).stdout)
+    assert (len(document["steps"]), document["stop_reason"]) == (4, "budget of 3 steps used")
+
+
+class After:
+    """Asks for OWN at a commit, and stops the run at another."""
+
+    def __init__(self, path: Path, commits: int, kill: int | None = None) -> None:
+        self.path, self.commits, self.kill, self.count = path, commits, kill, 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == self.commits:
+            ask(self.path, "add", OWN)
+        if self.count == self.kill:
+            raise Interrupted("stopped")
+
+
+def trajectory_of(home: Path, name: str) -> list[object]:
+    steps = json.loads(call(home, "export", name).stdout)["steps"]
+    return [(p["text"], p["origin"], p["reason"], p["score"]) for s in steps for p in s["proposals"]]

@@ -47,6 +47,7 @@ class Counting(Silent):
 
     pairs: dict[str, int] = field(default_factory=dict)
 
+    def paused(self) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None:
         self.pairs[split] = self.pairs.get(split, 0) + pairs
 

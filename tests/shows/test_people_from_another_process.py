@@ -50,7 +50,7 @@ def test_an_instruction_of_a_person_is_scored_and_tagged(
     ((step, proposal),) = human
     assert proposal["solution"]["instruction"] == OWN and proposal["score"] is not None
     listed = call("prompts", "list", run, home=tmp_path).stdout.splitlines()
-    assert f"step {step} " in listed[0] and OWN in listed[0]
+    assert f"step {step}, block" in listed[0] and OWN in listed[0]
     later = [s for s in document["steps"] if s["number"] > step]
     assert all(
         p["solution"] is None or "=" not in p["solution"]["instruction"]

@@ -305,7 +305,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     with closing(apsw.Connection(str(path))) as database:
         database.execute(
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
-            "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; PRAGMA user_version = 1; "
+            "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; ALTER TABLE step DROP COLUMN blocks; "
+            "PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
     assert run_overview(path)["timing"]["scorer"] == []
@@ -357,3 +358,17 @@ def test_a_dropped_candidate_comes_back_as_dropped(path: Path) -> None:
         (entry,) = run.trajectory().scored
         assert entry.dropped
         assert run.trajectory().best is None
+
+
+def test_idle_time_is_not_counted(path: Path) -> None:
+    now = 0.0
+
+    def an_hour_passes() -> None:
+        nonlocal now
+        now += 3600
+
+    with created(path, clock=lambda: now, after_commit=an_hour_passes) as run:
+        now = 5.0
+        run.idle(0)
+        now += 2
+        assert run.usage().seconds == 7.0

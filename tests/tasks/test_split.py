@@ -181,7 +181,7 @@ def test_over_all_folds_every_row_is_tested_once(folds: int) -> None:
 
 def test_a_fold_that_leaves_a_label_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="Take fewer folds"):
-        split_examples(rows(a=5, b=2), SplitSettings(folds=7, fold=9), 0, stratify=True)
+        split_examples(rows(a=5, b=2), SplitSettings(folds=9, fold=8), 0, stratify=True)
 
 
 def test_rows_of_a_test_file_are_test_and_their_texts_are_nowhere_else() -> None:
@@ -205,3 +205,9 @@ def test_beside_a_test_file_no_part_is_empty_and_small_shares_leave_rows_unused(
     assert (train >= 1, validation >= 1, tested) == (True, True, 1)
     assert abs(train - share * count) <= 1
     assert abs(validation - share * count) <= 1
+
+
+@pytest.mark.parametrize("folds", [{"fold": 1}, {"folds": 3, "fold": 3}])
+def test_a_fold_that_does_not_exist_is_refused(folds: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="they count from 0"):
+        SplitSettings.model_validate(folds)
