@@ -30,7 +30,7 @@ FLOORS = (
     ("prepared",),
     ("solving",),
     ("headers",),
-    ("api",),
+    ("api", "web"),
     ("cli",),
 )
 """Rooms from the ground up: a room may import its own modules and all floors below it, no neighbour.

@@ -1,0 +1,141 @@
+"""The live pages of a folder's runs: a list, a page a run like its report, and word when it changes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from urllib.parse import parse_qsl
+
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from opro_local.errors import OproError, SettingsError, StoreError
+from opro_local.records import EventKind
+from opro_local.report.page import asset, environment, run_content
+from opro_local.store.events import ask, events_of
+from opro_local.store.export import run_document, run_overview
+
+ASSETS = {"report.css": "text/css", "report.js": "text/javascript", "live.js": "text/javascript"}
+LARGEST_FORM = 16_384
+"""Bytes."""
+LOOK = 1.0
+"""Seconds between two looks at a run's file."""
+DRAWING = Lock()
+"""matplotlib draws one picture at a time; pages are made in threads."""
+KINDS: Sequence[EventKind] = ("add", "ban", "ban pattern", "extend", "pause", "continue", "stop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePages:
+    """Pages of the run files in folder; forms only where editable."""
+
+    folder: Path
+    editable: bool
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/", self.runs),
+                Route("/assets/{name}", self.asset),
+                Route("/runs/{run}", self.run),
+                Route("/runs/{run}/changes", self.changes),
+                Route("/runs/{run}/events", self.event, methods=["POST"]),
+            ],
+            exception_handlers={OproError: _refused},
+        )
+
+    def runs(self, request: Request) -> Response:
+        """All readable runs, the latest first."""
+        documents, unreadable = [], []
+        for path in sorted(self.folder.glob("*.sqlite"), reverse=True):
+            if path.name == "cache.sqlite":
+                continue
+            try:
+                documents.append((path.stem, run_overview(path)))
+            except StoreError as error:
+                unreadable.append(str(error))
+        return _page("runs.html.j2", runs=documents, unreadable=unreadable, folder=str(self.folder))
+
+    def run(self, request: Request) -> Response:
+        path = self._file(request)
+        with DRAWING:
+            content = run_content(run_document(path))
+        return _page(
+            "live.html.j2", file=path.stem, events=events_of(path), editable=self.editable, **content
+        )
+
+    async def changes(self, request: Request) -> Response:
+        return EventSourceResponse(_changes(self._file(request)))
+
+    async def event(self, request: Request) -> Response:
+        """What a person asks of the run; then its page again."""
+        path, form = self._file(request), await _form(request)
+        kind = next((known for known in KINDS if known == form.get("kind")), None)
+        text = form.get("text", "")
+        if kind is None:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "What is asked?")
+        if kind == "extend":
+            text = f"{form.get('amount', '')} {form.get('limit', '')}"
+        await run_in_threadpool(ask, path, kind, text)
+        return RedirectResponse(f"/runs/{path.stem}", HTTPStatus.SEE_OTHER)
+
+    def asset(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in ASSETS:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return Response(asset(name), media_type=ASSETS[name])
+
+    def _file(self, request: Request) -> Path:
+        """One of the folder's own files: a name is looked up, never joined to a path."""
+        files = {path.stem: path for path in self.folder.glob("*.sqlite") if path.name != "cache.sqlite"}
+        if request.path_params["run"] not in files:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return files[request.path_params["run"]]
+
+
+def _page(template: str, **content: object) -> Response:
+    return HTMLResponse(environment().get_template(template).render(**content))
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status = HTTPStatus.BAD_REQUEST if isinstance(error, SettingsError) else HTTPStatus.CONFLICT
+    return PlainTextResponse(f"{error}\n", status)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a small form; of a field that stands twice the last one."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if request.headers.get("content-type") != "application/x-www-form-urlencoded":
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    try:
+        return dict(parse_qsl(body.decode(), max_num_fields=len(KINDS), keep_blank_values=True))
+    except ValueError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The form cannot be read.") from None
+
+
+async def _changes(path: Path) -> AsyncIterator[dict[str, str]]:
+    """An event whenever the run's file has changed."""
+    seen = _state(path)
+    while True:
+        await asyncio.sleep(LOOK)
+        now = _state(path)
+        if now != seen:
+            seen = now
+            yield {"event": "changed", "data": ""}
+
+
+def _state(path: Path) -> list[tuple[int, int]]:
+    """Sizes and times of the file and of SQLite's journal beside it."""
+    files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    return [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]

@@ -1,0 +1,40 @@
+"""Serves the live page on the loopback interface until it is interrupted."""
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import uvicorn
+
+from opro_local.errors import SettingsError
+from opro_local.web.guard import Guard
+from opro_local.web.pages import LivePages
+
+
+def serve_folder(folder: Path, *, port: int, editable: bool, ready: Callable[[str], None]) -> None:
+    """ready is told the address to open. port 0 takes any that is free. Raises SettingsError."""
+    with closing(_listening(port)) as listener:
+        number = listener.getsockname()[1]
+        guard = Guard(app=LivePages(folder=folder, editable=editable).app(), port=number, editable=editable)
+        settings = uvicorn.Config(
+            guard,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        ready(guard.address)
+        uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} of the loopback interface cannot be used ({error.strerror}). Choose another --port."
+        ) from None
