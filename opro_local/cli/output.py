@@ -4,12 +4,15 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from opro_local.errors import OproError
+
 SCHEMA_VERSION = 1
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -25,11 +28,22 @@ def emit_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
         emit_json(value)
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Raises OproError."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None
+
+
 def finite(value: float) -> float | None:
     """The value, or None where JSON and people have no number."""
     return value if math.isfinite(value) else None
 
 
 def printable(text: str) -> str:
-    """Text of a user or a model with control characters removed: it must not steer the terminal."""
+    """Text of a user or a model that cannot steer the terminal.
+
+    Control characters are removed, and those that turn the direction of reading.
+    """
     return _CONTROL.sub("", text)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from opro_local.cli.output import write_output
 from opro_local.cli.runs import find_run, run_document
 from opro_local.config import Folders
-from opro_local.errors import OproError
 
 FORMATS = ("html", "md", "json", "csv", "xlsx")
 
@@ -37,10 +37,7 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     suffix = output.suffix.removeprefix(".") if output else ""
     form = form or (suffix if suffix in FORMATS else "html")
     path = output or Path(f"{document['run']}.{form}")
-    try:
-        path.write_bytes(in_form(document, form))
-    except OSError as error:
-        raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None
+    write_output(path, in_form(document, form))
     click.echo(path)
 
 
@@ -64,11 +61,8 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
     text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     if output is None:
         click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise OproError(f"{output}: cannot be written ({error.strerror}). Choose another file.") from None
+    else:
+        write_output(output, text.encode())
 
 
 def _exported(path: Path, form: str, *, outcomes: bool) -> str:

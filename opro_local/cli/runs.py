@@ -16,7 +16,7 @@ from opro_local.cli.findings import (
     shown,
     verdict_line,
 )
-from opro_local.cli.output import emit_json, emit_json_lines, json_option
+from opro_local.cli.output import emit_json, emit_json_lines, json_option, write_output
 from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
 from opro_local.errors import SettingsError, StoreError
@@ -63,13 +63,18 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="OTHER")
 @json_option
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write a page instead.")
 @click.pass_obj
-def diff(folders: Folders, first: str, second: str, as_json: bool) -> None:
+def diff(folders: Folders, first: str, second: str, as_json: bool, output: Path | None) -> None:
     """Compare two runs: settings, prompts, scores, and whether OTHER has found a better prompt than RUN."""
     from opro_local.store.difference import run_difference
 
     found = run_difference(find_run(folders.runs, first), find_run(folders.runs, second))
-    if as_json:
+    if output is not None:
+        from opro_local.report.page import difference_html
+
+        write_output(output, difference_html(found).encode())
+    elif as_json:
         emit_json(found)
     else:
         click.echo("\n".join(difference_lines(found)))

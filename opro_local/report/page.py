@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -24,27 +24,65 @@ Document = Mapping[str, Any]
 
 def report_html(document: Document) -> str:
     """The page of a run_document."""
-    css, js = _asset("report.css"), _asset("report.js")
+    return _one_file("report.html.j2", **run_content(document))
+
+
+def difference_html(found: Document) -> str:
+    """The page of a run_difference."""
+    texts = [_best_text(best) for best in found["best"]]
+    instructions = [best["instruction"] for best in found["best"] if best and "instruction" in best]
+    return _one_file(
+        "difference.html.j2",
+        found=found,
+        best=list(zip(found["runs"], texts, strict=True)),
+        diff=list(word_diff(*instructions)) if len(instructions) == len(texts) else [],
+        scores=[(split, list(map(_score, found[split]))) for split in ("train", "validation", "test")],
+        settings=[(name, [str(value) for value in values]) for name, values in _differing(found)],
+        costs=[(name, [f"{usage[name]:,}" for usage in found["usage"]]) for name in ("pairs", "tokens")],
+    )
+
+
+def _differing(found: Document) -> Iterator[tuple[str, Sequence[object]]]:
+    yield from ((name, found[name]) for name in ("task", "metric") if found[name][0] != found[name][1])
+    yield from found["settings"].items()
+
+
+def _best_text(best: Document | None) -> str:
+    if best is None:
+        return "nothing scored yet"
+    text = solution_text(best if "instruction" in best else best["solution"])
+    return f"{text} (with {len(best['shots'])} exemplars)" if best.get("shots") else text
+
+
+def _score(score: Document | None) -> str:
+    if score is None:
+        return ""
+    low, high = score["interval"] or (None, None)
+    interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{figure(score['value'])}{interval} n={score['n']}"
+
+
+def _one_file(template: str, **content: object) -> str:
+    css, js = asset("report.css"), asset("report.js")
+    page = environment().get_template(template)
+    return page.render(policy=content_policy(css, js), css=Markup(css), js=Markup(js), **content)
+
+
+def run_content(document: Document) -> dict[str, object]:
+    """What run.html.j2, the part of a page that tells of a run, is filled with."""
     start, best = start_of(document) if document["kind"] == "task" else None, document["best"]
     found = document.get("flips", [])
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            run=document,
-            name=document["task"].get("name", document["kind"]),
-            policy=content_policy(css, js),
-            css=Markup(css),
-            js=Markup(js),
-            charts=[_markup(chart) for chart in charts(document)],
-            best_text=best and solution_text(best if "instruction" in best else best["solution"]),
-            verdict=verdict_words(document) if document["kind"] == "task" else "",
-            candidates=candidate_rows(document),
-            diff=list(word_diff(start["instruction"], best["instruction"])) if start and best else [],
-            flipped=next((f for f in found if start and f["instruction"] == start["instruction"]), None),
-            picture=_picture(document),
-        )
-    )
+    return {
+        "run": document,
+        "name": document["task"].get("name", document["kind"]),
+        "charts": [_markup(chart) for chart in charts(document)],
+        "best_text": best and solution_text(best if "instruction" in best else best["solution"]),
+        "verdict": verdict_words(document) if document["kind"] == "task" else "",
+        "candidates": candidate_rows(document),
+        "diff": list(word_diff(start["instruction"], best["instruction"])) if start and best else [],
+        "flipped": next((f for f in found if start and f["instruction"] == start["instruction"]), None),
+        "picture": _picture(document),
+    }
 
 
 def content_policy(css: str, js: str) -> str:
@@ -60,16 +98,18 @@ def _hashed(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a style or script of the templates."""
     return files("opro_local.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with what people and models wrote escaped and made visible."""
     environment = Environment(
         loader=PackageLoader("opro_local.report"), autoescape=True, undefined=StrictUndefined, finalize=_shown
     )
     environment.filters["figure"] = figure
-    environment.filters["p_value"] = lambda p: "<0.001" if p < 0.001 else f"{p:.3f}"
+    environment.filters["p_value"] = lambda p: "p<0.001" if p < 0.001 else f"p={p:.3f}"
     return environment
 
 

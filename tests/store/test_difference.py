@@ -13,6 +13,7 @@ from scripted_models import play_roles
 from opro_local.api import Host, optimize_task
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
+from opro_local.report.page import difference_html
 from opro_local.store.difference import run_difference
 
 
@@ -78,3 +79,24 @@ def test_the_command_says_it_in_words_and_as_json(tmp_path: Path, monkeypatch: p
         weak.stem,
         strong.stem,
     ]
+
+
+def test_the_page_says_the_same_and_markup_of_others_is_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = finished(tmp_path, monkeypatch, "Weak.")
+    strong = finished(tmp_path, monkeypatch, "Strong.", shown=7)
+    page = tmp_path / "diff.html"
+    command = ["runs", "diff", str(weak), str(strong)]
+    assert CliRunner().invoke(main, [*command, "-o", str(page)]).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<del>Weak.</del>" in text and "<ins>Strong.</ins>" in text and "search.shown" in text
+    compared = run_difference(weak, strong)["comparison"]["comparison"]
+    assert f": better, {compared['difference']:+.3f}" in text
+    hostile = "</style><script>alert(1)</script>\u202e"
+    found = run_difference(weak, strong)
+    found["best"][0]["instruction"] = found["task"][0] = found["settings"]["search.shown"][0] = hostile
+    assert difference_html(found).count("<script>") == 1
+    assert "\u202e" not in difference_html(found)
+    unwritable = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "no" / "diff.html")])
+    assert unwritable.exit_code == 1 and "cannot be written" in unwritable.output

@@ -1,0 +1,101 @@
+"""What runs diff, report and export say of one search, kept whole in golden/forms: a change shows as a diff.
+
+To accept a change: GOLDEN=write pytest tests/report/test_golden.py
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from test_forms import finished
+
+from opro_local.cli import main
+from opro_local.report.forms import in_form, tables
+from opro_local.report.page import difference_html
+from opro_local.report.uses import in_use
+from opro_local.store.difference import run_difference
+from opro_local.store.export import run_document
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "forms"
+NO_MARKUP_OF_OURS = re.compile(r"<(style|script|svg)\b.*?</\1>", re.DOTALL)
+"""Styles and scripts are code, and what matplotlib draws changes with its version."""
+
+
+def diff_text(one: Path, other: Path) -> str:
+    return CliRunner().invoke(main, ["runs", "diff", str(one), str(other)]).stdout
+
+
+def diff_json(one: Path, other: Path) -> str:
+    return "\n".join(paths(run_difference(one, other)))
+
+
+def diff_page(one: Path, other: Path) -> str:
+    return difference_html(run_difference(one, other))
+
+
+def report(form: str) -> Callable[[Path, Path], str]:
+    return lambda one, _: in_form(run_document(one), form).decode()
+
+
+def report_json(one: Path, _: Path) -> str:
+    return "\n".join(paths(json.loads(in_form(run_document(one), "json"))))
+
+
+def workbook(one: Path, _: Path) -> str:
+    return "\n".join(
+        repr([title, list(columns), [list(row) for row in rows]])
+        for title, columns, rows in tables(run_document(one))
+    )
+
+
+def use(form: str) -> Callable[[Path, Path], str]:
+    return lambda one, _: in_use(run_document(one, outcomes=True), form)
+
+
+def paths(value: Any, name: str = "") -> Iterator[str]:
+    """Every value of a document with where it stands; of those of a machine and a moment only where."""
+    if re.search(r"versions|timing|seconds|digest|numerics|power", name):
+        yield name
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from paths(inner, f"{name}.{key}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from paths(inner, f"{name}[{place}]")
+    else:
+        yield f"{name} = {round(value, 9) if isinstance(value, float) else value!r}"
+
+
+FORMS: dict[str, Callable[[Path, Path], str]] = {
+    "diff.txt": diff_text,
+    "diff.json.txt": diff_json,
+    "diff.html": diff_page,
+    "report.html": report("html"),
+    "report.csv": report("csv"),
+    "report.json.txt": report_json,
+    "report.xlsx.txt": workbook,
+    "prompt.txt": use("prompt"),
+    "chat-messages.json": use("chat-messages"),
+    "python.py.txt": use("python"),
+    "ollama-modelfile.txt": use("ollama-modelfile"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_as_it_was(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [finished(tmp_path, monkeypatch, best) for best in ("Read twice.", "Look at it.")]
+    text = FORMS[name](*runs)
+    for number, run in enumerate(runs):
+        text = text.replace(run.stem, f"RUN-{number}")
+    text = re.sub(r"<pre>\{.*?\}</pre>|<dl>.*?</dl>", "", NO_MARKUP_OF_OURS.sub("", text), flags=re.DOTALL)
+    text = re.sub(r"\('seconds', \d+\)|'seconds', \d+|sha256-[A-Za-z0-9+/=]*", "...", text)
+    golden = GOLDEN / name
+    if os.environ.get("GOLDEN") == "write":
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text, encoding="utf-8", newline="")
+    assert text.splitlines() == golden.read_bytes().decode().splitlines()
