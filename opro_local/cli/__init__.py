@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Entry] = {
     "resume": Entry("run", "Go on with a run that was cut off."),
     "score": Entry("run", "Measure given instructions, or what a run has found."),
     "prompts": Entry("prompts", "Take part in a search that is going on."),
-    "serve": Entry("serve", "Show runs in your browser while they go on."),
+    "serve": Entry("serve", "Show the runs of a folder in your browser while they go on."),
     "report": Entry("report", "Write a report of a run."),
     "export": Entry("report", "Write a run, or its best prompt"),
     "runs": Entry("runs", "Look at runs."),

@@ -17,7 +17,7 @@ from opro_local.offline import close_network
 @click.option("--edit", is_flag=True, help="Let the page take part in runs; else it is for reading only.")
 @click.pass_obj
 def serve(folders: Folders, folder: Path | None, port: int, edit: bool) -> None:
-    """Show the runs of FOLDER in your browser while they go on.
+    """Show the runs of a folder in your browser while they go on.
 
     FOLDER holds run files; that of your runs if not given. Only this machine can reach the page, and only
     with the address that is printed, which opens once. Needs: pip install 'opro-local[web]'

@@ -28,7 +28,7 @@ FIELDS = [
     "max_logprob_diff",
 ]
 
-SMALL = ["--instructions", "2", "--examples", "2", "--repeat", "1"]
+SMALL = ["--instructions", "2", "--examples", "2", "--repeat", "1", "--quantize", "fp32"]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_last_line_has_every_figure_of_ours_and_of_the_peer(tiny: Path, tmp_
 
 def test_a_later_step_runs_what_is_new_behind_the_questions(tiny: Path) -> None:
     # Questions are kept once two instructions have been scored behind them.
-    size = ["--instructions", "4", "--examples", "2", "--repeat", "1"]
+    size = ["--instructions", "4", "--examples", "2", "--repeat", "1", "--quantize", "fp32"]
     arguments = ["--model", str(tiny), *size, "--workload", "after-question", "--step", "2", "--no-profile"]
     done = CliRunner().invoke(bench_scorer, arguments, catch_exceptions=False)
     (row,) = json.loads(done.stdout.splitlines()[-1])["rows"]
