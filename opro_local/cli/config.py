@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from opro_local.cli.output import emit_json, json_option
+from opro_local.cli.output import emit_json, json_option, say
 from opro_local.cli.settings import GROUPS, layered, setting_options
 
 
@@ -24,4 +24,4 @@ def show(ctx: click.Context, /, as_json: bool, **_: Any) -> None:
         emit_json({f"{s.group}.{s.name}": {"value": s.value, "origin": s.origin} for s in settings})
         return
     for setting in settings:
-        click.echo(f"{setting.group}.{setting.name} = {setting.value}  ({setting.origin})")
+        say(f"{setting.group}.{setting.name} = {setting.value}  ({setting.origin})")

@@ -9,7 +9,7 @@ import click
 
 from opro_local.checking import parse_settings
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, printable
+from opro_local.cli.output import emit_json, json_option, say
 from opro_local.config import Folders, SearchSettings, TaskSettings
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task
@@ -43,11 +43,11 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
     if as_json:
         emit_json({"task": task.name, **asdict(report), "warnings": list(task.warnings)})
         return
-    click.echo(f"task: {printable(chosen)}", err=True)
+    say(f"task: {chosen}", err=True)
     for warning in task.warnings:
-        click.echo(f"note: {printable(warning)}", err=True)
+        say(f"note: {warning}", err=True)
     for title, text in _summary(report):
-        click.echo(f"{title:<12}{printable(text)}")
+        say(f"{title:<12}{text}")
 
 
 def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:
@@ -92,7 +92,7 @@ def init(folder: Path, data: Path | None, text: tuple[str, ...], label: str | No
         _create(folder, settings, example=data_path(settings, EXAMPLE.parent))
     else:
         _create(folder, _own_settings(folder, data, text, label), example=None)
-    click.echo(f"wrote {folder / TASK_FILE}; next: cd {folder} and opro-local data check")
+    say(f"wrote {folder / TASK_FILE}; next: cd {folder} and opro-local data check")
 
 
 def _own_settings(folder: Path, data: Path, text: tuple[str, ...], label: str | None) -> TaskSettings:

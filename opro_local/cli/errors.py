@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from opro_local.cli.output import say
 from opro_local.errors import (
     DataError,
     Interrupted,
@@ -39,8 +40,8 @@ class OneLineErrors(click.Group):
             if ctx.params.get("verbose"):
                 traceback.print_exc()
             else:
-                click.echo(f"opro-local: {error}", err=True)
+                say(f"opro-local: {error}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
-            click.echo("opro-local: Interrupted.", err=True)
+            say("opro-local: Interrupted.", err=True)
             sys.exit(exit_code(Interrupted()))

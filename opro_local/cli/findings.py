@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from opro_local.cli.output import printable
-
 Document = Mapping[str, Any]
 
 
@@ -119,7 +117,7 @@ def _style(style: Document) -> str:
 
 
 def shown(instruction: str) -> str:
-    return printable(instruction).replace("\n", "\n  ") or "(empty)"
+    return instruction.replace("\n", "\n  ") or "(empty)"
 
 
 def difference_lines(found: Document) -> list[str]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
-
+from opro_local.cli.output import say
 from opro_local.errors import Interrupted
 
 
@@ -19,7 +18,7 @@ def graceful_interrupt() -> Iterator[Callable[[], None]]:
         nonlocal asked
         asked = True
         signal.signal(signal.SIGINT, previous)
-        click.echo("Stopping after this block; press Ctrl-C again to stop at once.", err=True)
+        say("Stopping after this block; press Ctrl-C again to stop at once.", err=True)
 
     def after_commit() -> None:
         if asked:

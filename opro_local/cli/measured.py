@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from opro_local.cli.output import emit_json, finite, printable
+from opro_local.cli.output import emit_json, finite, say
 from opro_local.cli.runs import LENIENT, figure
 from opro_local.config import Grading, Metric
 
@@ -29,13 +27,13 @@ def show_measured(
         emit_json({"metric": metric, "grading": grading, "scores": entries})
         return
     if grading == "official":
-        click.echo(LENIENT)
+        say(LENIENT)
     if on == "all" or any(row.source != GIVEN for row in rows):
-        click.echo("\n".join(_table(rows, metric)))
+        say("\n".join(_table(rows, metric)))
         return
     for row in rows:
         (value,) = (score.value for score in row.scores.values())
-        click.echo(f"{figure(finite(value))}  {printable(row.candidate.instruction) or '(empty)'}")
+        say(f"{figure(finite(value))}  {row.candidate.instruction or '(empty)'}")
 
 
 def _entry(row: "Measured", on: "Part") -> Document:
@@ -83,6 +81,6 @@ def _aligned(line: Sequence[str], widths: Sequence[int], *, left: int) -> str:
 
 def _text(row: "Measured") -> str:
     """The instruction on one line, and with how many exemplars."""
-    text = printable(row.candidate.instruction).replace("\n", "\\n") or "(empty)"
+    text = row.candidate.instruction.replace("\n", "\\n") or "(empty)"
     shots = len(row.candidate.shots)
     return f"{text}  [{shots} exemplars]" if shots else text

@@ -24,7 +24,7 @@ from opro_local.catalogue import (
     remove,
     stored_names,
 )
-from opro_local.cli.output import emit_json, emit_json_lines, json_option
+from opro_local.cli.output import emit_json, emit_json_lines, json_option, say
 from opro_local.config import Folders, ModelSettings
 from opro_local.errors import ModelError
 from opro_local.offline import close_network
@@ -52,7 +52,7 @@ def list_models(folders: Folders, as_json: bool) -> None:
         emit_json_lines(rows)
         return
     for row in rows:
-        click.echo(
+        say(
             f"{row['name']:20} {_billions(row['parameters_billions']):>7}  {_kind(row['chat']):11}  "
             f"{_licence(row['licence'], gated=row['gated']):20}  {row['stored'] or '-'}"
         )
@@ -96,8 +96,8 @@ def show(folders: Folders, name: str, as_json: bool) -> None:
         emit_json({"name": name, "folder": str(folder) if manifest else None, **facts, "memory": memory})
         return
     for line in [*_spec_lines(spec), *_manifest_lines(manifest), *shown]:
-        click.echo(line)
-    click.echo(f"folder: {folder}" if manifest or spec is None else missing_weights(spec))
+        say(line)
+    say(f"folder: {folder}" if manifest or spec is None else missing_weights(spec))
 
 
 @model.command("pull")
@@ -124,7 +124,7 @@ def pull_model(
         raise ModelError(
             f"{alias!r} is not in the catalogue; see `opro-local model list`, or use `model add`."
         )
-    click.echo(f"{spec.name}, licence {_licence(spec.licence, gated=spec.gated)}", err=True)
+    say(f"{spec.name}, licence {_licence(spec.licence, gated=spec.gated)}", err=True)
     stored = pull(spec, folders.models, kind=kind, quantize=quantize, token=os.environ.get("HF_TOKEN"))
     _report(stored, as_json=as_json)
 
@@ -172,7 +172,7 @@ def remove_model(folders: Folders, name: str, yes: bool, as_json: bool) -> None:
     if as_json:
         emit_json({"name": name, "removed": True})
     else:
-        click.echo(f"{name} removed")
+        say(f"{name} removed")
 
 
 def _report(stored: StoredModel, *, as_json: bool) -> None:
@@ -182,9 +182,9 @@ def _report(stored: StoredModel, *, as_json: bool) -> None:
             {"name": stored.name, "digest": stored.digest, "folder": str(stored.path), "stored": manifest}
         )
         return
-    click.echo(f"{stored.name} ok: {stored.path}")
-    click.echo(f"  from {stored.source}")
-    click.echo(f"  {stored.digest}")
+    say(f"{stored.name} ok: {stored.path}")
+    say(f"  from {stored.source}")
+    say(f"  {stored.digest}")
 
 
 def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from opro_local.cli.output import emit_json_lines, json_option, printable
+from opro_local.cli.output import emit_json_lines, json_option, say
 from opro_local.cli.runs import find_run
 from opro_local.config import Folders
 
@@ -70,7 +70,7 @@ def list_prompts(folders: Folders, name: str, as_json: bool) -> None:
         return
     for event in events:
         rejected = f", rejected: {event['reason']}" if event["reason"] else ""
-        click.echo(f"{event['kind']:<11}  {_heard(event):<16}{rejected}  {printable(event['text'])}")
+        say(f"{event['kind']:<11}  {_heard(event):<16}{rejected}  {event['text']}")
 
 
 @prompts.command()

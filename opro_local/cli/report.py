@@ -1,10 +1,11 @@
 """report and export: what a run says, as a page to read, as data, or as a prompt to use."""
 
+import sys
 from pathlib import Path
 
 import click
 
-from opro_local.cli.output import write_output
+from opro_local.cli.output import printable, say, write_output
 from opro_local.cli.runs import find_run, run_document
 from opro_local.config import Folders
 
@@ -38,7 +39,7 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     form = form or (suffix if suffix in FORMATS else "html")
     path = output or Path(f"{document['run']}.{form}")
     write_output(path, in_form(document, form))
-    click.echo(path)
+    say(path)
 
 
 @click.command()
@@ -60,7 +61,8 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
     text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     if output is None:
-        click.echo(text, nl=False)
+        exact = not sys.stdout.isatty()
+        click.echo(text if exact else printable(text), nl=False, color=exact)  # echo strips some if no color
     else:
         write_output(output, text.encode())
 

@@ -11,7 +11,7 @@ import click
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.measured import show_measured
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
-from opro_local.cli.output import json_option, printable
+from opro_local.cli.output import json_option, say
 from opro_local.cli.runs import find_run, show_folds, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
@@ -144,7 +144,7 @@ def _found(folders: Folders, name: str | None) -> "Found | None":
 
 def _tell(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        click.echo(f"note: {printable(warning)}", err=True)
+        say(f"note: {warning}", err=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from opro_local.cli.findings import (
     shown,
     verdict_line,
 )
-from opro_local.cli.output import emit_json, emit_json_lines, json_option, write_output
+from opro_local.cli.output import emit_json, emit_json_lines, json_option, say, write_output
 from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
 from opro_local.errors import SettingsError, StoreError
@@ -44,7 +44,7 @@ def list_runs(folders: Folders, as_json: bool) -> None:
         return
     for document in documents:
         fields = _summary(document)
-        click.echo(
+        say(
             f"{fields['run']}  {fields['status']:<10}  {fields['task']:<20}  test {figure(fields['test'])}"
             + ("  graded leniently" if fields["grading"] == "official" else "")
         )
@@ -77,7 +77,7 @@ def diff(folders: Folders, first: str, second: str, as_json: bool, output: Path 
     elif as_json:
         emit_json(found)
     else:
-        click.echo("\n".join(difference_lines(found)))
+        say("\n".join(difference_lines(found)))
 
 
 def find_run(folder: Path, name: str | None, *, unfinished: bool = False) -> Path:
@@ -111,7 +111,7 @@ def show_result(path: Path, *, as_json: bool) -> None:
         emit_json(document)
     else:
         lines = result_lines if document["kind"] == "task" else solved_lines
-        click.echo("\n".join(lines(document)))
+        say("\n".join(lines(document)))
 
 
 def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
@@ -125,18 +125,18 @@ def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
     tested = [document for document in documents if document["test"]]
     for document in documents:
         if document not in tested:
-            click.echo("\n".join(result_lines(document)))
+            say("\n".join(result_lines(document)))
     for document in tested:
-        click.echo(
+        say(
             _score_line(f"fold {document['run']}", document["test"])
             + f"  {shown(document['best']['instruction'])}"
         )
     rows = sum(document["test"]["n"] for document in tested)
-    click.echo(f"\nthe winners of {len(tested)} searches on {rows} rows, each tested once")
+    say(f"\nthe winners of {len(tested)} searches on {rows} rows, each tested once")
     for verdict in verdicts:
-        click.echo(f"  {comparison_line(verdict)}  {shown(verdict['instruction'])}")
+        say(f"  {comparison_line(verdict)}  {shown(verdict['instruction'])}")
     if verdicts:
-        click.echo(verdict_line(verdicts))
+        say(verdict_line(verdicts))
 
 
 def result_lines(document: Document) -> list[str]:
@@ -254,7 +254,7 @@ def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Document]]:
         try:
             yield path, run_overview(path)
         except StoreError as error:
-            click.echo(f"note: {error}", err=True)
+            say(f"note: {error}", err=True)
 
 
 def _run_files(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from opro_local.cli.output import say
 from opro_local.config import Folders
 from opro_local.errors import SettingsError
 from opro_local.offline import close_network
@@ -29,4 +30,4 @@ def serve(folders: Folders, folder: Path | None, port: int, edit: bool) -> None:
         raise SettingsError(
             f"The live page needs {error.name}. Install it with: pip install 'opro-local[web]'"
         ) from None
-    serve_folder(folder or folders.runs, port=port, editable=edit, ready=lambda address: click.echo(address))
+    serve_folder(folder or folders.runs, port=port, editable=edit, ready=say)

@@ -10,7 +10,7 @@ from opro_local.checking import parse_settings
 from opro_local.cli.errors import OneLineErrors
 from opro_local.cli.flags import config_option, parameter
 from opro_local.cli.options import allow_python_option
-from opro_local.cli.output import emit_json, json_option
+from opro_local.cli.output import emit_json, json_option, say
 from opro_local.cli.run import hosted, progress_option
 from opro_local.cli.runs import Document, run_document
 from opro_local.cli.settings import run_settings, setting_options
@@ -116,5 +116,5 @@ def _show(documents: Sequence[Document], *, as_json: bool) -> None:
         emit_json({"runs": documents, "summary": repeats_document(documents)})
         return
     for document in documents:
-        click.echo("\n".join(solved_lines(document)) + "\n")
-    click.echo("\n".join(repeats_lines(documents)))
+        say("\n".join(solved_lines(document)) + "\n")
+    say("\n".join(repeats_lines(documents)))

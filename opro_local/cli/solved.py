@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from opro_local.cli.output import printable
-
 Document = Mapping[str, Any]
 
 
@@ -58,7 +56,7 @@ def _solved_line(document: Document) -> str:
 
 def _count_lines(document: Document) -> list[str]:
     usage, proposals = document["usage"], [p for step in document["steps"] for p in step["proposals"]]
-    rejected = ", ".join(f"{printable(reason)} {n}" for reason, n in document["rejected"].items()) or "none"
+    rejected = ", ".join(f"{reason} {n}" for reason, n in document["rejected"].items()) or "none"
     return [
         f"{usage['steps']} steps, {len(proposals)} proposals, {document['objective']['explored']} different "
         "solutions (the starting ones included)",

@@ -9,7 +9,7 @@ import click
 
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, printable
+from opro_local.cli.output import emit_json, json_option, say
 from opro_local.cli.run import progress_option
 from opro_local.cli.runs import figure, run_document
 from opro_local.cli.settings import run_settings, setting_options
@@ -63,7 +63,7 @@ def study(
     """
     if listed:
         for each, shipped in shipped_studies().items():
-            click.echo(f"{each:<20}  {shipped.description}")
+            say(f"{each:<20}  {shipped.description}")
         return
     if name is None:
         raise click.UsageError("Name a study: opro-local study temperature (see opro-local study --list).")
@@ -138,14 +138,14 @@ def _show(found: Document, *, as_json: bool) -> None:
         emit_json(found)
         return
     width = max(len(row["cell"]) for row in found["results"])
-    click.echo(f"{'':<{width}}  runs  train  validation  test")
+    say(f"{'':<{width}}  runs  train  validation  test")
     for row in found["results"]:
         spread = f" ± {row['test_deviation']:.3f}" if row["test_deviation"] is not None else ""
-        click.echo(
-            f"{printable(row['cell']):<{width}}  {row['runs']:>4}  {figure(row['train']):>5}  "
+        say(
+            f"{row['cell']:<{width}}  {row['runs']:>4}  {figure(row['train']):>5}  "
             f"{figure(row['validation']):>10}  {figure(row['test'])}{spread}"
         )
     asked, saved = found["pairs"]["asked"], found["pairs"]["from_cache"]
     if asked:
-        click.echo(f"{asked:,} pairs asked, {saved / asked:.0%} of them answered from the cache")
-    click.echo(f"tables and curves: {found['folder']}")
+        say(f"{asked:,} pairs asked, {saved / asked:.0%} of them answered from the cache")
+    say(f"tables and curves: {found['folder']}")

@@ -110,12 +110,13 @@ def _rendered(template: str) -> Callable[[Use], str]:
     def rendered(use: Use) -> str:
         environment = Environment(
             loader=PackageLoader("opro_local.report"),
-            autoescape=False,  # not HTML: texts come as JSON, which is Python too, or between quotes
+            autoescape=False,  # not HTML: every text goes through one of the filters below
             undefined=StrictUndefined,
             keep_trailing_newline=True,
             trim_blocks=True,
         )
         environment.filters["python"] = repr
+        environment.filters["line"] = lambda text: " ".join(text.splitlines())
         environment.filters["quoted"] = lambda text: '"""' + text.replace('"""', "'''") + '"""'
         return environment.get_template(template).render(use=use, turns=[asdict(turn) for turn in use.turns])
 

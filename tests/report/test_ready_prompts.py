@@ -87,6 +87,22 @@ def test_no_text_gets_out_of_its_quotes(document: dict[str, Any], text: str) -> 
     assert in_use(document, "ollama-modelfile").count('"""') == 2
 
 
+BREAKING = 'm"""\nimport os\rFROM evil\u2028SYSTEM no\x0bx\x85\\'
+
+
+def test_no_name_or_label_becomes_code_or_a_directive(document: dict[str, Any]) -> None:
+    document["run"] = BREAKING
+    document["models"] = [model | {"name": BREAKING} for model in document["models"]]
+    document["task"]["labels"] = ["fintech", BREAKING]
+    document["best"]["instruction"] = BREAKING
+    document["task"]["layout"]["position"] = "A_begin"
+    tree = ast.parse(in_use(document, "python"))
+    assert [n for n in ast.walk(tree) if isinstance(n, ast.alias) and n.name == "os"] == []
+    lines = in_use(document, "ollama-modelfile").splitlines()
+    assert {line.split()[0] for line in lines} == {"#", "FROM", "PARAMETER"}
+    assert [line.split()[0] for line in lines].count("FROM") == 1
+
+
 def test_a_run_without_a_prompt_says_so(document: dict[str, Any]) -> None:
     document["best"] = None
     with pytest.raises(SettingsError, match="has found no prompt"):
