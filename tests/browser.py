@@ -1,4 +1,7 @@
-"""Chromium for tests of pages; they are skipped, with the reason, where it or its driver is missing."""
+"""Chromium for tests of pages; they are skipped, with the reason, where it or its driver is missing.
+
+Chromium may be there and not start, in a sandbox for example: that skips them too.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +18,10 @@ in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this m
 @pytest.fixture
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"Chromium does not start on this machine: {error.message.splitlines()[0]}")
         yield running
         running.close()
 
