@@ -158,7 +158,7 @@ def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
     options = {"exemplar_choice": "current-wrong", "exemplars": 2, "shown": 1}
     document = run_document(searched(tmp_path, monkeypatch, method=method, **options), outcomes=True)
     steps = [step for step in document["steps"] if step["exemplar_ids"]]
-    assert len(steps) > 2
+    assert len(steps) > 1
     for step in steps:
         best = max(
             (

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from opro_local.config import SHORTER_FINALISTS
 from opro_local.problems.measurement import Measurement
+from opro_local.proposers.elite import of_each_set
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import Candidate, Direction, Score, Scored, SplitName, Trajectory
 
@@ -34,15 +36,12 @@ class Finals:
 
 
 def finalists(trajectory: Trajectory[Candidate], starts: Sequence[Candidate], most: int) -> list[Candidate]:
-    """The best on train, best first; of the rest, the best of the shorter prompts, and the starts."""
+    """The best on train, no two with the same exemplars; the best of the shorter prompts, and the starts."""
     ranked = list(reversed(trajectory.ascending()))
-    shorter = [entry for entry in frontier(ranked) if entry not in ranked[:most]][:SHORTER_FINALISTS]
+    best = list(islice(of_each_set(ranked), most))
+    shorter = [entry for entry in frontier(ranked) if entry not in best][:SHORTER_FINALISTS]
     known = {start.key for start in starts}
-    return [
-        entry.solution
-        for place, entry in enumerate(ranked)
-        if place < most or entry in shorter or entry.solution.key in known
-    ]
+    return [e.solution for e in ranked if e in best or e in shorter or e.solution.key in known]
 
 
 def frontier(ranked: Sequence[Scored[Candidate]]) -> Iterator[Scored[Candidate]]:

@@ -1,6 +1,8 @@
 """The best candidates so far: what others are made from, and what a proposal has to join to have paid."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from opro_local.records import Candidate, Scored, Step, Trajectory
 
@@ -9,8 +11,21 @@ ELITE = 5
 
 
 def elite(trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
-    """The ELITE best, best first."""
-    return trajectory.ascending()[: -ELITE - 1 : -1]
+    """The ELITE best that differ in more than words, best first."""
+    return list(islice(of_each_set(reversed(trajectory.ascending())), ELITE))
+
+
+def of_each_set(ranked: Iterable[Scored[Candidate]]) -> Iterator[Scored[Candidate]]:
+    """The first with each exemplar set, and all that have none.
+
+    Beside the same exemplars other words hardly change an answer: five such candidates are one choice.
+    """
+    seen = set()
+    for entry in ranked:
+        shots = entry.solution.shots
+        if not shots or shots not in seen:
+            seen.add(shots)
+            yield entry
 
 
 def best_of_each_instruction(trajectory: Trajectory[Candidate]) -> Trajectory[Candidate]:

@@ -1,10 +1,11 @@
 """Several proposers under one budget: what pays gets more of it.
 
-A proposal has paid when it was among the best candidates once its step was scored; one that was rejected or
-lost its race has not. The arms share a step by the rules of bandit.py, worked out anew from the trajectory:
-a resumed run divides its steps as it would have done.
+A proposal has paid when it raised the scores of the best candidates; one that joined its equals, was rejected
+or lost its race has not. The arms share a step by the rules of bandit.py, worked out anew from the
+trajectory: a resumed run divides its steps as it would have done.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ import numpy as np
 
 from opro_local.problem import Proposer
 from opro_local.proposers.bandit import Tally, allocate, remembered
-from opro_local.proposers.elite import elite
+from opro_local.proposers.elite import ELITE, elite
 from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
 
 
@@ -75,10 +76,18 @@ def tallies(trajectory: Trajectory[Candidate]) -> Iterator[dict[str, Tally]]:
     """Step by step after the start, how many proposals each origin made and how many of them paid."""
     for end in range(1, len(trajectory.steps)):
         step = trajectory.steps[end]
-        best = {id(entry) for entry in elite(replace(trajectory, steps=trajectory.steps[: end + 1]))}
+        best = _raised(trajectory, end)
         accepted = [p.origin for p in step.proposals if p.solution is not None]
         paid = Counter(
             origin for origin, entry in zip(accepted, step.scored, strict=True) if id(entry) in best
         )
         pulls = Counter(p.origin for p in step.proposals)
         yield {origin: Tally(paid[origin], pulls[origin]) for origin in pulls}
+
+
+def _raised(trajectory: Trajectory[Candidate], end: int) -> set[int]:
+    """Ids of those of the best after a step that score better than the last of the best before it."""
+    before, after = (elite(replace(trajectory, steps=trajectory.steps[:last])) for last in (end, end + 1))
+    sign = 1 if trajectory.direction == "maximize" else -1
+    least = sign * before[-1].score.value if len(before) == ELITE else -math.inf
+    return {id(entry) for entry in after if sign * entry.score.value > least}
