@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from opro_local.problems.finals import finalists, frontier
-from opro_local.records import Candidate, Proposal, Score, Scored, Step, Trajectory
+from opro_local.records import Candidate, Example, Proposal, Score, Scored, Step, Trajectory
 
 
 def entry(text: str, value: float, tokens: float | None) -> Scored[Candidate]:
@@ -36,6 +36,18 @@ def chosen(most: int, entries: list[Scored[Candidate]] = RANKED) -> list[str]:
 def test_the_frontier_has_who_is_shorter_than_all_that_are_better() -> None:
     assert texts(list(frontier(RANKED))) == ["a", "c", "e", "start", "worst"]
     assert texts(list(frontier([entry("old", 0.9, None), *RANKED[2:4]]))) == ["c"]
+
+
+def test_the_same_exemplars_in_other_words_are_one_choice() -> None:
+    shown = (Example(id="1", text="x", target="y"),)
+    same = [
+        replace(
+            each, solution=replace(each.solution, shots=shown if each.solution.instruction in "abc" else ())
+        )
+        for each in RANKED
+    ]
+    flat = [replace(each, score=replace(each.score, prompt_tokens=9.0)) for each in same]
+    assert chosen(3, flat) == ["a", "d", "e", "start"]
 
 
 def test_the_best_three_shorter_ones_and_the_starts_go_to_validation() -> None:

@@ -114,6 +114,18 @@ def test_a_proposal_pays_that_is_among_the_best_when_its_step_is_scored() -> Non
     ]
 
 
+def test_who_joins_equals_has_not_paid() -> None:
+    start = step(0, *((candidate(f"s{i}"), 0.8) for i in range(5)))
+    equal = step(1, *((candidate(f"equal {i}"), 0.8) for i in range(5)), origin="a")
+    better = step(2, (candidate("better"), 0.9), origin="b")
+    assert list(tallies(trajectory(start, equal, better))) == [{"a": Tally(0, 5)}, {"b": Tally(1, 1)}]
+
+
+def test_until_there_are_five_everyone_who_joins_them_pays() -> None:
+    first = step(1, (candidate("worse"), 0.1), (candidate("equal"), 0.5), origin="a")
+    assert list(tallies(trajectory(step(0, (candidate("start"), 0.5)), first))) == [{"a": Tally(2, 2)}]
+
+
 def quality(origin: str, number: int, place: int) -> float:
     """good keeps getting better; early did, for three steps; bad never does."""
     if origin == "good":
