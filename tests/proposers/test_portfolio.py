@@ -117,6 +117,8 @@ def test_a_proposal_pays_that_is_among_the_best_when_its_step_is_scored() -> Non
 def test_who_joins_equals_has_not_paid() -> None:
     start = step(0, *((candidate(f"s{i}"), 0.8) for i in range(5)))
     equal = step(1, *((candidate(f"equal {i}"), 0.8) for i in range(5)), origin="a")
+    surer = [replace(e, score=replace(e.score, metrics={"log_loss": 0.1})) for e in equal.scored]
+    equal = replace(equal, scored=tuple(surer))
     better = step(2, (candidate("better"), 0.9), origin="b")
     assert list(tallies(trajectory(start, equal, better))) == [{"a": Tally(0, 5)}, {"b": Tally(1, 1)}]
 
