@@ -61,7 +61,7 @@ def test_tokenizer_and_chat_template_come_along(dense: Path) -> None:
 def test_a_file_without_chat_template_gives_a_folder_without_one(tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    main("gguf", write_gguf(tmp_path / "base.gguf", template=None), tmp_path / "base")
+    import_gguf(write_gguf(tmp_path / "base.gguf", template=None), tmp_path / "base")
     assert not (tmp_path / "base" / "chat_template.jinja").exists()
     assert AutoTokenizer.from_pretrained(tmp_path / "base", local_files_only=True).chat_template is None
 
