@@ -1,0 +1,62 @@
+"""A GPU gives what the CPU gives: scores, replies, draws. Skipped where there is none; test_device_path asks
+the rest of what a GPU needs on any machine.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+from oracle import CASES, by_the_model_itself, largest_gap, run, scorer, workload
+from tiny_models import save_tiny_model, tiny_model
+
+from opro_local.engine import LocalEngine, load_engine
+from opro_local.engine.probe import Level
+from opro_local.llm import ChoiceRequest, GenerationRequest, Message
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+USER = [Message("user", "Is it late?")]
+
+
+@pytest.fixture(scope="module")
+def mistral(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "mistral", "mistral")
+
+
+def choices(engine: LocalEngine) -> ChoiceRequest:
+    context = engine.encode(USER)
+    answers = ("yes", "yellow", "no")
+    return ChoiceRequest(
+        context=context, choices=tuple(engine.encode(USER, answer)[len(context) :] for answer in answers)
+    )
+
+
+def asked(engine: LocalEngine) -> GenerationRequest:
+    return GenerationRequest(prompt=engine.encode(USER), max_tokens=8, final=lambda _: False)
+
+
+@pytest.mark.parametrize(("name", "level"), CASES)
+def test_reuse_equals_the_model_itself_on_the_cpu(name: str, level: Level) -> None:
+    expected = by_the_model_itself(tiny_model(name), workload())
+    assert largest_gap(run(scorer(tiny_model(name).cuda(), level), workload()), expected) < 1e-4  # type: ignore[arg-type]
+
+
+def test_replies_and_draws_are_those_of_the_cpu(mistral: Path) -> None:
+    cpu, gpu = (
+        load_engine(mistral, digest="model:test", quantize="fp32", device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert gpu.numerics == "float32/none/cuda/E3/eager"
+    assert gpu.generate([asked(gpu)]) == cpu.generate([asked(cpu)])
+    draws = [engine.sample(asked(engine), 4, temperature=1.0, seed=3) for engine in (cpu, gpu)]
+    assert draws[0] == draws[1]
+
+
+@pytest.mark.parametrize("quantize", ["auto", "nf4", "int8"])
+def test_a_gpu_is_taken_where_there_is_one(mistral: Path, quantize: str) -> None:
+    engine = load_engine(mistral, digest="model:test", quantize=quantize)  # type: ignore[arg-type]
+    plain = load_engine(mistral, digest="model:test", quantize=quantize, level="E0")  # type: ignore[arg-type]
+    assert engine.device == "cuda"
+    assert engine.level == "E3"
+    ours, whole = (e.loglikelihood([choices(e)])[0].log_probs for e in (engine, plain))
+    assert ours == pytest.approx(whole, abs=0.1)  # of 16 bits
