@@ -159,6 +159,12 @@ class Engine(Protocol):
         """
         ...
 
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
+    ) -> list[TokenIds]:
+        """encode for each of the prefills; what the prompts share is rendered and tokenised once."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str: ...
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:

@@ -57,6 +57,11 @@ class ScriptedEngine:
         text = "".join(map(self._turn, [*messages, Message("assistant", prefill)])).strip("\n")
         return (*text.encode(), *([END] if closed else []))
 
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
+    ) -> list[TokenIds]:
+        return [self.encode(messages, prefill, closed=closed) for prefill in prefills]
+
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(i for i in ids if i != END).decode(errors="replace")
 

@@ -1,18 +1,21 @@
 """Conversations to token ids: through the model's chat template, or as plain text for a pre-trained model.
 
-A prompt is encoded at once, never in parts, and control tokens that stand in contents become text. A
-prefill is put into the rendered text where a marker stood as the assistant's reply: templates that trim
-replies would otherwise eat its blanks. A template is told a constant date, so that a prompt stays the same
-prompt.
+A prompt is encoded at once, and control tokens that stand in contents become text. One cut is allowed, where
+tokenizers cut themselves: at the control token that opens the last turn. What stands before it, exemplars
+mostly, is encoded once for all prompts that begin with it. A prefill is put into the rendered text where a
+marker stood as the assistant's reply: templates that trim replies would otherwise eat its blanks. A template
+is told a constant date, so that a prompt stays the same prompt.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja2 import TemplateError
+from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from opro_local.errors import ModelError
@@ -20,6 +23,12 @@ from opro_local.llm import Message, TokenIds
 
 MARKER = "[the-reply-begins-here]"
 DATE = "01 Jan 2025"
+
+KEPT_HEADS = 64
+"""What so many prompts begin with is kept encoded: the candidates of a block, and some more."""
+
+PRIVATE_USE = r"[\ue000-\uf8ff\U000f0000-\U0010ffff]"
+"""transformers marks control tokens in contents by letters of this kind."""
 
 # Some templates ask for the date by a function: this one fills any format with the constant day.
 DATED = (
@@ -36,27 +45,33 @@ PREFILLED = (
 
 
 class Prompter(Protocol):
-    """Encodes a conversation with the assistant's turn begun, or closed behind prefill."""
+    """Encodes a conversation with the assistant's turn begun by each prefill, or closed behind it."""
 
-    def encode(self, messages: Sequence[Message], prefill: str, *, closed: bool) -> TokenIds: ...
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool
+    ) -> list[TokenIds]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatPrompter:
-    """Encodes through the tokenizer's chat template."""
+    """Encodes through the tokenizer's chat template. heads are the ids of what recent prompts begin with."""
 
     tokenizer: PreTrainedTokenizerBase
+    heads: dict[str, TokenIds] = field(default_factory=dict)
 
-    def encode(self, messages: Sequence[Message], prefill: str, *, closed: bool) -> TokenIds:
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool
+    ) -> list[TokenIds]:
         """Ids of the conversation. Raises ModelError if the template does not take its turns."""
         turns = list(messages) if self._takes_system else _system_into_user(messages)
-        if prefill or closed:
-            turns = [*turns, Message("assistant", MARKER)]
+        reserved = any(map(self._reserved.search, [*(turn.content for turn in turns), *prefills]))
+        encode = self._sanitized if reserved else self._cut
         try:
-            return self._render(turns, prefill, closed=closed)
+            encoded = encode(turns, prefills, closed=closed)
         except TemplateError as error:
             roles = ", ".join(message.role for message in messages)
             raise ModelError(f"The model's chat template does not take these turns: {roles}.") from error
+        return [_without_second_start(ids, self.tokenizer.bos_token_id) for ids in encoded]
 
     @cached_property
     def _template(self) -> str:
@@ -71,21 +86,86 @@ class ChatPrompter:
         except TemplateError:
             return False
 
-    def _render(self, turns: Sequence[Message], prefill: str, *, closed: bool) -> TokenIds:
+    @cached_property
+    def _reserved(self) -> re.Pattern[str]:
+        """What no content holds that may be encoded as it is rendered."""
+        return re.compile("|".join([PRIVATE_USE, *(re.escape(token.content) for token in self._control)]))
+
+    @cached_property
+    def _control(self) -> list[AddedToken]:
+        added = self.tokenizer.added_tokens_decoder.values()
+        return [token for token in added if token.special or not token.content.isspace()]
+
+    def _sanitized(
+        self, turns: Sequence[Message], prefills: Sequence[str], *, closed: bool
+    ) -> list[TokenIds]:
+        """transformers keeps control tokens in contents apart from those of the template."""
+        return [
+            _ids(self._applied(turns, prefill, closed=closed, sanitize_control_tokens=True))
+            for prefill in prefills
+        ]
+
+    def _cut(self, turns: Sequence[Message], prefills: Sequence[str], *, closed: bool) -> list[TokenIds]:
+        """The same ids for contents without control tokens."""
+        marked = self._rendered(turns, MARKER, closed=closed) if closed or any(prefills) else ""
+        begun = marked.rsplit(MARKER, 1)
+        texts = [
+            prefill.join(begun) if closed or prefill else self._rendered(turns, "", closed=closed)
+            for prefill in prefills
+        ]
+        cuts = [self._last_opening(text, turns[-1].content) for text in texts]
+        tails = self._all_ids([text[cut:] for text, cut in zip(texts, cuts, strict=True)])
+        return [self._head_ids(text[:cut]) + tail for text, cut, tail in zip(texts, cuts, tails, strict=True)]
+
+    def _last_opening(self, text: str, content: str) -> int:
+        """Where the control token stands that is the last before a turn's content; 0 if there is none."""
+        end = max(0, text.rfind(content.strip()))
+        return max([0, *(text.rfind(token, 0, end) for token in self._seams)])
+
+    @cached_property
+    def _seams(self) -> list[str]:
+        """The template's control tokens that cut a text whatever surrounds them, and leave it as it is."""
+        text = self._rendered([Message("user", "?")], "", closed=False)
+        written = [token for token in self._control if token.content in text]
+        return [
+            token.content
+            for token in written
+            if not (token.lstrip or token.normalized or token.single_word)
+            and not any(token.content in other.content for other in self._control if other is not token)
+        ]
+
+    def _head_ids(self, head: str) -> TokenIds:
+        if head not in self.heads:
+            if len(self.heads) >= KEPT_HEADS:
+                self.heads.clear()
+            self.heads[head] = self._all_ids([head])[0]
+        return self.heads[head]
+
+    def _all_ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        encoded = self.tokenizer(list(texts), add_special_tokens=False)
+        return [tuple(ids) for ids in encoded["input_ids"]]
+
+    def _rendered(self, turns: Sequence[Message], prefill: str, *, closed: bool) -> str:
+        return str(self._applied(turns, prefill, closed=closed, tokenize=False))
+
+    def _applied(self, turns: Sequence[Message], prefill: str, *, closed: bool, **options: Any) -> object:
+        """What the template makes of the turns: text or ids, as options say."""
         begun = bool(prefill or closed)
         template = PREFILLED.replace("TEMPLATE", self._template) if begun else self._template
-        encoded = self.tokenizer.apply_chat_template(
-            [{"role": turn.role, "content": turn.content} for turn in turns],
+        return self.tokenizer.apply_chat_template(
+            [
+                {"role": turn.role, "content": turn.content}
+                for turn in [*turns, *([Message("assistant", MARKER)] if begun else [])]
+            ],
             chat_template=DATED + template,
             add_generation_prompt=not begun,
-            sanitize_control_tokens=True,
             enable_thinking=False,
             date_string=DATE,
             marker=MARKER,
             prefill=prefill,
             closed=closed,
+            **options,
         )
-        return _without_second_start(_ids(encoded), self.tokenizer.bos_token_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +174,13 @@ class PlainPrompter:
 
     tokenizer: PreTrainedTokenizerBase
 
-    def encode(self, messages: Sequence[Message], prefill: str, *, closed: bool) -> TokenIds:
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool
+    ) -> list[TokenIds]:
         """Ids of the text, with the start token if the tokenizer adds one; closed ends the line."""
+        return [self._encoded(messages, prefill, closed=closed) for prefill in prefills]
+
+    def _encoded(self, messages: Sequence[Message], prefill: str, *, closed: bool) -> TokenIds:
         text = plain_text([*messages, Message("assistant", prefill)]) + ("\n" if closed else "")
         encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
         return self._start + _ids(encoded)
@@ -140,8 +225,8 @@ def _without_second_start(ids: TokenIds, start: int | None) -> TokenIds:
 def turn_end(prompter: Prompter) -> set[int]:
     """The id that closes an assistant's turn, as far as the template writes one."""
     turns = [Message("user", "a")]
-    opened = prompter.encode(turns, "b", closed=False)
-    closed = prompter.encode(turns, "b", closed=True)
+    (opened,) = prompter.encode_each(turns, ["b"], closed=False)
+    (closed,) = prompter.encode_each(turns, ["b"], closed=True)
     return set(closed[len(opened) : len(opened) + 1])
 
 

@@ -141,7 +141,13 @@ class LocalEngine:
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode. Raises ModelError if the chat template does not take the turns."""
-        return self._prompter.encode(messages, prefill, closed=closed)
+        return self.encode_each(messages, [prefill], closed=closed)[0]
+
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
+    ) -> list[TokenIds]:
+        """See Engine.encode_each. Raises ModelError as encode does."""
+        return self._prompter.encode_each(messages, prefills, closed=closed)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, without special tokens."""

@@ -126,7 +126,13 @@ class TurnEngine:
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode."""
-        return self._prompter.encode(messages, prefill, closed=closed)
+        return self.encode_each(messages, [prefill], closed=closed)[0]
+
+    def encode_each(
+        self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
+    ) -> list[TokenIds]:
+        """See Engine.encode_each."""
+        return self._prompter.encode_each(messages, prefills, closed=closed)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See Engine.decode."""

@@ -64,13 +64,13 @@ class LikelihoodMode:
     labels: tuple[str, ...]
 
     def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest:
-        encode = partial(self.engine.encode, prompt.messages)
-        answers = [encode(prompt.answered(label)) for label in self.labels]
+        texts = [prompt.answered(label) for label in self.labels]
+        opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
         if _one_is_prefix_of_another(answers):
-            answers = [encode(prompt.answered(label), closed=True) for label in self.labels]
+            answers = self.engine.encode_each(prompt.messages, texts, closed=True)
         # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
         # then starts there for all labels of the row.
-        context = _common_prefix([encode(prompt.prefill), *answers])
+        context = _common_prefix([opened, *answers])
         return ChoiceRequest(context=context, choices=tuple(ids[len(context) :] for ids in answers))
 
     def key(self, request: Request) -> object:
@@ -136,7 +136,8 @@ class GenerationMode:
         )
 
     def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
-        answers = [self.engine.encode(prompt.messages, prompt.answered(label)) for label in self.task.labels]
+        texts = [prompt.answered(label) for label in self.task.labels]
+        answers = self.engine.encode_each(prompt.messages, texts)
         return tuple(answer[len(ids) :] for answer in answers if answer[: len(ids)] == ids)
 
     def key(self, request: Request) -> object:
