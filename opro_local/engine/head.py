@@ -17,8 +17,10 @@ from transformers import PretrainedConfig, PreTrainedModel
 from opro_local.engine.work import Work
 from opro_local.errors import ModelError
 
-SLICE_BYTES = 4 * 2**20
+CPU_SLICE_BYTES = 4 * 2**20
 """What the logits of a slice may take: in the processor's cache, the sum over them costs next to nothing."""
+GPU_SLICE_BYTES = 256 * 2**20
+"""A GPU has memory for it, and waits for every call."""
 
 BYTES_A_LOGIT = 10
 """One logit in 16 bit, its fp32 copy, and its exponential."""
@@ -73,7 +75,7 @@ class Head:
 
     def _picked(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """One fp32 logit a pair. -> (N,)."""
-        size = max(1, SLICE_BYTES // (8 * self.weight.shape[1]))
+        size = max(1, slice_bytes(self.weight.device) // (8 * self.weight.shape[1]))
         parts = [
             (hidden[r].float() * self.weight[t].float()).sum(-1)
             for r, t in zip(torch.split(rows, size), torch.split(tokens, size), strict=True)
@@ -96,7 +98,7 @@ class Head:
             yield self._logits(hidden, first, first + size)
 
     def _slice_size(self, rows: int) -> int:
-        return max(1, SLICE_BYTES // (BYTES_A_LOGIT * max(1, rows)))
+        return max(1, slice_bytes(self.weight.device) // (BYTES_A_LOGIT * max(1, rows)))
 
     def _logits(self, hidden: Tensor, first: int, end: int) -> Tensor:
         bias = None if self.bias is None else self.bias[first:end]
@@ -105,6 +107,11 @@ class Head:
     def _finish(self, logits: Tensor) -> Tensor:
         scaled = logits if self.scale == 1.0 else logits * self.scale
         return scaled if self.cap is None else self.cap * torch.tanh(scaled / self.cap)
+
+
+def slice_bytes(device: torch.device) -> int:
+    """What the logits of a slice may take on a device."""
+    return CPU_SLICE_BYTES if device.type == "cpu" else GPU_SLICE_BYTES
 
 
 def read_head(model: PreTrainedModel, work: Work | None = None) -> Head:

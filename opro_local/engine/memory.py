@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from opro_local.engine.free_memory import free_bytes, resident_bytes
-from opro_local.engine.head import BYTES_A_LOGIT
+from opro_local.engine.head import BYTES_A_LOGIT, slice_bytes
 from opro_local.engine.limits import matrices, read_cost
 from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
 from opro_local.errors import ModelError
@@ -135,6 +135,7 @@ def read_needs(sketch: Sketch) -> Needs:
     widest = max(max(shape) for shape in matrices(sketch.skeleton))
     unpacked = max((2 * weight.numel() for weight, packed in _weights(sketch) if packed), default=0)
     logits = LOGIT_ROWS * BYTES_A_LOGIT * sketch.skeleton.config.get_text_config().vocab_size
+    logits = max(logits, slice_bytes(sketch.device))
     return Needs(
         name=sketch.folder.path.name,
         device=sketch.device,

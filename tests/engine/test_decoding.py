@@ -326,7 +326,7 @@ def test_draws_follow_the_softmax_at_the_temperature() -> None:
 
 @pytest.mark.parametrize("slice_bytes", [1, 2**20])
 def test_greedy_takes_the_lowest_id_of_a_tie(slice_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opro_local.engine.head, "SLICE_BYTES", slice_bytes)
+    monkeypatch.setattr(opro_local.engine.head, "CPU_SLICE_BYTES", slice_bytes)
     head = plain_head(torch.tensor([[1.0], [3.0], [3.0], [-9.0]]))
     hidden = torch.tensor([[1.0], [-1.0], [math.nan]])
     tokens, are_numbers = greedy(head)([0, 1, 2], hidden)

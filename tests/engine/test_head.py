@@ -8,7 +8,7 @@ from tiny_models import tiny_model
 
 import opro_local.engine.head
 from opro_local.engine.forward import Body
-from opro_local.engine.head import BYTES_A_LOGIT, SLICE_BYTES, Head, read_head
+from opro_local.engine.head import BYTES_A_LOGIT, CPU_SLICE_BYTES, Head, read_head
 from opro_local.engine.probe import check_head
 from opro_local.errors import ModelError
 
@@ -54,7 +54,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     states = torch.randn(20, 48, generator=torch.Generator().manual_seed(0))
     rows, tokens = torch.arange(20).repeat(3), torch.arange(60)
     whole = head.log_probs(states, rows, tokens)
-    monkeypatch.setattr(opro_local.engine.head, "SLICE_BYTES", 2000)
+    monkeypatch.setattr(opro_local.engine.head, "CPU_SLICE_BYTES", 2000)
     assert torch.allclose(head.log_probs(states, rows, tokens), whole, atol=1e-6)
 
 
@@ -78,7 +78,7 @@ def test_no_logits_larger_than_the_budget_are_ever_in_memory(
     scores = head.log_probs(torch.ones(rows, 2, dtype=dtype), pairs, pairs)
     assert scores[0] == pytest.approx(-math.log(vocabulary), abs=1e-3)
     head.best(torch.ones(min(rows, 50), 2, dtype=dtype))
-    assert max(made) * BYTES_A_LOGIT <= SLICE_BYTES
+    assert max(made) * BYTES_A_LOGIT <= CPU_SLICE_BYTES
     assert sum(made) == (rows + min(rows, 50)) * vocabulary
     assert head.work.head_rows == rows + min(rows, 50)
 
