@@ -1,11 +1,12 @@
 """Searches side by side: ours by each method and promptolution's, on the same model, rows, starts, budget.
 
-A table is divided once, whatever the seed of a search. A peer may ask as many tokens of the scorer as went
-through it in our portfolio's search with the same model, table and seed.
+A table is divided once, whatever the seed of a search. Every search but that of our portfolio goes on until
+as many tokens went through the scorer as in the portfolio's whole run with the same model, table and seed;
+what validation and test take comes on top.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,11 +27,12 @@ from opro_local.config import (
     TaskSettings,
 )
 from opro_local.errors import DataError
-from opro_local.prepared import Host, split_task
+from opro_local.prepared import Host, Silent, split_task
 from opro_local.problems.instruction import default_starts
-from opro_local.records import Example, content_hash
+from opro_local.records import Estimate, Example, Trajectory, content_hash
 from opro_local.roles import Models, load_models
 from opro_local.store.database import open_run
+from opro_local.store.events import ask
 from opro_local.store.export import run_document
 from opro_local.store.findings import Findings, Pair
 from opro_local.store.header import load_header
@@ -40,7 +42,9 @@ from opro_local.tasks.task import Task
 
 CHILD = Path(__file__).with_name("promptolution_child.py")
 REFERENCE: Method = "portfolio"
-"""Peers may use as much as this method did."""
+"""All others may use as much as this method did."""
+MANY_STEPS = 10_000
+"""More than any budget of tokens allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class Plan:
     @property
     def digest(self) -> str:
         sizes = [self.train, self.validation, self.test]
-        return content_hash("plan", [sizes, self.budget.model_dump()])[-16:]
+        return content_hash("plan of equal tokens", [sizes, self.budget.model_dump()])[-16:]
 
     def task(self, path: Path, text: str, label: str) -> Task:
         rows = self.train + self.validation + self.test
@@ -70,12 +74,32 @@ class Plan:
         return load_task(settings, folder=Path(), name=path.stem)
 
     def settings(self, model: str, method: Method, seed: int) -> RunSettings:
-        """Nothing is measured beyond what the comparison needs."""
+        """Nothing is measured beyond what the comparison needs; tokens end the searches but the reference."""
+        steps = self.budget.steps if method == REFERENCE else MANY_STEPS
         return RunSettings(
             models=ModelSettings(scorer=model),
             search=SearchSettings(method=method, seed=seed, headroom=0, sensitivity=0),
-            budget=self.budget,
+            budget=self.budget.model_copy(update={"steps": steps}),
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class Purse(Silent):
+    """A watcher that asks a run to stop after the step in which tokens() has grown by limit."""
+
+    runs: Path
+    limit: int
+    tokens: Callable[[], int]
+    spent_before: int = 0
+    path: Path = Path()
+
+    def started(self, run_id: str, cost: Estimate) -> None:
+        self.path = self.runs / f"{run_id}.sqlite"
+        self.spent_before = self.tokens()
+
+    def step_closed(self, trajectory: Trajectory[Any]) -> None:
+        if self.tokens() - self.spent_before >= self.limit:
+            ask(self.path, "stop", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +118,14 @@ class Contest:
         """Cells of one model as they are finished; those of the file at once."""
         self._check(tables)
         models = load_models(ModelSettings(scorer=model), self.folders.models)
+        numbers = models.scorer.numerics.partition("/")[0]
         for seed in self.seeds:
             for task in tables:
-                for method in self.methods:
+                for method in sorted(self.methods, key=lambda method: method != REFERENCE):
                     name = self._name(model, task, method, seed)
                     yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models))
         del models
-        yield from self._of_peers(model, tables)
+        yield from self._of_peers(model, tables, numbers)
 
     def _check(self, tables: Sequence[Task]) -> None:
         """What would end the bench hours later. Raises DataError."""
@@ -109,7 +134,8 @@ class Contest:
         if self.peers and self.peer_python is None:
             raise DataError("Peers need --peer-python: a Python that has promptolution.")
 
-    def _of_peers(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
+    def _of_peers(self, model: str, tables: Sequence[Task], numbers: str) -> Iterator[Cell]:
+        """numbers is the dtype that ours was held in."""
         names = [
             (self._name(model, task, peer, seed), task)
             for seed in self.seeds
@@ -121,7 +147,8 @@ class Contest:
         missing = [(name, task) for name, task in names if name not in known]
         if missing:
             assert self.peer_python is not None
-            with promptolution(self.peer_python, resolve(model, self.folders.models).path) as child:
+            folder = resolve(model, self.folders.models).path
+            with promptolution(self.peer_python, folder, numbers) as child:
                 for name, task in missing:
                     yield self._kept(self._theirs(name, task, child))
 
@@ -138,15 +165,22 @@ class Contest:
         runs = mkdtemp(prefix=f"bench-{name.data}-{method}-{name.seed}-", dir=self.folders.runs)
         # In a folder of its own: replies that an earlier search left behind would not be counted.
         host = Host(folders=replace(self.folders, runs=Path(runs)))
-        path = optimize_task(task, settings, host=host, models=models)
-        return cell_of_run(name, path)
+        if method != REFERENCE:
+            limit = self._reference(name).scorer_tokens
+            purse = Purse(runs=Path(runs), limit=limit, tokens=lambda: models.scorer.effort().tokens_run)
+            host = replace(host, watcher=purse)
+        return cell_of_run(name, optimize_task(task, settings, host=host, models=models))
+
+    def _reference(self, name: CellName) -> Cell:
+        """The search whose tokens are the budget of the one with this name. Raises DataError."""
+        found = self.cells.all().get(replace(name, method=REFERENCE))
+        if found is None:
+            raise DataError(f"{name.method} gets the tokens of {REFERENCE}: bench that method with it.")
+        return found
 
     def _theirs(self, name: CellName, task: Task, child: Child) -> Cell:
-        reference = self.cells.all().get(self._name(name.model, task, REFERENCE, name.seed))
-        if reference is None:
-            raise DataError(f"A peer gets the budget of {REFERENCE}: bench that method with it.")
         split = split_task(task, self.plan.settings(name.model, REFERENCE, name.seed))
-        question = question_for(name, task, split, reference.scorer_tokens)
+        question = question_for(name, task, split, self._reference(name).scorer_tokens)
         return cell_of_answer(name, child.ask(question), split.test)
 
 
@@ -184,13 +218,13 @@ def best_start(document: dict[str, Any], pairs: Sequence[Pair]) -> Pair:
 
 
 @contextmanager
-def promptolution(python: Path, folder: Path) -> Iterator[Child]:
-    """A child with the model loaded in fp32, as ours is on a CPU without bf16. Raises ModelError."""
+def promptolution(python: Path, folder: Path, dtype: str) -> Iterator[Child]:
+    """A child with the model loaded. Raises ModelError."""
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
     environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHILD.parents[1])}
     with child_process("promptolution", python, CHILD, environment) as child:
-        child.ask({"folder": str(folder), "dtype": "float32", "chat": chat})
+        child.ask({"folder": str(folder), "dtype": dtype, "chat": chat})
         yield child
 
 

@@ -15,8 +15,9 @@ from mail_task import mail_task, row
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
+from opro_local import prepared
 from opro_local.api import optimize_task
-from opro_local.config import BudgetSettings, Folders
+from opro_local.config import BudgetSettings, Folders, ModelSettings
 from opro_local.errors import DataError
 from opro_local.prepared import Host, split_task
 from opro_local.store.export import run_document
@@ -108,16 +109,30 @@ class TestContest:
             return -0.1 if answer == told else -3.0
 
         play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
-        settings = contest(tmp_path).plan.settings("scripted", "random", 0)
-        settings = settings.model_copy(
-            update={"search": settings.search.model_copy(update={"calibration": "none"})}
-        )
+        plan = contest(tmp_path).plan
+        settings = plan.settings("scripted", "random", 0).model_copy(update={"budget": plan.budget})
         path = optimize_task(mail_task(), settings, host=Host(folders=Folders.of_user(tmp_path)))
         found, document = cell_of_run(NAME, path), run_document(path)
         rows = document["test"]["n"]
         assert (found.right, found.start_right) == ("1" * rows, "1" * rows)
         assert found.validation == 1
         assert found.asked_tokens == document["usage"]["scorer_tokens"] > 0
+
+    def test_a_search_ends_with_the_step_that_has_used_the_tokens_of_the_reference(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = ScriptedEngine(log_prob=lambda text: -1.0 - len(text) % 3)
+        play_roles(monkeypatch, engine)
+        whole = contest(tmp_path)
+        name = replace(NAME, method="random", plan=whole.plan.digest)
+        reference = replace(CELL, name=replace(name, method="portfolio"), scorer_tokens=30_000)
+        whole.cells.add(reference)
+        models = prepared.load_models(ModelSettings(scorer="scripted"), tmp_path)
+        found = whole._ours(name, mail_task(), "random", models)
+        assert found.stopped == "stopped by a person"
+        assert engine.tokens_run > 30_000
+        with pytest.raises(DataError, match="gets the tokens of portfolio"):
+            whole._ours(replace(name, seed=1), mail_task(), "random", models)
 
     def test_what_would_end_a_bench_late_ends_it_before_a_model_is_loaded(self, tmp_path: Path) -> None:
         twice, peers = contest(tmp_path), contest(tmp_path, peers=("promptolution-opro",))
