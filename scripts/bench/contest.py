@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -26,6 +27,7 @@ from opro_local.config import (
     SearchSettings,
     TaskSettings,
 )
+from opro_local.engine.sketch import sketch_folder
 from opro_local.errors import DataError
 from opro_local.prepared import Host, Silent, split_task
 from opro_local.problems.instruction import default_starts
@@ -117,15 +119,14 @@ class Contest:
     def run(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         """Cells of one model as they are finished; those of the file at once."""
         self._check(tables)
-        models = load_models(ModelSettings(scorer=model), self.folders.models)
-        numbers = models.scorer.numerics.partition("/")[0]
+        models = cache(lambda: load_models(ModelSettings(scorer=model), self.folders.models))
         for seed in self.seeds:
             for task in tables:
                 for method in sorted(self.methods, key=lambda method: method != REFERENCE):
                     name = self._name(model, task, method, seed)
-                    yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models))
-        del models
-        yield from self._of_peers(model, tables, numbers)
+                    yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models()))
+        models.cache_clear()
+        yield from self._of_peers(model, tables)
 
     def _check(self, tables: Sequence[Task]) -> None:
         """What would end the bench hours later. Raises DataError."""
@@ -134,8 +135,7 @@ class Contest:
         if self.peers and self.peer_python is None:
             raise DataError("Peers need --peer-python: a Python that has promptolution.")
 
-    def _of_peers(self, model: str, tables: Sequence[Task], numbers: str) -> Iterator[Cell]:
-        """numbers is the dtype that ours was held in."""
+    def _of_peers(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         names = [
             (self._name(model, task, peer, seed), task)
             for seed in self.seeds
@@ -147,8 +147,7 @@ class Contest:
         missing = [(name, task) for name, task in names if name not in known]
         if missing:
             assert self.peer_python is not None
-            folder = resolve(model, self.folders.models).path
-            with promptolution(self.peer_python, folder, numbers) as child:
+            with promptolution(self.peer_python, resolve(model, self.folders.models).path) as child:
                 for name, task in missing:
                     yield self._kept(self._theirs(name, task, child))
 
@@ -218,8 +217,9 @@ def best_start(document: dict[str, Any], pairs: Sequence[Pair]) -> Pair:
 
 
 @contextmanager
-def promptolution(python: Path, folder: Path, dtype: str) -> Iterator[Child]:
-    """A child with the model loaded. Raises ModelError."""
+def promptolution(python: Path, folder: Path) -> Iterator[Child]:
+    """A child with the model loaded in the dtype of ours. Raises ModelError."""
+    dtype = str(sketch_folder(folder, quantize="auto", device="auto").dtype).removeprefix("torch.")
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
     environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHILD.parents[1])}
