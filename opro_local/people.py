@@ -41,6 +41,11 @@ def heard(store: RunStore[S], number: int, watcher: Watcher) -> list[Event]:
     return events
 
 
+def asks_to_score(events: Sequence[Event], number: int) -> bool:
+    """Whether this step has heard an instruction, which is scored even where the search is over."""
+    return any(event.kind == "add" and event.step == number for event in events)
+
+
 def is_paused(events: Sequence[Event]) -> bool:
     """The last word on it counts; a run that is to stop goes on to its end."""
     words = [event.kind for event in events if event.kind in ("pause", "continue", "stop")]

@@ -45,7 +45,10 @@ class Use:
 
 
 def in_use(document: Document, form: str) -> str:
-    """The winner of a run_document with outcomes in one of USES. Raises SettingsError where there is none."""
+    """The winner of a run_document in one of USES; all but prompt need its outcomes.
+
+    Raises SettingsError where there is none.
+    """
     return USES[form](_use(document))
 
 
@@ -58,7 +61,7 @@ def _use(document: Document) -> Use:
     )
     prompt = Layout(**task["layout"]).prompt(candidate, _MARK)
     before, _, behind = prompt.messages[-1].content.partition(_MARK)
-    scored = [outcome for outcome in document["outcomes"] if outcome["key"] == best["key"]]
+    scored = [outcome for outcome in document.get("outcomes", []) if outcome["key"] == best["key"]]
     likelihood = any(outcome["choice_log_probs"] for outcome in scored)
     return Use(
         run=document["run"],

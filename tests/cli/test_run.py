@@ -18,6 +18,7 @@ from scripted_models import play_roles
 
 from opro_local import prepared
 from opro_local.cli import main
+from opro_local.cli.output import fitted
 from opro_local.cli.progress import RunProgress
 from opro_local.cli.runs import find_run, result_lines
 from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
@@ -619,3 +620,64 @@ def test_a_person_at_the_terminal_is_asked_between_steps(monkeypatch: pytest.Mon
         "after the starts and two steps, and once more for the one"
     )
     assert START in done.stderr
+
+
+def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    _play(monkeypatch)
+    arguments = ["--home", ".", "run", *DATA, "--model", "scripted", *SMALL, "--ask", "--json"]
+    done = CliRunner().invoke(main, arguments, input="")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "finished"
+
+
+def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measuring takes a second."""
+    from opro_local.llm import Effort
+    from opro_local.records import Estimate, Score, Scored, Step, Trajectory
+
+    asked: list[float] = []
+    now = 0.0
+
+    def effort() -> Effort:
+        asked.append(now)
+        return Effort(
+            level="E3",
+            requests=1,
+            tokens_run=10,
+            least_tokens=5,
+            prefix_tokens=0,
+            stored_prefix_tokens=0,
+            seconds=4.0,
+            least_seconds=1.0,
+        )
+
+    def search() -> None:
+        nonlocal now
+        with RunProgress(shown=True, clock=lambda: now) as progress:
+            progress.started("r1", Estimate(pairs=200, scorer_tokens=1, optimizer_tokens=1, test_rows=0))
+            progress.metered(effort)
+            scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
+            for _ in range(4):
+                now += 30.0
+                progress.block_scored("train", 10)
+                step = Step(number=0, proposals=(), scored=scored)
+                progress.step_closed(Trajectory(direction="maximize", steps=(step,)))
+
+    search()
+    assert asked == []
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    now = 0.0
+    search()
+    assert asked == [30.0, 90.0]
+    assert "25% of limit, at most" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_line_is_broken_between_words(width: int) -> None:
+    text = "  one long line of many words\nrun 20261126-213156-282a_which_is_a_name_of_itself"
+    lines = fitted(text, width).splitlines()
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    assert all(len(line) <= width or " " not in line.strip() for line in lines)
+    assert width == 80 or lines[1].startswith("    "), "what follows is indented"
