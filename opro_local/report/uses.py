@@ -104,9 +104,10 @@ def _begun(use: Use) -> list[Message]:
 
 
 def _chat_messages(use: Use) -> str:
-    """An object with messages; the last of the assistant, if any, is to be continued."""
+    """An object with messages, and a row with its answer; a last turn of the assistant is to be continued."""
     messages = [asdict(turn) for turn in (*use.turns, Message("user", use.last), *_begun(use))]
-    return json.dumps({"messages": messages, "labels": use.labels}, ensure_ascii=False, indent=1) + "\n"
+    whole = {"messages": messages, "labels": use.labels, "example": use.example}
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
 def _rendered(template: str) -> Callable[[Use], str]:
