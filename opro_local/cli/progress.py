@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
-from opro_local.cli.output import fitted
+from opro_local.cli.output import fitted, say
 from opro_local.llm import Effort
 from opro_local.records import Estimate, SplitName, Step, Trajectory
 
@@ -69,6 +69,13 @@ class RunProgress:
 
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
+
+    def tell(self, line: str) -> None:
+        """Say it in any case, and on a terminal above what is drawn there."""
+        if self._console.quiet:
+            say(line, err=True)
+        else:
+            self.say(line)
 
     def say(self, line: str) -> None:
         shown = fitted(line, self._console.width) if self._console.is_terminal else line
@@ -199,6 +206,13 @@ class StudyProgress:
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
+
+    def tell(self, line: str) -> None:
+        """Say it in any case, above the bar."""
+        if self._console.quiet:
+            say(line, err=True)
+        else:
+            self._console.print(line, markup=False)
 
     def run_finished(self, number: int) -> None:
         self._bar.update(self._task, completed=number)

@@ -681,3 +681,18 @@ def test_a_line_is_broken_between_words(width: int) -> None:
     assert " ".join(" ".join(lines).split()) == " ".join(text.split())
     assert all(len(line) <= width or " " not in line.strip() for line in lines)
     assert width == 80 or lines[1].startswith("    "), "what follows is indented"
+
+
+def test_a_word_while_the_live_view_is_drawn_stands_above_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Written past the view, it moved it down and left two of its lines behind when Ctrl-C was pressed."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with RunProgress(shown=True) as progress:
+        capsys.readouterr()
+        progress.tell("Stopping after this block.")
+        drawn = capsys.readouterr().err
+    assert drawn.index("Stopping") < drawn.index("starting")
+    with RunProgress(shown=False) as progress:
+        progress.tell("Stopping after this block.")
+    assert capsys.readouterr().err == "Stopping after this block.\n"

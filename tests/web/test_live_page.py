@@ -1,5 +1,6 @@
 """The live page in a real browser: a step arrives, a person takes part. Skipped without Chromium."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]
 OWN = "Read <script>document.title = 'hit'</script> twice.\u202e"
 PATIENCE = 60.0
+FINISHED = re.compile("^finished")
 
 
 class Steered:
@@ -99,7 +101,7 @@ def test_a_person_takes_part_through_the_page(search: Steered, address: str, bro
     sync_api.expect(page.locator("#take-part")).to_have_count(0, timeout=1000 * PATIENCE)
     row = page.get_by_role("region", name="All candidates").get_by_role("row").filter(has_text="human")
     sync_api.expect(row).to_contain_text("Read <script>", timeout=1000 * PATIENCE)
-    sync_api.expect(page.locator("#status")).to_contain_text("finished", timeout=1000 * PATIENCE)
+    sync_api.expect(page.locator("#status")).to_have_text(FINISHED, timeout=1000 * PATIENCE)
     assert "\\u202e" in row.inner_text() and page.title() != "hit"
     assert row.locator("td.number").nth(2).inner_text() != "", "it was scored"
 
@@ -130,7 +132,7 @@ def test_what_a_person_was_looking_at_stays(search: Steered, address: str, brows
     ask(next(search.folders.runs.glob("2*.sqlite")), "continue", "")
     sync_api.expect(page.locator("#status")).not_to_contain_text("paused", timeout=1000 * PATIENCE)
     search.go_on(1000)
-    sync_api.expect(page.locator("#status")).to_contain_text("finished", timeout=1000 * PATIENCE)
+    sync_api.expect(page.locator("#status")).to_have_text(FINISHED, timeout=1000 * PATIENCE)
     assert page.evaluate("!document.contains(window.same)"), "it was drawn anew"
     assert head.get_attribute("aria-sort") == "descending"
     assert page.evaluate("document.activeElement.textContent") == "Settings, models and versions"
