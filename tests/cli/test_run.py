@@ -693,6 +693,7 @@ def test_a_word_while_the_live_view_is_drawn_stands_above_it(
         progress.tell("Stopping after this block.")
         drawn = capsys.readouterr().err
     assert drawn.index("Stopping") < drawn.index("starting")
+    capsys.readouterr()
     with RunProgress(shown=False) as progress:
         progress.tell("Stopping after this block.")
     assert capsys.readouterr().err == "Stopping after this block.\n"
