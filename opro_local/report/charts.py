@@ -69,8 +69,7 @@ def _search(document: Document) -> Iterator[Chart]:
         if checked:
             line = "^--" if document["periodic"] else "^"
             axes.plot(list(checked), list(checked.values()), line, color="black", label="validation")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("step")
+        _step_axis(axes)
         axes.set_ylabel(f"{metric} on train" if task else metric)
         axes.legend(frameon=False, loc="best")
 
@@ -87,6 +86,15 @@ def _search(document: Document) -> Iterator[Chart]:
     )
 
 
+def _step_axis(axes: Axes) -> None:
+    """Whole steps, also where there is one only."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("step")
+    low, high = axes.get_xlim()
+    if high - low < 1:
+        axes.set_xlim(low - 0.5, high + 0.5)
+
+
 def two_searches(found: Document) -> Iterator[Chart]:
     """The best so far of the two runs of a run_difference."""
     if not all(found["curves"]):
@@ -96,8 +104,7 @@ def two_searches(found: Document) -> Iterator[Chart]:
     def draw(axes: Axes) -> None:
         for run, curve, line in zip(found["runs"], found["curves"], ("--", "-"), strict=True):
             axes.step(*zip(*curve, strict=True), line, color="black", where="post", label=run)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("step")
+        _step_axis(axes)
         axes.set_ylabel(f"best {metric} so far")
         axes.legend(frameon=False, loc="best")
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -33,6 +33,7 @@ def visible(text: str) -> str:
 class CandidateRow:
     """One proposal as the table of a report shows it; what was not measured is None."""
 
+    key: str | None
     step: int
     by: str
     origin: str
@@ -44,6 +45,10 @@ class CandidateRow:
     validation: float | None
     test: float | None
 
+    def is_of(self, best: Document) -> bool:
+        """Whether this is the proposal that was found best."""
+        return (self.key, self.step) == (best["key"], best["step"])
+
 
 def candidate_rows(document: Document) -> list[CandidateRow]:
     """Every proposal, the best on train first; fate says why one was rejected or left its race."""
@@ -53,22 +58,19 @@ def candidate_rows(document: Document) -> list[CandidateRow]:
         if best and document[split]:
             later[split, best["key"]] = document[split]["value"]
     rows = [
-        _row(step["number"], proposal, best, later)
-        for step in document["steps"]
-        for proposal in step["proposals"]
+        _row(step["number"], proposal, later) for step in document["steps"] for proposal in step["proposals"]
     ]
+    if best:
+        rows = [replace(row, fate=champion(document)) if row.is_of(best) else row for row in rows]
     sign = 1 if document["direction"] == "maximize" else -1
     return sorted(rows, key=lambda r: (r.train is None, r.fate == LEFT, -sign * (r.train or 0)))
 
 
-def _row(
-    step: int, proposal: Document, best: Document | None, later: Mapping[tuple[str, str], float | None]
-) -> CandidateRow:
+def _row(step: int, proposal: Document, later: Mapping[tuple[str, str], float | None]) -> CandidateRow:
     score, solution, key = proposal["score"] or {}, proposal["solution"], proposal["key"]
     fate = proposal["reason"] and f"rejected: {proposal['reason']}"
-    if best and key == best["key"] and step == best["step"]:
-        fate = "winner"
     return CandidateRow(
+        key=key,
         step=step,
         by=written_by(proposal["origin"]),
         origin=proposal["origin"],
@@ -85,6 +87,11 @@ def _row(
 def written_by(origin: str) -> str:
     """Who wrote a proposal: human, start, model (the optimizer), paraphrase or program."""
     return WRITERS.get(origin.partition(" ")[0], "program")
+
+
+def champion(document: Document) -> str:
+    """What the best solution is called: there is no winner before the end."""
+    return "winner" if document["test"] or document["status"] == "finished" else "best so far"
 
 
 def solution_text(solution: Mapping[str, Any] | Sequence[float]) -> str:

@@ -10,6 +10,7 @@ from opro_local.report.content import (
     SPLITS,
     best_text,
     candidate_rows,
+    champion,
     differing,
     flips_of_start,
     solution_text,
@@ -135,7 +136,7 @@ def _scores(document: Document) -> Iterator[Cells]:
         yield prompt, "test", *_figures(baseline), *(beside or (None, None, None))
     for split in ("validation", "train"):
         if document[split]:
-            yield "winner", split, *_figures(document[split]), None, None, None
+            yield champion(document), split, *_figures(document[split]), None, None, None
 
 
 def _figures(score: Document) -> Cells:

@@ -314,6 +314,17 @@ def test_a_long_run_makes_a_page_of_less_than_3_megabytes(document: dict[str, An
     assert len(in_form(document, "html")) < 3_000_000
 
 
+def test_there_is_no_winner_before_the_end(document: dict[str, Any]) -> None:
+    document |= {"status": "unfinished", "test": None, "validation": None, "baselines": [], "verdicts": []}
+    document["steps"] = document["steps"][:1]
+    assert "winner" not in {row.fate for row in candidate_rows(document)}
+    document["best"] |= {"key": document["steps"][0]["proposals"][0]["key"], "step": 0}
+    assert [row.fate for row in candidate_rows(document)] == ["best so far", ""]
+    words = " ".join(page(document).words)
+    assert "best so far" in words and "(best so far)" in words
+    assert not re.search(r">-?0\.[05]", charts(document)[0].svg.partition("step</text>")[0]), "whole steps"
+
+
 @pytest.mark.parametrize("form", ["html", "md", "json", "csv", "xlsx"])
 @pytest.mark.parametrize("moment", [1, 2, 4])
 def test_a_run_that_is_not_finished_has_a_report(
