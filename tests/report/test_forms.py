@@ -63,6 +63,28 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
 
 
+WRITTEN = {
+    *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
+    *("stop_reason", "reason", "origin", "word", "run", "metric", "proposer", "numerics", "description"),
+}
+"""Keys of a document under which people, models or files of others may have put any text."""
+
+
+def poisoned(value: Any, key: str = "") -> Any:
+    """The document with hostile text in rows, labels, names and whatever else is written into it."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [poisoned(inner, key) for inner in value]
+    return f"{value} {HOSTILE}" if key in WRITTEN and isinstance(value, str) else value
+
+
+@pytest.fixture
+def everywhere(hostile: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = poisoned(hostile)
+    return found
+
+
 class Page(HTMLParser):
     """The elements of a page with their attributes, and the text of its styles and scripts."""
 
@@ -98,8 +120,9 @@ def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> 
     assert document["models"][0]["digest"] in text
 
 
-def test_nothing_that_people_or_models_wrote_is_markup(hostile: dict[str, Any]) -> None:
-    found = page(hostile)
+@pytest.mark.parametrize("name", ["hostile", "everywhere"])
+def test_nothing_that_people_or_models_wrote_is_markup(name: str, request: pytest.FixtureRequest) -> None:
+    found = page(request.getfixturevalue(name))
     assert [tag for tag, _ in found.elements].count("script") == 1
     assert not [
         attributes for _, attributes in found.elements if any(name.startswith("on") for name in attributes)
@@ -202,7 +225,9 @@ def test_a_word_diff_can_be_read_both_ways() -> None:
     assert [w.change for w in words] == ["same", "removed", "added", "same", "added"]
 
 
-def test_hostile_text_stays_in_its_cell(hostile: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["hostile", "everywhere"])
+def test_hostile_text_stays_in_its_cell(name: str, request: pytest.FixtureRequest) -> None:
+    hostile = request.getfixturevalue(name)
     heads = {len(sheet.columns) for sheet in sheets(hostile)}
     for line in in_form(hostile, "md").decode().splitlines():
         assert "<script>" not in line and "<img" not in line
