@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class RunProgress:
         )
         self._task = self._bar.add_task("starting", total=None, rate="")
         self._picture = Picture()
-        self._live = Live(Group(self._picture, self._bar), console=self._console, transient=True)
+        self._live = self._drawn()
 
     def __enter__(self) -> "RunProgress":
         if self._console.is_terminal and not self._console.quiet:
@@ -107,10 +108,21 @@ class RunProgress:
 
     def ask(self, question: str) -> bool:
         """A yes or no of the person at the terminal."""
+        with self._still():
+            return click.confirm(question, err=True)
+
+    def _drawn(self) -> Live:
+        return Live(Group(self._picture, self._bar), console=self._console, transient=True)
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Nothing is drawn inside. What follows is a new view: the old one would erase what was said."""
+        begun = self._live.is_started
         self._live.stop()
-        answer = click.confirm(question, err=True)
-        self._live.start()
-        return answer
+        yield
+        if begun:
+            self._live = self._drawn()
+            self._live.start()
 
     def step_opened(self, step: Step[Any]) -> None:
         self._picture.opened(step)
@@ -137,13 +149,10 @@ class RunProgress:
 
     def _ask_for_more(self, take: Callable[[str, str], None]) -> None:
         """Show what there is and pass on what the person writes; an empty line goes on."""
-        live = self._live.is_started
-        self._live.stop()
-        Console(stderr=True, highlight=False).print(self._picture)
-        while text := _prompted():
-            take(self._run_id, text)
-        if live:
-            self._live.start()
+        with self._still():
+            Console(stderr=True, highlight=False).print(self._picture)
+            while text := _prompted():
+                take(self._run_id, text)
 
     def _say_step(self, trajectory: Trajectory[Any]) -> None:
         step, best = trajectory.steps[-1], trajectory.best

@@ -697,3 +697,26 @@ def test_a_word_while_the_live_view_is_drawn_stands_above_it(
     with RunProgress(shown=False) as progress:
         progress.tell("Stopping after this block.")
     assert capsys.readouterr().err == "Stopping after this block.\n"
+
+
+def test_what_was_said_at_a_question_stays_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The view that goes on is a new one: the old one went up by its own height and erased the answer."""
+    from opro_local.records import Score, Scored, Step, Trajectory
+
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    up = "\x1b[1A"
+
+    def answer(*_: object, **__: object) -> bool:
+        assert up in capsys.readouterr().err, "the view was erased"
+        return True
+
+    monkeypatch.setattr("click.confirm", answer)
+    scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
+    step = Step(number=0, proposals=(), scored=scored)
+    with RunProgress(shown=True) as progress:
+        progress.step_closed(Trajectory(direction="maximize", steps=(step,)))
+        progress.say("a line")
+        assert progress.ask("Search all the same?")
+        assert up not in capsys.readouterr().err.partition("best so far")[0]
