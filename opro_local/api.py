@@ -192,7 +192,7 @@ def resume_run(
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     _check_same_models(header, ready.models)
     with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
-        if is_paused(store.events()):
+        if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
         ready.search(store, host)
 

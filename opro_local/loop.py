@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
-from opro_local.people import STOPPED, extended, heard, with_people, without_banned
+from opro_local.people import STOPPED, asks_to_score, extended, heard, with_people, without_banned
 from opro_local.problem import Problem, Proposer, Watcher
 from opro_local.recording import Asked, RunStore
 from opro_local.records import Event, Proposal, S, Step, Trajectory, Usage
@@ -35,10 +35,10 @@ def optimize(
         step = recorded = store.open_step()
         if step is None:
             reason = _reason_to_stop(problem, budget, store.usage(), seen, events)
-            if reason is not None:
+            if reason is not None and not asks_to_score(events, number):
                 store.record_stop(reason)
                 break
-            step = proposer.propose(seen, number, proposals_per_step) if number else starting_step(problem)
+            step = _proposed(problem, proposer, seen, 0 if reason else proposals_per_step)
         step = with_people(problem, step, seen, events)
         if step != recorded:
             store.record_proposals(step)
@@ -71,6 +71,14 @@ def _reason_to_stop(
     if problem.solved(trajectory):
         return "solved"
     return stop_reason(extended(budget, events), usage, trajectory)
+
+
+def _proposed(problem: Problem[S], proposer: Proposer[S], trajectory: Trajectory[S], count: int) -> Step[S]:
+    """The next step; without proposals where the search is over and only people's are to be scored."""
+    number = len(trajectory.steps)
+    if number == 0:
+        return starting_step(problem)
+    return proposer.propose(trajectory, number, count) if count else Step(number=number, proposals=())
 
 
 def starting_step(problem: Problem[S]) -> Step[S]:

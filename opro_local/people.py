@@ -6,7 +6,7 @@ is recorded with it, so that a resumed run hears the same.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from opro_local.config import BudgetSettings
@@ -33,17 +33,22 @@ PAUSE = 0.5
 def heard(store: RunStore[S], number: int, watcher: Watcher) -> list[Event]:
     """All that people have asked, in order; step number hears what is new. Waits while the run is paused."""
     events = store.hear(number)
-    if is_paused(events):
+    if is_paused(event.kind for event in events):
         watcher.paused()
-    while is_paused(events):
+    while is_paused(event.kind for event in events):
         store.idle(PAUSE)
         events = store.hear(number)
     return events
 
 
-def is_paused(events: Sequence[Event]) -> bool:
-    """The last word on it counts; a run that is to stop goes on to its end."""
-    words = [event.kind for event in events if event.kind in ("pause", "continue", "stop")]
+def asks_to_score(events: Sequence[Event], number: int) -> bool:
+    """Whether this step has heard an instruction, which is scored even where the search is over."""
+    return any(event.kind == "add" and event.step == number for event in events)
+
+
+def is_paused(kinds: Iterable[str]) -> bool:
+    """Of all events in order. The last word on it counts; a run that is to stop goes on to its end."""
+    words = [kind for kind in kinds if kind in ("pause", "continue", "stop")]
     return words[-1:] == ["pause"]
 
 

@@ -14,6 +14,7 @@ from opro_local.budget import RIVALS, estimate, with_preset
 from opro_local.catalogue import stored_names
 from opro_local.config import Folders, ModelSettings, RunSettings
 from opro_local.errors import Interrupted, SettingsError
+from opro_local.llm import Effort
 from opro_local.loop import optimize
 from opro_local.problem import Watcher
 from opro_local.records import Candidate, Estimate, SplitName, Step, Trajectory
@@ -38,6 +39,7 @@ class Silent:
     """A watcher that shows nothing."""
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
+    def metered(self, effort: Callable[[], Effort]) -> None: ...
     def headroom_found(self, found: "Headroom") -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...
@@ -73,7 +75,7 @@ class Prepared:
 
         host.watcher.started(store.header.run_id, self.cost())
         search = self.settings.search
-        with self._metered(store):
+        with self._metered(store, host.watcher):
             if self._worth_while(store, host):
                 problem = self._problem_of(store)
                 optimize(
@@ -97,15 +99,20 @@ class Prepared:
         return replace(problem, rivals=rivals)
 
     @contextmanager
-    def _metered(self, store: RunFile[Candidate]) -> Iterator[None]:
+    def _metered(self, store: RunFile[Candidate], watcher: Watcher) -> Iterator[None]:
         """Records what the scorer takes inside, also where the user stops it."""
         before = self.models.scorer.effort()
+
+        def effort() -> Effort:
+            return self.models.scorer.effort().since(before)
+
+        watcher.metered(effort)
         try:
             yield
         except Interrupted:
-            store.record_effort(self.models.scorer.effort().since(before))
+            store.record_effort(effort())
             raise
-        store.record_effort(self.models.scorer.effort().since(before))
+        store.record_effort(effort())
 
     def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
         """Whether to search at all; asked once, before the first step."""

@@ -4,11 +4,11 @@ The task problem, linear regression and the travelling salesman are three Proble
 Proposer. The loop knows nothing else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opro_local.llm import Message
+from opro_local.llm import Effort, Message
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Direction, Estimate, S, Scored, SplitName, Step, Trajectory
 
@@ -102,6 +102,10 @@ class Watcher(Protocol):
     """Is told what happens during a run; shows it to a person."""
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
+    def metered(self, effort: Callable[[], Effort]) -> None:
+        """effort says what scoring has taken since the run was started here; it takes a second to say so."""
+        ...
+
     def headroom_found(self, found: "Headroom") -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...

@@ -104,6 +104,23 @@ def test_stop_ends_the_search_after_its_step() -> None:
     assert len(store.steps) == 2 and store.finished
 
 
+def test_a_last_word_after_the_last_step_is_scored_and_nothing_else_is_proposed() -> None:
+    """With --ask people answer after every step, the last one too."""
+    store, proposer = MemoryStore[int](direction="minimize"), Counting()
+    run(store, proposer, steps=1, ask={2: event("add", "7")})
+    step = store.steps[2]
+    assert [(entry.solution, entry.step) for entry in step.scored] == [(7, 2)]
+    assert [p.origin for p in step.proposals] == ["human"]
+    assert (store.stop, len(store.steps), len(proposer.shown)) == ("budget of 1 steps used", 3, 1)
+
+
+def test_a_last_word_that_is_rejected_does_not_keep_the_search_going() -> None:
+    store = MemoryStore[int](direction="minimize")
+    run(store, Counting(), steps=1, ask={2: event("add", "seven")})
+    assert [p.reason for p in store.steps[2].proposals] == ["not a number"]
+    assert store.finished and len(store.steps) == 3
+
+
 @pytest.mark.parametrize("moment", range(1, 5))
 def test_a_run_that_was_cut_off_hears_the_same(moment: int) -> None:
     unbroken = MemoryStore[int](direction="minimize")

@@ -1,22 +1,28 @@
-"""What a person sees on a terminal while a run goes on: what the search has found, on half a screen."""
+"""What a person sees on a terminal while a run goes on: the best so far, and the step being scored."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from opro_local.cli.output import printable
-from opro_local.records import Candidate, Step, Trajectory
+from opro_local.records import Candidate, Scored, Step, Trajectory
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TOP = 5
-SCORE, ORIGIN = 5, 14
+CURRENT = 8
+"""Candidates of a step that are shown, where the terminal is high enough."""
+OTHER_LINES = TOP + 4
+"""Above and below them: the curve, the best, what became of the proposals, the bar, one to spare."""
+SCORE, ORIGIN = 5, 15
 """Characters of a column."""
 WIDEST = 40
 """Steps that the little curve shows; the last ones."""
+Row = tuple[str, str, str]
 
 
 class Picture:
@@ -30,33 +36,53 @@ class Picture:
         self._step = step
 
     def closed(self, trajectory: Trajectory[Any]) -> None:
-        self._trajectory, self._step = trajectory, None
+        self._trajectory, self._step = trajectory, trajectory.steps[-1]
 
-    def __rich__(self) -> RenderableType:
-        return Group(*self._parts())
-
-    def _parts(self) -> Iterator[RenderableType]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         if self._trajectory is not None and self._trajectory.best is not None:
             best = self._trajectory.best
             yield Text(f"best so far  {sparkline(best_by_step(self._trajectory))}  {best.score.value:.3f}")
-            yield self._table()
+            yield _table(_top(self._trajectory))
         if self._step is not None:
-            rejected = Counter(p.reason for p in self._step.proposals if p.reason is not None)
-            reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common()) or "none"
-            yield _line(f"being scored: {len(self._step.solutions)}; rejected: {reasons}")
+            yield _line(_heading(self._step))
+            room = min(CURRENT, console.height - OTHER_LINES)
+            if room > 0:
+                yield _table(islice(_rows(self._step), room))
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        table.add_column(no_wrap=True, min_width=SCORE)
-        table.add_column(no_wrap=True, width=ORIGIN, overflow="ellipsis")
-        table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
-        assert self._trajectory is not None
-        origins = _origins(self._trajectory)
-        for entry in reversed(self._trajectory.ascending()[-TOP:]):
-            table.add_row(
-                f"{entry.score.value:.3f}", origins.get(id(entry), ""), _line(_said(entry.solution))
-            )
-        return table
+
+def _table(rows: Iterator[Row]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(no_wrap=True, min_width=SCORE)
+    table.add_column(no_wrap=True, width=ORIGIN, overflow="ellipsis")
+    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+    for score, origin, text in rows:
+        table.add_row(score, origin, _line(text))
+    return table
+
+
+def _top(trajectory: Trajectory[Any]) -> Iterator[Row]:
+    origins = _origins(trajectory)
+    for entry in reversed(trajectory.ascending()[-TOP:]):
+        yield f"{entry.score.value:.3f}", origins.get(id(entry), ""), _said(entry.solution)
+
+
+def _heading(step: Step[Any]) -> str:
+    rejected = Counter(p.reason for p in step.proposals if p.reason is not None)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common()) or "none"
+    doing = "scored" if step.scored else "being scored"
+    return f"step {step.number}, {doing}: {len(step.solutions)}; rejected: {reasons}"
+
+
+def _rows(step: Step[Any]) -> Iterator[Row]:
+    """The candidates of a step, with the scores that they have."""
+    accepted = [proposal for proposal in step.proposals if proposal.solution is not None]
+    for i, proposal in enumerate(accepted):
+        score = _score(step.scored[i]) if i < len(step.scored) else ""
+        yield score, proposal.origin, _said(proposal.solution)
+
+
+def _score(entry: Scored[Any]) -> str:
+    return "left" if entry.dropped else f"{entry.score.value:.3f}"
 
 
 def _said(solution: object) -> str:

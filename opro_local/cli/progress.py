@@ -1,7 +1,9 @@
 """What a person sees on stderr while a run goes on: a live view on a terminal, plain lines elsewhere."""
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
+from opro_local.cli.output import fitted, say
+from opro_local.llm import Effort
 from opro_local.records import Estimate, SplitName, Step, Trajectory
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
 
+EFFORT_EVERY = 60.0
+"""Seconds between two looks at how near the machine's limit scoring is; one takes a second."""
 ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "testing"}
 
 
@@ -43,6 +49,9 @@ class RunProgress:
         self._begun = clock()
         self._pairs = 0
         self._expected = 0
+        self._effort: Callable[[], Effort] | None = None
+        self._effort_seen: float | None = None
+        self._efficiency: float | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -52,7 +61,7 @@ class RunProgress:
         )
         self._task = self._bar.add_task("starting", total=None, rate="")
         self._picture = Picture()
-        self._live = Live(Group(self._picture, self._bar), console=self._console, transient=True)
+        self._live = self._drawn()
 
     def __enter__(self) -> "RunProgress":
         if self._console.is_terminal and not self._console.quiet:
@@ -62,8 +71,16 @@ class RunProgress:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
+    def tell(self, line: str) -> None:
+        """Say it in any case, and on a terminal above what is drawn there."""
+        if self._console.quiet:
+            say(line, err=True)
+        else:
+            self.say(line)
+
     def say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        shown = fitted(line, self._console.width) if self._console.is_terminal else line
+        self._console.print(shown, markup=False, soft_wrap=True)
 
     def started(self, run_id: str, cost: Estimate) -> None:
         self._run_id = run_id
@@ -73,7 +90,7 @@ class RunProgress:
         self._bar.update(self._task, total=cost.pairs)
         if self._opening:
             self.say(self._opening)
-        self.say(f"run {run_id}  (if it is cut off: opro-local resume {run_id})")
+        self.say(f"run {run_id}  (if cut off: opro-local resume {run_id})")
         scoring = (
             f"{cost.pairs:,} scored pairs (about {cost.scorer_tokens:,} tokens) and " if cost.pairs else ""
         )
@@ -83,23 +100,33 @@ class RunProgress:
         for line in cost.memory:
             self.say(line)
 
+    def metered(self, effort: Callable[[], Effort]) -> None:
+        self._effort = effort
+
     def headroom_found(self, found: "Headroom") -> None:
         self.say(headroom_line({**asdict(found), "exists": found.exists}))
 
     def ask(self, question: str) -> bool:
         """A yes or no of the person at the terminal."""
+        with self._still():
+            return click.confirm(question, err=True)
+
+    def _drawn(self) -> Live:
+        return Live(Group(self._picture, self._bar), console=self._console, transient=True)
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Nothing is drawn inside. What follows is a new view: the old one would erase what was said."""
+        begun = self._live.is_started
         self._live.stop()
-        answer = click.confirm(question, err=True)
-        self._live.start()
-        return answer
+        yield
+        if begun:
+            self._live = self._drawn()
+            self._live.start()
 
     def step_opened(self, step: Step[Any]) -> None:
         self._picture.opened(step)
-        accepted = len(step.solutions)
-        self._bar.update(
-            self._task,
-            description=f"step {step.number}: {accepted} of {len(step.proposals)} proposals accepted",
-        )
+        self._bar.update(self._task, description=f"step {step.number}")
 
     def block_scored(self, split: SplitName, pairs: int) -> None:
         self._pairs += pairs
@@ -109,7 +136,10 @@ class RunProgress:
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
         self._picture.closed(trajectory)
-        if not self._live.is_started:
+        if self._live.is_started:
+            self._measure()
+            self._bar.update(self._task, description="proposing", rate=self._rate())
+        else:
             self._say_step(trajectory)
         if self._take is not None:
             self._ask_for_more(self._take)
@@ -119,15 +149,10 @@ class RunProgress:
 
     def _ask_for_more(self, take: Callable[[str, str], None]) -> None:
         """Show what there is and pass on what the person writes; an empty line goes on."""
-        live = self._live.is_started
-        self._live.stop()
-        Console(stderr=True, highlight=False).print(self._picture)
-        while text := click.prompt(
-            "your instruction (empty: go on)", default="", show_default=False, err=True
-        ):
-            take(self._run_id, text)
-        if live:
-            self._live.start()
+        with self._still():
+            Console(stderr=True, highlight=False).print(self._picture)
+            while text := _prompted():
+                take(self._run_id, text)
 
     def _say_step(self, trajectory: Trajectory[Any]) -> None:
         step, best = trajectory.steps[-1], trajectory.best
@@ -137,12 +162,29 @@ class RunProgress:
         left = f", {dropped} left the race early" if dropped else ""
         self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
+    def _measure(self) -> None:
+        """How near the machine's limit scoring is; only now and then, as it takes a second."""
+        now = self._clock()
+        if self._effort and (self._effort_seen is None or now - self._effort_seen >= EFFORT_EVERY):
+            self._efficiency, self._effort_seen = self._effort().efficiency, now
+
     def _rate(self) -> str:
         if not self._expected:
             return f"{self._clock() - self._begun:.0f} s"
         per_second = self._pairs / max(self._clock() - self._begun, 1e-9)
         left = (self._expected - self._pairs) / max(per_second, 1e-9)
-        return f"{per_second:.1f} pairs/s, at most {_minutes(left)} left"
+        near = "" if self._efficiency is None else f"{self._efficiency:.0%} of limit, "
+        return f"{per_second:.1f} pairs/s, {near}at most {_minutes(left)} left"
+
+
+def _prompted() -> str:
+    """What a person writes; nothing where nobody can."""
+    try:
+        return str(click.prompt("your instruction (empty: go on)", default="", show_default=False, err=True))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        return ""
 
 
 def _minutes(seconds: float) -> str:
@@ -174,6 +216,13 @@ class StudyProgress:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
+    def tell(self, line: str) -> None:
+        """Say it in any case, above the bar."""
+        if self._console.quiet:
+            say(line, err=True)
+        else:
+            self._console.print(line, markup=False)
+
     def run_finished(self, number: int) -> None:
         self._bar.update(self._task, completed=number)
         if not self._console.is_terminal:
@@ -181,6 +230,8 @@ class StudyProgress:
 
     def started(self, run_id: str, cost: Estimate) -> None:
         self._bar.update(self._task, description=f"run {run_id}")
+
+    def metered(self, effort: Callable[[], Effort]) -> None: ...
 
     def headroom_found(self, found: "Headroom") -> None: ...
 

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import click
 
-from opro_local.cli.output import printable, say, write_output
+from opro_local.cli.output import FORMATS, form_of, printable, say, write_output
 from opro_local.cli.runs import find_run, run_document
 from opro_local.config import Folders
-
-FORMATS = ("html", "md", "json", "csv", "xlsx")
 
 
 @click.command()
@@ -35,8 +33,7 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     from opro_local.report.forms import in_form
 
     document = run_document(find_run(folders.runs, name))
-    suffix = output.suffix.removeprefix(".") if output else ""
-    form = form or (suffix if suffix in FORMATS else "html")
+    form = form or form_of(output)
     path = output or Path(f"{document['run']}.{form}")
     write_output(path, in_form(document, form))
     say(path)
@@ -68,10 +65,14 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
 
 
 def _exported(path: Path, form: str, *, outcomes: bool) -> str:
-    if form in ("json", "csv"):
-        from opro_local.report.forms import in_form
+    if form == "csv":
+        from opro_local.report.tables import candidates_csv
 
-        return in_form(run_document(path, outcomes=outcomes), form).decode()
+        return candidates_csv(run_document(path))
+    if form == "json":
+        from opro_local.report.forms import as_json
+
+        return as_json(run_document(path, outcomes=outcomes)).decode()
     from opro_local.report.uses import in_use
 
     return in_use(run_document(path, outcomes=True), form)

@@ -158,7 +158,7 @@ def hosted(folders: Folders, *, shown: bool, opening: str = "", asking: bool = F
         ask(find_run(folders.runs, run_id), "add", text)
 
     view = RunProgress(shown=shown, opening=opening, take=take if asking else None)
-    with graceful_interrupt() as after_commit, view as progress:
+    with graceful_interrupt(view.tell) as after_commit, view as progress:
         yield Host(
             folders=folders,
             watcher=progress,

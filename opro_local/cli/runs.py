@@ -16,7 +16,7 @@ from opro_local.cli.findings import (
     shown,
     verdict_line,
 )
-from opro_local.cli.output import emit_json, emit_json_lines, json_option, say, write_output
+from opro_local.cli.output import emit_json, emit_json_lines, form_of, json_option, say, write_output
 from opro_local.cli.solved import solved_lines
 from opro_local.config import Folders
 from opro_local.errors import SettingsError, StoreError
@@ -63,7 +63,12 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="OTHER")
 @json_option
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write a page instead.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page instead, or md, json, csv, xlsx.",
+)
 @click.pass_obj
 def diff(folders: Folders, first: str, second: str, as_json: bool, output: Path | None) -> None:
     """Compare two runs: settings, prompts, scores, and whether OTHER has found a better prompt than RUN."""
@@ -71,9 +76,9 @@ def diff(folders: Folders, first: str, second: str, as_json: bool, output: Path 
 
     found = run_difference(find_run(folders.runs, first), find_run(folders.runs, second))
     if output is not None:
-        from opro_local.report.page import difference_html
+        from opro_local.report.forms import difference_in_form
 
-        write_output(output, difference_html(found).encode())
+        write_output(output, difference_in_form(found, form_of(output)))
     elif as_json:
         emit_json(found)
     else:

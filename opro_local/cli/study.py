@@ -85,7 +85,8 @@ def _documents(
     from opro_local.prepared import Host
 
     runs = cells(plan)
-    with graceful_interrupt() as after_commit, StudyProgress(len(runs), shown=shown) as progress:
+    progress = StudyProgress(len(runs), shown=shown)
+    with graceful_interrupt(progress.tell) as after_commit, progress:
         from opro_local.api import run_study
 
         host = Host(folders=folders, watcher=progress, after_commit=after_commit)

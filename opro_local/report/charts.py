@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 from typing import Any
 
@@ -12,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from opro_local.report.svg import inline_svg
 
 Document = Mapping[str, Any]
-WIDTH, HEIGHT = 7.0, 3.2
-"""Inches; the page scales them."""
+WIDTH, HEIGHT = 5.0, 3.0
+"""Inches; the page scales them, down to a phone's width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,50 +51,118 @@ def _chart(
 
 
 def _search(document: Document) -> Iterator[Chart]:
-    """Every whole score of every step, and the best so far."""
-    points = [
-        (step["number"], proposal["score"]["value"])
-        for step in document["steps"]
-        for proposal in step["proposals"]
-        if proposal["score"] and not proposal["dropped"] and proposal["score"]["value"] is not None
-    ]
+    """Every score of every step, the best so far, and what was measured on validation."""
+    points = scored_points(document, dropped=False)
     if not points:
         return
-    better = max if document["direction"] == "maximize" else min
-    best = list(accumulate((value for _, value in points), better))
-    last = {step: value for (step, _), value in zip(points, best, strict=True)}
-    checked = [(e["step"], e["value"]) for e in document.get("periodic", []) if e["value"] is not None]
+    left = scored_points(document, dropped=True)
+    last = best_so_far(document)
+    checked = _on_validation(document)
     metric = document["metric"] or "value"
+    task = document["kind"] == "task"
 
     def draw(axes: Axes) -> None:
         axes.plot(*zip(*points, strict=True), "o", color="black", alpha=0.35, markersize=4, label="candidate")
+        if left:
+            axes.plot(*zip(*left, strict=True), "x", color="black", alpha=0.5, label="left its race")
         axes.step(list(last), list(last.values()), "-", color="black", where="post", label="best so far")
         if checked:
-            axes.plot(*zip(*checked, strict=True), "^--", color="black", label="on validation")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("step")
-        axes.set_ylabel(f"{metric} on train" if document["kind"] == "task" else metric)
+            line = "^--" if document["periodic"] else "^"
+            axes.plot(list(checked), list(checked.values()), line, color="black", label="validation")
+        _step_axis(axes)
+        axes.set_ylabel(f"{metric} on train" if task else metric)
         axes.legend(frameon=False, loc="best")
 
+    first, best = next(iter(last.values())), list(last.values())[-1]
+    columns = ("step", "candidates", f"best {metric} of the step", "best so far")
     yield _chart(
         name="search",
         title="What the search found",
-        description=f"{len(points)} candidates by step; the best {metric} goes from {best[0]:.3f} at first "
-        f"to {best[-1]:.3f}.",
-        columns=("step", "candidates", f"best {metric} of the step", "best so far"),
+        description=f"{len(points) + len(left)} candidates by step; the best {metric} goes from {first:.3f} "
+        f"at first to {best:.3f}.",
+        columns=(*columns, "on validation") if task else columns,
+        rows=list(_rows_by_step(document, checked if task else None)),
+        draw=draw,
+    )
+
+
+def _step_axis(axes: Axes) -> None:
+    """Whole steps, also where there is one only."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("step")
+    low, high = axes.get_xlim()
+    if high - low < 1:
+        axes.set_xlim(low - 0.5, high + 0.5)
+
+
+def two_searches(found: Document) -> Iterator[Chart]:
+    """The best so far of the two runs of a run_difference."""
+    if not all(found["curves"]):
+        return
+    metric = found["metric"][1] or "value"
+
+    def draw(axes: Axes) -> None:
+        for run, curve, line in zip(found["runs"], found["curves"], ("--", "-"), strict=True):
+            axes.step(*zip(*curve, strict=True), line, color="black", where="post", label=run)
+        _step_axis(axes)
+        axes.set_ylabel(f"best {metric} so far")
+        axes.legend(frameon=False, loc="best")
+
+    curves = [dict(curve) for curve in found["curves"]]
+    yield _chart(
+        name="searches",
+        title="How they searched",
+        description=f"The best {metric} so far of each run by step.",
+        columns=("step", *found["runs"]),
         rows=[
-            (step, len(values), f"{better(values):.3f}", f"{last[step]:.3f}")
-            for step, values in _by_step(points).items()
+            (step, *(f"{curve[step]:.3f}" if step in curve else "" for curve in curves))
+            for step in sorted({*curves[0], *curves[1]})
         ],
         draw=draw,
     )
 
 
-def _by_step(points: Sequence[tuple[int, float]]) -> dict[int, list[float]]:
-    found: dict[int, list[float]] = {}
-    for step, value in points:
-        found.setdefault(step, []).append(value)
-    return found
+def scored_points(document: Document, *, dropped: bool) -> list[tuple[int, float]]:
+    """Step and score of the candidates that stayed to the end of their race, or of those that left it."""
+    return [
+        (step["number"], proposal["score"]["value"])
+        for step in document["steps"]
+        for proposal in step["proposals"]
+        if proposal["score"] and proposal["dropped"] == dropped and proposal["score"]["value"] is not None
+    ]
+
+
+def best_so_far(document: Document) -> dict[int, float]:
+    """The best whole score by step, for each step that had one."""
+    points = scored_points(document, dropped=False)
+    values = accumulate((value for _, value in points), _better(document))
+    return {step: value for (step, _), value in zip(points, values, strict=True)}
+
+
+def _better(document: Document) -> Callable[[float, float], float]:
+    return max if document["direction"] == "maximize" else min
+
+
+def _on_validation(document: Document) -> dict[int, float]:
+    """The best on validation of each step: as it was followed, else of the step's finalists."""
+    step_of = {p["key"]: step["number"] for step in reversed(document["steps"]) for p in step["proposals"]}
+    found: dict[int, float] = {}
+    for entry in document["periodic"] or document["finalists"]:
+        step, value = step_of.get(entry["key"]), entry["value"]
+        if step is not None and value is not None:
+            found[step] = _better(document)(value, found.get(step, value))
+    return dict(sorted(found.items()))
+
+
+def _rows_by_step(document: Document, checked: Mapping[int, float] | None) -> Iterator[tuple[object, ...]]:
+    last = best_so_far(document)
+    values: dict[int, list[float]] = {}
+    for step, value in scored_points(document, dropped=False):
+        values.setdefault(step, []).append(value)
+    for step, own in values.items():
+        best = reduce(_better(document), own)
+        row = (step, len(own), f"{best:.3f}", f"{last[step]:.3f}")
+        yield row if checked is None else (*row, f"{checked[step]:.3f}" if step in checked else "")
 
 
 def _lengths(document: Document) -> Iterator[Chart]:

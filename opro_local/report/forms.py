@@ -1,47 +1,66 @@
 """The content of a report in the form that is asked for."""
 
+import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from opro_local.report.content import candidate_rows, solution_text, start_of, verdict_words, visible
-from opro_local.report.page import report_html
-from opro_local.report.tables import candidates_csv, neutralised
+from opro_local.report.content import visible
+from opro_local.report.page import difference_html, report_html
+from opro_local.report.sheets import Sheet, difference_sheets, sheets
+from opro_local.report.tables import neutralised
 
 Document = Mapping[str, Any]
 SCHEMA_VERSION = 1
 MARKDOWN = re.compile(r"[\\`*_{}\[\]|#]")
-Table = tuple[str, Sequence[str], Sequence[Sequence[object]]]
-"""A title, columns and rows."""
+LONGEST_CELL = 32_767
+"""Characters; a workbook can hold no more in one cell."""
 
 
 def in_form(document: Document, form: str) -> bytes:
-    """form is html, md, json, csv or xlsx."""
-    return FORMS[form](document)
+    """A run_document; form is html, md, json, csv or xlsx."""
+    if form == "html":
+        return report_html(document).encode()
+    if form == "json":
+        return as_json(document)
+    name = document["task"].get("name", document["kind"])
+    return WRITERS[form](name, list(sheets(document)))
 
 
-def _html(document: Document) -> bytes:
-    return report_html(document).encode()
+def difference_in_form(found: Document, form: str) -> bytes:
+    """A run_difference; form is html, md, json, csv or xlsx."""
+    if form == "html":
+        return difference_html(found).encode()
+    if form == "json":
+        return as_json(found)
+    return WRITERS[form]("Two runs", list(difference_sheets(found)))
 
 
-def _json(document: Document) -> bytes:
+def as_json(document: Document) -> bytes:
     whole = {"schema_version": SCHEMA_VERSION, **document}
     return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _csv(document: Document) -> bytes:
-    return candidates_csv(document).encode()
+def as_csv(_title: str, found: Sequence[Sheet]) -> bytes:
+    """One table below the other, each with its title above and an empty line behind."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for sheet in found:
+        writer.writerows([[sheet.title], map(_safe, sheet.columns)])
+        writer.writerows(map(_safe, row) for row in sheet.rows)
+        writer.writerow([])
+    return text.getvalue().encode()
 
 
-def _markdown(document: Document) -> bytes:
-    """Texts of people and models stand in tables and code, where they are not read as Markdown."""
-    lines = [f"# {_cell(document['task'].get('name', document['kind']))}", "", f"Run {document['run']}", ""]
-    for title, columns, rows in tables(document):
-        lines += [f"## {title}", "", _line(columns), _line(["---"] * len(columns))]
-        lines += [*map(_line, rows), ""]
+def as_markdown(title: str, found: Sequence[Sheet]) -> bytes:
+    """Texts of people and models stand in cells, where they are not read as Markdown."""
+    lines = [f"# {_cell(title)}", ""]
+    for sheet in found:
+        lines += [f"## {sheet.title}", "", _line(sheet.columns), _line(["---"] * len(sheet.columns))]
+        lines += [*map(_line, sheet.rows), ""]
     return "\n".join(lines).encode()
 
 
@@ -51,11 +70,12 @@ def _line(cells: Sequence[object]) -> str:
 
 def _cell(value: object) -> str:
     """As text of one line that ends no cell and opens no tag or link."""
-    text = " ".join(visible(str("" if value is None else value)).split())
+    shown = "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = " ".join(visible(shown).split())
     return escape(MARKDOWN.sub(r"\\\g<0>", text), quote=False)
 
 
-def _xlsx(document: Document) -> bytes:
+def as_workbook(_title: str, found: Sequence[Sheet]) -> bytes:
     import xlsxwriter
 
     file = io.BytesIO()
@@ -65,71 +85,28 @@ def _xlsx(document: Document) -> bytes:
         "in_memory": True,
     }
     with xlsxwriter.Workbook(file, options) as book:
-        for title, columns, rows in tables(document):
-            sheet = book.add_worksheet(title[:31])
-            for number, row in enumerate([columns, *rows]):
+        for sheet in found:
+            page = book.add_worksheet(sheet.title)
+            for number, row in enumerate([sheet.columns, *sheet.rows]):
                 for column, value in enumerate(row):
-                    sheet.write(number, column, neutralised(value) if isinstance(value, str) else value)
+                    page.write(number, column, _fitting(_safe(value)))
     return file.getvalue()
 
 
-FORMS: Mapping[str, Callable[[Document], bytes]] = {
-    "html": _html,
-    "md": _markdown,
-    "json": _json,
-    "csv": _csv,
-    "xlsx": _xlsx,
+def _safe(value: object) -> object:
+    """Of a cell that a spreadsheet program reads."""
+    return neutralised(value) if isinstance(value, str) else value
+
+
+def _fitting(value: object) -> object:
+    """What is too long for a cell is cut, and says so."""
+    if isinstance(value, str) and len(value) > LONGEST_CELL:
+        return f"{value[: LONGEST_CELL - 1]}\u2026"
+    return value
+
+
+WRITERS: Mapping[str, Callable[[str, Sequence[Sheet]], bytes]] = {
+    "md": as_markdown,
+    "csv": as_csv,
+    "xlsx": as_workbook,
 }
-
-
-def tables(document: Document) -> Iterator[Table]:
-    """The report's content as tables, in its order."""
-    yield "The answer", ("", ""), list(_answer(document))
-    yield "Scores", ("prompt", "rows", "score", "low", "high", "n"), list(_scores(document))
-    columns = ("step", "from", "proposal", "exemplars", "train", "train rows", "validation", "test", "fate")
-    yield (
-        "Candidates",
-        columns,
-        [
-            (r.step, r.origin, r.text, r.exemplars, r.train, r.rows, r.validation, r.test, r.fate)
-            for r in candidate_rows(document)
-        ],
-    )
-    start = start_of(document) if document["kind"] == "task" else None
-    for flipped in document.get("flips", []):
-        if start and flipped["instruction"] == start["instruction"]:
-            for what in ("fixed", "broken"):
-                answers = [(f["id"], f["target"], f["winner"], f["baseline"]) for f in flipped[what]]
-                heads = ("row", "right answer", "winner said", "baseline said")
-                yield f"Rows that it has {what}", heads, answers
-    yield "Rejected", ("reason", "proposals"), list(document["rejected"].items())
-    yield "Cost", ("", ""), [*document["usage"].items(), ("seconds", round(document["timing"]["seconds"]))]
-
-
-def _answer(document: Document) -> Iterator[tuple[str, object]]:
-    best = document["best"]
-    if best is None:
-        yield "state", "nothing scored yet"
-        return
-    if document["kind"] != "task":
-        yield "best solution", solution_text(best["solution"])
-        yield from document["objective"]["references"].items()
-        yield "optimum", document["objective"]["optimum"]
-        yield "solved in step", document["objective"]["solved_at"]
-        return
-    yield "best instruction", best["instruction"] or "(empty)"
-    for shot in best["shots"]:
-        yield "exemplar", f"{shot['text']} -> {shot['target']}"
-    yield "verdict", verdict_words(document)
-
-
-def _scores(document: Document) -> Iterator[Sequence[object]]:
-    for split in ("train", "validation", "test"):
-        if document[split]:
-            yield ("winner", split, *_figures(document[split]))
-    for baseline in document["baselines"]:
-        yield (baseline["instruction"] or "(empty)", "test", *_figures(baseline))
-
-
-def _figures(score: Document) -> Sequence[object]:
-    return (score["value"], *(score["interval"] or (None, None)), score["n"])

@@ -2,22 +2,31 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from opro_local.report.charts import Chart, charts
+from opro_local.report.charts import Chart, charts, two_searches
 from opro_local.report.content import (
+    SPLITS,
+    best_text,
     candidate_rows,
+    champion,
+    differing,
+    figure,
+    flips_of_start,
+    headline,
+    score_text,
     solution_text,
-    start_of,
     verdict_words,
     visible,
+    winner_diff,
     word_diff,
 )
+from opro_local.report.uses import in_use
 
 Document = Mapping[str, Any]
 
@@ -29,37 +38,17 @@ def report_html(document: Document) -> str:
 
 def difference_html(found: Document) -> str:
     """The page of a run_difference."""
-    texts = [_best_text(best) for best in found["best"]]
     instructions = [best["instruction"] for best in found["best"] if best and "instruction" in best]
     return _one_file(
         "difference.html.j2",
         found=found,
-        best=list(zip(found["runs"], texts, strict=True)),
-        diff=list(word_diff(*instructions)) if len(instructions) == len(texts) else [],
-        scores=[(split, list(map(_score, found[split]))) for split in ("train", "validation", "test")],
-        settings=[(name, [str(value) for value in values]) for name, values in _differing(found)],
+        best=list(zip(found["runs"], map(best_text, found["best"]), strict=True)),
+        diff=list(word_diff(*instructions)) if len(instructions) == len(found["best"]) else [],
+        scores=[(split, list(map(score_text, found[split]))) for split in SPLITS],
+        settings=[(name, [str(value) for value in values]) for name, values in differing(found)],
         costs=[(name, [f"{usage[name]:,}" for usage in found["usage"]]) for name in ("pairs", "tokens")],
+        charts=[_markup(chart) for chart in two_searches(found)],
     )
-
-
-def _differing(found: Document) -> Iterator[tuple[str, Sequence[object]]]:
-    yield from ((name, found[name]) for name in ("task", "metric") if found[name][0] != found[name][1])
-    yield from found["settings"].items()
-
-
-def _best_text(best: Document | None) -> str:
-    if best is None:
-        return "nothing scored yet"
-    text = solution_text(best if "instruction" in best else best["solution"])
-    return f"{text} (with {len(best['shots'])} exemplars)" if best.get("shots") else text
-
-
-def _score(score: Document | None) -> str:
-    if score is None:
-        return ""
-    low, high = score["interval"] or (None, None)
-    interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
-    return f"{figure(score['value'])}{interval} n={score['n']}"
 
 
 def _one_file(template: str, **content: object) -> str:
@@ -70,17 +59,19 @@ def _one_file(template: str, **content: object) -> str:
 
 def run_content(document: Document) -> dict[str, object]:
     """What run.html.j2, the part of a page that tells of a run, is filled with."""
-    start, best = start_of(document) if document["kind"] == "task" else None, document["best"]
-    found = document.get("flips", [])
+    best = document["best"]
     return {
         "run": document,
         "name": document["task"].get("name", document["kind"]),
         "charts": [_markup(chart) for chart in charts(document)],
         "best_text": best and solution_text(best if "instruction" in best else best["solution"]),
+        "champion": champion(document),
+        "headline": headline(document),
         "verdict": verdict_words(document) if document["kind"] == "task" else "",
         "candidates": candidate_rows(document),
-        "diff": list(word_diff(start["instruction"], best["instruction"])) if start and best else [],
-        "flipped": next((f for f in found if start and f["instruction"] == start["instruction"]), None),
+        "prompt": in_use(document, "prompt") if best and document["kind"] == "task" else None,
+        "diff": winner_diff(document),
+        "flipped": flips_of_start(document),
         "picture": _picture(document),
     }
 
@@ -116,10 +107,6 @@ def environment() -> Environment:
 def _shown(value: object) -> object:
     """What is printed; markup of our own stays as it is."""
     return visible(value) if type(value) is str else value
-
-
-def figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _markup(chart: Chart) -> dict[str, object]:

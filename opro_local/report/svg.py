@@ -21,7 +21,7 @@ NOT_KEPT = ("font-family", "font")
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "opro-local",
-    "font.size": 11,
+    "font.size": 10,
     "savefig.transparent": True,
 }
 

@@ -45,7 +45,10 @@ class Use:
 
 
 def in_use(document: Document, form: str) -> str:
-    """The winner of a run_document with outcomes in one of USES. Raises SettingsError where there is none."""
+    """The winner of a run_document in one of USES; all but prompt need its outcomes.
+
+    Raises SettingsError where there is none.
+    """
     return USES[form](_use(document))
 
 
@@ -58,7 +61,7 @@ def _use(document: Document) -> Use:
     )
     prompt = Layout(**task["layout"]).prompt(candidate, _MARK)
     before, _, behind = prompt.messages[-1].content.partition(_MARK)
-    scored = [outcome for outcome in document["outcomes"] if outcome["key"] == best["key"]]
+    scored = [outcome for outcome in document.get("outcomes", []) if outcome["key"] == best["key"]]
     likelihood = any(outcome["choice_log_probs"] for outcome in scored)
     return Use(
         run=document["run"],
@@ -101,9 +104,10 @@ def _begun(use: Use) -> list[Message]:
 
 
 def _chat_messages(use: Use) -> str:
-    """An object with messages; the last of the assistant, if any, is to be continued."""
+    """An object with messages, and a row with its answer; a last turn of the assistant is to be continued."""
     messages = [asdict(turn) for turn in (*use.turns, Message("user", use.last), *_begun(use))]
-    return json.dumps({"messages": messages, "labels": use.labels}, ensure_ascii=False, indent=1) + "\n"
+    whole = {"messages": messages, "labels": use.labels, "example": use.example}
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
 def _rendered(template: str) -> Callable[[Use], str]:

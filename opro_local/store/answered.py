@@ -12,10 +12,20 @@ Document = dict[str, Any]
 BINS = 5
 
 
-def flips(ours: Sequence[Outcome], theirs: Sequence[Outcome], *, labels: Sequence[str]) -> Document:
-    """The rows that only one of two candidates answers rightly; outcomes are calibrated."""
+def flips(
+    ours: Sequence[Outcome],
+    theirs: Sequence[Outcome],
+    *,
+    labels: Sequence[str],
+    texts: Mapping[str, str],
+) -> Document:
+    """The rows that only one of two candidates answers rightly; outcomes are calibrated, texts go by row."""
     both = zip(ours, theirs, strict=True)
-    rows = [(_flip(a, b, labels), a.correct) for a, b in both if a.correct != b.correct]
+    rows = [
+        ({"text": texts[a.example_id], **_flip(a, b, labels)}, a.correct)
+        for a, b in both
+        if a.correct != b.correct
+    ]
     return {
         "fixed": [row for row, right in rows if right],
         "broken": [row for row, right in rows if not right],

@@ -4,7 +4,7 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -68,7 +68,10 @@ def _document(database: apsw.Connection, event: Event) -> Document:
 
 
 def _reason(database: apsw.Connection, event: Event) -> str | None:
-    """Why an instruction that was heard is not scored."""
+    """Why an instruction that was heard is not scored; None for one that is, or is going to be."""
     query = "SELECT reason FROM proposal WHERE step = ? AND origin = 'human' AND text = ?"
     found = read(database, query, (event.step, event.text))
-    return found[0][0] if found else "the search had ended"
+    if found:
+        return cast("str | None", found[0][0])
+    ((stopped,),) = read(database, "SELECT stop_reason FROM run")
+    return None if stopped is None else "the search had ended"

@@ -18,7 +18,7 @@ import apsw
 
 from opro_local.llm import Effort
 from opro_local.recording import Evaluation
-from opro_local.records import Usage
+from opro_local.records import Usage, content_hash
 from opro_local.store import schema
 from opro_local.store.database import open_run, sound
 from opro_local.store.entries import Entry, best_entry, by_proposer, in_full, read_entries
@@ -51,6 +51,7 @@ def run_document(path: Path, *, outcomes: bool = False) -> Document:
             if document[split] is not None:
                 table = confusion_of(database, header, key=document["best"]["key"], split=split)
                 document[split] |= {"confusion": table} if table else {}
+        document["data_digest"] = content_hash("data", json.loads(header.problem_json))
         if outcomes:
             document["outcomes"] = all_answers(database, header)
     return {key: _strict(value) for key, value in document.items()}

@@ -33,6 +33,7 @@ from opro_local.store.rows import (
     read_evaluations,
     score_from_json,
 )
+from opro_local.tasks.task import task_from_json
 
 Document = dict[str, Any]
 STYLED = 5
@@ -100,11 +101,19 @@ class Findings:
 
     def flips(self) -> list[Document]:
         """For each baseline the test rows that the winner fixes or breaks."""
+        texts = self.texts()
         return [
-            {"instruction": pair.instruction, **flips(pair.ours, pair.theirs, labels=self.labels)}
+            {
+                "instruction": pair.instruction,
+                **flips(pair.ours, pair.theirs, labels=self.labels, texts=texts),
+            }
             for pair in self.pairs()
             if not pair.won
         ]
+
+    def texts(self) -> dict[str, str]:
+        """The rows of the task by id."""
+        return {row.id: row.text for row in task_from_json(self.header.problem_json).rows}
 
     def reliability(self) -> list[Mapping[str, float]]:
         pair = next(iter(self.pairs()), None)

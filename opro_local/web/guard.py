@@ -69,9 +69,10 @@ class Guard:
         if wrong is not None:
             return wrong
         token = request.query_params.get("token")
+        known = compare_digest(request.cookies.get(self.cookie, "").encode(), self._session.encode())
         if token is not None:
-            return self._let_in(token)
-        if compare_digest(request.cookies.get(self.cookie, "").encode(), self._session.encode()):
+            return RedirectResponse("/", HTTPStatus.SEE_OTHER) if known else self._let_in(token)
+        if known:
             return None
         return _refused(HTTPStatus.FORBIDDEN, "Open the address that opro-local serve has printed.")
 

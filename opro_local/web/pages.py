@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from opro_local.errors import OproError, SettingsError, StoreError
+from opro_local.people import is_paused
 from opro_local.records import EventKind
 from opro_local.report.page import asset, environment, run_content
 from opro_local.store.events import ask, events_of
@@ -65,14 +67,24 @@ class LivePages:
 
     def run(self, request: Request) -> Response:
         path = self._file(request)
+        seen = _state(path)  # before anything is read: what comes later is a change
         with DRAWING:
             content = run_content(run_document(path))
+        events = events_of(path)
         return _page(
-            "live.html.j2", file=path.stem, events=events_of(path), editable=self.editable, **content
+            "live.html.j2",
+            file=path.stem,
+            seen=seen,
+            events=events,
+            paused=is_paused(event["kind"] for event in events),
+            editable=self.editable,
+            **content,
         )
 
     async def changes(self, request: Request) -> Response:
-        return EventSourceResponse(_changes(self._file(request)))
+        """Of the run since the page was made, or since what a browser that lost its connection has seen."""
+        seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
+        return EventSourceResponse(changes_of(self._file(request), seen))
 
     async def event(self, request: Request) -> Response:
         """What a person asks of the run; then its page again."""
@@ -124,18 +136,21 @@ async def _form(request: Request) -> dict[str, str]:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The form cannot be read.") from None
 
 
-async def _changes(path: Path) -> AsyncIterator[dict[str, str]]:
-    """An event whenever the run's file has changed."""
-    seen = _state(path)
+async def changes_of(path: Path, seen: str) -> AsyncIterator[dict[str, str]]:
+    """An event whenever the run's file is another one than what was seen."""
     while True:
-        await asyncio.sleep(LOOK)
         now = _state(path)
         if now != seen:
             seen = now
-            yield {"event": "changed", "data": ""}
+            yield {"event": "changed", "id": now, "data": ""}
+        await asyncio.sleep(LOOK)
 
 
-def _state(path: Path) -> list[tuple[int, int]]:
+def _state(path: Path) -> str:
     """Sizes and times of the file and of SQLite's journal beside it."""
-    files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
-    return [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    found = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(FileNotFoundError):  # the journal goes when the run ends
+            state = file.stat()
+            found.append(f"{state.st_mtime_ns}-{state.st_size}")
+    return "-".join(found)

@@ -1,6 +1,7 @@
 """The live view on terminals of several sizes: nothing wraps, nothing steers the terminal."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -26,9 +27,9 @@ def step(number: int, values: list[float], text: str = LONG) -> Step[Candidate]:
     )
 
 
-def shown(picture: Picture, width: int) -> list[str]:
+def shown(picture: Picture, width: int, height: int = 24) -> list[str]:
     file = io.StringIO()
-    Console(file=file, width=width, force_terminal=True, color_system=None).print(picture)
+    Console(file=file, width=width, height=height, force_terminal=True, color_system=None).print(picture)
     return file.getvalue().splitlines()
 
 
@@ -36,19 +37,40 @@ def picture(text: str = LONG) -> Picture:
     found = Picture()
     steps = tuple(step(n, [0.1 * n, 0.05 * n], text) for n in range(8))
     found.closed(Trajectory(direction="maximize", steps=steps))
-    found.opened(step(8, [0.0, 0.0], text))
+    found.opened(replace(step(8, [0.0, 0.0], text), scored=()))
     return found
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_terminal_and_there_are_few(width: int) -> None:
     lines = shown(picture(), width)
-    assert len(lines) == 7
+    assert len(lines) == 9
     assert all(len(line) <= width for line in lines)
     assert "0.700" in lines[0] and "▁" in lines[0] and "█" in lines[0]
     assert [line.split()[0] for line in lines[1:6]] == ["0.700", "0.600", "0.500", "0.400", "0.350"]
     assert "opro tagged" in lines[1] and "7.0 Read" in lines[1]
-    assert lines[6].startswith("being scored: 2; rejected: near-dupl")
+    assert lines[6].startswith("step 8, being scored: 2; rejected: near")
+    assert [line.split("  ")[-1].strip()[:12] for line in lines[7:]] == ["8.0 Read the", "8.1 Read the"]
+    assert not any(line[:5].strip() for line in lines[7:]), "they have no scores yet"
+
+
+@pytest.mark.parametrize(("height", "candidates"), [(24, 8), (16, 7), (12, 3), (8, 0)])
+def test_the_bar_below_stays_on_a_low_terminal(height: int, candidates: int) -> None:
+    found = picture()
+    found.opened(step(8, [0.1] * 12))
+    lines = shown(found, 80, height)
+    assert len(lines) == 7 + candidates and (height == 8 or len(lines) < height)
+
+
+def test_a_step_that_is_scored_is_shown_with_its_scores() -> None:
+    found = picture()
+    left = Scored(solution=Candidate(instruction="Slow."), score=Score(value=0.2), step=8, dropped=True)
+    proposals = (*step(8, [0.9]).proposals, Proposal(text="", solution=left.solution, origin="human"))
+    closed = replace(step(8, [0.9]), proposals=proposals, scored=(*step(8, [0.9]).scored, left))
+    found.closed(Trajectory(direction="maximize", steps=(step(7, [0.1]), closed)))
+    heading, *rows = shown(found, 80)[-3:]
+    assert heading.startswith("step 8, scored: 2; rejected: near-duplicate 1")
+    assert [row.split()[:2] for row in rows] == [["0.900", "opro"], ["left", "human"]]
 
 
 def test_what_models_write_cannot_steer_the_terminal() -> None:

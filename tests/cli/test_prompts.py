@@ -1,8 +1,10 @@
 """What people ask of a run from the command line, and what they get to see of it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner, Result
 from mail_task import mail_model, mail_task
@@ -78,6 +80,20 @@ def test_a_rejected_instruction_says_why(home: Path, run: str) -> None:
     assert call(home, "prompts", "add", run, "</INS>").exit_code == 0
     resumed(home, run)
     assert "rejected: contains a tag" in call(home, "prompts", "list", run).output
+
+
+def test_an_instruction_that_is_heard_and_not_proposed_yet_is_not_called_rejected(
+    home: Path, run: str
+) -> None:
+    """The optimizer may take minutes between the two."""
+    assert call(home, "prompts", "add", run, OWN).exit_code == 0
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    with closing(apsw.Connection(str(path))) as database:
+        database.execute("UPDATE event SET step = 1, block = 0")
+    assert "rejected" not in call(home, "prompts", "list", run).output
+    with closing(apsw.Connection(str(path))) as database:
+        database.execute("UPDATE run SET stop_reason = 'budget of 0 steps used'")
+    assert "rejected: the search had ended" in call(home, "prompts", "list", run).output
 
 
 def test_stop_ends_the_search_and_the_end_is_measured(home: Path, run: str) -> None:

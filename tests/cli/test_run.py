@@ -18,6 +18,7 @@ from scripted_models import play_roles
 
 from opro_local import prepared
 from opro_local.cli import main
+from opro_local.cli.output import fitted
 from opro_local.cli.progress import RunProgress
 from opro_local.cli.runs import find_run, result_lines
 from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
@@ -619,3 +620,104 @@ def test_a_person_at_the_terminal_is_asked_between_steps(monkeypatch: pytest.Mon
         "after the starts and two steps, and once more for the one"
     )
     assert START in done.stderr
+
+
+def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    _play(monkeypatch)
+    arguments = ["--home", ".", "run", *DATA, "--model", "scripted", *SMALL, "--ask", "--json"]
+    done = CliRunner().invoke(main, arguments, input="")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "finished"
+
+
+def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measuring takes a second."""
+    from opro_local.llm import Effort
+    from opro_local.records import Estimate, Score, Scored, Step, Trajectory
+
+    asked: list[float] = []
+    now = 0.0
+
+    def effort() -> Effort:
+        asked.append(now)
+        return Effort(
+            level="E3",
+            requests=1,
+            tokens_run=10,
+            least_tokens=5,
+            prefix_tokens=0,
+            stored_prefix_tokens=0,
+            seconds=4.0,
+            least_seconds=1.0,
+        )
+
+    def search() -> None:
+        nonlocal now
+        with RunProgress(shown=True, clock=lambda: now) as progress:
+            progress.started("r1", Estimate(pairs=200, scorer_tokens=1, optimizer_tokens=1, test_rows=0))
+            progress.metered(effort)
+            scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
+            for _ in range(4):
+                now += 30.0
+                progress.block_scored("train", 10)
+                step = Step(number=0, proposals=(), scored=scored)
+                progress.step_closed(Trajectory(direction="maximize", steps=(step,)))
+
+    search()
+    assert asked == []
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    now = 0.0
+    search()
+    assert asked == [30.0, 90.0]
+    assert "25% of limit, at most" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_line_is_broken_between_words(width: int) -> None:
+    text = "  one long line of many words\nrun 20261126-213156-282a_which_is_a_name_of_itself"
+    lines = fitted(text, width).splitlines()
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    assert all(len(line) <= width or " " not in line.strip() for line in lines)
+    assert width == 80 or lines[1].startswith("    "), "what follows is indented"
+
+
+def test_a_word_while_the_live_view_is_drawn_stands_above_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Written past the view, it moved it down and left two of its lines behind when Ctrl-C was pressed."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with RunProgress(shown=True) as progress:
+        capsys.readouterr()
+        progress.tell("Stopping after this block.")
+        drawn = capsys.readouterr().err
+    assert drawn.index("Stopping") < drawn.index("starting")
+    capsys.readouterr()
+    with RunProgress(shown=False) as progress:
+        progress.tell("Stopping after this block.")
+    assert capsys.readouterr().err == "Stopping after this block.\n"
+
+
+def test_what_was_said_at_a_question_stays_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The view that goes on is a new one: the old one went up by its own height and erased the answer."""
+    from opro_local.records import Score, Scored, Step, Trajectory
+
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    up = "\x1b[1A"
+
+    def answer(*_: object, **__: object) -> bool:
+        assert up in capsys.readouterr().err, "the view was erased"
+        return True
+
+    monkeypatch.setattr("click.confirm", answer)
+    scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
+    step = Step(number=0, proposals=(), scored=scored)
+    with RunProgress(shown=True) as progress:
+        progress.step_closed(Trajectory(direction="maximize", steps=(step,)))
+        progress.say("a line")
+        assert progress.ask("Search all the same?")
+    before, drawn, _ = capsys.readouterr().err.partition("best so far")
+    assert drawn and up not in before

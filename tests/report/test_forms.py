@@ -24,11 +24,12 @@ from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
 from opro_local.report.charts import charts
-from opro_local.report.content import candidate_rows, start_of, word_diff
+from opro_local.report.content import candidate_rows, start_of, word_diff, written_by
 from opro_local.report.forms import in_form
+from opro_local.report.sheets import sheets
+from opro_local.report.tables import candidates_csv
 from opro_local.store.export import run_document
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "report.md"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"
 START = "Which of these is it: fintech, seed?"
 SETTINGS: dict[str, Any] = {
@@ -62,6 +63,28 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
 
 
+WRITTEN = {
+    *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
+    *("stop_reason", "reason", "origin", "word", "run", "metric", "proposer", "numerics", "description"),
+}
+"""Keys of a document under which people, models or files of others may have put any text."""
+
+
+def poisoned(value: Any, key: str = "") -> Any:
+    """The document with hostile text in rows, labels, names and whatever else is written into it."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [poisoned(inner, key) for inner in value]
+    return f"{value} {HOSTILE}" if key in WRITTEN and isinstance(value, str) else value
+
+
+@pytest.fixture
+def everywhere(hostile: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = poisoned(hostile)
+    return found
+
+
 class Page(HTMLParser):
     """The elements of a page with their attributes, and the text of its styles and scripts."""
 
@@ -90,14 +113,16 @@ def page(document: dict[str, Any]) -> Page:
 def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> None:
     text = " ".join(" ".join(page(document).words).split())
     assert text.index("Read twice.") < text.index("What the search found")
+    assert "accuracy on test 1.000 [0.676, 1.000] n=8 ; best of 3 baselines 0.500 [0.215, 0.785] n=8" in text
     for part in ("Fixed:", "Broken:", "mixes up", "Said a little differently", "What the optimizer read",
                  "rejected: refusal", "rejected: duplicate", "versions"):  # fmt: skip
         assert part in text, part
     assert document["models"][0]["digest"] in text
 
 
-def test_nothing_that_people_or_models_wrote_is_markup(hostile: dict[str, Any]) -> None:
-    found = page(hostile)
+@pytest.mark.parametrize("name", ["hostile", "everywhere"])
+def test_nothing_that_people_or_models_wrote_is_markup(name: str, request: pytest.FixtureRequest) -> None:
+    found = page(request.getfixturevalue(name))
     assert [tag for tag, _ in found.elements].count("script") == 1
     assert not [
         attributes for _, attributes in found.elements if any(name.startswith("on") for name in attributes)
@@ -153,6 +178,15 @@ def test_the_search_is_drawn_as_it_went(document: dict[str, Any]) -> None:
     rows = charts(document)[0].rows
     assert [row[0] for row in rows] == [0, 1, 2]
     assert float(str(rows[-1][3])) == document["train"]["value"]
+    assert float(str(rows[1][4])) == document["validation"]["value"], "the best finalist of its step"
+
+
+def test_what_left_its_race_is_a_point_of_its_own_and_never_the_best(document: dict[str, Any]) -> None:
+    dropped = next(p for p in document["steps"][2]["proposals"] if p["score"])
+    dropped["dropped"], dropped["score"]["value"] = True, 2.0
+    found = charts(document)[0]
+    assert "left its race" in found.svg and found.description.startswith("5 candidates")
+    assert [row[3] for row in found.rows] == ["0.375", "1.000"]
 
 
 def test_flips_are_the_rows_that_only_one_answers(document: dict[str, Any]) -> None:
@@ -191,18 +225,15 @@ def test_a_word_diff_can_be_read_both_ways() -> None:
     assert [w.change for w in words] == ["same", "removed", "added", "same", "added"]
 
 
-def test_markdown_is_as_it_was(document: dict[str, Any]) -> None:
-    text = in_form(document, "md").decode().replace(document["run"], "RUN")
-    text = re.sub(r"\| seconds \| \d+ \|", "| seconds | 0 |", text)
-    assert text.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
-
-
-def test_hostile_text_stays_in_its_cell(hostile: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["hostile", "everywhere"])
+def test_hostile_text_stays_in_its_cell(name: str, request: pytest.FixtureRequest) -> None:
+    hostile = request.getfixturevalue(name)
+    heads = {len(sheet.columns) for sheet in sheets(hostile)}
     for line in in_form(hostile, "md").decode().splitlines():
         assert "<script>" not in line and "<img" not in line
         if line.startswith("|"):
-            cells = re.split(r"(?<!\\)\|", line)
-            assert len(cells) in (4, 6, 8, 11), line
+            cells = re.split(r"(?<!\\)\|", line)[1:-1]
+            assert len(cells) in heads, line
 
 
 def _sheets(document: dict[str, Any]) -> Iterator[tuple[str, list[list[Any]]]]:
@@ -226,10 +257,54 @@ def test_a_formula_is_neutralised_in_tables(document: dict[str, Any], text: str)
         for proposal in step["proposals"]:
             if proposal["solution"]:
                 proposal["solution"]["instruction"] = text
-    table = csv.DictReader(io.StringIO(in_form(document, "csv").decode()))
+    table = csv.DictReader(io.StringIO(candidates_csv(document)))
     assert {row["instruction"] for row in table} == {f"'{text}"}
+    for row in csv.reader(io.StringIO(in_form(document, "csv").decode())):
+        assert not [cell for cell in row if cell.strip()[:1] in ("=", "@") or cell in ("+1", "-1")]
     head, *rows = dict(_sheets(document))["Candidates"]
     assert {row[head.index("proposal")] for row in rows if row[head.index("train")] != ""} == {f"'{text}"}
+
+
+def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
+    """Titles of the page's parts, and a figure or word of each."""
+    titles = {sheet.title: sheet for sheet in sheets(document)}
+    assert list(titles) == [
+        *("The answer", "Scores", "What the search found", "What length buys"),
+        *("How far to trust how sure it is", "What changed", "Rows that it has fixed"),
+        *("Which labels it mixes up", "Candidates", "Rejected", "By proposer", "Said a little differently"),
+        *("What the optimizer read", "What it took", "Settings and versions"),
+    ]
+    row = titles["Rows that it has fixed"].rows[0]
+    assert row[1] == f"Mail {str(row[0])[1:]}." and row[5] == pytest.approx(1.386, abs=0.001)
+    assert dict(titles["Settings and versions"].rows)["data"] == document["data_digest"]
+    assert titles["What the optimizer read"].rows[0][3] == document["steps"][1]["meta_prompt"]
+    for form in ("md", "csv"):
+        text = in_form(document, form).decode()
+        assert all(title in text for title in titles), form
+    assert [name for name, _ in _sheets(document)] == list(titles)
+
+
+def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[str, Any]) -> None:
+    document["steps"][1]["meta_prompt"] = "x" * 40_000
+    _, row, *_ = dict(_sheets(document))["What the optimizer read"]
+    assert len(row[3]) == 32_767 and row[3].endswith("x\u2026")
+
+
+@pytest.mark.parametrize(
+    ("origin", "writer"),
+    [
+        ("human", "human"),
+        ("start", "start"),
+        ("opro", "model"),
+        ("opro bracket", "model"),
+        ("evoprompt-ga", "model"),
+        ("paraphrases", "paraphrase"),
+        ("exemplar sets", "program"),
+        ("random words", "program"),
+    ],
+)
+def test_it_is_told_who_wrote_a_proposal(origin: str, writer: str) -> None:
+    assert written_by(origin) == writer
 
 
 def test_json_is_the_export(document: dict[str, Any]) -> None:
@@ -262,6 +337,17 @@ def test_a_long_run_makes_a_page_of_less_than_3_megabytes(document: dict[str, An
         {**step, "number": n, "proposals": proposals, "meta_prompt": "x" * 4000} for n in range(200)
     ]
     assert len(in_form(document, "html")) < 3_000_000
+
+
+def test_there_is_no_winner_before_the_end(document: dict[str, Any]) -> None:
+    document |= {"status": "unfinished", "test": None, "validation": None, "baselines": [], "verdicts": []}
+    document["steps"] = document["steps"][:1]
+    assert "winner" not in {row.fate for row in candidate_rows(document)}
+    document["best"] |= {"key": document["steps"][0]["proposals"][0]["key"], "step": 0}
+    assert [row.fate for row in candidate_rows(document)] == ["best so far", ""]
+    words = " ".join(page(document).words)
+    assert "best so far" in words and "(best so far)" in words
+    assert not re.search(r">-?0\.[05]", charts(document)[0].svg.partition("step</text>")[0]), "whole steps"
 
 
 @pytest.mark.parametrize("form", ["html", "md", "json", "csv", "xlsx"])

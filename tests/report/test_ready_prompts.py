@@ -48,6 +48,18 @@ def test_exemplars_are_turns_of_their_own(document: dict[str, Any]) -> None:
     assert prompt.count("[user]\n") == 3 and prompt.endswith("[user]\n{text}\n")
 
 
+def test_a_row_that_was_scored_goes_with_the_messages(document: dict[str, Any]) -> None:
+    example = json.loads(in_use(document, "chat-messages"))["example"]
+    (scored,) = [
+        outcome
+        for outcome in document["outcomes"]
+        if outcome["key"] == document["best"]["key"]
+        and outcome["split"] == "test"
+        and outcome["prompt"]["messages"][-1]["content"].endswith(f"\n{example['text']}")
+    ]
+    assert (example["answer"], example["target"]) == (scored["prediction"], scored["target"])
+
+
 def test_an_instruction_that_opens_the_answer_is_to_be_continued(document: dict[str, Any]) -> None:
     document["task"]["layout"]["position"] = "A_begin"
     document["outcomes"] = []

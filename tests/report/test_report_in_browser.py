@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from browser import browser, complaints, in_chromium, violations
-from test_forms import document, hostile
+from test_forms import document, everywhere, hostile
 
 from opro_local.report.forms import in_form
 
-__all__ = ["browser", "document", "hostile"]
+__all__ = ["browser", "document", "everywhere", "hostile"]
 pytestmark = [pytest.mark.slow, in_chromium]
 
 
-@pytest.mark.parametrize("name", ["document", "hostile"])
+@pytest.mark.parametrize("name", ["document", "hostile", "everywhere"])
 def test_a_report_is_quiet_and_can_be_read(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, browser: Any
 ) -> None:

@@ -1,11 +1,14 @@
 """Nothing that a user or a model wrote steers the terminal, whatever the command."""
 
+import csv
 import json
 import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from scripted_engine import ScriptedEngine
+from scripted_models import play_roles
 from test_forms import finished
 
 from opro_local.cli import main
@@ -36,6 +39,33 @@ def test_two_runs_beside_each_other(home: Path) -> None:
     (run,) = said(home, "runs", "list", "--json").splitlines()
     text = said(home, "runs", "diff", *[json.loads(run)["run"]] * 2)
     assert CONTROL.search(text) is None and "twice" in text
+
+
+@pytest.fixture
+def steering_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of e-mails and labels that would steer the terminal."""
+    model = ScriptedEngine(log_prob=lambda text: -float(len(text) % 7), samples=[["Look.</INS>"]])
+    play_roles(monkeypatch, model)
+    path = tmp_path / "mails.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = [(f"Mail {i} {STEERING}", f"kind {i % 2} {STEERING}") for i in range(40)]
+        csv.writer(file).writerows([(f"mail{STEERING}", f"kind{STEERING}"), *rows])
+    return path
+
+
+def test_no_row_and_no_label_is_printed_as_it_is(steering_table: Path, tmp_path: Path) -> None:
+    named = ["--data", str(steering_table), "--text", f"mail{STEERING}", "--label", f"kind{STEERING}"]
+    run = ["run", *named, "--model", "scripted", "--method", "opro", "--steps", "1", "--headroom", "0"]
+    run += ["--proposals-per-step", "1", "--sensitivity", "0"]
+    for arguments in (
+        ["data", "check", *named],
+        run,
+        ["runs", "show"],
+        ["score", *named, "--model", "scripted", "-i", f"Read {STEERING}", "--on", "all"],
+    ):
+        text = said(tmp_path, *arguments)
+        assert CONTROL.search(text) is None, arguments
+    assert "kind 0" in said(tmp_path, "data", "check", *named)
 
 
 def test_json_still_says_them(home: Path) -> None:

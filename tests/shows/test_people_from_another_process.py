@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from whole_command import OPRO_LOCAL, TinyModels, call, environment, result, small_run
+from whole_command import OPRO_LOCAL, TinyModels, call, differences, environment, result, small_run
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +68,15 @@ def test_a_killed_run_hears_it_once(tiny: TinyModels, table: Path, tmp_path: Pat
     assert call("prompts", "add", run, OWN, home=tmp_path).returncode == 0
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    document = result(call("resume", run, "--json", home=tmp_path))
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "opro-local", other / "opro-local")
+    half = json.loads(call("export", run, home=tmp_path).stdout)
+    document, again = (result(call("resume", run, "--json", home=home)) for home in (tmp_path, other))
     origins = [p["origin"] for s in document["steps"] for p in s["proposals"]]
     assert origins.count("human") == 1
     assert document["status"] == "finished"
+    closed = [step for step in half["steps"] if step["closed"]]
+    assert differences(document["steps"][: len(closed)], closed) == [], "what was recorded stays"
+    assert differences(again["steps"], document["steps"]) == [], "it goes on in one way only"
+    heard = [call("prompts", "list", run, "--json", home=home).stdout for home in (tmp_path, other)]
+    assert heard[0] == heard[1] and json.loads(heard[0])["step"] is not None

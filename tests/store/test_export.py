@@ -22,7 +22,10 @@ from opro_local.store.export import Document, run_document, run_overview
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
 
-FINDINGS = ("headroom", "verdicts", "selection", "style", "test_uses", "flips", "reliability")
+FINDINGS = (
+    *("headroom", "verdicts", "selection", "style", "test_uses", "flips", "reliability"),
+    "data_digest",
+)
 
 
 @pytest.fixture

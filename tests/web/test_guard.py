@@ -1,5 +1,6 @@
 """Who is let in to the live page, and who is not."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from opro_local.web.guard import HEADERS, Guard
-from opro_local.web.pages import LARGEST_FORM, LivePages
+from opro_local.web.pages import LARGEST_FORM, LivePages, changes_of
 
 PORT = 8123
 HOME = f"http://127.0.0.1:{PORT}"
@@ -37,6 +38,7 @@ def test_the_address_opens_once_and_the_cookie_lets_in(tmp_path: Path) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert re.search("HttpOnly.*SameSite=strict", answer.headers["set-cookie"])
     assert visitor.get("/").status_code == 200
+    assert visitor.get(address).headers["location"] == "/", "who is in already stays in"
     assert client(app).get(address).status_code == 403, "the token was used"
     assert client(app).get("/?token=").status_code == 403, "no token is none"
     assert client(app).get("/").status_code == 403, "another browser has no cookie"
@@ -121,3 +123,17 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(tmp_path: Path) -> None
     ):
         answer = visitor.post("/runs/broken/events", content=form, headers={"origin": HOME, **FORM})
         assert answer.status_code == 400, form
+
+
+def test_a_change_between_the_page_and_its_stream_is_told(tmp_path: Path) -> None:
+    """The run may end while the browser still reads the page; then nothing would tell it any more."""
+    run = tmp_path / "r.sqlite"
+    run.write_bytes(b"one")
+    told = asyncio.run(anext(changes_of(run, "an earlier state")))  # type: ignore[arg-type]
+    assert told["event"] == "changed"
+
+    async def again() -> None:
+        await asyncio.wait_for(anext(changes_of(run, told["id"])), timeout=0.2)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(again())

@@ -1,5 +1,6 @@
 """The live page in a real browser: a step arrives, a person takes part. Skipped without Chromium."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from scripted_models import play_roles
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
 from opro_local.prepared import Host
+from opro_local.store.events import ask
 from opro_local.web.server import serve_folder
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]
 OWN = "Read <script>document.title = 'hit'</script> twice.\u202e"
 PATIENCE = 60.0
+FINISHED = re.compile("^finished")
 
 
 class Steered:
@@ -68,7 +71,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steered]
 
 @pytest.fixture
 def address(search: Steered) -> str:
-    """Of a server in a thread, which ends with the process; the one test here that needs a socket."""
+    """Of a server in a thread, which ends with the process; these tests need a socket."""
     enable_socket()
     found: Queue[str] = Queue()
     serve = {"port": 0, "editable": True, "ready": found.put}
@@ -95,9 +98,10 @@ def test_a_person_takes_part_through_the_page(search: Steered, address: str, bro
     page.get_by_role("button", name="Have it scored").click()
     sync_api.expect(page.get_by_role("region", name="Asked so far")).to_contain_text("waiting")
     search.go_on(1000)
+    sync_api.expect(page.locator("#take-part")).to_have_count(0, timeout=1000 * PATIENCE)
     row = page.get_by_role("region", name="All candidates").get_by_role("row").filter(has_text="human")
     sync_api.expect(row).to_contain_text("Read <script>", timeout=1000 * PATIENCE)
-    sync_api.expect(page.locator("#status")).to_contain_text("finished", timeout=1000 * PATIENCE)
+    sync_api.expect(page.locator("#status")).to_have_text(FINISHED, timeout=1000 * PATIENCE)
     assert "\\u202e" in row.inner_text() and page.title() != "hit"
     assert row.locator("td.number").nth(2).inner_text() != "", "it was scored"
 
@@ -107,6 +111,32 @@ def test_a_person_takes_part_through_the_page(search: Steered, address: str, bro
     other = browser.new_context().new_page()
     assert other.goto(page.url).status == 403
     assert other.goto(address).status == 403
+
+
+def test_what_a_person_was_looking_at_stays(search: Steered, address: str, browser: Any) -> None:
+    """The page is drawn anew at every change; sorting, what is open and the focus stay."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    wait_for_run(search.folders.runs)
+    page.goto(address)
+    page.locator("tbody a").click()
+    search.go_on(3)
+    sync_api.expect(page.locator("#status")).to_contain_text("best on train", timeout=1000 * PATIENCE)
+    page.get_by_role("button", name="Pause").click()
+    sync_api.expect(page.locator("#status")).to_contain_text("paused")
+    head = page.locator("th", has=page.get_by_role("button", name="exemplars"))
+    head.get_by_role("button").click()
+    head.get_by_role("button").click()
+    page.get_by_text("Settings, models and versions").click()
+    page.evaluate("window.same = document.querySelector('#live section')")
+    ask(next(search.folders.runs.glob("2*.sqlite")), "continue", "")
+    sync_api.expect(page.locator("#status")).not_to_contain_text("paused", timeout=1000 * PATIENCE)
+    search.go_on(1000)
+    sync_api.expect(page.locator("#status")).to_have_text(FINISHED, timeout=1000 * PATIENCE)
+    assert page.evaluate("!document.contains(window.same)"), "it was drawn anew"
+    assert head.get_attribute("aria-sort") == "descending"
+    assert page.evaluate("document.activeElement.textContent") == "Settings, models and versions"
+    assert page.locator("details", has_text="versions").last.get_attribute("open") is not None
 
 
 def test_a_page_of_another_site_gets_nothing(search: Steered, address: str, browser: Any) -> None:

@@ -112,4 +112,4 @@ class LinearRegression(Objective):
         axes.plot(self._x, w * self._x + b, "k-", label=self.show(solution))
         axes.set_xlabel("x")
         axes.set_ylabel("y")
-        axes.legend()
+        axes.legend(frameon=False)
