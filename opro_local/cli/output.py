@@ -45,7 +45,7 @@ def fitted(text: str, width: int) -> str:
     return "\n".join(
         textwrap.fill(
             line,
-            width,
+            max(1, width),
             subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
             break_long_words=False,
             break_on_hyphens=False,

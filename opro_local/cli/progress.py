@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
-from opro_local.cli.output import fitted, say
+from opro_local.cli.output import fitted, printable, say
 from opro_local.llm import Effort
 from opro_local.records import Estimate, SplitName, Step, Trajectory
 
@@ -79,6 +79,7 @@ class RunProgress:
             self.say(line)
 
     def say(self, line: str) -> None:
+        line = printable(line)
         shown = fitted(line, self._console.width) if self._console.is_terminal else line
         self._console.print(shown, markup=False, soft_wrap=True)
 

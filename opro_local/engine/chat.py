@@ -89,7 +89,12 @@ class ChatPrompter:
     @cached_property
     def _reserved(self) -> re.Pattern[str]:
         """What no content holds that may be encoded as it is rendered."""
-        return re.compile("|".join([PRIVATE_USE, *(re.escape(token.content) for token in self._control)]))
+        tokens = [token.content for token in self._control]
+        if not tokens:
+            return re.compile(PRIVATE_USE)
+        # Some models have thousands: they are tried only where one may begin.
+        firsts = "".join({re.escape(token[0]) for token in tokens})
+        return re.compile(f"{PRIVATE_USE}|(?=[{firsts}])(?:{'|'.join(map(re.escape, tokens))})")
 
     @cached_property
     def _control(self) -> list[AddedToken]:
@@ -131,7 +136,7 @@ class ChatPrompter:
             token.content
             for token in written
             if not (token.lstrip or token.normalized or token.single_word)
-            and not any(token.content in other.content for other in self._control if other is not token)
+            and not any(_may_hide(token.content, other.content) for other in self._control)
         ]
 
     def _head_ids(self, head: str) -> TokenIds:
@@ -190,6 +195,12 @@ class PlainPrompter:
         """The start token, if the tokenizer puts one ahead of every text."""
         start = self.tokenizer.bos_token_id
         return (start,) if start is not None and _ids(self.tokenizer("a"))[:1] == (start,) else ()
+
+
+def _may_hide(token: str, other: str) -> bool:
+    """Whether a tokenizer may find the other in a text where the token stands, and so miss the token."""
+    overlap = any(other.endswith(token[:length]) for length in range(1, len(token)))
+    return overlap or (token in other and token != other)
 
 
 def plain_text(messages: Sequence[Message]) -> str:

@@ -25,6 +25,9 @@ GPU_SLICE_BYTES = 256 * 2**20
 BYTES_A_LOGIT = 10
 """One logit in 16 bit, its fp32 copy, and its exponential."""
 
+PICKED_BYTES = 16
+"""An element of a picked row: both factors in 16 bit and as fp32 copies, and their product."""
+
 ROWS_A_SLICE = 2048
 
 
@@ -75,7 +78,7 @@ class Head:
 
     def _picked(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """One fp32 logit a pair. -> (N,)."""
-        size = max(1, slice_bytes(self.weight.device) // (8 * self.weight.shape[1]))
+        size = max(1, slice_bytes(self.weight.device) // (PICKED_BYTES * self.weight.shape[1]))
         parts = [
             (hidden[r].float() * self.weight[t].float()).sum(-1)
             for r, t in zip(torch.split(rows, size), torch.split(tokens, size), strict=True)

@@ -182,6 +182,14 @@ def figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
+def caution(document: Document) -> str | None:
+    """What a reader of the scores must know first, if there is something."""
+    headroom = document.get("headroom")
+    if not headroom or headroom["exists"]:
+        return None
+    return "Very different prompts score alike on this task: a search may find nothing but luck."
+
+
 def verdict_words(document: Document) -> str:
     """The comparisons with the baselines in a sentence."""
     words = [verdict["word"] for verdict in document["verdicts"]]

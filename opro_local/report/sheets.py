@@ -10,6 +10,7 @@ from opro_local.report.content import (
     SPLITS,
     best_text,
     candidate_rows,
+    caution,
     champion,
     differing,
     flips_of_start,
@@ -17,10 +18,12 @@ from opro_local.report.content import (
     verdict_words,
     winner_diff,
 )
+from opro_local.report.uses import in_use
 
 Document = Mapping[str, Any]
 Cells = Sequence[object]
 FIGURES = ("score", "low", "high", "n")
+GAIN = ("gain", "gain low", "gain high", "p")
 PROPOSER = ("proposer", "proposals", "accepted", "dropped", "records", "best", "won")
 
 
@@ -39,7 +42,7 @@ def sheets(document: Document) -> Iterator[Sheet]:
     if document["kind"] == "task":
         yield Sheet(
             title="Scores",
-            columns=("prompt", "rows", *FIGURES, "winner beside it", "gain", "p"),
+            columns=("prompt", "rows", *FIGURES, "winner beside it", *GAIN),
             rows=list(_scores(document)),
         )
     for chart in charts(document):
@@ -121,22 +124,31 @@ def _answer(document: Document) -> Iterator[Cells]:
     yield "best instruction", best["instruction"] or "(empty)"
     for shot in best["shots"]:
         yield "exemplar", f"{shot['text']} -> {shot['target']}"
+    yield "whole prompt", in_use(document, "prompt")
     yield "verdict", verdict_words(document)
+    if words := caution(document):
+        yield "caution", words
 
 
 def _scores(document: Document) -> Iterator[Cells]:
     """On test first, beside the baselines."""
     if document["test"]:
-        yield "winner", "test", *_figures(document["test"]), None, None, None
+        yield "winner", "test", *_figures(document["test"]), *_beside(None)
     verdicts = {verdict["instruction"]: verdict for verdict in document["verdicts"]}
     for baseline in document["baselines"]:
-        found = verdicts.get(baseline["instruction"])
-        beside = (found["word"], found["comparison"]["difference"], found["adjusted_p"]) if found else ()
         prompt = baseline["instruction"] or "(empty)"
-        yield prompt, "test", *_figures(baseline), *(beside or (None, None, None))
+        yield prompt, "test", *_figures(baseline), *_beside(verdicts.get(baseline["instruction"]))
     for split in ("validation", "train"):
         if document[split]:
-            yield champion(document), split, *_figures(document[split]), None, None, None
+            yield champion(document), split, *_figures(document[split]), *_beside(None)
+
+
+def _beside(verdict: Document | None) -> Cells:
+    """The word, and what GAIN names."""
+    if verdict is None:
+        return (None,) * (1 + len(GAIN))
+    compared = verdict["comparison"]
+    return (verdict["word"], compared["difference"], *compared["interval"], verdict["adjusted_p"])
 
 
 def _figures(score: Document) -> Cells:

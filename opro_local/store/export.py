@@ -29,6 +29,7 @@ from opro_local.store.rows import (
     read_evaluations,
     read_usage,
 )
+from opro_local.tasks.task import task_from_json
 
 Document = dict[str, Any]
 """Strict JSON: text, finite numbers, true, false, null, lists and objects of these."""
@@ -51,10 +52,18 @@ def run_document(path: Path, *, outcomes: bool = False) -> Document:
             if document[split] is not None:
                 table = confusion_of(database, header, key=document["best"]["key"], split=split)
                 document[split] |= {"confusion": table} if table else {}
-        document["data_digest"] = content_hash("data", json.loads(header.problem_json))
+        document["data_digest"] = _data_digest(header)
         if outcomes:
             document["outcomes"] = all_answers(database, header)
     return {key: _strict(value) for key, value in document.items()}
+
+
+def _data_digest(header: RunHeader) -> str:
+    """Of the rows of a task, whatever is asked about them; of all of a mathematical problem."""
+    if header.kind != "task":
+        return content_hash("data", json.loads(header.problem_json))
+    rows = task_from_json(header.problem_json).rows
+    return content_hash("data", [[row.id, row.text, row.target] for row in rows])
 
 
 def run_overview(path: Path) -> Document:

@@ -1,8 +1,8 @@
 """Searches side by side: ours by each method and promptolution's, on the same model, rows, starts, budget.
 
 A table is divided once, whatever the seed of a search. Every search but that of our portfolio goes on until
-as many tokens went through the scorer as in the portfolio's whole run with the same model, table and seed;
-what validation and test take comes on top.
+its scorer, or its optimizer, has taken as many tokens as the scorer in the portfolio's whole run with the
+same model, table and seed; its own validation and test come on top.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -27,8 +28,11 @@ from opro_local.config import (
     SearchSettings,
     TaskSettings,
 )
+from opro_local.engine import LocalEngine
 from opro_local.engine.sketch import sketch_folder
 from opro_local.errors import DataError
+from opro_local.llm import Effort
+from opro_local.people import STOPPED
 from opro_local.prepared import Host, Silent, split_task
 from opro_local.problems.instruction import default_starts
 from opro_local.records import Estimate, Example, Trajectory, content_hash
@@ -87,20 +91,23 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Purse(Silent):
-    """A watcher that asks a run to stop after the step in which tokens() has grown by limit."""
+    """A watcher that asks a run to stop after the step in which a role has used up its tokens."""
 
     runs: Path
     limit: int
-    tokens: Callable[[], int]
-    spent_before: int = 0
     path: Path = Path()
+    effort: Callable[[], Effort] | None = None
 
     def started(self, run_id: str, cost: Estimate) -> None:
         self.path = self.runs / f"{run_id}.sqlite"
-        self.spent_before = self.tokens()
+
+    def metered(self, effort: Callable[[], Effort]) -> None:
+        self.effort = effort
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
-        if self.tokens() - self.spent_before >= self.limit:
+        assert self.effort is not None
+        written = sum(step.prompt_tokens + step.generated_tokens for step in trajectory.steps)
+        if max(written, self.effort().tokens_run) >= self.limit:
             ask(self.path, "stop", "")
 
 
@@ -118,7 +125,7 @@ class Contest:
 
     def run(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         """Cells of one model as they are finished; those of the file at once."""
-        self._check(tables)
+        self._check(model, tables)
         models = cache(lambda: load_models(ModelSettings(scorer=model), self.folders.models))
         for seed in self.seeds:
             for task in tables:
@@ -128,12 +135,15 @@ class Contest:
         models.cache_clear()
         yield from self._of_peers(model, tables)
 
-    def _check(self, tables: Sequence[Task]) -> None:
+    def _check(self, model: str, tables: Sequence[Task]) -> None:
         """What would end the bench hours later. Raises DataError."""
         if len({task.name for task in tables}) < len(tables):
             raise DataError("Two tables have the same name, by which their cells are found. Rename one.")
         if self.peers and self.peer_python is None:
             raise DataError("Peers need --peer-python: a Python that has promptolution.")
+        if REFERENCE not in self.methods:
+            for task, seed in product(tables, self.seeds):
+                self._reference(self._name(model, task, REFERENCE, seed))
 
     def _of_peers(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         names = [
@@ -162,13 +172,15 @@ class Contest:
         settings = self.plan.settings(name.model, method, name.seed)
         self.folders.runs.mkdir(parents=True, exist_ok=True)
         runs = mkdtemp(prefix=f"bench-{name.data}-{method}-{name.seed}-", dir=self.folders.runs)
-        # In a folder of its own: replies that an earlier search left behind would not be counted.
+        # Replies and prefixes that an earlier search left behind would not be counted.
         host = Host(folders=replace(self.folders, runs=Path(runs)))
+        if isinstance(models.scorer, LocalEngine):
+            models.scorer.forget()
         if method != REFERENCE:
             limit = self._reference(name).scorer_tokens
-            purse = Purse(runs=Path(runs), limit=limit, tokens=lambda: models.scorer.effort().tokens_run)
-            host = replace(host, watcher=purse)
-        return cell_of_run(name, optimize_task(task, settings, host=host, models=models))
+            host = replace(host, watcher=Purse(runs=Path(runs), limit=limit))
+        cell = cell_of_run(name, optimize_task(task, settings, host=host, models=models))
+        return replace(cell, stopped="budget of tokens used") if cell.stopped == STOPPED else cell
 
     def _reference(self, name: CellName) -> Cell:
         """The search whose tokens are the budget of the one with this name. Raises DataError."""

@@ -721,3 +721,9 @@ def test_what_was_said_at_a_question_stays_on_the_terminal(
         assert progress.ask("Search all the same?")
     before, drawn, _ = capsys.readouterr().err.partition("best so far")
     assert drawn and up not in before
+
+
+def test_what_a_run_says_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with RunProgress(shown=True) as progress:
+        progress.say("task: mails\x1b]0;owned\x07\x1b[2J\x9b31m.csv")
+    assert capsys.readouterr().err == "task: mails]0;owned[2J31m.csv\n"

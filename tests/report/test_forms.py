@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import html
 import io
 import json
 import re
@@ -282,6 +283,20 @@ def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
         text = in_form(document, form).decode()
         assert all(title in text for title in titles), form
     assert [name for name, _ in _sheets(document)] == list(titles)
+
+
+def test_the_whole_prompt_the_gains_and_the_caution_stand_in_every_form(document: dict[str, Any]) -> None:
+    document["headroom"] = {"exists": False}
+    verdict = document["verdicts"][0]
+    low, high = verdict["comparison"]["interval"]
+    for form in ("html", "md", "csv", "xlsx"):
+        content = in_form(document, form)
+        text = str(dict(_sheets(document))) if form == "xlsx" else html.unescape(content.decode())
+        text = text.replace("\\", "")  # Markdown's escapes
+        assert "{text}" in text, form
+        assert "nothing but luck" in text, form
+        for end in (low, high):
+            assert f"{end:.3f}" in text or repr(end) in text, form
 
 
 def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[str, Any]) -> None:

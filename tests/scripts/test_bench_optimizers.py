@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import bench.contest
 import pytest
 from bench.cells import Cell, CellFile, CellName
-from bench.contest import Contest, Plan, cell_of_answer, cell_of_run, question_for
+from bench.contest import Contest, Plan, Purse, cell_of_answer, cell_of_run, question_for
 from bench.plain_model import Reply
 from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, first_label
 from bench.summary import as_json, as_table, mean_gain, summary
@@ -19,7 +20,9 @@ from opro_local import prepared
 from opro_local.api import optimize_task
 from opro_local.config import BudgetSettings, Folders, ModelSettings
 from opro_local.errors import DataError
+from opro_local.llm import Effort
 from opro_local.prepared import Host, split_task
+from opro_local.records import Candidate, Step, Trajectory
 from opro_local.store.export import run_document
 
 NAME = CellName(model="m", data="d", method="portfolio", seed=0, plan="p")
@@ -129,10 +132,26 @@ class TestContest:
         whole.cells.add(reference)
         models = prepared.load_models(ModelSettings(scorer="scripted"), tmp_path)
         found = whole._ours(name, mail_task(), "random", models)
-        assert found.stopped == "stopped by a person"
+        assert found.stopped == "budget of tokens used"
         assert engine.tokens_run > 30_000
         with pytest.raises(DataError, match="gets the tokens of portfolio"):
             whole._ours(replace(name, seed=1), mail_task(), "random", models)
+
+    def test_an_optimizer_whose_proposals_are_all_rejected_uses_up_its_tokens_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Idle(ScriptedEngine):
+            def effort(self) -> Effort:
+                return replace(super().effort(), tokens_run=7)
+
+        asked: list[tuple[Path, str, str]] = []
+        purse = Purse(runs=tmp_path, limit=100)
+        purse.metered(Idle().effort)
+        monkeypatch.setattr(bench.contest, "ask", lambda *event: asked.append(event))
+        for steps in (1, 2, 3):
+            step: Step[Candidate] = Step(number=0, proposals=(), prompt_tokens=30, generated_tokens=10)
+            purse.step_closed(Trajectory(direction="maximize", steps=(step,) * steps))
+        assert asked == [(purse.path, "stop", "")]
 
     def test_what_would_end_a_bench_late_ends_it_before_a_model_is_loaded(self, tmp_path: Path) -> None:
         twice, peers = contest(tmp_path), contest(tmp_path, peers=("promptolution-opro",))
@@ -140,6 +159,8 @@ class TestContest:
             next(twice.run("none", [mail_task(), mail_task()]))
         with pytest.raises(DataError, match="--peer-python"):
             next(peers.run("none", [mail_task()]))
+        with pytest.raises(DataError, match="gets the tokens of portfolio"):
+            next(contest(tmp_path).run("none", [mail_task()]))
 
 
 class Echo:

@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_script import HEADER, SHOT, CandidateCodec, candidate, outcome, proposed, run_to_the_end
+from store_script import HEADER, SHOT, TASK, CandidateCodec, candidate, outcome, proposed, run_to_the_end
 
 from opro_local.config import SearchSettings
 from opro_local.prepared import Silent
@@ -18,9 +18,10 @@ from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
 from opro_local.report.tables import COLUMNS, candidates_csv, neutralised
 from opro_local.scoring.metrics import measure
-from opro_local.store.export import Document, run_document, run_overview
+from opro_local.store.export import Document, _data_digest, run_document, run_overview
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
+from opro_local.tasks.task import Task, task_to_json
 
 FINDINGS = (
     *("headroom", "verdicts", "selection", "style", "test_uses", "flips", "reliability"),
@@ -37,6 +38,15 @@ def path(tmp_path: Path) -> Path:
 def document(path: Path) -> Document:
     run_to_the_end(path)
     return run_document(path, outcomes=True)
+
+
+def test_the_digest_of_the_data_is_that_of_its_rows() -> None:
+    def digest(changed: Task) -> str:
+        return _data_digest(replace(HEADER, problem_json=task_to_json(changed)))
+
+    assert digest(replace(TASK, position="A_begin", metric="macro_f1", name="other")) == digest(TASK)
+    first, *others = TASK.examples
+    assert digest(replace(TASK, examples=(replace(first, text="Another mail."), *others))) != digest(TASK)
 
 
 def test_it_names_the_run_its_models_and_its_task(document: Document) -> None:

@@ -50,6 +50,13 @@ async function refresh() {
 }
 
 let last = Promise.resolve();
+let waiting = false; // one refresh is enough, however many changes come while another goes on
 new EventSource(live.dataset.changes).addEventListener("changed", () => {
-  last = last.then(refresh, refresh);
+  if (waiting) return;
+  waiting = true;
+  const next = () => {
+    waiting = false;
+    return refresh();
+  };
+  last = last.then(next, next);
 });
