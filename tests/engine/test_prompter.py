@@ -85,6 +85,17 @@ def test_a_prompt_in_two_parts_has_the_ids_of_the_whole(first: str, special: dic
             )
 
 
+@pytest.mark.parametrize("other", ["|><|", "|><|start|>", "|><|start|>user"])
+def test_a_prompt_is_not_cut_where_another_control_token_may_swallow_the_cut(other: str) -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_tokens([AddedToken(other, special=True, normalized=False)])
+    tokenizer.chat_template = "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}{% endfor %}"
+    prompter = ChatPrompter(tokenizer=tokenizer)
+    turns = [USER, Message("assistant", "no|>"), USER]
+    ours = prompter.encode_each(turns, ["yes"], closed=False)
+    assert ours == prompter._sanitized(turns, ["yes"], closed=False)
+
+
 def test_what_heads_several_prompts_is_encoded_once() -> None:
     prompter = chat()
     shots = [Message("user", "x" * 50), Message("assistant", "y")]
