@@ -6,13 +6,13 @@ from pathlib import Path
 
 from opro_local.catalogue.bundle import (
     check_loadable,
-    file_sha256,
     is_legal_file,
     is_model_file,
     read_manifest,
     verify,
 )
 from opro_local.catalogue.conversion import StoredQuantize, gguf_to_folder
+from opro_local.catalogue.gguf_parts import gguf_sha256
 from opro_local.catalogue.shelf import Origin, StoredModel, model_folder, store
 from opro_local.errors import ModelError
 
@@ -36,7 +36,7 @@ def add(path: Path, models_folder: Path, *, name: str, quantize: StoredQuantize 
 def gguf_name(path: Path) -> str:
     """The name under which `--model FILE.gguf` is kept: the same file is imported once, wherever it lies."""
     check_gguf_name(path)
-    return f"gguf-{file_sha256(path)[:16]}"
+    return f"gguf-{gguf_sha256(path)[:16]}"
 
 
 def check_gguf_name(path: Path) -> None:
@@ -51,9 +51,9 @@ def import_gguf_file(path: Path, folder: Path) -> Origin:
     """Fill folder with what the GGUF file holds; licence and base model are what its header says."""
     header = gguf_to_folder(path, folder)
     return Origin(
-        source=f"gguf {path.name} sha256:{file_sha256(path)}",
-        licence=header.get("general.license"),
-        base_model=header.get("general.basename") or header.get("general.name"),
+        source=f"gguf {path.name} sha256:{gguf_sha256(path)}",
+        licence=header.text("general.license"),
+        base_model=header.text("general.basename") or header.text("general.name"),
     )
 
 

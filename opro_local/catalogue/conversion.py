@@ -10,19 +10,20 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from opro_local.catalogue.gguf_header import read_gguf_header
+from opro_local.catalogue.gguf_header import GgufHeader
+from opro_local.catalogue.gguf_parts import read_gguf
 from opro_local.errors import ModelError
 from opro_local.offline import ENVIRONMENT
 
 StoredQuantize = Literal["nf4", "int8"]
 
 
-def gguf_to_folder(file: Path, target: Path) -> dict[str, str]:
-    """Turn a GGUF file into a bf16 safetensors folder with tokenizer and chat template.
+def gguf_to_folder(file: Path, target: Path) -> GgufHeader:
+    """Turn a GGUF file, with its other parts, into a safetensors folder with tokenizer and chat template.
 
-    Returns the text entries of the file's header. Raises ModelError when the file cannot be converted.
+    Returns the header. Raises ModelError when the file cannot be converted.
     """
-    header = read_gguf_header(file)
+    header = read_gguf(file)
     _run_child("gguf", file, target)
     return header
 

@@ -1,26 +1,56 @@
 """Reads the header of a GGUF file, believing nothing in it.
 
 The parser of the gguf package trusts counts and lengths: a file of 49 bytes can keep it busy for ever. So
-every count is held against the size of the file before that parser sees it. Weights are not read here.
+every count is held against the size of the file here, and that parser is not used. Weights are not read.
 Format: GGUF version 2 and 3, little-endian (github.com/ggml-org/ggml, docs/gguf.md).
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from opro_local.errors import ModelError
 
+Value = str | int | float | bool | list[str] | list[int] | list[float] | list[bool]
+"""What a metadata key may hold."""
+
 _STRING, _ARRAY = 8, 9
-_WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes by value type
+_FORMS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _MAX_DIMENSIONS = 4
+_ALIGNMENT = 32
+"""Bytes to which tensors are aligned where the file names no other number."""
 
 
-def read_gguf_header(path: Path) -> dict[str, str]:
-    """The text entries of the metadata, such as general.license and general.name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufTensor:
+    """Where a tensor lies. shape has the slowest dimension first; kind is ggml's number of its type."""
 
-    Raises ModelError when the file is not GGUF, or claims more than its size can hold.
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    file: Path
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufHeader:
+    """All that a GGUF file says ahead of its weights."""
+
+    metadata: Mapping[str, Value]
+    tensors: tuple[GgufTensor, ...]
+
+    def text(self, key: str) -> str | None:
+        """The text under a key, None where there is none."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else None
+
+
+def read_gguf_header(path: Path) -> GgufHeader:
+    """The metadata and the places of the tensors.
+
+    Raises ModelError when the file is not GGUF, names a thing twice, or claims more than its size can hold.
     """
     with path.open("rb") as file:
         reader = _Reader(path=path, file=file, size=path.stat().st_size)
@@ -30,10 +60,12 @@ def read_gguf_header(path: Path) -> dict[str, str]:
         if version not in (2, 3):
             raise ModelError(f"{path} has GGUF version {version}; versions 2 and 3 are read.")
         tensors, entries = reader.count(24), reader.count(13)  # bytes of the shortest tensor and entry
-        texts = _read_metadata(reader, entries)
-        for _ in range(tensors):
-            _check_tensor(reader)
-        return texts
+        metadata = _read_metadata(reader, entries)
+        found = [_read_tensor(reader) for _ in range(tensors)]
+        first = _data_start(reader, metadata.get("general.alignment", _ALIGNMENT))
+    if len({tensor.name for tensor in found}) < len(found):
+        raise reader.damaged("it names a tensor twice")
+    return GgufHeader(metadata=metadata, tensors=tuple(_placed(tensor, first) for tensor in found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +76,18 @@ class _Reader:
     file: BinaryIO
     size: int
 
-    def damaged(self) -> ModelError:
-        return ModelError(
-            f"{self.path} is damaged: its header claims more than the file holds. Fetch it again."
-        )
+    def damaged(self, why: str = "its header claims more than the file holds") -> ModelError:
+        return ModelError(f"{self.path} is damaged: {why}. Fetch it again.")
 
     def integer(self, form: str) -> int:
+        return int(self.numbers(form, 1)[0])
+
+    def numbers(self, form: str, count: int) -> tuple[int | float | bool, ...]:
+        form = f"{form[:-1]}{count}{form[-1]}"
         data = self.file.read(struct.calcsize(form))
         if len(data) < struct.calcsize(form):
             raise self.damaged()
-        return int(struct.unpack(form, data)[0])
+        return struct.unpack(form, data)
 
     def count(self, width: int) -> int:
         """A 64-bit count of things that take at least width bytes each."""
@@ -65,50 +99,62 @@ class _Reader:
     def text(self) -> str:
         return self.file.read(self.count(1)).decode("utf-8", "replace")
 
-    def skip(self, width: int, count: int) -> None:
-        self.file.seek(width * count, 1)
-        if self.file.tell() > self.size:
-            raise self.damaged()
+    def value(self, kind: int) -> Value:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            return self._array()
+        return self.numbers(self._form(kind), 1)[0]
+
+    def _array(self) -> Value:
+        kind = self.integer("<I")
+        if kind == _STRING:
+            return [self.text() for _ in range(self.count(8))]
+        form = self._form(kind)
+        return list(self.numbers(form, self.count(struct.calcsize(form))))
+
+    def _form(self, kind: int) -> str:
+        if kind not in _FORMS:  # an array of arrays too: no model uses one
+            raise self.damaged(f"value type {kind} in its header")
+        return f"<{_FORMS[kind]}"
 
 
-def _read_metadata(reader: _Reader, entries: int) -> dict[str, str]:
-    texts = {}
+def _read_metadata(reader: _Reader, entries: int) -> dict[str, Value]:
+    found: dict[str, Value] = {}
     for _ in range(entries):
         key, kind = reader.text(), reader.integer("<I")
-        if kind == _STRING:
-            texts[key] = reader.text()
-        elif kind == _ARRAY:
-            _skip_array(reader)
-        else:
-            reader.skip(_width(reader, kind), 1)
-    return texts
+        if key in found:
+            raise reader.damaged(f"it names {key} twice")
+        found[key] = reader.value(kind)
+    return found
 
 
-def _skip_array(reader: _Reader) -> None:
-    kind = reader.integer("<I")
-    if kind == _STRING:
-        for _ in range(reader.count(8)):
-            reader.skip(1, reader.count(1))
-    else:
-        width = _width(reader, kind)
-        reader.skip(width, reader.count(width))
-
-
-def _width(reader: _Reader, kind: int) -> int:
-    if kind not in _WIDTHS:  # an array of arrays too: no model uses one
-        raise ModelError(f"{reader.path} is damaged: value type {kind} in its header. Fetch it again.")
-    return _WIDTHS[kind]
-
-
-def _check_tensor(reader: _Reader) -> None:
-    reader.text()
-    dimensions = reader.integer("<I")
+def _read_tensor(reader: _Reader) -> GgufTensor:
+    """A tensor whose offset counts from the end of the header."""
+    name, dimensions = reader.text(), reader.integer("<I")
     if dimensions > _MAX_DIMENSIONS:
         raise reader.damaged()
+    shape = tuple(reader.integer("<Q") for _ in range(dimensions))
     elements = 1
-    for _ in range(dimensions):
-        elements *= reader.integer("<Q")
-    reader.integer("<I")
-    offset = reader.integer("<Q")
+    for size in shape:
+        elements *= size
+    kind, offset = reader.integer("<I"), reader.integer("<Q")
     if elements > 8 * reader.size or offset > reader.size:  # no format takes less than one bit an element
         raise reader.damaged()
+    return GgufTensor(name=name, shape=shape[::-1], kind=kind, file=reader.path, offset=offset)
+
+
+def _data_start(reader: _Reader, alignment: Value) -> int:
+    if not isinstance(alignment, int) or alignment <= 0:
+        raise reader.damaged("its alignment is no positive number")
+    return -(-reader.file.tell() // alignment) * alignment
+
+
+def _placed(tensor: GgufTensor, first: int) -> GgufTensor:
+    return GgufTensor(
+        name=tensor.name,
+        shape=tensor.shape,
+        kind=tensor.kind,
+        file=tensor.file,
+        offset=first + tensor.offset,
+    )

@@ -1,7 +1,7 @@
 """Converts weights once, so that a start only reads: GGUF to safetensors, and dense to quantised.
 
-Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8 SOURCE TARGET. Weights
-become bf16, which rounds what a GGUF file decodes to; the stored dtype is in config.json.
+Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8 SOURCE TARGET. On stdout it
+tells, a line each time, bytes written and bytes to write; why it failed is the last line of stderr.
 """
 
 import resource
@@ -10,33 +10,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from opro_local.errors import ModelError
 from opro_local.offline import close_network
 
 _GIB = 2**30
-
-
-def import_gguf(file: Path, target: Path) -> None:
-    """Write the model in a GGUF file as a safetensors folder in bf16, with tokenizer and chat template.
-
-    A file without a chat template (a pre-trained model) gives a folder without one.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    model = AutoModelForCausalLM.from_pretrained(
-        file.parent,
-        gguf_file=file.name,
-        dtype=torch.bfloat16,
-        quantization_config=GgufConfig(dequantize=True),
-        local_files_only=True,
-    )
-    # The saved folder is dense; save_pretrained refuses while these two are attached.
-    model.hf_quantizer = None  # type: ignore[assignment]
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.save_pretrained(target)
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
-    tokenizer.save_pretrained(target)
 
 
 def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]) -> None:
@@ -70,8 +47,16 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
             shutil.copyfile(path, target / path.name)
 
 
+def _import_gguf(source: Path, target: Path) -> None:
+    from opro_local.engine.gguf.conversion import import_gguf
+    from opro_local.engine.sketch import keep_silent
+
+    keep_silent()
+    import_gguf(source, target, lambda done, total: print(done, total, flush=True))  # noqa: T201  (the protocol)
+
+
 def _limit_memory(file: Path) -> None:
-    """A GGUF file decodes to less than 16 times its size (1 to 16 bits a weight); torch maps some GiB."""
+    """A tensor decodes to less than 32 times its size (1 to 32 bits a weight); torch maps some GiB."""
     if sys.platform == "linux":
         limit = 32 * _GIB + 24 * file.stat().st_size
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -83,7 +68,7 @@ def main(work: str, source: Path, target: Path) -> None:
     match work:
         case "gguf":
             _limit_memory(source)
-            import_gguf(source, target)
+            _import_gguf(source, target)
         case "nf4" | "int8":
             store_quantized(source, target, work)
         case _:
@@ -91,4 +76,7 @@ def main(work: str, source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    try:
+        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    except ModelError as error:
+        raise SystemExit(str(error)) from None
