@@ -1,7 +1,7 @@
 """Small random GGUF files of every architecture that is imported, as llama.cpp itself loads them.
 
-Sizes are unequal, so that a transposed or swapped tensor cannot fit, and numbers are large enough that a wrong
-rope, mask or norm shows in the logits.
+Sizes are unequal, so that a transposed or swapped tensor cannot fit, and numbers are large enough that a
+wrong rope, mask or norm shows in the logits.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,7 +131,7 @@ def write_tiny_gguf(
     keys: Mapping[str, Any] | None = None,
     tensors: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a variant in F32. keys and tensors change it: None takes one away; keys may hold any full name."""
+    """Write a variant in F32. keys (whole names) and tensors change it; None takes one away."""
     architecture, own = VARIANTS[variant]
     entries = {f"{architecture}.{key}": value for key, value in {**BASE, **own}.items()}
     entries |= vocabulary() | dict(keys or {})

@@ -6,7 +6,8 @@ shelf.py       the models folder
 adding.py      a folder or a GGUF file on this machine -> shelf
 pulling.py     hub or package index -> shelf (packages.py: wheels)
 resolving.py   --model -> verified weights
-conversion.py  the child process that turns GGUF into safetensors (gguf_header.py, gguf_parts.py: check it first)
+conversion.py  the child process that turns GGUF into safetensors
+               (gguf_header.py, gguf_parts.py: check it first)
 
 No torch here: `run` must say that weights are missing before anything heavy is imported.
 """

@@ -55,7 +55,7 @@ class Keys:
             raise self.refused(key, "this value is not supported")
 
     def check_all_used(self, harmless: Iterable[str]) -> None:
-        """Raise ModelError for a key of the architecture that nobody asked for and that may change numbers."""
+        """Raise ModelError for a key of the architecture that nobody asked for and that may matter."""
         prefix = f"{self.architecture}."
         own = {key.removeprefix(prefix) for key in self.metadata if key.startswith(prefix)}
         unknown = sorted(own - self.used - set(harmless))

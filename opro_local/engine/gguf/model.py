@@ -24,9 +24,9 @@ HARMLESS = ("vocab_size", "rope.scaling.finetuned", "tensor_data_layout", "atten
 class Conversion:
     """How a family's file becomes a transformers model.
 
-    config is that of model_type. names gives the GGUF name of each module, {} for the layer; of two names,
-    both tensors are stacked. interleaved: llama.cpp turns neighbouring dimensions, so the rows of q and k were
-    rearranged. shifted_norms: norms are stored with the 1 that the model adds itself.
+    config is that of model_type. names gives the GGUF name of each module, {} for the layer; of two
+    names, both tensors are stacked. interleaved: llama.cpp turns neighbouring dimensions, so that the rows of
+    q and k were rearranged. shifted_norms: norms are stored with the 1 that the model adds itself.
     """
 
     model_type: str

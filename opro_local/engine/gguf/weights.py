@@ -1,4 +1,4 @@
-"""Each weight of the model from the tensors of the file: none is left to chance, and no tensor is left over."""
+"""Each weight of the model from the tensors of the file: none is left to chance, no tensor is left over."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -118,6 +118,6 @@ def _check_all_used(model: GgufModel, weights: Sequence[Weight]) -> None:
     left = sorted(set(model.tensors) - used - set(ROPE_TENSORS) - {"output.weight"})
     if left:
         raise ModelError(
-            f"{left[0]} has no place in this model ({len(left)} such tensors): the file is of a variant that is"
-            " not understood. Use the model's safetensors folder instead."
+            f"{left[0]} has no place in this model ({len(left)} such tensors): the file is of a variant that"
+            " is not understood. Use the model's safetensors folder instead."
         )
