@@ -77,8 +77,10 @@ class Keys:
 
     def _number(self, key: str, kind: type[_Number], default: _Number | None) -> _Number:
         value = self.optional(key)
-        if value is None and default is not None:
-            return default
+        if value is None:
+            if default is not None:
+                return default
+            raise self.refused(key, "a model needs it")
         if isinstance(value, list) and len(set(value)) == 1:
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):

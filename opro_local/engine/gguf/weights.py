@@ -60,13 +60,14 @@ def main_dtype(weights: Sequence[Weight]) -> torch.dtype:
 
 def _planned(model: GgufModel, conversion: Conversion, name: str, shape: tuple[int, ...]) -> Weight:
     sources = tuple(model.tensor(source) for source in _sources(conversion.names, name))
+    dtype = _dtype(sources)
     for source in sources:
         check_inside(source)
     found = _stacked_shape([source.shape for source in sources])
     if found != shape:
         raise ModelError(f"{sources[0].name} makes {name} of shape {found}, the model has {shape}.")
     return Weight(
-        slot=Slot(name=name, shape=shape, dtype=_dtype(sources)),
+        slot=Slot(name=name, shape=shape, dtype=dtype),
         sources=sources,
         rotated_heads=_rotated_heads(conversion, name),
         shifted=conversion.shifted_norms and name.endswith("norm.weight"),
