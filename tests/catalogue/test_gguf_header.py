@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tiny_folders import write_gguf
 
-from opro_local.catalogue.gguf_header import read_gguf_header
+from opro_local.catalogue.gguf_header import GgufHeader, read_gguf_header
 from opro_local.errors import ModelError
 
 
@@ -29,20 +29,38 @@ TEXTS = entry(b"s", 9, struct.pack("<IQ", 8, 2) + 2 * (struct.pack("<Q", 2) + b"
 WHOLE = header(TEXT, NUMBER, NUMBERS, TEXTS, tensors=(tensor(b"w", 4, 2),))
 
 
-def read(folder: Path, data: bytes) -> dict[str, str]:
+def read(folder: Path, data: bytes) -> GgufHeader:
     path = folder / "model.gguf"
     path.write_bytes(data)
     return read_gguf_header(path)
 
 
-def test_text_entries_are_read_and_all_else_is_passed_over(tmp_path: Path) -> None:
-    assert read(tmp_path, WHOLE) == {"general.license": "mit"}
+def test_every_entry_and_the_place_of_every_tensor_are_read(tmp_path: Path) -> None:
+    found = read(tmp_path, WHOLE)
+    assert found.metadata == {"general.license": "mit", "n": 7, "a": [-1, 1], "s": ["ab", "ab"]}
+    assert (found.text("general.license"), found.text("n"), found.text("general.name")) == ("mit", None, None)
+    (only,) = found.tensors
+    start = -(-len(WHOLE) // 32) * 32
+    # ggml names the fastest dimension first.
+    assert (only.name, only.shape, only.kind, only.offset) == ("w", (2, 4), 0, start)
+
+
+def test_offsets_count_from_the_alignment_that_the_file_names(tmp_path: Path) -> None:
+    aligned = entry(b"general.alignment", 4, struct.pack("<I", 4096))
+    (only,) = read(tmp_path, header(aligned, tensors=(tensor(b"w", 1, offset=8),))).tensors
+    assert only.offset == 4096 + 8
+
+
+@pytest.mark.parametrize("twice", [header(NUMBER, NUMBER), header(tensors=(tensor(b"w", 1),) * 2)])
+def test_what_is_named_twice_is_damaged(twice: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is damaged: it names"):
+        read(tmp_path, twice)
 
 
 def test_a_file_of_the_gguf_library_is_accepted(tmp_path: Path) -> None:
-    texts = read_gguf_header(write_gguf(tmp_path / "tiny.gguf", template="{{ messages }}"))
-    assert texts["general.architecture"] == "llama"
-    assert texts["tokenizer.chat_template"] == "{{ messages }}"
+    found = read_gguf_header(write_gguf(tmp_path / "tiny.gguf", template="{{ messages }}"))
+    assert found.text("general.architecture") == "llama"
+    assert found.text("tokenizer.chat_template") == "{{ messages }}"
 
 
 def test_a_header_cut_off_anywhere_is_damaged(tmp_path: Path) -> None:

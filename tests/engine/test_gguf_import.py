@@ -234,9 +234,7 @@ def test_a_type_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file = write_tiny_gguf(tmp_path / "t.gguf", "llama")
     for kind, named in ((99, "number 99"), (GGMLQuantizationType.Q8_K, "Q8_K")):
         file.write_bytes(with_kind(file.read_bytes(), b"blk.1.ffn_up.weight", int(kind)))
-        with pytest.raises(
-            ModelError, match=rf"blk.1.ffn_up.weight has quantisation type {named}, which the"
-        ):
+        with pytest.raises(ModelError, match=rf"ffn_up.weight has quantisation type {named}, which"):
             import_gguf(file, tmp_path)
 
 

@@ -23,7 +23,11 @@ Progress = Callable[[int, int], None]
 _END_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
-def import_gguf(file: Path, target: Path, progress: Progress) -> None:
+def unwatched(done: int, total: int) -> None:
+    """Nobody is told."""
+
+
+def import_gguf(file: Path, target: Path, progress: Progress = unwatched) -> None:
     """Write the model of a GGUF file, or of all its parts, into the folder target.
 
     Weights in 32 or 16 bit stay as they are, quantised ones become bf16. Raises ModelError, before anything

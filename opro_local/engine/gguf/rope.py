@@ -132,8 +132,8 @@ def _llama3_guesses(stored: np.ndarray, wavelengths: np.ndarray) -> list[dict[st
         high = 1 - 1 / intercept
         guesses.append((1.0, high, slope * (high - 1)))
     elif between.sum() == 1:
-        share = float(((1 / stored[between] - 1 / largest) / (1 - 1 / largest))[0])
-        guesses.append((1.0, 4.0, float(wavelengths[between][0]) * (1 + 3 * share)))
+        only = (1 / float(stored[between][0]) - 1 / largest) / (1 - 1 / largest)
+        guesses.append((1.0, 4.0, float(wavelengths[between][0]) * (1 + 3 * only)))
     return [
         {
             "factor": largest,

@@ -36,7 +36,7 @@ def write_safetensors(path: Path, slots: Sequence[Slot], tensors: Iterator[torch
         file.write(struct.pack("<Q", len(header)) + header)
         for slot, tensor in zip(slots, tensors, strict=True):
             assert (tuple(tensor.shape), tensor.dtype) == (slot.shape, slot.dtype), slot.name
-            file.write(memoryview(tensor.contiguous().view(torch.uint8).numpy().reshape(-1)))
+            tensor.contiguous().view(torch.uint8).numpy().tofile(file)
 
 
 def _header(slots: Sequence[Slot]) -> bytes:
