@@ -1,18 +1,11 @@
 """Stores a model that is on this machine already: a transformers folder or a GGUF file."""
 
 import re
-import shutil
 from pathlib import Path
 
-from opro_local.catalogue.bundle import (
-    check_loadable,
-    file_sha256,
-    is_legal_file,
-    is_model_file,
-    read_manifest,
-    verify,
-)
-from opro_local.catalogue.conversion import StoredQuantize, gguf_to_folder
+from opro_local.catalogue.bundle import read_manifest, verify
+from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
+from opro_local.catalogue.files import carried_files, copy_file, file_sha256
 from opro_local.catalogue.shelf import Origin, StoredModel, model_folder, store
 from opro_local.errors import ModelError
 
@@ -27,7 +20,6 @@ def add(path: Path, models_folder: Path, *, name: str, quantize: StoredQuantize 
             f"A model {name!r} is stored already; pick another name or `opro-local model rm {name}`."
         )
     if path.is_dir():
-        check_loadable(path)
         return store(name, models_folder, fetch=lambda folder: _copy_folder(path, folder), quantize=quantize)
     check_gguf_name(path)
     return store(name, models_folder, fetch=lambda folder: import_gguf_file(path, folder), quantize=quantize)
@@ -58,11 +50,11 @@ def import_gguf_file(path: Path, folder: Path) -> Origin:
 
 
 def _copy_folder(source: Path, folder: Path) -> Origin:
-    """Copy the files that matter, following links: the hub's cache holds links only."""
+    """Copy the files that matter."""
     verify(source)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and (is_model_file(path.name) or is_legal_file(path.name)):
-            shutil.copyfile(path, folder / path.name)
+    check_loads(source)
+    for name in carried_files(source):
+        copy_file(name, source, folder)
     known = read_manifest(source)
     if known is None:
         return Origin(source="folder", licence=card_licence(source))

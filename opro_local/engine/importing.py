@@ -1,15 +1,16 @@
 """Converts weights once, so that a start only reads: GGUF to safetensors, and dense to quantised.
 
-Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8 SOURCE TARGET. Weights
+Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8|check SOURCE TARGET. Weights
 become bf16, which rounds what a GGUF file decodes to; the stored dtype is in config.json.
 """
 
 import resource
-import shutil
 import sys
 from pathlib import Path
 from typing import Literal
 
+from opro_local.catalogue.files import carried_files, copy_file
+from opro_local.errors import ModelError
 from opro_local.offline import close_network
 
 _GIB = 2**30
@@ -65,9 +66,19 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
         trust_remote_code=False,
     )
     model.save_pretrained(target)
-    for path in source.iterdir():
-        if not (target / path.name).exists() and ".safetensors" not in path.name:
-            shutil.copyfile(path, target / path.name)
+    for name in carried_files(source):
+        if not (target / name).exists() and ".safetensors" not in name:
+            copy_file(name, source, target)
+
+
+def check_folder(folder: Path) -> None:
+    """Try all of a folder but its weights. Ends the process with one line where it cannot be loaded."""
+    from opro_local.engine.sketch import sketch_folder
+
+    try:
+        sketch_folder(folder, quantize="auto", device="cpu")
+    except ModelError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _limit_memory(file: Path) -> None:
@@ -84,10 +95,13 @@ def main(work: str, source: Path, target: Path) -> None:
         case "gguf":
             _limit_memory(source)
             import_gguf(source, target)
+            check_folder(target)
         case "nf4" | "int8":
             store_quantized(source, target, work)
+        case "check":
+            check_folder(source)
         case _:
-            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8")
+            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8, check")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""What libraries raise on a folder that they cannot load, told in one line."""
+
+import re
+from pathlib import Path
+
+from opro_local.errors import ModelError
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 240
+
+
+def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:
+    """The one-line error for a folder, or a part of it, that the libraries refuse; it names their cause."""
+    what = f"its {part} cannot be loaded" if part else "cannot be loaded"
+    return ModelError(f"{folder.name}: {what}: {cause(error)}")
+
+
+def cause(error: BaseException) -> str:
+    """The libraries' own words on one line, without what only makes sense beside their reports."""
+    text = " ".join(_COLOURS.sub("", str(error)).split())
+    text = re.sub(r"\s*For details look at the .*?(?:above report!|$)", "", text)
+    name = type(error).__name__
+    if not text:
+        return name
+    plain = isinstance(error, ValueError | OSError | RuntimeError | ImportError) or type(error) is Exception
+    return (text if plain else f"{name}: {text}")[:_LONGEST]
