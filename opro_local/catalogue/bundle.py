@@ -21,6 +21,7 @@ from opro_local.records import content_hash
 MANIFEST = "MODEL.json"
 SUMS = "SHA256SUMS"
 
+
 class Manifest(Settings):
     """MODEL.json: which weights these are and where they came from."""
 

@@ -9,9 +9,21 @@ from typing import Any
 from opro_local.errors import ModelError
 
 _OTHER_SCHEMES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
-_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim")
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+)
 _NAME_CODE = ("auto_map", "kernel_config", "use_kernels", "fusion_config", "transformers_weights")
-_IMPLEMENTATIONS = ("_attn_implementation", "attn_implementation", "_experts_implementation", "experts_implementation")
+_IMPLEMENTATIONS = (
+    "_attn_implementation",
+    "attn_implementation",
+    "_experts_implementation",
+    "experts_implementation",
+)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -77,7 +89,9 @@ def _check_sizes(folder: Path, part: Mapping[str, Any]) -> None:
             raise ModelError(f"{folder.name}: config.json has {key} {size}; no model has that.")
     heads, shared = part.get("num_attention_heads"), part.get("num_key_value_heads")
     if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
-        raise ModelError(f"{folder.name}: config.json has {heads} attention heads for {shared} key-value heads.")
+        raise ModelError(
+            f"{folder.name}: config.json has {heads} attention heads for {shared} key-value heads."
+        )
 
 
 def chat_template(folder: Path) -> str | None:

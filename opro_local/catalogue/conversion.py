@@ -32,13 +32,20 @@ def quantized_copy(source: Path, target: Path, quantize: StoredQuantize) -> None
     _run_child(quantize, source, target)
 
 
-def check_loads(folder: Path) -> None:
-    """Raise ModelError in one line where the libraries would refuse the folder, or read it otherwise than it says.
+def merged_adapter(adapter: Path, base: Path, target: Path) -> None:
+    """Write the weights of base into target with a LoRA adapter merged into them. Raises ModelError."""
+    if done := _failed("lora", base, adapter, target):
+        raise ModelError(_reason(done))
 
-    Configuration, names and shapes of all tensors, tokenizer and chat template are tried; weights are not read.
+
+def check_loads(folder: Path, *, called: str) -> None:
+    """Raise ModelError where the libraries would refuse the folder, or read it otherwise than it says.
+
+    Configuration, names and shapes of all tensors, tokenizer and chat template are tried, weights are not read.
+    The error calls the folder by the name given.
     """
     if done := _failed("check", folder, folder):
-        raise ModelError(_reason(done))
+        raise ModelError(f"{called}: {_reason(done)}")
 
 
 def _run_child(work: str, source: Path, target: Path) -> None:

@@ -7,12 +7,7 @@ from pathlib import Path
 
 TEMPLATES = "additional_chat_templates"
 
-# What decides the numbers a model gives: weights, configuration, tokenizer, chat template.
-_MODEL_FILES = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "*_config.json",
+_TOKENIZER_FILES = (
     "tokenizer*",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -21,6 +16,14 @@ _MODEL_FILES = (
     "*.model",
     "chat_template*",
     f"{TEMPLATES}/*.jinja",
+)
+# What decides the numbers a model gives.
+_MODEL_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "*_config.json",
+    *_TOKENIZER_FILES,
 )
 _LEGAL_FILES = ("LICEN[CS]E*", "NOTICE*", "*TERMS*", "USE_POLICY*", "README.md")
 
@@ -33,6 +36,11 @@ def is_second_copy(name: str) -> bool:
 def is_model_file(name: str) -> bool:
     """Whether a file of this name, as seen from the folder, changes what the model answers."""
     return not is_second_copy(name) and any(fnmatchcase(name, pattern) for pattern in _MODEL_FILES)
+
+
+def is_tokenizer_file(name: str) -> bool:
+    """Whether a file of this name belongs to the tokenizer or the chat template."""
+    return any(fnmatchcase(name, pattern) for pattern in _TOKENIZER_FILES)
 
 
 def is_legal_file(name: str) -> bool:

@@ -70,7 +70,9 @@ def _check_files(folder: Path) -> None:
         except OSError as error:
             raise ModelError(f"{folder.name}: {name} cannot be read: {error.strerror}.") from None
         if first == _POINTER:
-            raise ModelError(f"{folder.name}: {name} is a git-LFS pointer, not the file. Run `git lfs pull` there.")
+            raise ModelError(
+                f"{folder.name}: {name} is a git-LFS pointer, not the file. Run `git lfs pull` there."
+            )
         if not first and path.suffix in (".json", ".safetensors"):
             raise ModelError(f"{folder.name}: {name} is empty. Copy the model again.")
 

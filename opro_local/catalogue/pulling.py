@@ -74,7 +74,7 @@ def _from_hub(spec: ModelSpec, folder: Path, *, download: Path, token: str | Non
     shutil.rmtree(download)
     for config in ("config.json", "tokenizer_config.json"):
         _drop_code(folder / config)
-    check_loads(folder)
+    check_loads(folder, called=spec.hub)
     return Origin(
         source=f"hub {spec.hub}", revision=snapshot.revision, licence=spec.licence, base_model=spec.hub
     )

@@ -66,7 +66,9 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             )
         length = int.from_bytes(first, "little")
         if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-            raise ModelError(f"{where} is empty, cut off or no safetensors file ({size} bytes). Copy it again.")
+            raise ModelError(
+                f"{where} is empty, cut off or no safetensors file ({size} bytes). Copy it again."
+            )
         file.seek(8)
         header = _parsed(file.read(length), where)
     tensors, ends = {}, [0]
@@ -87,7 +89,9 @@ def _parsed(text: bytes, where: str) -> dict[str, object]:
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
-        raise ModelError(f"{where} has no readable header; it is damaged or no safetensors file. Copy it again.")
+        raise ModelError(
+            f"{where} has no readable header; it is damaged or no safetensors file. Copy it again."
+        )
     return header
 
 
@@ -96,7 +100,7 @@ def _tensor(entry: object, file: str, where: str, ends: list[int]) -> StoredTens
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
             whole = all(isinstance(side, int) and side >= 0 for side in shape)
-            if dtype in BITS and whole and 0 <= begin and (end - begin) * 8 == prod(shape) * BITS[dtype]:
+            if dtype in BITS and whole and begin >= 0 and (end - begin) * 8 == prod(shape) * BITS[dtype]:
                 ends.append(end)
                 return StoredTensor(file=file, dtype=dtype, shape=tuple(shape))
     raise ModelError(f"{where} is not described as the format has it; the file is damaged. Copy it again.")

@@ -28,11 +28,15 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     Raises ModelError where files are missing, damaged, left over, or contradict each other.
     """
     names = sorted(path.name for path in folder.glob("*.safetensors") if not is_second_copy(path.name))
-    indexes = sorted(path.name for path in folder.glob("*.safetensors.index.json") if not is_second_copy(path.name))
+    indexes = sorted(
+        path.name for path in folder.glob("*.safetensors.index.json") if not is_second_copy(path.name)
+    )
     if not names:
         raise ModelError(f"{folder} has no *.safetensors file; other weight formats are not read.")
     if indexes not in ([], [INDEX]):
-        raise ModelError(f"{folder.name}: {indexes[0]} is not read; the index is {INDEX}. Remove or rename it.")
+        raise ModelError(
+            f"{folder.name}: {indexes[0]} is not read; the index is {INDEX}. Remove or rename it."
+        )
     placed = _placed(folder, names) if indexes else None
     wanted = [WHOLE] if placed is None else sorted(set(placed.values()))
     for name in names:
@@ -55,12 +59,18 @@ def _left_over(names: Iterable[str], indexed: bool) -> str:
 def _placed(folder: Path, names: list[str]) -> dict[str, str]:
     """The file of each tensor by the index. Raises ModelError where it is damaged or names what is not there."""
     placed = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(placed, dict) or not placed or not all(isinstance(file, str) for file in placed.values()):
+    if (
+        not isinstance(placed, dict)
+        or not placed
+        or not all(isinstance(file, str) for file in placed.values())
+    ):
         raise ModelError(f"{folder.name}: {INDEX} has no weight_map. Copy the model again.")
     if missing := sorted(set(placed.values()) - set(names)):
         raise ModelError(f"{folder}: {missing[0]} is missing, {INDEX} names it. Copy the model again.")
     if WHOLE in names and set(placed.values()) != {WHOLE}:
-        raise ModelError(f"{folder.name}: {WHOLE} lies beside the parts that {INDEX} names. Keep one of both.")
+        raise ModelError(
+            f"{folder.name}: {WHOLE} lies beside the parts that {INDEX} names. Keep one of both."
+        )
     return placed
 
 
@@ -127,10 +137,14 @@ def _check_packed(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:
         parts = {"U8": (".absmax", ".quant_map"), "I8": (".SCB",)}.get(tensor.dtype)
         stem = name if tensor.dtype == "U8" else name.removesuffix(".weight")
         if parts is None:
-            raise ModelError(f"{folder.name}: {name} is stored in {tensor.dtype}, which bitsandbytes does not read.")
+            raise ModelError(
+                f"{folder.name}: {name} is stored in {tensor.dtype}, which bitsandbytes does not read."
+            )
         for part in parts:
             if stem + part not in tensors:
-                raise ModelError(f"{folder.name}: {stem + part} is missing beside {name}. Copy the model again.")
+                raise ModelError(
+                    f"{folder.name}: {stem + part} is missing beside {name}. Copy the model again."
+                )
 
 
 def count_parameters(tensors: Mapping[str, StoredTensor]) -> int:
@@ -145,4 +159,6 @@ def count_parameters(tensors: Mapping[str, StoredTensor]) -> int:
 def config_dtype(config: Mapping[str, Any]) -> str:
     """The dtype that config.json tells, at the top or in its text part."""
     parts = (config, config.get("text_config") or {})
-    return next((str(part[key]) for part in parts for key in ("dtype", "torch_dtype") if part.get(key)), "unknown")
+    return next(
+        (str(part[key]) for part in parts for key in ("dtype", "torch_dtype") if part.get(key)), "unknown"
+    )

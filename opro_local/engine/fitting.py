@@ -30,7 +30,9 @@ def _check_causal(folder: Path, skeleton: PreTrainedModel) -> None:
     config = skeleton.config
     named = config.architectures or [type(skeleton).__name__]
     ends = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-    both_ways = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    both_ways = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(
+        config, "is_decoder", False
+    )
     if both_ways or not any(str(name).endswith(ends) for name in named):
         raise ModelError(f"{folder.name}: {named[0]} is no causal language model; only those are run.")
 
@@ -48,7 +50,9 @@ def _check_named(
 
 
 def _rows(rows: int) -> str:
-    return f"but the embedding has {rows} rows (ids 0 to {rows - 1}). Take tokenizer and weights of one model."
+    return (
+        f"but the embedding has {rows} rows (ids 0 to {rows - 1}). Take tokenizer and weights of one model."
+    )
 
 
 def _check_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
@@ -65,7 +69,12 @@ def _ids_of(tokenizer: PreTrainedTokenizerBase, token: str) -> set[int]:
     """All ids that a content holding the token may become."""
     turns = [Message("user", f"a {token} b{token}")]
     prompters = [PlainPrompter(tokenizer=tokenizer)]
-    ids = {index for prompter in prompters for row in prompter.encode_each(turns, [""], closed=False) for index in row}
+    ids = {
+        index
+        for prompter in prompters
+        for row in prompter.encode_each(turns, [""], closed=False)
+        for index in row
+    }
     if tokenizer.chat_template is not None:
         for row in ChatPrompter(tokenizer=tokenizer).encode_each(turns, [""], closed=False):
             ids |= set(row)
@@ -79,9 +88,13 @@ def _check_template(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int)
             try:
                 (ids,) = prompter.encode_each(turns, [prefill], closed=False)
             except ModelError as error:
-                raise ModelError(f"{folder.name}: its chat template fails: {cause(error.__cause__ or error)}") from error
+                raise ModelError(
+                    f"{folder.name}: its chat template fails: {cause(error.__cause__ or error)}"
+                ) from error
             except Exception as error:  # templates run their own code
                 raise ModelError(f"{folder.name}: its chat template fails: {cause(error)}") from error
             if ids and max(ids) >= rows:
                 token = tokenizer.convert_ids_to_tokens(max(ids))
-                raise ModelError(f"{folder.name}: its chat template writes {token!r}, id {max(ids)}, {_rows(rows)}")
+                raise ModelError(
+                    f"{folder.name}: its chat template writes {token!r}, id {max(ids)}, {_rows(rows)}"
+                )

@@ -1,7 +1,8 @@
 """Converts weights once, so that a start only reads: GGUF to safetensors, and dense to quantised.
 
-Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8|check SOURCE TARGET. Weights
-become bf16, which rounds what a GGUF file decodes to; the stored dtype is in config.json.
+Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8|check|lora SOURCE [ADAPTER]
+TARGET. Weights of GGUF become bf16, which rounds what a file decodes to; the stored dtype is in config.json.
+Where weights are not needed (check), none are read.
 """
 
 import resource
@@ -72,13 +73,20 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
 
 
 def check_folder(folder: Path) -> None:
-    """Try all of a folder but its weights. Ends the process with one line where it cannot be loaded."""
+    """Try all of a folder but its weights. Raises ModelError, without the folder's name, where that fails."""
     from opro_local.engine.sketch import sketch_folder
 
     try:
         sketch_folder(folder, quantize="auto", device="cpu")
     except ModelError as error:
-        raise SystemExit(str(error)) from None
+        raise ModelError(str(error).removeprefix(f"{folder.name}: ")) from error
+
+
+def merge(base: Path, adapter: Path, target: Path) -> None:
+    """Write base with an adapter merged into its weights."""
+    from opro_local.engine.lora import merge_adapter
+
+    merge_adapter(adapter, base, target)
 
 
 def _limit_memory(file: Path) -> None:
@@ -88,8 +96,9 @@ def _limit_memory(file: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def main(work: str, source: Path, target: Path) -> None:
+def main(work: str, source: Path, *more: Path) -> None:
     """Do one conversion in this process, with the network closed."""
+    target = more[-1]
     close_network()
     match work:
         case "gguf":
@@ -100,9 +109,14 @@ def main(work: str, source: Path, target: Path) -> None:
             store_quantized(source, target, work)
         case "check":
             check_folder(source)
+        case "lora":
+            merge(source, more[0], target)
         case _:
-            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8, check")
+            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8, check, lora")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    try:
+        main(sys.argv[1], *map(Path, sys.argv[2:]))
+    except ModelError as error:
+        raise SystemExit(str(error)) from None  # one line, the parent's message

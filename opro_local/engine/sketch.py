@@ -36,6 +36,7 @@ LARGE_PARAMETERS = 2_500_000_000
 PACKED = ("nf4", "fp4", "int8")
 """Weights that bitsandbytes packs."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
     """A model folder, how its weights will be held (one of Quantize but auto) and in which dtype.
@@ -81,7 +82,9 @@ def sketch_folder(path: Path, *, quantize: Quantize, device: str) -> Sketch:
 
 def _read_config(path: Path) -> PretrainedConfig:
     try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:
         raise not_loadable(path, error) from error
     return config

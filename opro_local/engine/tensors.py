@@ -73,7 +73,9 @@ def _is_computed(key: str, buffers: Iterable[str]) -> bool:
 def _check_unique(folder: Path, stored: Mapping[str, StoredTensor], prefix: str) -> None:
     for name in stored:
         if prefix and f"{prefix}.{name}" in stored:
-            raise ModelError(f"{folder.name}: {name} is stored twice, as {prefix}.{name} too. Keep the right one.")
+            raise ModelError(
+                f"{folder.name}: {name} is stored twice, as {prefix}.{name} too. Keep the right one."
+            )
 
 
 def _shapes(folder: Path, stored: Mapping[str, StoredTensor]) -> dict[str, torch.Tensor]:
@@ -87,7 +89,13 @@ def _shapes(folder: Path, stored: Mapping[str, StoredTensor]) -> dict[str, torch
     return shapes
 
 
-_TYPES = {"F16": torch.float16, "F32": torch.float32, "F64": torch.float64, "BOOL": torch.bool, "I64": torch.int64}
+_TYPES = {
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "BOOL": torch.bool,
+    "I64": torch.int64,
+}
 
 
 def _unpacked(folder: Path, name: str, stored: Mapping[str, StoredTensor]) -> tuple[int, ...] | None:

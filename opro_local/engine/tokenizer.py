@@ -107,9 +107,13 @@ def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) 
                 f"{folder.name}: tokenizer_config.json changes what tokenizer.json says ({len(differing)} of"
                 f" {len(texts)} texts get other ids, {differing[0]!r} first). Make the two agree."
             )
-    moved = {token: index for token, index in told.get_vocab().items()}.items() - tokenizer.get_vocab().items()
+    moved = {
+        token: index for token, index in told.get_vocab().items()
+    }.items() - tokenizer.get_vocab().items()
     if moved:
-        raise ModelError(f"{folder.name}: {min(moved)[0]!r} of tokenizer.json is lost or moved. Copy it again.")
+        raise ModelError(
+            f"{folder.name}: {min(moved)[0]!r} of tokenizer.json is lost or moved. Copy it again."
+        )
 
 
 def _checked(tokenizer: PreTrainedTokenizerBase, folder: Path) -> PreTrainedTokenizerBase:

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import CONFIGS, LOADABLE, byte_tokenizer, save_tiny_model
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVisionConfig
 
-from opro_local.engine import LocalEngine, load_engine
 from opro_local.catalogue.folder import ModelFolder
+from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.sketch import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message

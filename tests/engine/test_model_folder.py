@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from opro_local.engine.folder import ModelFolder, read_folder
+
 from opro_local.errors import ModelError
 
 
