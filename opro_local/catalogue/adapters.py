@@ -56,8 +56,7 @@ def merge_into(adapter: Path, base: StoredModel | Path, folder: Path) -> Origin:
     return Origin(
         source=f"adapter {adapter.name} on {known.source if known else 'folder ' + path.name}",
         licence=known.licence if known else None,
-        base_model=(known and known.base_model)
-        or str(read_json(adapter / CONFIG).get("base_model_name_or_path")),
+        base_model=(known.base_model or known.name) if known else path.name,
     )
 
 

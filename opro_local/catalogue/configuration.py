@@ -117,8 +117,8 @@ def chat_template(folder: Path) -> str | None:
 
 
 def _check_templates(folder: Path) -> None:
-    others = sorted(path.name for path in (folder / "additional_chat_templates").glob("*.jinja"))
-    if chat_template(folder) is None and others and others != ["default.jinja"]:
+    others = sorted(path.stem for path in (folder / "additional_chat_templates").glob("*.jinja"))
+    if chat_template(folder) is None and others and "default" not in others:
         raise ModelError(
             f"{folder.name}: of its chat templates ({', '.join(others)}) none is the default."
             " Name the one to use chat_template.jinja."

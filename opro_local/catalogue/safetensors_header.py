@@ -71,13 +71,14 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             )
         file.seek(8)
         header = _parsed(file.read(length), where)
-    tensors, ends = {}, [0]
-    for name, entry in header.items():
-        if name != "__metadata__":
-            tensors[name] = _tensor(entry, path.name, f"{where}: {name}", ends)
-    if 8 + length + max(ends) != size:
+    tensors: dict[str, StoredTensor] = {}
+    end = 0
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    for name, entry in sorted(entries.items(), key=lambda item: _begin(item[1])):
+        tensors[name], end = _tensor(entry, path.name, f"{where}: {name}", end)
+    if 8 + length + end != size:
         raise ModelError(
-            f"{where} has {size} bytes, its header tells of {8 + length + max(ends)}: cut off or damaged."
+            f"{where} has {size} bytes, its header tells of {8 + length + end}: cut off or damaged."
             " Copy it again."
         )
     return tensors
@@ -95,12 +96,19 @@ def _parsed(text: bytes, where: str) -> dict[str, object]:
     return header
 
 
-def _tensor(entry: object, file: str, where: str, ends: list[int]) -> StoredTensor:
-    """The tensor of one entry, whose span is checked against its shape; its end is added to ends."""
+def _begin(entry: object) -> tuple[int, int]:
+    """Where a tensor lies, to put them in order; what cannot be read comes first."""
     match entry:
-        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+        case {"data_offsets": [int(begin), int(end)]}:
+            return begin, end
+    return -1, -1
+
+
+def _tensor(entry: object, file: str, where: str, begin: int) -> tuple[StoredTensor, int]:
+    """The tensor of one entry and its end; it must begin where the one before it ends, and fill its span."""
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(first), int(end)]}:
             whole = all(isinstance(side, int) and side >= 0 for side in shape)
-            if dtype in BITS and whole and begin >= 0 and (end - begin) * 8 == prod(shape) * BITS[dtype]:
-                ends.append(end)
-                return StoredTensor(file=file, dtype=dtype, shape=tuple(shape))
+            if dtype in BITS and whole and first == begin and (end - begin) * 8 == prod(shape) * BITS[dtype]:
+                return StoredTensor(file=file, dtype=dtype, shape=tuple(shape)), end
     raise ModelError(f"{where} is not described as the format has it; the file is damaged. Copy it again.")

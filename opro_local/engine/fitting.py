@@ -5,7 +5,7 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from opro_local.engine.chat import ChatPrompter, PlainPrompter
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter
 from opro_local.engine.faults import cause
 from opro_local.errors import ModelError
 from opro_local.llm import Message
@@ -21,9 +21,9 @@ def check_fitting(folder: Path, skeleton: PreTrainedModel, tokenizer: PreTrained
     _check_causal(folder, skeleton)
     rows = skeleton.get_input_embeddings().weight.shape[0]  # type: ignore[no-untyped-call]
     _check_named(folder, skeleton, tokenizer, rows)
-    _check_vocabulary(folder, tokenizer, rows)
     if tokenizer.chat_template is not None:
         _check_template(folder, tokenizer, rows)
+    _check_vocabulary(folder, tokenizer, rows)
 
 
 def _check_causal(folder: Path, skeleton: PreTrainedModel) -> None:
@@ -68,17 +68,10 @@ def _check_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: in
 def _ids_of(tokenizer: PreTrainedTokenizerBase, token: str) -> set[int]:
     """All ids that a content holding the token may become."""
     turns = [Message("user", f"a {token} b{token}")]
-    prompters = [PlainPrompter(tokenizer=tokenizer)]
-    ids = {
-        index
-        for prompter in prompters
-        for row in prompter.encode_each(turns, [""], closed=False)
-        for index in row
-    }
+    prompters: list[Prompter] = [PlainPrompter(tokenizer=tokenizer)]
     if tokenizer.chat_template is not None:
-        for row in ChatPrompter(tokenizer=tokenizer).encode_each(turns, [""], closed=False):
-            ids |= set(row)
-    return ids
+        prompters.append(ChatPrompter(tokenizer=tokenizer))
+    return {index for prompter in prompters for index in prompter.encode_each(turns, [""], closed=False)[0]}
 
 
 def _check_template(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
