@@ -28,7 +28,7 @@ def find_base(adapter: Path, base: str | None, models_folder: Path) -> StoredMod
     found = _here(str(named), models_folder) if named else None
     if found is None:
         raise ModelError(
-            f"{adapter.name} is an adapter of {named or 'an unnamed model'}, which is not here under that name."
+            f"{adapter.name} is an adapter of {named or 'an unnamed model'}, which is not here."
             " Give its base: --base MODEL_OR_FOLDER."
         )
     folder = found if isinstance(found, Path) else found.path
@@ -48,7 +48,7 @@ def _here(name: str, models_folder: Path) -> StoredModel | Path | None:
 
 
 def merge_into(adapter: Path, base: StoredModel | Path, folder: Path) -> Origin:
-    """Fill folder with the base changed by the adapter; an adapter's own tokenizer and template replace the base's."""
+    """Fill folder with the base changed by the adapter, whose tokenizer and template go before the base's."""
     path = base if isinstance(base, Path) else base.path
     merged_adapter(adapter, path, folder)
     _carry(adapter, path, folder)

@@ -21,8 +21,8 @@ def add(
 ) -> StoredModel:
     """Copy a transformers folder, merge an adapter into its base, or import a GGUF file, under a name.
 
-    base is the stored name or the folder of the dense model that an adapter belongs to. Raises ModelError when
-    the name is taken or the model cannot be used.
+    base is the stored name or the folder of the dense model that an adapter belongs to. Raises ModelError
+    when the name is taken or the model cannot be used.
     """
     if model_folder(name, models_folder).exists():
         raise ModelError(

@@ -47,7 +47,7 @@ def names_code(key: str, value: object) -> bool:
 
 
 def check_configuration(folder: Path) -> None:
-    """Raise ModelError where a JSON file of the folder names what is not run here, or sizes that no model has."""
+    """Raise ModelError where a JSON file names what is not run here, or sizes that no model has."""
     for path in sorted(folder.glob("*config.json")):
         if path.name in _OTHER_SCHEMES:
             raise ModelError(f"{folder.name}: {path.name} tells of quantised weights. {_DENSE}")
@@ -66,7 +66,7 @@ _DENSE = "Use the dense model, or one quantised by bitsandbytes."
 
 
 def quantisation(folder: Path) -> str | None:
-    """Which bitsandbytes type config.json says that the weights have: 4bit, int8, or None where they are dense.
+    """What config.json says of the weights: 4bit or int8 by bitsandbytes, None where they are dense.
 
     Raises ModelError for other methods.
     """

@@ -41,7 +41,7 @@ def merged_adapter(adapter: Path, base: Path, target: Path) -> None:
 def check_loads(folder: Path, *, called: str) -> None:
     """Raise ModelError where the libraries would refuse the folder, or read it otherwise than it says.
 
-    Configuration, names and shapes of all tensors, tokenizer and chat template are tried, weights are not read.
+    Configuration, names and shapes of tensors, tokenizer and chat template are tried, weights are not read.
     The error calls the folder by the name given.
     """
     if done := _failed("check", folder, folder):
@@ -54,7 +54,7 @@ def _run_child(work: str, source: Path, target: Path) -> None:
 
 
 def _failed(work: str, source: Path, *more: Path) -> subprocess.CompletedProcess[bytes] | None:
-    """Do one piece of work in a child. Returns it where it failed; raises ModelError where it takes too long."""
+    """Do one piece of work in a child, which is returned if it failed. Raises ModelError if it takes long."""
     module = [sys.executable, "-P", "-m", "opro_local.engine.importing"]
     files = [source] if source.is_file() else [path for path in source.iterdir() if path.is_file()]
     megabytes = sum(file.stat().st_size for file in files) / 1e6

@@ -1,7 +1,7 @@
-"""Whether a folder is a model that can be loaded here, judged by its names, its JSON files and the headers of its
-weights. `model add` and every load ask this one judgement; no model library is imported for it.
+"""Whether a folder is a model that can be loaded here, judged by its names, its JSON files and the headers of
+its weights. `model add` and every load ask this one judgement; no model library is imported for it.
 
-What could run code when it is loaded (pickled weights, Python files, configuration that names code) is refused.
+What could run code when it is loaded (pickled weights, Python files, keys that name code) is refused.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ModelFolder:
 
 
 def read_folder(path: Path) -> ModelFolder:
-    """Judge a folder by what it holds. Raises ModelError in one line if it is no whole model or not a safe one."""
+    """Judge a folder by what it holds. Raises ModelError in one line if it is no whole or no safe model."""
     if not path.is_dir():
         raise ModelError(f"{path}: no such model folder. Pull or add the model first.")
     _check_names(path)
@@ -55,8 +55,8 @@ def _check_names(folder: Path) -> None:
             )
         if path.name in ("adapter_config.json", "adapter_model.safetensors"):
             raise ModelError(
-                f"{folder.name}: {path.name} belongs to an adapter. Merge it: `opro-local model add ADAPTER_FOLDER"
-                " --base MODEL_OR_FOLDER --as NAME`, with adapter and base in folders of their own."
+                f"{folder.name}: {path.name} belongs to an adapter. Merge it: `opro-local model add"
+                " ADAPTER_FOLDER --base MODEL_OR_FOLDER --as NAME`, each in a folder of its own."
             )
 
 

@@ -1,4 +1,4 @@
-"""Which safetensors files of a folder are its weights, and whether they are whole and say the same as each other."""
+"""Which safetensors files of a folder are its weights, and whether they are whole and agree."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -34,9 +34,7 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     if not names:
         raise ModelError(f"{folder} has no *.safetensors file; other weight formats are not read.")
     if indexes not in ([], [INDEX]):
-        raise ModelError(
-            f"{folder.name}: {indexes[0]} is not read; the index is {INDEX}. Remove or rename it."
-        )
+        raise ModelError(f"{folder.name}: {indexes[0]} is not read; the index is {INDEX}. Remove it.")
     placed = _placed(folder, names) if indexes else None
     wanted = [WHOLE] if placed is None else sorted(set(placed.values()))
     for name in names:
@@ -57,7 +55,7 @@ def _left_over(names: Iterable[str], indexed: bool) -> str:
 
 
 def _placed(folder: Path, names: list[str]) -> dict[str, str]:
-    """The file of each tensor by the index. Raises ModelError where it is damaged or names what is not there."""
+    """The file of each tensor by the index. Raises ModelError where it is damaged or names missing files."""
     placed = read_json(folder / INDEX).get("weight_map")
     if (
         not isinstance(placed, dict)
@@ -68,9 +66,7 @@ def _placed(folder: Path, names: list[str]) -> dict[str, str]:
     if missing := sorted(set(placed.values()) - set(names)):
         raise ModelError(f"{folder}: {missing[0]} is missing, {INDEX} names it. Copy the model again.")
     if WHOLE in names and set(placed.values()) != {WHOLE}:
-        raise ModelError(
-            f"{folder.name}: {WHOLE} lies beside the parts that {INDEX} names. Keep one of both."
-        )
+        raise ModelError(f"{folder.name}: {WHOLE} lies beside the parts of {INDEX}. Keep one of both.")
     return placed
 
 
@@ -125,8 +121,8 @@ def _check_dense(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:
         mask = tensor.dtype == "U8" and name.endswith("bias")  # the causal masks of early GPTs
         if tensor.dtype not in _DENSE | _BUFFERS and not mask:
             raise ModelError(
-                f"{folder.name}: {name} is stored in {tensor.dtype}, and config.json names no quantisation that is"
-                " run here. Use the dense model, or one quantised by bitsandbytes."
+                f"{folder.name}: {name} is stored in {tensor.dtype}, and config.json names no quantisation"
+                " that is run here. Use the dense model, or one quantised by bitsandbytes."
             )
 
 

@@ -148,8 +148,8 @@ def add_model(
 ) -> None:
     """Store a model that is on this machine: PATH is a transformers folder, a LoRA adapter or a GGUF file.
 
-    A folder is tried first, all but its weights: what could not be loaded is not stored. A plain LoRA adapter in
-    PEFT's format is merged into its base.
+    A folder is tried first, all but its weights: what could not be loaded is not stored. A plain LoRA adapter
+    in PEFT's format is merged into its base.
     """
     close_network()
     _report(add(path, folders.models, name=name, quantize=quantize, base=base), as_json=as_json)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -17,9 +18,9 @@ TURNS = (
 
 
 def check_fitting(folder: Path, skeleton: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise ModelError for a model that is not causal, a template that fails, and ids that have no embedding."""
+    """Raise ModelError for a model that is not causal, a template that fails, ids that have no embedding."""
     _check_causal(folder, skeleton)
-    rows = skeleton.get_input_embeddings().weight.shape[0]  # type: ignore[no-untyped-call]
+    rows = int(torch.as_tensor(skeleton.get_input_embeddings().weight).shape[0])
     _check_named(folder, skeleton, tokenizer, rows)
     if tokenizer.chat_template is not None:
         _check_template(folder, tokenizer, rows)

@@ -58,7 +58,7 @@ class Adapter:
 
 
 def merge_adapter(folder: Path, base: Path, target: Path) -> None:
-    """Write the weights of base with the adapter merged into them. Raises ModelError unless all of it is used."""
+    """Write the weights of base with all of the adapter merged into them. Raises ModelError."""
     adapter = read_adapter(folder)
     stored = stored_tensors(base)
     halves = read_header(folder / ADAPTER)
@@ -71,7 +71,7 @@ def merge_adapter(folder: Path, base: Path, target: Path) -> None:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """Read an adapter's configuration and the names of its tensors. Raises ModelError unless it is plain LoRA."""
+    """Read an adapter's configuration and names of tensors. Raises ModelError unless it is plain LoRA."""
     config = read_json(folder / "adapter_config.json")
     _check_plain(folder, config)
     halves: dict[str, dict[str, str]] = {}
@@ -152,7 +152,7 @@ def _merge_file(source: Path, target: Path, adapter: Adapter, places: Mapping[st
 def _merged(
     weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, adapter: Adapter, module: str
 ) -> torch.Tensor:
-    """The sum in the weight's dtype: a (r, in), b (out, r), weight (out, in), or (in, out) with fan_in_fan_out."""
+    """The sum in the weight's dtype: a (r, in), b (out, r), weight (out, in), or (in, out)."""
     change = adapter.scale(module, a.shape[0]) * (b.float() @ a.float())
     change = change.T if adapter.config.get("fan_in_fan_out") else change
     if change.shape != weight.shape or not weight.is_floating_point():

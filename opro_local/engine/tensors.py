@@ -1,7 +1,7 @@
-"""Whether the tensors of a folder are those of its model: every one used, none made up, all of the right shape.
+"""Whether the tensors of a folder are those of its model: each one used, none made up, all of a right shape.
 
-transformers fills what is missing with random numbers and drops what it does not know, and only logs it. Names and
-shapes are tried on torch's meta device, by the very code that loads: what it renames and joins is so understood.
+transformers fills what is missing with random numbers, drops what it does not know, and only logs it. Names
+and shapes are tried on torch's meta device, by the code that loads: what it renames and joins is understood.
 """
 
 import json
@@ -29,6 +29,8 @@ def check_tensors(folder: Path, skeleton: PreTrainedModel) -> None:
     """Compare the files' headers with the model on the meta device. Raises ModelError in one line."""
     stored = stored_tensors(folder)
     _check_unique(folder, stored, skeleton.base_model_prefix)
+    tried: PreTrainedModel
+    report: dict[str, set[Any]]
     config = skeleton.config.__class__.from_dict(skeleton.config.to_dict())
     if hasattr(config, "quantization_config"):
         del config.quantization_config
@@ -50,7 +52,7 @@ def check_tensors(folder: Path, skeleton: PreTrainedModel) -> None:
 def check_report(folder: Path, model: PreTrainedModel, report: Mapping[str, Iterable[Any]]) -> None:
     """Raise ModelError where loading has left a tensor out, made one up or found another shape.
 
-    report is the loading info of from_pretrained. A buffer that the model computes itself may lie in the files.
+    report is the loading info of from_pretrained. Buffers that the model computes itself may be stored.
     """
     computed = {name for name, _ in model.named_buffers()}
     for kind, said in _KINDS.items():
@@ -114,7 +116,7 @@ def _check_tied(folder: Path, model: PreTrainedModel, stored: Mapping[str, Store
         first, second = _found(copy, stored), _found(source, stored)
         if first and second and not torch.equal(_read(folder, first, stored), _read(folder, second, stored)):
             raise ModelError(
-                f"{folder.name}: config.json ties {first} to {second}, the files hold different numbers for them."
+                f"{folder.name}: config.json ties {first} to {second}, the files hold different numbers."
                 ' Set "tie_word_embeddings" to false, or copy the model again.'
             )
 
@@ -127,4 +129,5 @@ def _found(name: str, stored: Mapping[str, StoredTensor]) -> str | None:
 
 def _read(folder: Path, name: str, stored: Mapping[str, StoredTensor]) -> torch.Tensor:
     with safe_open(folder / stored[name].file, framework="pt") as file:
-        return file.get_tensor(name)
+        tensor: torch.Tensor = file.get_tensor(name)
+    return tensor

@@ -1,8 +1,8 @@
 """The tokenizer of a folder, as its tokenizer.json says it.
 
-transformers rebuilds tokenizers of many named classes (GPT2Tokenizer, Qwen2Tokenizer, LlamaTokenizer, ...) from
-the rules of the class and drops the normaliser and pre-tokenizer of the file: other ids, without a word. So the
-class that takes the file as it is loads it, and the ids are compared with those of the tokenizers library.
+transformers rebuilds tokenizers of many named classes (GPT2Tokenizer, Qwen2Tokenizer, RobertaTokenizer, ...)
+from the rules of the class and drops the normaliser and pre-tokenizer of the file: other ids, without a word.
+So the class that takes the file as it is loads it, and the ids are compared with those of tokenizers itself.
 """
 
 from pathlib import Path
@@ -29,9 +29,12 @@ TEXTS = (
     "don't we'll I'VE they're THE it's 'quoted' \"double\"",
     "caf\u00e9 cafe\u0301 \u212bngstr\u00f6m A\u030angstro\u0308m \ufb01ne \u2460 \uff21\uff22 \u00bd",
     "\u4eca\u65e5\u306f\u4e16\u754c\u3002\u4f60\u597d\uff0c\u4e16\u754c \uc548\ub155\ud558\uc138\uc694",
-    "\u041f\u0440\u0438\u0432\u0435\u0442 \u0645\u0631\u062d\u0628\u0627 \u0928\u092e\u0938\u094d\u0924\u0947 \u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u0661\u0662\u0663 \u0967\u0968",
-    "\U0001f600\U0001f44d\U0001f3fd\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f \u2014 \u201cquotes\u201d \u2026 \u00a0 \u3000 \u200b \ufeff \u2581",
-    "def f(x):\n    return x**2 + 1  # \u00b5\nfor i in range(10):\n\tprint(f\"{i:>3}\")\n<a href='#'>&amp;</a>",
+    "\u041f\u0440\u0438\u0432\u0435\u0442 \u0645\u0631\u062d\u0628\u0627 \u0928\u092e\u0938",
+    "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u0661\u0662\u0663 \u0967\u0968",
+    "\U0001f600\U0001f44d\U0001f3fd\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "\u2764\ufe0f \u2014 \u201cquotes\u201d \u2026 \u00a0 \u3000 \u200b \ufeff \u2581",
+    'def f(x):\n    return x**2 + 1  # \u00b5\nfor i in range(10):\n\tprint(f"{i:>3}")\n',
+    "<a href='#'>&amp;</a>\n\\begin{equation} x_{1}^2 \\end{equation}",
     "HELLO World helloWorld snake_case CamelCase x\u00b2 50% $5 #1 @a http://a.b/c?d=e&f=1",
     "<s> </s> <unk> <pad> [INST] [CLS] <|endoftext|> <|im_start|> <0x0A>",
     "\x00\x01\x7f \u00ad \u0344 \u2028",
@@ -42,7 +45,7 @@ TEXTS = (
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder with its chat template and named tokens. Raises ModelError in one line.
 
-    Without a tokenizer.json, vocab.json and merges.txt are read by the class that tokenizer_config.json names.
+    Without a tokenizer.json, vocab.json and merges.txt are read by the class that the configuration names.
     """
     check_tokenizer_files(folder)
     file = folder / "tokenizer.json"
@@ -107,9 +110,7 @@ def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) 
                 f"{folder.name}: tokenizer_config.json changes what tokenizer.json says ({len(differing)} of"
                 f" {len(texts)} texts get other ids, {differing[0]!r} first). Make the two agree."
             )
-    moved = {
-        token: index for token, index in told.get_vocab().items()
-    }.items() - tokenizer.get_vocab().items()
+    moved = told.get_vocab().items() - tokenizer.get_vocab().items()
     if moved:
         raise ModelError(
             f"{folder.name}: {min(moved)[0]!r} of tokenizer.json is lost or moved. Copy it again."
@@ -121,11 +122,11 @@ def _checked(tokenizer: PreTrainedTokenizerBase, folder: Path) -> PreTrainedToke
     config = folder / "tokenizer_config.json"
     declared = (read_json(config).get("added_tokens_decoder") if config.is_file() else None) or {}
     for index, token in declared.items():
-        content = token.get("content") if isinstance(token, dict) else token
+        content = str(token.get("content") if isinstance(token, dict) else token)
         if (found := tokenizer.get_vocab().get(content)) != int(index):
             raise ModelError(
-                f"{folder.name}: {content!r} has the id {index} in tokenizer_config.json, {found} in the tokenizer."
-                " Copy both from one model."
+                f"{folder.name}: {content!r} has the id {index} in tokenizer_config.json, {found} in the"
+                " tokenizer. Copy both from one model."
             )
     _legacy_template(tokenizer, folder)
     return tokenizer

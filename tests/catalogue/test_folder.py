@@ -1,4 +1,4 @@
-"""A folder is judged by names, JSON and headers alone: what can never load is refused before anything is read."""
+"""A folder is judged by names, JSON and headers alone: what can never load is refused at once."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,9 @@ def test_a_byte_of_a_4_bit_weight_counts_as_two_and_its_scales_as_nothing(tmp_pa
         "x.weight.quant_state.bitsandbytes__nf4": ("U8", [90]),
         "head.weight": ("BF16", [3, 4]),
     }
-    folder = model(tmp_path, packed, quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
+    folder = model(
+        tmp_path, packed, quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}
+    )
     assert (read_folder(folder).parameters, read_folder(folder).stored) == (212, "nf4")
 
 
@@ -125,18 +127,41 @@ def test_parts_are_read_by_their_index(tmp_path: Path) -> None:
         (lambda folder: indexed(folder, {"a": PART_1, "b": PART_2, "c": PART_2}), "c is in no file"),
         (lambda folder: indexed(folder, {"a": PART_1}), f"{PART_2} is no part of the model"),
         (lambda folder: indexed(folder, {"a": PART_2, "b": PART_2}), f"{PART_1} is no part of the model"),
-        (lambda folder: indexed(folder, {"a": PART_2, "b": PART_1}), f"a is in {PART_1}, by {INDEX} in {PART_2}"),
-        (lambda folder: indexed(folder, {"a": PART_1, "b": "../b.safetensors"}), "../b.safetensors is missing"),
+        (
+            lambda folder: indexed(folder, {"a": PART_2, "b": PART_1}),
+            f"a is in {PART_1}, by {INDEX} in {PART_2}",
+        ),
+        (
+            lambda folder: indexed(folder, {"a": PART_1, "b": "../b.safetensors"}),
+            "../b.safetensors is missing",
+        ),
         (lambda folder: indexed(folder, {}), f"{INDEX} has no weight_map"),
         (lambda folder: indexed(folder, ["a"]), f"{INDEX} has no weight_map"),
-        (lambda folder: write_safetensors(folder / PART_2, {"a": ("BF16", [6])}), f"a is in {PART_1} and in {PART_2}"),
-        (lambda folder: write_safetensors(folder / PART_2, {"b": ("BF16", [5]), "c": ("BF16", [1])}), f"c is in {PART_2}, by {INDEX} in none"),
-        (lambda folder: write_safetensors(folder / "model.safetensors", {"a": ("BF16", [6])}), "lies beside the parts"),
-        (lambda folder: write_safetensors(folder / "extra.safetensors", {"z": ("BF16", [6])}), "extra.safetensors is no part"),
-        (lambda folder: (folder / "model.fp16.safetensors.index.json").write_text("{}"), "model.fp16.safetensors.index.json is not read"),
+        (
+            lambda folder: write_safetensors(folder / PART_2, {"a": ("BF16", [6])}),
+            f"a is in {PART_1} and in {PART_2}",
+        ),
+        (
+            lambda folder: write_safetensors(folder / PART_2, {"b": ("BF16", [5]), "c": ("BF16", [1])}),
+            f"c is in {PART_2}, by {INDEX} in none",
+        ),
+        (
+            lambda folder: write_safetensors(folder / "model.safetensors", {"a": ("BF16", [6])}),
+            "lies beside the parts",
+        ),
+        (
+            lambda folder: write_safetensors(folder / "extra.safetensors", {"z": ("BF16", [6])}),
+            "extra.safetensors is no part",
+        ),
+        (
+            lambda folder: (folder / "model.fp16.safetensors.index.json").write_text("{}"),
+            "model.fp16.safetensors.index.json is not read",
+        ),
     ],
-)  # fmt: skip
-def test_parts_and_index_must_say_the_same(tmp_path: Path, change: Callable[[Path], object], said: str) -> None:
+)
+def test_parts_and_index_must_say_the_same(
+    tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
     folder = in_parts(tmp_path)
     change(folder)
     assert said in refusal(folder)
@@ -148,7 +173,9 @@ def test_weights_of_a_type_that_is_not_run_are_refused(tmp_path: Path, dtype: st
     assert f"layers.0.weight is stored in {dtype}" in refusal(folder)
 
 
-@pytest.mark.parametrize("method", ["gptq", "awq", "fp8", "compressed-tensors", "mxfp4", "modelopt", "torchao"])
+@pytest.mark.parametrize(
+    "method", ["gptq", "awq", "fp8", "compressed-tensors", "mxfp4", "modelopt", "torchao"]
+)
 def test_quantisation_that_is_not_run_is_refused_by_name(tmp_path: Path, method: str) -> None:
     folder = model(tmp_path, quantization_config={"quant_method": method, "bits": 4})
     assert f"its weights are quantised by {method!r}" in refusal(folder)
@@ -163,7 +190,9 @@ def test_quantisation_that_is_not_run_is_refused_by_name(tmp_path: Path, method:
         {"quantization_config": {"bits": 4}},
     ],
 )
-def test_quantisation_that_is_told_elsewhere_or_not_whole_is_refused(tmp_path: Path, entry: dict[str, object]) -> None:
+def test_quantisation_that_is_told_elsewhere_or_not_whole_is_refused(
+    tmp_path: Path, entry: dict[str, object]
+) -> None:
     assert "quantised by" in refusal(model(tmp_path, **entry))
 
 
@@ -194,11 +223,23 @@ def test_an_adapter_beside_the_base_is_refused_with_the_way_to_merge_it(tmp_path
         ({"tokenizer.model": "x"}, "its tokenizer.model is not read"),
         ({"tekken.json": "{}"}, "its tekken.json is not read"),
         ({"vocab.json": "{}", "merges.txt": "x"}, "not for None"),
-        ({"vocab.json": "{}", "merges.txt": "x", "tokenizer_config.json": '{"tokenizer_class": "LlamaTokenizer"}'}, "not for LlamaTokenizer"),
-        ({"vocab.json": "{}", "tokenizer_config.json": '{"tokenizer_class": "GPT2Tokenizer"}'}, "so no tokenizer"),
+        (
+            {
+                "vocab.json": "{}",
+                "merges.txt": "x",
+                "tokenizer_config.json": '{"tokenizer_class": "LlamaTokenizer"}',
+            },
+            "not for LlamaTokenizer",
+        ),
+        (
+            {"vocab.json": "{}", "tokenizer_config.json": '{"tokenizer_class": "GPT2Tokenizer"}'},
+            "so no tokenizer",
+        ),
     ],
-)  # fmt: skip
-def test_a_folder_whose_tokenizer_would_be_guessed_is_refused(tmp_path: Path, files: dict[str, str], said: str) -> None:
+)
+def test_a_folder_whose_tokenizer_would_be_guessed_is_refused(
+    tmp_path: Path, files: dict[str, str], said: str
+) -> None:
     folder = model(tmp_path)
     (folder / "tokenizer.json").unlink()
     for name, text in files.items():

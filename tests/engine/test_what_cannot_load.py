@@ -1,4 +1,4 @@
-"""Folders that are almost a model: each is refused in one line that names the cause, before weights are read."""
+"""Folders that are almost a model are refused in one line that names the cause, before weights are read."""
 
 import json
 import shutil
@@ -89,7 +89,9 @@ def test_a_missing_and_a_misshapen_tensor_are_named(tiny: Tiny) -> None:
     assert "2 tensors are of another shape than in LlamaForCausalLM, lm_head.weight first" in said
 
 
-@pytest.mark.parametrize("name", ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq"])
+@pytest.mark.parametrize(
+    "name", ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq"]
+)
 def test_what_a_model_computes_itself_may_be_stored(tiny: Tiny, name: str) -> None:
     folder = tiny("llama")
     change_weights(folder, lambda weights: weights.update({name: torch.ones(8)}))
@@ -100,9 +102,13 @@ def test_the_masks_of_early_gpts_may_be_stored(tiny: Tiny) -> None:
     folder = tiny("gpt2")
     mask = torch.ones(1, 1, 16384, 1, dtype=torch.uint8)
     change_weights(folder, lambda weights: weights.update({"transformer.h.0.attn.bias": mask}))
-    change_weights(folder, lambda weights: weights.update({"transformer.h.1.attn.masked_bias": torch.ones(1)}))
+    change_weights(
+        folder, lambda weights: weights.update({"transformer.h.1.attn.masked_bias": torch.ones(1)})
+    )
     tried(folder)
-    change_weights(folder, lambda weights: weights.update({"transformer.h.0.attn.c_attn.scale": torch.ones(1)}))
+    change_weights(
+        folder, lambda weights: weights.update({"transformer.h.0.attn.c_attn.scale": torch.ones(1)})
+    )
     assert "unknown to GPT2LMHeadModel" in refusal(folder)
 
 
@@ -115,7 +121,9 @@ def test_tensors_without_the_outer_name_are_read_but_not_both(tiny: Tiny) -> Non
 
     change_weights(folder, bare)
     tried(folder)
-    change_weights(folder, lambda weights: weights.update({"transformer.wte.weight": weights["wte.weight"] + 1}))
+    change_weights(
+        folder, lambda weights: weights.update({"transformer.wte.weight": weights["wte.weight"] + 1})
+    )
     assert "wte.weight is stored twice, as transformer.wte.weight too" in refusal(folder)
 
 
@@ -125,14 +133,31 @@ def test_a_tied_head_may_be_stored_if_it_is_the_embedding(tiny: Tiny) -> None:
     change_weights(folder, lambda weights: weights.update({"lm_head.weight": weights[embedding].clone()}))
     tried(folder)
     change_weights(folder, lambda weights: weights.update({"lm_head.weight": weights[embedding] + 1}))
-    assert "config.json ties lm_head.weight to model.embed_tokens.weight, the files hold different" in refusal(folder)
+    assert (
+        "config.json ties lm_head.weight to model.embed_tokens.weight, the files hold different"
+        in refusal(folder)
+    )
 
 
 def test_experts_stored_one_by_one_are_understood(tmp_path: Path, tiny: Tiny) -> None:
     from transformers import MixtralConfig
 
     config = MixtralConfig(
-        **{key: value for key, value in CONFIGS["llama"](LOADABLE).to_dict().items() if key in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings")},
+        **{
+            key: value
+            for key, value in CONFIGS["llama"](LOADABLE).to_dict().items()
+            if key
+            in (
+                "vocab_size",
+                "hidden_size",
+                "num_hidden_layers",
+                "num_attention_heads",
+                "num_key_value_heads",
+                "head_dim",
+                "intermediate_size",
+                "max_position_embeddings",
+            )
+        },
         num_local_experts=3,
     )
     folder = tiny("llama")
@@ -156,12 +181,17 @@ def test_experts_stored_one_by_one_are_understood(tmp_path: Path, tiny: Tiny) ->
         ({"num_attention_heads": 0}, "num_attention_heads 0"),
         ({"num_key_value_heads": 0}, "num_key_value_heads 0"),
         ({"num_attention_heads": 4, "num_key_value_heads": 3}, "4 attention heads for 3 key-value heads"),
-        ({"architectures": ["LlamaForSequenceClassification"]}, "LlamaForSequenceClassification is no causal"),
+        (
+            {"architectures": ["LlamaForSequenceClassification"]},
+            "LlamaForSequenceClassification is no causal",
+        ),
         ({"model_type": "t5", "is_encoder_decoder": True}, "an encoder and a decoder"),
         ({"dtype": "float17"}, "float17"),
     ],
 )
-def test_a_configuration_that_no_model_has_is_refused(tiny: Tiny, entries: dict[str, object], said: str) -> None:
+def test_a_configuration_that_no_model_has_is_refused(
+    tiny: Tiny, entries: dict[str, object], said: str
+) -> None:
     folder = tiny("llama")
     edit(folder / "config.json", **entries)
     assert said in refusal(folder)
@@ -178,7 +208,9 @@ def test_a_model_that_looks_both_ways_is_refused(tiny: Tiny) -> None:
     from transformers import BertConfig, BertForMaskedLM
 
     folder = tiny("llama")
-    config = BertConfig(vocab_size=288, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config = BertConfig(
+        vocab_size=288, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
     BertForMaskedLM(config).save_pretrained(folder)
     assert "BertForMaskedLM is no causal language model" in refusal(folder)
     edit(folder / "config.json", architectures="left out")
@@ -232,7 +264,9 @@ def add_token(folder: Path, content: str, *, special: bool, index: int = 288) ->
 def test_a_token_that_texts_may_hold_needs_an_embedding(tiny: Tiny) -> None:
     folder = tiny("llama")
     add_token(folder, "<|tool|>", special=False)
-    assert "the token '<|tool|>' has the id 288, but the embedding has 288 rows (ids 0 to 287)" in refusal(folder)
+    assert "the token '<|tool|>' has the id 288, but the embedding has 288 rows (ids 0 to 287)" in refusal(
+        folder
+    )
 
 
 def test_a_control_token_that_no_prompt_holds_needs_none(tiny: Tiny) -> None:
@@ -270,7 +304,9 @@ def stored_packed(folder: Path, kind: str) -> None:
     model.save_pretrained(folder)
 
 
-@pytest.mark.parametrize(("kind", "part"), [("nf4", "weight.absmax"), ("fp4", "weight.quant_map"), ("int8", "SCB")])
+@pytest.mark.parametrize(
+    ("kind", "part"), [("nf4", "weight.absmax"), ("fp4", "weight.quant_map"), ("int8", "SCB")]
+)
 def test_packed_weights_are_compared_in_their_own_shapes(tiny: Tiny, kind: str, part: str) -> None:
     folder = tiny("llama")
     dense = tried(folder).folder.parameters
