@@ -66,11 +66,10 @@ def verify(folder: Path) -> str:
     Raises ModelError naming the first file that is missing, differs from SHA256SUMS, or is not listed there.
     Two folders with the same weights, configuration, tokenizer and template have the same digest.
     """
-    read_folder(folder)
-    present = model_files(folder)
     if (folder / SUMS).exists():
         hashes = _check_sums(folder)
-        for name in present:
+        read_folder(folder)
+        for name in (present := model_files(folder)):
             if name not in hashes:
                 raise ModelError(
                     f"{folder}: {name} is not listed in {SUMS}. Remove it or store the model again."
@@ -78,6 +77,8 @@ def verify(folder: Path) -> str:
     elif (folder / MANIFEST).exists():
         raise ModelError(f"{folder}: {SUMS} is missing. Store the model again.")
     else:
+        read_folder(folder)
+        present = model_files(folder)
         hashes = {name: file_sha256(folder / name) for name in present}
     return content_hash("model", [[name, hashes[name]] for name in present])
 

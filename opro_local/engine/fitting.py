@@ -46,7 +46,9 @@ def _check_named(
     ids = {"end": ends, "bos": tokenizer.bos_token_id, "eos": tokenizer.eos_token_id}
     for name, value in ids.items():
         for index in value if isinstance(value, list) else [value]:
-            if isinstance(index, int) and index >= rows:
+            if not isinstance(index, int | None):
+                raise ModelError(f"{folder.name}: its {name} token is {index!r}, which is no id.")
+            if index is not None and index >= rows:
                 raise ModelError(f"{folder.name}: its {name} token has the id {index}, {_rows(rows)}")
 
 

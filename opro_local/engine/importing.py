@@ -107,6 +107,7 @@ def main(work: str, source: Path, *more: Path) -> None:
             check_folder(target)
         case "nf4" | "int8":
             store_quantized(source, target, work)
+            check_folder(target)
         case "check":
             check_folder(source)
         case "lora":
