@@ -10,7 +10,7 @@ MODULE = "model.layers.1.self_attn.q_proj"
 
 
 def write_adapter(folder: Path, *, module: str = MODULE, **config: object) -> tuple[Path, torch.Tensor]:
-    """An adapter of rank 2 and alpha 6 on a module of 64 inputs and outputs, and what it adds to its weight."""
+    """An adapter of rank 2 and alpha 6 on a module of 64 inputs and outputs, and what it adds."""
     folder.mkdir()
     rows = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 64, generator=rows), torch.randn(64, 2, generator=rows)

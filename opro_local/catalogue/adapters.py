@@ -7,23 +7,28 @@ from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.conversion import merged_adapter
 from opro_local.catalogue.files import carried_files, copy_file, is_legal_file, is_tokenizer_file
 from opro_local.catalogue.folder import read_folder
+from opro_local.catalogue.safetensors_header import read_header
 from opro_local.catalogue.shelf import Origin, StoredModel, open_stored, stored_names
 from opro_local.catalogue.spec import load_catalogue
 from opro_local.errors import ModelError
 
 CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 
 
 def is_adapter(path: Path) -> bool:
     """Whether a folder holds an adapter."""
-    return (path / CONFIG).exists() or (path / "adapter_model.safetensors").exists()
+    return (path / CONFIG).exists() or (path / WEIGHTS).exists()
 
 
 def find_base(adapter: Path, base: str | None, models_folder: Path) -> StoredModel | Path:
     """The dense model that an adapter belongs to: base, else what its configuration names, if it is here.
 
-    Raises ModelError where it is not, or is quantised.
+    Raises ModelError where it is not, or is quantised, and where the adapter has no safetensors.
     """
+    if not (adapter / WEIGHTS).is_file():
+        raise ModelError(f"{adapter.name}: {WEIGHTS} is missing; other formats of adapters are not read.")
+    read_header(adapter / WEIGHTS)
     named = base or read_json(adapter / CONFIG).get("base_model_name_or_path")
     found = _here(str(named), models_folder) if named else None
     if found is None:

@@ -96,7 +96,7 @@ def _check_sums(folder: Path) -> Mapping[str, str]:
 
 def _read_sums(path: Path) -> dict[str, str]:
     sums = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         match = re.fullmatch(rf"([0-9a-f]{{64}}) [ *]((?:{TEMPLATES}/)?[^/\\]+)", line)
         if match is None:
             raise ModelError(f"{path} line {number}: expected a SHA-256, two blanks and a file name.")

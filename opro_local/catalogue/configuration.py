@@ -16,6 +16,8 @@ _SIZES = (
     "num_attention_heads",
     "num_key_value_heads",
     "head_dim",
+    "max_position_embeddings",
+    "rope_theta",
 )
 _NAME_CODE = ("auto_map", "kernel_config", "use_kernels", "fusion_config", "transformers_weights")
 _IMPLEMENTATIONS = (
@@ -55,7 +57,7 @@ def check_configuration(folder: Path) -> None:
             if names_code(key, value):
                 raise ModelError(f"{path}: key {key!r} can make a library run foreign code. Remove the key.")
     config = read_json(folder / "config.json")
-    for part in (config, *filter(_is_object, config.values())):
+    for part in (config, *(value for _, value in _entries(config) if _is_object(value))):
         _check_sizes(folder, part)
     if config.get("is_encoder_decoder") is True:
         raise ModelError(f"{folder.name}: it has an encoder and a decoder; only decoder-only models are run.")
@@ -85,7 +87,7 @@ def quantisation(folder: Path) -> str | None:
 def _check_sizes(folder: Path, part: Mapping[str, Any]) -> None:
     for key in _SIZES:
         size = part.get(key)
-        if isinstance(size, int) and not isinstance(size, bool) and size <= 0:
+        if isinstance(size, int | float) and not isinstance(size, bool) and size <= 0:
             raise ModelError(f"{folder.name}: config.json has {key} {size}; no model has that.")
     heads, shared = part.get("num_attention_heads"), part.get("num_key_value_heads")
     if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
@@ -101,7 +103,12 @@ def chat_template(folder: Path) -> str | None:
     """
     own_file, config = folder / "chat_template.jinja", folder / "tokenizer_config.json"
     if own_file.is_file():
-        return own_file.read_text(encoding="utf-8")
+        try:
+            return own_file.read_text(encoding="utf-8")
+        except ValueError:
+            raise ModelError(
+                f"{folder.name}: {own_file.name} is not UTF-8 text. Copy the model again."
+            ) from None
     template = read_json(config).get("chat_template") if config.is_file() else None
     if isinstance(template, list):
         named = {entry.get("name"): entry.get("template") for entry in template if _is_object(entry)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from opro_local.catalogue.configuration import quantisation, read_json
 from opro_local.catalogue.files import is_second_copy
-from opro_local.catalogue.safetensors_header import StoredTensor, read_header
+from opro_local.catalogue.safetensors_header import BITS, StoredTensor, read_header
 from opro_local.errors import ModelError
 
 WHOLE = "model.safetensors"
@@ -146,7 +146,7 @@ def _check_packed(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:
 def count_parameters(tensors: Mapping[str, StoredTensor]) -> int:
     """How many numbers the weights are; a byte of a 4-bit weight is two of them."""
     return sum(
-        tensor.elements * (2 if f"{name}.absmax" in tensors else 1)
+        tensor.elements * (BITS[tensor.dtype] // 4 if f"{name}.absmax" in tensors else 1)
         for name, tensor in tensors.items()
         if not PACKING.search(name)
     )

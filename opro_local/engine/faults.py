@@ -3,10 +3,15 @@
 import re
 from pathlib import Path
 
+from huggingface_hub.errors import StrictDataclassError
+from jinja2 import TemplateError
+
 from opro_local.errors import ModelError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 240
+_PLAIN = (ValueError, OSError, RuntimeError, ImportError, TemplateError, StrictDataclassError)
+"""Errors whose words say enough without their name."""
 
 
 def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:
@@ -22,5 +27,5 @@ def cause(error: BaseException) -> str:
     name = type(error).__name__
     if not text:
         return name
-    plain = isinstance(error, ValueError | OSError | RuntimeError | ImportError) or type(error) is Exception
+    plain = isinstance(error, _PLAIN) or type(error) is Exception
     return (text if plain else f"{name}: {text}")[:_LONGEST]

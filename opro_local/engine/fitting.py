@@ -29,7 +29,8 @@ def check_fitting(folder: Path, skeleton: PreTrainedModel, tokenizer: PreTrained
 
 def _check_causal(folder: Path, skeleton: PreTrainedModel) -> None:
     config = skeleton.config
-    named = config.architectures or [type(skeleton).__name__]
+    said = config.architectures or [type(skeleton).__name__]
+    named = [said] if isinstance(said, str) else said
     ends = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
     both_ways = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(
         config, "is_decoder", False

@@ -15,12 +15,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from opro_local.catalogue.adapters import WEIGHTS as ADAPTER
 from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.safetensors_header import StoredTensor, read_header
 from opro_local.catalogue.weights import stored_tensors
 from opro_local.errors import ModelError
 
-ADAPTER = "adapter_model.safetensors"
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<half>[AB])(\.default)?\.weight")
 _PLAIN = {
     *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "target_modules"),

@@ -63,8 +63,7 @@ def sketch_folder(path: Path, *, quantize: Quantize, device: str) -> Sketch:
     tokenizer = load_tokenizer(path)
     if how in PACKED:
         import_module("bitsandbytes")  # now, so that it counts to what the process holds before the weights
-    config = _read_config(path)
-    stored = config.get_text_config().dtype or config.dtype  # building the skeleton changes it
+    config, stored = _read_config(path)
     skeleton = _build_skeleton(path, config, dtype)
     check_tensors(path, skeleton)
     check_fitting(path, skeleton, tokenizer)
@@ -80,14 +79,16 @@ def sketch_folder(path: Path, *, quantize: Quantize, device: str) -> Sketch:
     )
 
 
-def _read_config(path: Path) -> PretrainedConfig:
+def _read_config(path: Path) -> tuple[PretrainedConfig, torch.dtype | str | None]:
+    """The configuration, and the dtype that it tells, which building the skeleton changes."""
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             path, local_files_only=True, trust_remote_code=False
         )
+        stored = config.get_text_config().dtype or config.dtype
     except Exception as error:
         raise not_loadable(path, error) from error
-    return config
+    return config, stored
 
 
 def _build_skeleton(path: Path, config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:

@@ -110,20 +110,37 @@ def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) 
                 f"{folder.name}: tokenizer_config.json changes what tokenizer.json says ({len(differing)} of"
                 f" {len(texts)} texts get other ids, {differing[0]!r} first). Make the two agree."
             )
-    moved = told.get_vocab().items() - tokenizer.get_vocab().items()
-    if moved:
+    _compare_tokens(tokenizer, told, folder)
+
+
+def _compare_tokens(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:
+    """Raise ModelError where a token has another id, or one that nothing in the folder gives it."""
+    ids, loaded = told.get_vocab(), tokenizer.get_vocab()
+    if moved := sorted(token for token, index in ids.items() if loaded.get(token) != index):
+        raise ModelError(f"{folder.name}: {moved[0]!r} of tokenizer.json is lost or moved. Copy it again.")
+    harmless = {tokenizer.pad_token, tokenizer.unk_token, *_declared(folder).values()}
+    if made_up := sorted(loaded.keys() - ids.keys() - harmless):
         raise ModelError(
-            f"{folder.name}: {min(moved)[0]!r} of tokenizer.json is lost or moved. Copy it again."
+            f"{folder.name}: tokenizer_config.json names the token {made_up[0]!r}, which tokenizer.json"
+            " does not have. Copy both from one model."
         )
+
+
+def _declared(folder: Path) -> dict[int, str]:
+    """The added tokens by the ids that tokenizer_config.json gives them."""
+    config = folder / "tokenizer_config.json"
+    declared = (read_json(config).get("added_tokens_decoder") if config.is_file() else None) or {}
+    tokens = {int(index): token for index, token in declared.items()}
+    return {
+        index: str(token["content"] if isinstance(token, dict) else token) for index, token in tokens.items()
+    }
 
 
 def _checked(tokenizer: PreTrainedTokenizerBase, folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer, with the id that tokenizer_config.json gives each added token. Raises ModelError."""
-    config = folder / "tokenizer_config.json"
-    declared = (read_json(config).get("added_tokens_decoder") if config.is_file() else None) or {}
-    for index, token in declared.items():
-        content = str(token.get("content") if isinstance(token, dict) else token)
-        if (found := tokenizer.get_vocab().get(content)) != int(index):
+    vocabulary = tokenizer.get_vocab()
+    for index, content in _declared(folder).items():
+        if (found := vocabulary.get(content)) != index:
             raise ModelError(
                 f"{folder.name}: {content!r} has the id {index} in tokenizer_config.json, {found} in the"
                 " tokenizer. Copy both from one model."

@@ -90,6 +90,10 @@ def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None
         ModelError, match=r"an adapter of some/base, which is not here\. Give its base: --base"
     ):
         add(adapter, tmp_path / "models", name="tuned")
+    (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
+    with pytest.raises(ModelError, match=r"adapter_model\.safetensors is missing; other formats"):
+        add(adapter, tmp_path / "models", name="tuned")
+    (adapter / "adapter_model.bin").rename(adapter / "adapter_model.safetensors")
     base = save_tiny_model(tmp_path / "base", "llama")
     with pytest.raises(ModelError, match="base is no adapter folder"):
         add(base, tmp_path / "models", name="tuned", base=str(base))

@@ -190,9 +190,7 @@ def test_an_added_token_with_two_ids_is_refused(tmp_path: Path) -> None:
         load_tokenizer(folder)
 
 
-@pytest.mark.parametrize(
-    "entry", [{"unk_token": "quick"}, {"split_special_tokens": True}, {"extra_special_tokens": ["12"]}]
-)
+@pytest.mark.parametrize("entry", [{"unk_token": "quick"}, {"split_special_tokens": True}])
 def test_a_configuration_that_changes_the_ids_is_refused(tmp_path: Path, entry: dict[str, object]) -> None:
     told = trained()
     if "unk_token" in entry:
@@ -200,6 +198,29 @@ def test_a_configuration_that_changes_the_ids_is_refused(tmp_path: Path, entry: 
     folder = write(tmp_path / "m", told, **entry)
     with pytest.raises(ModelError, match=r"tokenizer_config\.json changes what tokenizer\.json says"):
         load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"eos_token": "<|nowhere|>"},
+        {"bos_token": "<|nowhere|>"},
+        {"additional_special_tokens": ["<|nowhere|>"]},
+        {"image_token": "<|nowhere|>"},
+    ],
+)
+def test_a_token_that_the_file_does_not_have_gets_no_made_up_id(
+    tmp_path: Path, entry: dict[str, object]
+) -> None:
+    folder = write(tmp_path / "m", trained(), **entry)
+    with pytest.raises(
+        ModelError, match=r"names the token '<\|nowhere\|>', which tokenizer\.json does not have"
+    ):
+        load_tokenizer(folder)
+
+
+def test_a_token_that_only_fills_up_batches_may_be_new(tmp_path: Path) -> None:
+    assert load_tokenizer(write(tmp_path / "m", trained(), pad_token="[PAD]")).pad_token == "[PAD]"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model": {"type": "Magic"}}', "\x00"])

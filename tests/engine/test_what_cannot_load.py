@@ -187,6 +187,12 @@ def test_experts_stored_one_by_one_are_understood(tmp_path: Path, tiny: Tiny) ->
         ),
         ({"model_type": "t5", "is_encoder_decoder": True}, "an encoder and a decoder"),
         ({"dtype": "float17"}, "float17"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings 0"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": 0}}, "rope_theta 0"),
+        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "factor"),
+        ({"text_config": {"hidden_size": 3}}, "'dict' object has no attribute"),
+        ({"pad_token_id": 999}, "Padding_idx must be within num_embeddings"),
+        ({"layer_types": ["full_attention"]}, "`layer_types`"),
     ],
 )
 def test_a_configuration_that_no_model_has_is_refused(
@@ -228,6 +234,8 @@ def test_a_model_that_looks_both_ways_is_refused(tiny: Tiny) -> None:
         ("{{ raise_exception('never mind') }}", "never mind"),
         ("{{ messages | no_such_filter }}", "no_such_filter"),
         ("{{ messages[5].content }}", "has no"),
+        ("{% include '/etc/hostname' %}", "no loader"),
+        ("hello", "the reply is left out"),
     ],
 )
 def test_a_template_that_fails_is_refused_with_its_own_words(tiny: Tiny, template: str, said: str) -> None:
@@ -290,6 +298,10 @@ def test_an_end_that_generation_config_names_needs_one(tiny: Tiny) -> None:
     folder = tiny("llama")
     edit(folder / "generation_config.json", eos_token_id=[5, 300])
     assert "its end token has the id 300" in refusal(folder)
+    edit(folder / "generation_config.json", eos_token_id="</s>")
+    assert "its end token is '</s>', which is no id" in refusal(folder)
+    edit(folder / "generation_config.json", eos_token_id=0, max_new_tokens="many")
+    assert "cannot be loaded" in refusal(folder)
 
 
 def stored_packed(folder: Path, kind: str) -> None:
