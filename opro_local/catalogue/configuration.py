@@ -19,7 +19,10 @@ _SIZES = (
     "max_position_embeddings",
     "rope_theta",
 )
-_NAME_CODE = ("auto_map", "kernel_config", "use_kernels", "fusion_config", "transformers_weights")
+OTHER_WEIGHTS = "transformers_weights"
+"""The key by which config.json names other files than model.safetensors."""
+
+_NAME_CODE = ("auto_map", "kernel_config", "use_kernels", "fusion_config", OTHER_WEIGHTS)
 _IMPLEMENTATIONS = (
     "_attn_implementation",
     "attn_implementation",
@@ -55,7 +58,8 @@ def check_configuration(folder: Path) -> None:
             raise ModelError(f"{folder.name}: {path.name} tells of quantised weights. {_DENSE}")
         for key, value in _entries(read_json(path)):
             if names_code(key, value):
-                raise ModelError(f"{path}: key {key!r} can make a library run foreign code. Remove the key.")
+                what = "read other weights" if key == OTHER_WEIGHTS else "run foreign code"
+                raise ModelError(f"{path}: key {key!r} can make a library {what}. Remove the key.")
     config = read_json(folder / "config.json")
     for part in (config, *(value for _, value in _entries(config) if _is_object(value))):
         _check_sizes(folder, part)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from opro_local.catalogue.configuration import names_code, read_json
+from opro_local.catalogue.configuration import OTHER_WEIGHTS, names_code, read_json
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
 from opro_local.catalogue.files import TEMPLATES, file_sha256, is_legal_file, is_model_file
 from opro_local.catalogue.packages import fetch_packaged_file
@@ -122,11 +122,14 @@ def _is_wanted(name: str) -> bool:
 
 
 def _drop_code(path: Path) -> None:
-    """Remove what points at code in the repository: transformers has every family of the catalogue itself."""
+    """Remove what points at code in the repository: transformers has every family of the catalogue itself.
+
+    A key that names other weights stays, and is refused.
+    """
     if not path.exists():
         return
     config = read_json(path)
-    kept = {key: value for key, value in config.items() if not names_code(key, value)}
+    kept = {key: value for key, value in config.items() if key == OTHER_WEIGHTS or not names_code(key, value)}
     if kept != config:
         path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

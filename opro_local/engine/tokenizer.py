@@ -138,7 +138,7 @@ def _declared(folder: Path) -> dict[int, str]:
 
 def _checked(tokenizer: PreTrainedTokenizerBase, folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer, with the id that tokenizer_config.json gives each added token. Raises ModelError."""
-    vocabulary = tokenizer.get_vocab()
+    vocabulary = tokenizer.get_added_vocab()
     for index, content in _declared(folder).items():
         if (found := vocabulary.get(content)) != index:
             raise ModelError(

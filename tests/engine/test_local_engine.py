@@ -13,6 +13,7 @@ from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVis
 
 from opro_local.catalogue.folder import ModelFolder
 from opro_local.engine import LocalEngine, load_engine
+from opro_local.engine.importing import store_quantized
 from opro_local.engine.sketch import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
@@ -80,8 +81,7 @@ def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: str, tag: str
 
 def test_weights_that_are_stored_quantised_are_loaded_as_they_are(mistral: Path, tmp_path: Path) -> None:
     engine = load(mistral, quantize="nf4")
-    engine._body._model.save_pretrained(tmp_path)
-    byte_tokenizer().save_pretrained(tmp_path)
+    store_quantized(mistral, tmp_path, "nf4")
     stored = load(tmp_path)
     assert stored.numerics == engine.numerics
     request = choices(engine, "yes", "no")
