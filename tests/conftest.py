@@ -34,6 +34,20 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     return home
 
 
+@pytest.fixture
+def made_up_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets folders be stored that pass every check but the child's, which takes seconds to try to load them.
+
+    That child is tested with folders of real tiny models, in tests/catalogue/test_conversion.py.
+    """
+
+    def passed(_folder: Path, *, called: str) -> None:
+        assert called
+
+    for place in ("adding", "pulling"):
+        monkeypatch.setattr(f"opro_local.catalogue.{place}.check_loads", passed)
+
+
 @pytest.fixture(scope="session")
 def smollm2_folder() -> Path:
     """SmolLM2-135M-Instruct, a chat model."""

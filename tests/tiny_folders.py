@@ -3,18 +3,34 @@
 import base64
 import hashlib
 import json
+from math import prod
 from pathlib import Path
 from zipfile import ZipFile
 
+from opro_local.catalogue.safetensors_header import BITS
 
-def write_model_folder(folder: Path, *, weights: bytes = b"weights", **config: object) -> Path:
-    """A folder that passes every check short of loading it."""
+
+def write_model_folder(folder: Path, *, weights: bytes = b"weight", **config: object) -> Path:
+    """A folder that passes every check short of loading it; its one tensor has the bytes of weights."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "dtype": "bfloat16", **config}))
-    (folder / "model.safetensors").write_bytes(weights)
+    write_safetensors(folder / "model.safetensors", {"x": ("BF16", [len(weights) // 2])}, content=weights)
     (folder / "tokenizer.json").write_text("{}")
     (folder / "README.md").write_text("---\nlanguage: en\nlicense: mit\n---\n# Tiny\n")
     return folder
+
+
+def write_safetensors(
+    path: Path, tensors: dict[str, tuple[str, list[int]]], *, content: bytes | None = None
+) -> Path:
+    """A file with these types and shapes by name, full of zeros unless content is given."""
+    header, end = {}, 0
+    for name, (dtype, shape) in tensors.items():
+        begin, end = end, end + prod(shape) * BITS[dtype] // 8
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + (bytes(end) if content is None else content))
+    return path
 
 
 def write_wheel(folder: Path, distribution: str, files: dict[str, bytes], *, tampered: str = "") -> Path:

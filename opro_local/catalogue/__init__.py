@@ -1,13 +1,14 @@
 """Which models there are, where their weights come from, and whether those on disk are what they should be.
 
 spec.py        models/*.toml
-bundle.py      MODEL.json, SHA256SUMS, verification, what is refused
+folder.py      whether a folder can be a model: files, JSON (configuration.py), tensors (weights.py)
+bundle.py      MODEL.json, SHA256SUMS, verification
 shelf.py       the models folder
 adding.py      a folder or a GGUF file on this machine -> shelf
 pulling.py     hub or package index -> shelf (packages.py: wheels)
 resolving.py   --model -> verified weights
-conversion.py  the child process that turns GGUF into safetensors
-               (gguf_header.py, gguf_parts.py: check it first)
+conversion.py  the child process that converts weights and tries to load
+               (gguf_header.py, gguf_parts.py: check GGUF first)
 
 No torch here: `run` must say that weights are missing before anything heavy is imported.
 """

@@ -1,33 +1,40 @@
 """Stores a model that is on this machine already: a transformers folder or a GGUF file."""
 
 import re
-import shutil
 from pathlib import Path
 
-from opro_local.catalogue.bundle import (
-    check_loadable,
-    is_legal_file,
-    is_model_file,
-    read_manifest,
-    verify,
-)
-from opro_local.catalogue.conversion import StoredQuantize, gguf_to_folder
+from opro_local.catalogue.adapters import find_base, is_adapter, merge_into
+from opro_local.catalogue.bundle import read_manifest, verify
+from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
+from opro_local.catalogue.files import carried_files, copy_file
 from opro_local.catalogue.gguf_parts import gguf_sha256
 from opro_local.catalogue.shelf import Origin, StoredModel, model_folder, store
 from opro_local.errors import ModelError
 
 
-def add(path: Path, models_folder: Path, *, name: str, quantize: StoredQuantize | None = None) -> StoredModel:
-    """Copy a transformers folder, or import a GGUF file, under a name.
+def add(
+    path: Path,
+    models_folder: Path,
+    *,
+    name: str,
+    quantize: StoredQuantize | None = None,
+    base: str | None = None,
+) -> StoredModel:
+    """Copy a transformers folder, merge an adapter into its base, or import a GGUF file, under a name.
 
-    Raises ModelError when the name is taken or the model cannot be used.
+    base is the stored name or the folder of the dense model that an adapter belongs to. Raises ModelError
+    when the name is taken or the model cannot be used.
     """
     if model_folder(name, models_folder).exists():
         raise ModelError(
             f"A model {name!r} is stored already; pick another name or `opro-local model rm {name}`."
         )
+    if base is not None and not is_adapter(path):
+        raise ModelError(f"{path} is no adapter folder (adapter_config.json); leave out --base.")
+    if is_adapter(path) and not (path / "config.json").exists():
+        dense = find_base(path, base, models_folder)
+        return store(name, models_folder, fetch=lambda folder: _merge(path, dense, folder), quantize=quantize)
     if path.is_dir():
-        check_loadable(path)
         return store(name, models_folder, fetch=lambda folder: _copy_folder(path, folder), quantize=quantize)
     check_gguf_name(path)
     return store(name, models_folder, fetch=lambda folder: import_gguf_file(path, folder), quantize=quantize)
@@ -57,12 +64,18 @@ def import_gguf_file(path: Path, folder: Path) -> Origin:
     )
 
 
+def _merge(adapter: Path, base: StoredModel | Path, folder: Path) -> Origin:
+    origin = merge_into(adapter, base, folder)
+    check_loads(folder, called=adapter.name)
+    return origin
+
+
 def _copy_folder(source: Path, folder: Path) -> Origin:
-    """Copy the files that matter, following links: the hub's cache holds links only."""
+    """Copy the files that matter."""
     verify(source)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and (is_model_file(path.name) or is_legal_file(path.name)):
-            shutil.copyfile(path, folder / path.name)
+    check_loads(source, called=source.name)
+    for name in carried_files(source):
+        copy_file(name, source, folder)
     known = read_manifest(source)
     if known is None:
         return Origin(source="folder", licence=card_licence(source))

@@ -33,13 +33,35 @@ def quantized_copy(source: Path, target: Path, quantize: StoredQuantize) -> None
     _run_child(quantize, source, target)
 
 
+def merged_adapter(adapter: Path, base: Path, target: Path) -> None:
+    """Write the weights of base into target with a LoRA adapter merged into them. Raises ModelError."""
+    if done := _failed("lora", base, adapter, target):
+        raise ModelError(_reason(done))
+
+
+def check_loads(folder: Path, *, called: str) -> None:
+    """Raise ModelError where the libraries would refuse the folder, or read it otherwise than it says.
+
+    Configuration, names and shapes of tensors, tokenizer and chat template are tried, weights are not read.
+    The error calls the folder by the name given.
+    """
+    if done := _failed("check", folder, folder):
+        raise ModelError(f"{called}: {_reason(done)}")
+
+
 def _run_child(work: str, source: Path, target: Path) -> None:
+    if done := _failed(work, source, target):
+        raise ModelError(f"{source} cannot be converted ({work}): {_reason(done)}")
+
+
+def _failed(work: str, source: Path, *more: Path) -> subprocess.CompletedProcess[bytes] | None:
+    """Do one piece of work in a child, which is returned if it failed. Raises ModelError if it takes long."""
     module = [sys.executable, "-P", "-m", "opro_local.engine.importing"]
-    files = [source] if source.is_file() else list(source.iterdir())
+    files = [source] if source.is_file() else [path for path in source.iterdir() if path.is_file()]
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     try:
         done = subprocess.run(
-            [*module, work, str(source.resolve()), str(target.resolve())],
+            [*module, work, *(str(path.resolve()) for path in (source, *more))],
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": _python_path()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -48,8 +70,7 @@ def _run_child(work: str, source: Path, target: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"{source} took more than {error.timeout:.0f} s to convert ({work}).") from None
-    if done.returncode != 0:
-        raise ModelError(f"{source} cannot be converted ({work}): {_reason(done)}")
+    return done if done.returncode != 0 else None
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -6,7 +6,7 @@ Parts are named MODEL-00001-of-00003.gguf; the first holds the metadata of all (
 import re
 from pathlib import Path
 
-from opro_local.catalogue.bundle import file_sha256
+from opro_local.catalogue.files import file_sha256
 from opro_local.catalogue.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 from opro_local.errors import ModelError
 from opro_local.records import content_hash

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
-from opro_local.catalogue.bundle import file_sha256, is_legal_file
+from opro_local.catalogue.files import file_sha256, is_legal_file
 from opro_local.catalogue.spec import PackageSource
 from opro_local.errors import ModelError
 

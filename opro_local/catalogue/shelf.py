@@ -11,15 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from opro_local.catalogue.bundle import (
-    Manifest,
-    check_loadable,
-    read_json,
-    read_manifest,
-    verify,
-    write_bundle,
-)
+from opro_local.catalogue.bundle import Manifest, read_manifest, verify, write_bundle
+from opro_local.catalogue.configuration import chat_template, read_json
 from opro_local.catalogue.conversion import StoredQuantize, quantized_copy
+from opro_local.catalogue.folder import read_folder
+from opro_local.catalogue.weights import config_dtype
 from opro_local.errors import ModelError, SettingsError
 
 
@@ -125,9 +121,9 @@ def _build(name: str, scratch: Path, *, fetch: Fetch, quantize: StoredQuantize |
     bundle = scratch / "dense"
     bundle.mkdir()
     origin = fetch(bundle)
-    check_loadable(bundle)
+    found = read_folder(bundle).stored
     if quantize is not None:
-        if (found := _quantize(bundle)) != "none":
+        if found is not None:
             raise ModelError(f"{name} is quantised already ({found}); leave out --quantize.")
         quantized_copy(bundle, scratch / "quantized", quantize)
         bundle = scratch / "quantized"
@@ -136,41 +132,19 @@ def _build(name: str, scratch: Path, *, fetch: Fetch, quantize: StoredQuantize |
 
 
 def _manifest(name: str, bundle: Path, origin: Origin) -> Manifest:
-    config = read_json(bundle / "config.json")
-    template = _chat_template(bundle)
+    template = chat_template(bundle)
     return Manifest(
         name=name,
         source=origin.source,
         revision=origin.revision,
         licence=origin.licence,
         base_model=origin.base_model,
-        quantize=_quantize(bundle),
-        dtype=str(config.get("dtype") or config.get("torch_dtype") or "unknown"),
+        quantize=read_folder(bundle).stored or "none",
+        dtype=config_dtype(read_json(bundle / "config.json")),
         chat_template_sha256=template and hashlib.sha256(template.encode()).hexdigest(),
-        size_bytes=sum(path.stat().st_size for path in bundle.iterdir()),
+        size_bytes=sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()),
         created_by=f"opro-local {_own_version()}",
     )
-
-
-def _quantize(folder: Path) -> str:
-    """What config.json says about stored quantisation: none, nf4, int8, or another method's name."""
-    settings = read_json(folder / "config.json").get("quantization_config")
-    if not isinstance(settings, dict):
-        return "none"
-    if settings.get("load_in_8bit"):
-        return "int8"
-    if settings.get("load_in_4bit"):
-        return str(settings.get("bnb_4bit_quant_type"))
-    return str(settings.get("quant_method"))
-
-
-def _chat_template(folder: Path) -> str | None:
-    own_file = folder / "chat_template.jinja"
-    if own_file.exists():
-        return own_file.read_text(encoding="utf-8")
-    config = folder / "tokenizer_config.json"
-    template = read_json(config).get("chat_template") if config.exists() else None
-    return template if isinstance(template, str) else None
 
 
 def _own_version() -> str:

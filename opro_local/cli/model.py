@@ -134,15 +134,25 @@ def pull_model(
 @click.option(
     "--as", "name", required=True, help="Name to store it under; an alias of the catalogue or your own."
 )
+@click.option("--base", help="Stored name or folder of the dense model that an adapter belongs to.")
 @quantize_option
 @json_option
 @click.pass_obj
 def add_model(
-    folders: Folders, path: Path, name: str, quantize: StoredQuantize | None, as_json: bool
+    folders: Folders,
+    path: Path,
+    name: str,
+    base: str | None,
+    quantize: StoredQuantize | None,
+    as_json: bool,
 ) -> None:
-    """Store a model that is on this machine: PATH is a transformers folder or a GGUF file."""
+    """Store a model that is on this machine: PATH is a transformers folder, a LoRA adapter or a GGUF file.
+
+    A folder is tried first, all but its weights: what could not be loaded is not stored. A plain LoRA adapter
+    in PEFT's format is merged into its base.
+    """
     close_network()
-    _report(add(path, folders.models, name=name, quantize=quantize), as_json=as_json)
+    _report(add(path, folders.models, name=name, quantize=quantize, base=base), as_json=as_json)
 
 
 @model.command("verify")

@@ -44,6 +44,18 @@ PREFILLED = (
 )
 
 
+TEMPLATE_FAULTS = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a template raises: its own refusals, and those of the expressions in it."""
+
+
 class Prompter(Protocol):
     """Encodes a conversation with the assistant's turn begun by each prefill, or closed behind it."""
 
@@ -68,7 +80,7 @@ class ChatPrompter:
         encode = self._sanitized if reserved else self._cut
         try:
             encoded = encode(turns, prefills, closed=closed)
-        except TemplateError as error:
+        except TEMPLATE_FAULTS as error:
             roles = ", ".join(message.role for message in messages)
             raise ModelError(f"The model's chat template does not take these turns: {roles}.") from error
         return [_without_second_start(ids, self.tokenizer.bos_token_id) for ids in encoded]
@@ -83,7 +95,7 @@ class ChatPrompter:
         turns = [{"role": "system", "content": MARKER}, {"role": "user", "content": "?"}]
         try:
             return MARKER in str(self.tokenizer.apply_chat_template(turns, tokenize=False))
-        except TemplateError:
+        except TEMPLATE_FAULTS:
             return False
 
     @cached_property

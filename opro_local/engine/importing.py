@@ -1,15 +1,16 @@
 """Converts weights once, so that a start only reads: GGUF to safetensors, and dense to quantised.
 
-Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8 SOURCE TARGET. On stdout it
-tells, a line each time, bytes written and bytes to write; why it failed is the last line of stderr.
+Runs in a process of its own: python -m opro_local.engine.importing gguf|nf4|int8|check|lora SOURCE [ADAPTER]
+TARGET. On stdout it tells, a line each time, bytes written and bytes to write; why it failed is the last line
+of stderr. Where weights are not needed (check), none are read.
 """
 
 import resource
-import shutil
 import sys
 from pathlib import Path
 from typing import Literal
 
+from opro_local.catalogue.files import carried_files, copy_file
 from opro_local.errors import ModelError
 from opro_local.offline import close_network
 
@@ -42,9 +43,26 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
         trust_remote_code=False,
     )
     model.save_pretrained(target)
-    for path in source.iterdir():
-        if not (target / path.name).exists() and ".safetensors" not in path.name:
-            shutil.copyfile(path, target / path.name)
+    for name in carried_files(source):
+        if not (target / name).exists() and ".safetensors" not in name:
+            copy_file(name, source, target)
+
+
+def check_folder(folder: Path) -> None:
+    """Try all of a folder but its weights. Raises ModelError, without the folder's name, where that fails."""
+    from opro_local.engine.sketch import sketch_folder
+
+    try:
+        sketch_folder(folder, quantize="auto", device="cpu")
+    except ModelError as error:
+        raise ModelError(str(error).removeprefix(f"{folder.name}: ")) from error
+
+
+def merge(base: Path, adapter: Path, target: Path) -> None:
+    """Write base with an adapter merged into its weights."""
+    from opro_local.engine.lora import merge_adapter
+
+    merge_adapter(adapter, base, target)
 
 
 def _import_gguf(source: Path, target: Path) -> None:
@@ -62,21 +80,28 @@ def _limit_memory(file: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def main(work: str, source: Path, target: Path) -> None:
+def main(work: str, source: Path, *more: Path) -> None:
     """Do one conversion in this process, with the network closed."""
+    target = more[-1]
     close_network()
     match work:
         case "gguf":
             _limit_memory(source)
             _import_gguf(source, target)
+            check_folder(target)
         case "nf4" | "int8":
             store_quantized(source, target, work)
+            check_folder(target)
+        case "check":
+            check_folder(source)
+        case "lora":
+            merge(source, more[0], target)
         case _:
-            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8")
+            raise SystemExit(f"unknown work {work!r}; known: gguf, nf4, int8, check, lora")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+        main(sys.argv[1], *map(Path, sys.argv[2:]))
     except ModelError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(str(error)) from None  # one line, the parent's message

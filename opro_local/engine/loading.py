@@ -23,15 +23,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from opro_local.engine.sketch import (
-    LOAD_FAULTS,
-    PACKED,
-    Quantize,
-    Sketch,
-    not_loadable,
-    sixteen_bit,
-    sketch_folder,
-)
+from opro_local.engine.faults import not_loadable
+from opro_local.engine.sketch import PACKED, Quantize, Sketch, sixteen_bit, sketch_folder
+from opro_local.engine.tensors import check_report
+from opro_local.errors import ModelError
 
 Place = torch.device | int | str
 """Where a part of a model lies: a device, a GPU by its number, "cpu" or "disk"."""
@@ -60,7 +55,9 @@ def load_weights(sketch: Sketch, *, spread: Mapping[str, Place] | None = None) -
         model = _load_model(sketch, spread or {"": sketch.device})
         if sketch.how in PACKED and sketch.converts:
             _unmap(model)
-    except (*LOAD_FAULTS, MemoryError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # libraries raise anything
         raise not_loadable(sketch.folder.path, error) from error
     return Loaded(
         model=model,
@@ -94,9 +91,7 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     )
     if offload is not None:
         finalize(model.get_input_embeddings(), rmtree, offload, ignore_errors=True)
-    lost = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in report[kind])
-    if lost:  # transformers fills them with random numbers
-        raise ValueError(f"{len(lost)} tensors are missing or of another shape, {lost[0]} first")
+    check_report(sketch.folder.path, model, report)
     text: PreTrainedModel = _text_part(model).eval()  # type: ignore[no-untyped-call]
     return text
 

@@ -12,17 +12,20 @@ from typing import Literal
 import torch
 import transformers.utils.logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
+    GenerationConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from opro_local.engine.folder import ModelFolder, read_folder
+from opro_local.catalogue.folder import ModelFolder, read_folder
+from opro_local.engine.faults import not_loadable
+from opro_local.engine.fitting import check_fitting
+from opro_local.engine.tensors import check_tensors
+from opro_local.engine.tokenizer import read_tokenizer
 from opro_local.errors import ModelError
 
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
@@ -32,18 +35,6 @@ LARGE_PARAMETERS = 2_500_000_000
 
 PACKED = ("nf4", "fp4", "int8")
 """Weights that bitsandbytes packs."""
-
-LOAD_FAULTS = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    RuntimeError,
-    SafetensorError,
-)
-"""What transformers raises on folders that it cannot load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +63,10 @@ def sketch_folder(path: Path, *, quantize: Quantize, device: str) -> Sketch:
     tokenizer = load_tokenizer(path)
     if how in PACKED:
         import_module("bitsandbytes")  # now, so that it counts to what the process holds before the weights
-    try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        stored = config.get_text_config().dtype or config.dtype  # building the skeleton changes it
-        with torch.device("meta"):
-            skeleton = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
-    except LOAD_FAULTS as error:
-        raise not_loadable(path, error) from error
+    config, stored = _read_config(path)
+    skeleton = _build_skeleton(path, config, dtype)
+    check_tensors(path, skeleton)
+    check_fitting(path, skeleton, tokenizer)
     return Sketch(
         folder=folder,
         device=place,
@@ -91,17 +79,34 @@ def sketch_folder(path: Path, *, quantize: Quantize, device: str) -> Sketch:
     )
 
 
+def _read_config(path: Path) -> tuple[PretrainedConfig, torch.dtype | str | None]:
+    """The configuration, and the dtype that it tells, which building the skeleton changes."""
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False
+        )
+        stored = config.get_text_config().dtype or config.dtype
+    except Exception as error:
+        raise not_loadable(path, error) from error
+    return config, stored
+
+
+def _build_skeleton(path: Path, config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    try:
+        with torch.device("meta"):
+            skeleton: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+        if (path / "generation_config.json").is_file():
+            skeleton.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
+    except Exception as error:
+        raise not_loadable(path, error) from error
+    return skeleton
+
+
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """Only the tokenizer of a folder: no weights are read. Raises ModelError."""
     read_folder(path)
     keep_silent()
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False
-        )
-    except LOAD_FAULTS as error:
-        raise not_loadable(path, error) from error
-    return tokenizer
+    return read_tokenizer(path)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -153,9 +158,3 @@ def keep_silent() -> None:
     disable_progress_bars()
     for library in ("accelerate", "bitsandbytes"):
         logging.getLogger(library).setLevel(logging.ERROR)
-
-
-def not_loadable(path: Path, error: BaseException) -> ModelError:
-    """The one-line error for a folder that the libraries refuse."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return ModelError(f"{path.name}: cannot be loaded: {lines[0][:200]}")

@@ -24,9 +24,10 @@ class Transformers:
 
     def __init__(self, *, folder: str, dtype: str, chat: bool) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        # AutoTokenizer leaves out rules of tokenizer.json; peers get the ids that the file says.
+        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, padding_side="left")
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from gguf import GGUFWriter
 
-from opro_local.catalogue.bundle import file_sha256
+from opro_local.catalogue.files import file_sha256
 from opro_local.catalogue.gguf_parts import gguf_parts, gguf_sha256, read_gguf
 from opro_local.errors import ModelError
 

@@ -62,14 +62,15 @@ def test_a_stored_name_wins_over_a_folder_of_that_name(
 ) -> None:
     add(write_model_folder(tmp_path / "source"), tmp_path / "models", name="phi-4")
     monkeypatch.chdir(tmp_path)
-    write_model_folder(tmp_path / "phi-4", weights=b"others")
+    write_model_folder(tmp_path / "phi-4", weights=b"other!")
     assert resolve("phi-4", tmp_path / "models").path == tmp_path / "models" / "phi-4"
     assert resolve("./phi-4", tmp_path / "models").path == Path("phi-4")
 
 
 def test_a_stored_model_is_verified_before_it_is_used(tmp_path: Path) -> None:
     stored = add(write_model_folder(tmp_path / "source"), tmp_path / "models", name="tiny")
-    (stored.path / "model.safetensors").write_bytes(b"weightz")
+    file = stored.path / "model.safetensors"
+    file.write_bytes(file.read_bytes().replace(b"weight", b"weighs"))
     with pytest.raises(ModelError, match=r"model\.safetensors differs"):
         resolve("tiny", tmp_path / "models")
 

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_folders import write_model_folder
+from tiny_folders import write_model_folder, write_safetensors
 
 from opro_local.catalogue import add, open_stored, remove, stored_names
 from opro_local.catalogue.shelf import Origin, store
@@ -107,17 +107,21 @@ def test_a_name_that_another_process_stored_first_is_opened_as_it_is(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("settings", "form"),
+    ("settings", "tensors", "form"),
     [
-        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "nf4"),
-        ({"load_in_8bit": True}, "int8"),
-        ({"quant_method": "gptq"}, "gptq"),
+        (
+            {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+            {"w": "U8", "w.absmax": "U8", "w.quant_map": "F32", "w.quant_state.bitsandbytes__nf4": "U8"},
+            "nf4",
+        ),
+        ({"load_in_8bit": True}, {"x.weight": "I8", "x.SCB": "F32"}, "int8"),
     ],
 )
 def test_weights_that_are_quantised_already_are_described_and_not_quantised_again(
-    tmp_path: Path, settings: dict[str, object], form: str
+    tmp_path: Path, settings: dict[str, object], tensors: dict[str, str], form: str
 ) -> None:
     source = write_model_folder(tmp_path / "source", quantization_config=settings)
+    write_safetensors(source / "model.safetensors", {name: (dtype, [8]) for name, dtype in tensors.items()})
     stored = add(source, tmp_path / "models", name="tiny")
     assert stored.manifest is not None
     assert stored.manifest.quantize == form

@@ -13,6 +13,8 @@ from opro_local.cli.model import model
 from opro_local.config import Folders
 from opro_local.errors import ModelError
 
+pytestmark = pytest.mark.usefixtures("made_up_folders")
+
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
@@ -65,7 +67,7 @@ def test_show_plans_the_memory_of_a_stored_model(folders: Folders, tmp_path: Pat
 
 def test_show_says_why_there_is_no_plan_for_a_damaged_model(folders: Folders, tiny: str) -> None:
     call(folders, "add", tiny, "--as", "broken")
-    assert "memory: broken: cannot be loaded" in call(folders, "show", "broken").stdout
+    assert "memory: broken: its tokenizer cannot be loaded" in call(folders, "show", "broken").stdout
     assert json.loads(call(folders, "show", "broken", "--json").stdout)["memory"] is None
 
 

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from tiny_models import CONFIGS, LOADABLE, byte_tokenizer, save_tiny_model
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVisionConfig
 
+from opro_local.catalogue.folder import ModelFolder
 from opro_local.engine import LocalEngine, load_engine
-from opro_local.engine.folder import ModelFolder
+from opro_local.engine.importing import store_quantized
 from opro_local.engine.sketch import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
@@ -80,8 +81,7 @@ def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: str, tag: str
 
 def test_weights_that_are_stored_quantised_are_loaded_as_they_are(mistral: Path, tmp_path: Path) -> None:
     engine = load(mistral, quantize="nf4")
-    engine._body._model.save_pretrained(tmp_path)
-    byte_tokenizer().save_pretrained(tmp_path)
+    store_quantized(mistral, tmp_path, "nf4")
     stored = load(tmp_path)
     assert stored.numerics == engine.numerics
     request = choices(engine, "yes", "no")
@@ -158,7 +158,7 @@ def test_a_lost_tensor_is_not_replaced_by_random_numbers(tmp_path: Path) -> None
     weights = load_file(file)
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, file, metadata={"format": "pt"})
-    with pytest.raises(ModelError, match="1 tensors are missing"):
+    with pytest.raises(ModelError, match="1 tensor is missing from the weights"):
         load(tmp_path)
 
 
@@ -166,8 +166,9 @@ def test_a_torn_file_and_an_unknown_architecture_are_refused_in_one_line(tmp_pat
     file = save_tiny_model(tmp_path, "llama") / "model.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match="cannot be loaded") as torn:
+    with pytest.raises(ModelError, match="cut off or damaged") as torn:
         load(tmp_path)
+    file.write_bytes(whole)
     (tmp_path / "config.json").write_text('{"model_type": "no-such-model"}')
     with pytest.raises(ModelError, match="cannot be loaded") as unknown:
         load(tmp_path)

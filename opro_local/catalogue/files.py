@@ -1,0 +1,73 @@
+"""Which files of a folder are the model."""
+
+import hashlib
+import shutil
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+TEMPLATES = "additional_chat_templates"
+
+_TOKENIZER_FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "chat_template*",
+    f"{TEMPLATES}/*.jinja",
+)
+# What decides the numbers a model gives.
+_MODEL_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "*_config.json",
+    *_TOKENIZER_FILES,
+)
+_LEGAL_FILES = ("LICEN[CS]E*", "NOTICE*", "*TERMS*", "USE_POLICY*", "README.md")
+
+
+def is_second_copy(name: str) -> bool:
+    """Whether a file holds the weights once more in their maker's own format."""
+    return name.startswith("consolidated")
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of this name, as seen from the folder, changes what the model answers."""
+    return not is_second_copy(name) and any(fnmatchcase(name, pattern) for pattern in _MODEL_FILES)
+
+
+def is_tokenizer_file(name: str) -> bool:
+    """Whether a file of this name belongs to the tokenizer or the chat template."""
+    return any(fnmatchcase(name, pattern) for pattern in _TOKENIZER_FILES)
+
+
+def is_legal_file(name: str) -> bool:
+    """Whether a file of this name holds the licence or the model card."""
+    return any(fnmatchcase(name, pattern) for pattern in _LEGAL_FILES)
+
+
+def model_files(folder: Path) -> list[str]:
+    """The names of all files that change what the model answers, in alphabetical order."""
+    paths = [*folder.iterdir(), *(folder / TEMPLATES).glob("*.jinja")]
+    names = (path.relative_to(folder).as_posix() for path in paths)
+    return sorted(name for name in names if is_model_file(name))
+
+
+def carried_files(folder: Path) -> list[str]:
+    """What is copied with a model: its files and its licence; no library's leavings, no second weights."""
+    legal = (path.name for path in folder.iterdir() if path.is_file() and is_legal_file(path.name))
+    return sorted({*model_files(folder), *legal})
+
+
+def copy_file(name: str, source: Path, target: Path) -> None:
+    """Copy a file of a model from folder to folder, following links: the hub's cache holds links only."""
+    (target / name).parent.mkdir(exist_ok=True)
+    shutil.copyfile(source / name, target / name)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of the file's bytes in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

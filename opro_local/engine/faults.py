@@ -1,0 +1,31 @@
+"""What libraries raise on a folder that they cannot load, told in one line."""
+
+import re
+from pathlib import Path
+
+from huggingface_hub.errors import StrictDataclassError
+from jinja2 import TemplateError
+
+from opro_local.errors import ModelError
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 240
+_PLAIN = (ValueError, OSError, RuntimeError, ImportError, TemplateError, StrictDataclassError)
+"""Errors whose words say enough without their name."""
+
+
+def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:
+    """The one-line error for a folder, or a part of it, that the libraries refuse; it names their cause."""
+    what = f"its {part} cannot be loaded" if part else "cannot be loaded"
+    return ModelError(f"{folder.name}: {what}: {cause(error)}")
+
+
+def cause(error: BaseException) -> str:
+    """The libraries' own words on one line, without what only makes sense beside their reports."""
+    text = " ".join(_COLOURS.sub("", str(error)).split())
+    text = re.sub(r"\s*For details look at the .*?(?:above report!|$)", "", text)
+    name = type(error).__name__
+    if not text:
+        return name
+    plain = isinstance(error, _PLAIN) or type(error) is Exception
+    return (text if plain else f"{name}: {text}")[:_LONGEST]

@@ -1,0 +1,102 @@
+"""The child that tries to load a folder and merges adapters, with real tiny models through `model add`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_adapters import write_adapter
+from tiny_models import save_tiny_model
+
+from opro_local.catalogue import add, stored_names
+from opro_local.errors import ModelError
+
+pytestmark = pytest.mark.slow
+
+
+def model_add(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = "from opro_local.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, "model", "add", *arguments],
+        env={**os.environ, "OPRO_LOCAL_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_cannot_load_is_refused_at_add_and_nothing_is_stored(tmp_path: Path) -> None:
+    file = save_tiny_model(tmp_path / "tiny", "llama") / "model.safetensors"
+    weights = load_file(file)
+    weights["model.layers.0.self_attn.q_proj.bias"] = torch.ones(64)
+    save_file(weights, file, metadata={"format": "pt"})
+    done = model_add(tmp_path / "home", str(file.parent), "--as", "m")
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1
+    assert (
+        "tiny: 1 tensor is unknown to LlamaForCausalLM, model.layers.0.self_attn.q_proj.bias" in done.stderr
+    )
+    assert stored_names(tmp_path / "home" / "models") == []
+
+
+@pytest.mark.parametrize("quantize", [None, "nf4", "int8"])
+def test_a_whole_folder_is_stored(tmp_path: Path, quantize: str | None) -> None:
+    folder = save_tiny_model(tmp_path / "tiny", "llama")
+    named = folder / "additional_chat_templates"
+    named.mkdir()
+    (named / "rag.jinja").write_text("{{ messages }}")
+    stored = add(folder, tmp_path / "models", name="m", quantize=quantize)  # type: ignore[arg-type]
+    assert stored.manifest is not None
+    assert stored.manifest.quantize == (quantize or "none")
+    assert (stored.path / "additional_chat_templates" / "rag.jinja").exists()
+    assert add(stored.path, tmp_path / "there", name="copy").digest == stored.digest
+
+
+def test_an_adapter_is_merged_into_the_base_that_is_named_or_given(tmp_path: Path) -> None:
+    base = save_tiny_model(tmp_path / "base", "llama")
+    add(base, tmp_path / "home" / "models", name="my-base")
+    adapter, change = write_adapter(tmp_path / "adapter", base_model_name_or_path="my-base")
+    done = model_add(tmp_path / "home", str(adapter), "--as", "tuned", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)["stored"]
+    assert (facts["source"], facts["base_model"]) == ("adapter adapter on folder", "my-base")
+    merged = load_file(tmp_path / "home" / "models" / "tuned" / "model.safetensors")
+    name = "model.layers.1.self_attn.q_proj.weight"
+    expected = load_file(base / "model.safetensors")[name] + change
+    assert torch.equal(merged[name], expected)
+    stored = add(adapter, tmp_path / "models", name="other", base=str(base))
+    assert torch.equal(load_file(stored.path / "model.safetensors")[name], expected)
+
+
+def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -> None:
+    base = save_tiny_model(tmp_path / "base", "llama")
+    adapter, _ = write_adapter(tmp_path / "adapter", base_model_name_or_path=str(base))
+    (adapter / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
+    stored = add(adapter, tmp_path / "models", name="tuned")
+    assert (stored.path / "chat_template.jinja").read_text().endswith("!{% endfor %}")
+    assert (stored.path / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+    (adapter / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"^adapter: its tokenizer cannot be loaded"):
+        add(adapter, tmp_path / "models", name="again")
+
+
+def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None:
+    adapter, _ = write_adapter(tmp_path / "adapter", base_model_name_or_path="some/base")
+    with pytest.raises(
+        ModelError, match=r"an adapter of some/base, which is not here\. Give its base: --base"
+    ):
+        add(adapter, tmp_path / "models", name="tuned")
+    (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
+    with pytest.raises(ModelError, match=r"adapter_model\.safetensors is missing; other formats"):
+        add(adapter, tmp_path / "models", name="tuned")
+    (adapter / "adapter_model.bin").rename(adapter / "adapter_model.safetensors")
+    base = save_tiny_model(tmp_path / "base", "llama")
+    with pytest.raises(ModelError, match="base is no adapter folder"):
+        add(base, tmp_path / "models", name="tuned", base=str(base))
+    packed = add(base, tmp_path / "models", name="packed", quantize="nf4")
+    with pytest.raises(ModelError, match=r"its base packed is stored in nf4; adapters are merged into dense"):
+        add(adapter, tmp_path / "models", name="tuned", base=packed.name)
