@@ -13,13 +13,20 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from opro_local.engine.asking import Attention, ask_attention, using
 from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
 from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import CompiledLayers
-from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, attention_kinds, columns_of
+from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, columns_of
 from opro_local.engine.rows import Row
 from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
+
+
+def body_of(model: PreTrainedModel) -> torch.nn.Module:
+    """The model without its head; the prefix that some architectures name for it does not lead to it."""
+    body: torch.nn.Module = model.base_model
+    return body if body is not model else model.get_decoder()  # type: ignore[no-untyped-call]
 
 
 class Body:
@@ -27,10 +34,9 @@ class Body:
 
     def __init__(self, model: PreTrainedModel, work: Work | None = None) -> None:
         self._model = model
-        self._body = model.base_model
+        self._body = body_of(model)
         self._config = model.config.get_text_config()
         self.device: torch.device = model.device
-        self.layers: int = self._config.num_hidden_layers
         self.work = work or Work()
         self._compiled: CompiledLayers | None = None
 
@@ -48,11 +54,18 @@ class Body:
         self._compiled = None
 
     @cached_property
-    def kinds(self) -> AttentionKinds:
-        """The kinds of its attention layers. Raises NoReuse if its state is something else."""
+    def attention(self) -> Attention:
+        """What its attention layers are like. Raises NoReuse if its state is something else."""
         if getattr(self._model, "_is_stateful", False):
             raise NoReuse("its state is recurrent")
-        return attention_kinds(self._config)
+        if getattr(self._config, "attn_temperature_tuning", False):
+            raise NoReuse("it scales attention by the place in the forward, not by the position")
+        return ask_attention(self._model, self._body)
+
+    @cached_property
+    def kinds(self) -> AttentionKinds:
+        """How far its attention layers see. Raises NoReuse as attention does."""
+        return self.attention.kinds
 
     def whole(self, rows: Sequence[TokenIds]) -> Tensor:
         """Run every row from its first token, nothing reused. -> (B, S, d)."""
@@ -87,11 +100,11 @@ class Body:
 
     @cached_property
     def _shape(self) -> Shape:
-        heads = self._config.num_attention_heads
+        if not self.attention.heads:
+            raise NoReuse("its attention is code of its own")
         return Shape(
             kinds=self.kinds,
-            heads=heads,
-            grouped=heads // (getattr(self._config, "num_key_value_heads", None) or heads),
+            heads=self.attention.heads,
             dtype=self._model.dtype,
             device=self.device,
         )
@@ -99,13 +112,9 @@ class Body:
     @contextmanager
     def _packed_layers(self) -> Iterator[None]:
         """The model with packed attention and compiled layers; other passes need its own ones back."""
-        own = self._config._attn_implementation
-        self._config._attn_implementation = PACKED_ATTENTION
-        try:
-            with self._compiled.in_use() if self._compiled else nullcontext():
-                yield
-        finally:
-            self._config._attn_implementation = own
+        compiled = self._compiled.in_use() if self._compiled else nullcontext()
+        with using(self._config, PACKED_ATTENTION), compiled:
+            yield
 
     def _over(self, tokens: int, ids: Tensor, columns: Columns, cache: Cache | None) -> Tensor:
         queries = ids.shape[1]

@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 from transformers import PretrainedConfig, PreTrainedModel
 
 from opro_local.engine.counts import Counts
-from opro_local.engine.masks import FULL, SLIDING
+FULL, SLIDING = "full_attention", "sliding_attention"
 
 PEAK_ROWS = 2048
 """Rows of the matrix product whose rate is the peak."""

@@ -106,7 +106,7 @@ def compile_layers(whole: WholeLikelihood, verdict: Verdict) -> None:
 
 def _compare(whole: WholeLikelihood, reuse: Reuse) -> tuple[float, float]:
     """The largest difference between a level's and E0's log-probabilities, and the largest allowed."""
-    requests = probe_requests(whole.head.vocabulary, whole.body.kinds.window)
+    requests = probe_requests(whole.head.vocabulary, whole.body.kinds.longest)
     prefixes = Prefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
     plain, shared = whole(requests), SharedLikelihood(head=whole.head, prefixes=prefixes)(requests)
     error = _largest_difference(plain, shared)
