@@ -88,9 +88,12 @@ class _Notes:
 def ask_attention(model: PreTrainedModel, run: Callable[..., object]) -> Attention:
     """Find out by a few passes of the model's body, which run does. Raises NoReuse if it is no plain one."""
     config = model.config.get_text_config()
-    inputs = {"input_ids": torch.zeros((1, TOKENS), dtype=torch.long, device=model.device), "use_cache": False}
-    present = torch.ones_like(inputs["input_ids"])
-    notes = _watched(config, lambda: run(**inputs, attention_mask=present))
+    ids = torch.zeros((1, TOKENS), dtype=torch.long, device=model.device)
+
+    def pass_with(mask: object) -> object:
+        return run(input_ids=ids, attention_mask=mask, use_cache=False)
+
+    notes = _watched(config, lambda: pass_with(torch.ones_like(ids)))
     if not notes.calls:
         return _unseen(config)
     if [call.layer for call in notes.calls] != list(range(config.num_hidden_layers)):
@@ -100,14 +103,20 @@ def ask_attention(model: PreTrainedModel, run: Callable[..., object]) -> Attenti
     limit = min(int(getattr(config, "max_position_embeddings", None) or LONGEST), LONGEST)
     known = {where: reach_of(rule, limit, device=model.device) for where, rule in notes.rules.items()}
     reaches = tuple(known[call.mask] for call in notes.calls if call.mask is not None)
-    keys = _keys_taken(config, lambda mask: run(**inputs, attention_mask=mask), reaches)
+    keys = _keys_taken(config, pass_with, reaches)
     return Attention(
         kinds=AttentionKinds(layers=reaches, keys=keys), heads=tuple(call.heads for call in notes.calls)
     )
 
 
+def windows_named(config: PretrainedConfig) -> set[int]:
+    """Lengths of windows and chunks that the configuration names, whether the model uses them or not."""
+    facts = config.to_dict().items()
+    return {n for key, n in facts if isinstance(n, int) and any(word in key for word in ("window", "chunk"))}
+
+
 def reach_of(rule: Rule, limit: int, *, device: torch.device) -> Reach:
-    """How far a rule lets tokens see among limit positions. Raises NoReuse if that is no reach known here."""
+    """How far a rule lets tokens see among limit positions. Raises NoReuse if none known here."""
 
     def seen(at: int) -> Tensor:
         return _row(rule, at, at + 2, device)
@@ -136,10 +145,9 @@ def _borders(reach: Reach, limit: int) -> list[int]:
 
 def _expected(reach: Reach, at: int) -> Tensor:
     """What a token sees up to the one behind it, by a reach."""
-    positions = torch.arange(at + 2)
-    near = reach.sees(torch.cat([positions, torch.tensor([at])])[None], 1)
-    causal = positions <= at
-    return causal if near is None else causal & near[0, 0, :-1]
+    near = reach.sees(torch.arange(at + 1)[None], 1)
+    own = torch.ones(at + 1, dtype=torch.bool) if near is None else near[0, 0]
+    return torch.cat([own, torch.zeros(1, dtype=torch.bool)])
 
 
 def _row(rule: Rule, at: int, keys: int, device: torch.device) -> Tensor:
@@ -176,9 +184,7 @@ def _arrived(config: PretrainedConfig, run: Callable[[], object]) -> list[int | 
 def _unseen(config: PretrainedConfig) -> Attention:
     """Models whose attention is all their own code take one mask; what may limit their sight refuses."""
     limits = [
-        key
-        for key, value in config.to_dict().items()
-        if value and any(word in key for word in WINDOW_WORDS)
+        key for key, value in config.to_dict().items() if value and any(word in key for word in WINDOW_WORDS)
     ]
     if limits:
         raise NoReuse(f"it may have windows of its own ({limits[0]})")

@@ -15,6 +15,7 @@ from transformers.cache_utils import Cache
 
 from opro_local.engine.asking import Attention, ask_attention, using
 from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
+from opro_local.engine.blocks import body_of
 from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import CompiledLayers
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, columns_of
@@ -23,19 +24,16 @@ from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
 
 
-def body_of(model: PreTrainedModel) -> torch.nn.Module:
-    """The model without its head; the prefix that some architectures name for it does not lead to it."""
-    body: torch.nn.Module = model.base_model
-    return body if body is not model else model.get_decoder()  # type: ignore[no-untyped-call]
-
-
 class Body:
-    """A transformer without its head."""
+    """A transformer without its head. attention is what it is like, where that is known already."""
 
-    def __init__(self, model: PreTrainedModel, work: Work | None = None) -> None:
-        self._model = model
+    def __init__(
+        self, model: PreTrainedModel, work: Work | None = None, *, attention: Attention | None = None
+    ) -> None:
+        self.model = model
         self._body = body_of(model)
         self._config = model.config.get_text_config()
+        self._attention = attention
         self.device: torch.device = model.device
         self.work = work or Work()
         self._compiled: CompiledLayers | None = None
@@ -47,7 +45,7 @@ class Body:
 
     def compile(self) -> None:
         """Compile the layers for lines of tokens; it happens when the first one is run."""
-        self._compiled = CompiledLayers(self._model)
+        self._compiled = CompiledLayers(self.model)
 
     def restore(self) -> None:
         """Run lines of tokens as before compiling."""
@@ -56,11 +54,11 @@ class Body:
     @cached_property
     def attention(self) -> Attention:
         """What its attention layers are like. Raises NoReuse if its state is something else."""
-        if getattr(self._model, "_is_stateful", False):
+        if getattr(self.model, "_is_stateful", False):
             raise NoReuse("its state is recurrent")
         if getattr(self._config, "attn_temperature_tuning", False):
             raise NoReuse("it scales attention by the place in the forward, not by the position")
-        return ask_attention(self._model, self._body)
+        return self._attention or ask_attention(self.model, self._body)
 
     @cached_property
     def kinds(self) -> AttentionKinds:
@@ -105,7 +103,7 @@ class Body:
         return Shape(
             kinds=self.kinds,
             heads=self.attention.heads,
-            dtype=self._model.dtype,
+            dtype=self.model.dtype,
             device=self.device,
         )
 
@@ -118,7 +116,7 @@ class Body:
 
     def _over(self, tokens: int, ids: Tensor, columns: Columns, cache: Cache | None) -> Tensor:
         queries = ids.shape[1]
-        masks = self.kinds.masks(columns, queries=queries, dtype=self._model.dtype)
+        masks = self.kinds.masks(columns, queries=queries, dtype=self.model.dtype)
         return self._hidden(
             tokens,
             input_ids=ids,

@@ -103,7 +103,8 @@ class LocalEngine:
                 compile_layers(whole, verdict)
         self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(budgets.kv_bytes)
-        self._meter = Meter(model, work=self._work, store=self._store)
+        kinds = body.kinds if verdict.reuse else None
+        self._meter = Meter(model, work=self._work, store=self._store, kinds=kinds)
         self.chat = tokenizer.chat_template is not None if chat is None else chat
         self._prompter = prompter_of(tokenizer, chat=self.chat)
         ends = _end_ids(model.generation_config, tokenizer) | (

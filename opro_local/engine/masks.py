@@ -62,7 +62,7 @@ def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How far back a layer sees: window tokens, itself included, or to the start of its chunk, or everything."""
+    """How far back a layer sees: window tokens, itself included; to the start of its chunk; or everything."""
 
     window: int | None = None
     chunk: int | None = None
@@ -91,9 +91,9 @@ class AttentionKinds:
     keys: tuple[str, ...] | None
 
     @property
-    def longest(self) -> int | None:
-        """The longest window or chunk, None if every layer sees everything."""
-        return max((reach.window or reach.chunk or 0 for reach in self.layers), default=0) or None
+    def lengths(self) -> set[int]:
+        """The lengths of its windows and chunks; empty if every layer sees everything."""
+        return {length for reach in self.layers for length in (reach.window, reach.chunk) if length}
 
     def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> dict[Reach, Tensor]:
         """The mask (B, 1, queries, K) of each reach, for the tokens in the last columns."""

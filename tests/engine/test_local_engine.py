@@ -80,7 +80,7 @@ def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: str, tag: str
 
 def test_weights_that_are_stored_quantised_are_loaded_as_they_are(mistral: Path, tmp_path: Path) -> None:
     engine = load(mistral, quantize="nf4")
-    engine._body._model.save_pretrained(tmp_path)
+    engine._body.model.save_pretrained(tmp_path)
     byte_tokenizer().save_pretrained(tmp_path)
     stored = load(tmp_path)
     assert stored.numerics == engine.numerics
