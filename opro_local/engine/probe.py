@@ -26,6 +26,7 @@ from opro_local.engine.masks import NoReuse
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.reuse import OneRow, PackedTokens, PaddedRows, Reuse
+from opro_local.engine.stepping import SteppedLikelihood
 from opro_local.engine.twin import fp32_twin
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest
@@ -194,8 +195,11 @@ def compile_layers(whole: WholeLikelihood, verdict: Verdict) -> None:
 def _compare(whole: WholeLikelihood, reuse: Reuse, allowance: Allowance) -> tuple[float, float]:
     """The largest difference between a level's and E0's log-probabilities, and the largest allowed."""
     requests = probe_requests(whole.head.vocabulary, max(whole.body.kinds.lengths, default=None))
-    plain, shared = whole(requests), _shared(whole, reuse)(requests)
-    error = _largest_difference(plain, shared)
+    plain, prefixes = whole(requests), _prefixes(reuse)
+    shared = SharedLikelihood(head=whole.head, prefixes=prefixes)(requests)
+    stepped = SteppedLikelihood(body=whole.body, head=whole.head, prefixes=prefixes)(requests)
+    firsts = [reply.log_probs[0] for reply in plain]
+    error = max(_largest_difference(plain, shared), _gap(firsts, stepped))
     allowed = _rounding(whole.head.weight.dtype, max(abs(value) for value in _values(plain)), allowance)
     if error > allowed:
         alone = [reply for request in requests for reply in whole([request])]
@@ -216,13 +220,12 @@ def _errors_beyond_windows(whole: WholeLikelihood, reuse: Reuse) -> Iterator[flo
         asked, beside = (
             ChoiceRequest(context=(*prefix, first), choices=((1, 2, 3), (4, 5))) for first in (6, 7)
         )
-        yield _largest_difference(whole([asked]), _shared(whole, reuse)([asked, beside])[:1])
+        shared = SharedLikelihood(head=whole.head, prefixes=_prefixes(reuse))([asked, beside])
+        yield _largest_difference(whole([asked]), shared[:1])
 
 
-def _shared(whole: WholeLikelihood, reuse: Reuse) -> SharedLikelihood:
-    return SharedLikelihood(
-        head=whole.head, prefixes=Prefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
-    )
+def _prefixes(reuse: Reuse) -> Prefixes:
+    return Prefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
 
 
 def probe_requests(vocabulary: int, window: int | None) -> list[ChoiceRequest]:
@@ -250,8 +253,12 @@ def _rounding(dtype: torch.dtype, scale: float, allowance: Allowance) -> float:
 
 
 def _largest_difference(a: Sequence[ChoiceReply], b: Sequence[ChoiceReply]) -> float:
-    """NaN in either makes the difference infinite."""
-    gaps = [abs(x - y) for x, y in zip(_values(a), _values(b), strict=True)]
+    return _gap(list(_values(a)), list(_values(b)))
+
+
+def _gap(a: Sequence[float], b: Sequence[float]) -> float:
+    """The largest difference of two; NaN in either makes it infinite."""
+    gaps = [abs(x - y) for x, y in zip(a, b, strict=True)]
     return math.inf if any(math.isnan(gap) for gap in gaps) else max(gaps)
 
 
