@@ -40,7 +40,10 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 class Manifest(Settings):
-    """MODEL.json: which weights these are and where they came from."""
+    """MODEL.json: which weights these are and where they came from.
+
+    quantized_share is that of the weights; older files do not tell it.
+    """
 
     schema_version: Literal[1] = 1
     name: str
@@ -53,6 +56,7 @@ class Manifest(Settings):
     chat_template_sha256: str | None
     size_bytes: int
     created_by: str
+    quantized_share: float | None = None
 
 
 def is_model_file(name: str) -> bool:

@@ -20,6 +20,7 @@ from opro_local.catalogue.bundle import (
     write_bundle,
 )
 from opro_local.catalogue.conversion import StoredQuantize, quantized_copy
+from opro_local.catalogue.quantized_share import quantized_share
 from opro_local.errors import ModelError, SettingsError
 
 
@@ -149,6 +150,7 @@ def _manifest(name: str, bundle: Path, origin: Origin) -> Manifest:
         chat_template_sha256=template and hashlib.sha256(template.encode()).hexdigest(),
         size_bytes=sum(path.stat().st_size for path in bundle.iterdir()),
         created_by=f"opro-local {_own_version()}",
+        quantized_share=quantized_share(bundle),
     )
 
 

@@ -66,12 +66,18 @@ class _Notes:
     masks: list[Tensor] = field(default_factory=list)
 
     def attend(
-        self, module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: object, **_: object
+        self,
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: object,
+        **_: object,
     ) -> tuple[Tensor, None]:
         """Note a layer. query (B, H, T, D), key and value (B, Hkv, T, D) -> zeros (B, T, H, D)."""
         layer = getattr(module, "layer_idx", None)
         heads = Heads(query=query.shape[1], grouped=query.shape[1] // key.shape[1])
-        where = _where(mask) if isinstance(mask, Tensor) else None
+        where = _where(attention_mask) if isinstance(attention_mask, Tensor) else None
         self.calls.append(_Seen(layer=-1 if layer is None else layer, mask=where, heads=heads))
         return query.new_zeros(query.shape[0], query.shape[2], query.shape[1], value.shape[3]), None
 

@@ -18,6 +18,7 @@ from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, load_weights
 from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
 from opro_local.engine.meter import Meter, Score
+from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
@@ -123,7 +124,8 @@ class LocalEngine:
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
-        kernels = "compiled" if body.compiled else "eager"
+        ways = ["compiled" if body.compiled else "eager", multiplied(model)]
+        kernels = "+".join(way for way in ways if way)
         self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}/{kernels}"
         self.context_length = _context_length(model.config.get_text_config(), tokenizer)
 

@@ -13,6 +13,7 @@ from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVis
 
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.folder import ModelFolder
+from opro_local.engine.loading import load_folder
 from opro_local.engine.sketch import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
@@ -80,7 +81,8 @@ def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: str, tag: str
 
 def test_weights_that_are_stored_quantised_are_loaded_as_they_are(mistral: Path, tmp_path: Path) -> None:
     engine = load(mistral, quantize="nf4")
-    engine._body.model.save_pretrained(tmp_path)
+    unused = load_folder(mistral, quantize="nf4", device="cpu")  # what has run is stored wrong
+    unused.model.save_pretrained(tmp_path)
     byte_tokenizer().save_pretrained(tmp_path)
     stored = load(tmp_path)
     assert stored.numerics == engine.numerics
