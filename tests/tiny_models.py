@@ -15,6 +15,7 @@ from transformers import (
     Cohere2Config,
     Gemma2Config,
     Gemma3TextConfig,
+    Gemma4TextConfig,
     GPT2Config,
     GPTNeoXConfig,
     GraniteConfig,
@@ -79,6 +80,23 @@ def _gemma3(size: Size, window: int) -> PreTrainedConfig:
     return Gemma3TextConfig(**_grouped(size) | {"num_hidden_layers": 6}, sliding_window=window)
 
 
+def gemma4(**settings: object) -> PreTrainedConfig:
+    """Heads of 8 and 16, the last layers with keys and values of earlier ones, embeddings a layer."""
+    own: dict[str, object] = {
+        "vocab_size_per_layer_input": NUMERIC.vocabulary,
+        "hidden_size_per_layer_input": 8,
+        "layer_types": ["sliding_attention", "sliding_attention", "full_attention"] * 2,
+        "num_hidden_layers": 6,
+        "sliding_window": 8,
+        "global_head_dim": 16,
+        "num_global_key_value_heads": 1,
+        "attention_k_eq_v": True,
+        "num_kv_shared_layers": 2,
+        "final_logit_softcapping": 30.0,
+    }
+    return Gemma4TextConfig(**_grouped(NUMERIC) | own | settings)
+
+
 CONFIGS: dict[str, Callable[[Size], PreTrainedConfig]] = {
     "llama": lambda size: LlamaConfig(**_grouped(size)),
     "mistral": lambda size: MistralConfig(**_grouped(size), sliding_window=64),
@@ -120,14 +138,18 @@ CONFIGS: dict[str, Callable[[Size], PreTrainedConfig]] = {
 
 def tiny_model(name: str, *, size: Size = NUMERIC, seed: int = 0) -> PreTrainedModel:
     """A random fp32 model of the architecture, the same for the same seed."""
-    config = CONFIGS[name](size)
+    return random_model(CONFIGS[name](size), seed=seed)
+
+
+def random_model(config: PreTrainedConfig, *, seed: int = 0) -> PreTrainedModel:
+    """A random fp32 model of a configuration, its matrices and experts made large."""
     config.bos_token_id, config.eos_token_id, config.pad_token_id = None, None, 0
     attention = "eager" if getattr(config, "attn_logit_softcapping", None) else None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
     for weight in model.parameters():
-        if weight.dim() == 2:
+        if weight.dim() >= 2:
             weight.data *= 5
     return model.eval()
 

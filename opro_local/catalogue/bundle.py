@@ -23,7 +23,10 @@ SUMS = "SHA256SUMS"
 
 
 class Manifest(Settings):
-    """MODEL.json: which weights these are and where they came from."""
+    """MODEL.json: which weights these are and where they came from.
+
+    quantized_share is that of the weights; older files do not tell it.
+    """
 
     schema_version: Literal[1] = 1
     name: str
@@ -36,6 +39,7 @@ class Manifest(Settings):
     chat_template_sha256: str | None
     size_bytes: int
     created_by: str
+    quantized_share: float | None = None
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -15,6 +15,7 @@ from opro_local.catalogue.bundle import Manifest, read_manifest, verify, write_b
 from opro_local.catalogue.configuration import chat_template, read_json
 from opro_local.catalogue.conversion import StoredQuantize, quantized_copy
 from opro_local.catalogue.folder import read_folder
+from opro_local.catalogue.quantized_share import quantized_share
 from opro_local.catalogue.weights import config_dtype
 from opro_local.errors import ModelError, SettingsError
 
@@ -144,6 +145,7 @@ def _manifest(name: str, bundle: Path, origin: Origin) -> Manifest:
         chat_template_sha256=template and hashlib.sha256(template.encode()).hexdigest(),
         size_bytes=sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()),
         created_by=f"opro-local {_own_version()}",
+        quantized_share=quantized_share(bundle),
     )
 
 

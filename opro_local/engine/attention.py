@@ -6,7 +6,7 @@ all blocks in one call of torch's scaled dot product attention. Heads that share
 queries of that head, so keys and values are not repeated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 
@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from opro_local.engine.asking import Heads
 from opro_local.engine.cache import LayerStates, Placed, Prefix
-from opro_local.engine.masks import AttentionKinds, NoReuse, columns_of
+from opro_local.engine.masks import AttentionKinds, NoReuse, Reach, columns_of
 from opro_local.engine.rows import joined
 
 PACKED_ATTENTION = "opro_packed"
@@ -31,20 +32,30 @@ larger blocks suit the kernels, and read the prefix less often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerBlocks:
+    """The blocks of a line in a layer of H heads, of which G share a key head.
+
+    queries (n * H * S,) index the T * H queries of the line, block by block and head by head, and cells
+    (T * H,) lead back. mask (n, 1, G * S, K).
+    """
+
+    queries: Tensor
+    cells: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
     """How T tokens in one line lie in n blocks of at most S tokens that see at most K cached and own ones.
 
-    queries (n * H * S,) index the T * H queries of the line, block by block and head by head, and cells
-    (T * H,) lead back. keys (n, K) index the cached tokens of all prefixes followed by the T tokens. What a
-    pad points to is seen by nobody. masks holds one (n, 1, G * S, K) a layer. kept, if it is a list, collects
-    the keys and values of the T tokens, layer by layer.
+    keys (n, K) index the cached tokens of all prefixes followed by the T tokens. What a pad points to is seen
+    by nobody. layers tells what differs from layer to layer. kept, if it is a list, collects the keys and
+    values of the T tokens, layer by layer.
     """
 
     prefixes: tuple[Prefix, ...]
-    queries: Tensor
     keys: Tensor
-    cells: Tensor
-    masks: tuple[Tensor, ...]
+    layers: tuple["LayerBlocks", ...]
     kept: list[LayerStates] | None
 
     def attend(self, layer: int, query: Tensor, own: LayerStates, scale: float | None) -> Tensor:
@@ -53,16 +64,17 @@ class Blocks:
             self.kept.append(own)
         keys, values = self._gathered(layer, own)  # (n, Hkv, K, D)
         n, heads, _, width = keys.shape
+        blocks = self.layers[layer]
         out = scaled_dot_product_attention(
             query.reshape(-1, width)
-            .index_select(0, self.queries)
+            .index_select(0, blocks.queries)
             .view(n, heads, -1, width),  # (n, Hkv, G * S, D)
             keys,
             values,
-            attn_mask=self.masks[layer],
+            attn_mask=blocks.mask,
             scale=scale,
         )
-        return out.reshape(-1, out.shape[-1]).index_select(0, self.cells).view(*query.shape[:2], -1)
+        return out.reshape(-1, out.shape[-1]).index_select(0, blocks.cells).view(*query.shape[:2], -1)
 
     def _gathered(self, layer: int, own: LayerStates) -> LayerStates:
         cached = [prefix.by_token(layer) for prefix in self.prefixes]
@@ -85,11 +97,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a model's attention is like: query heads, of which grouped ones share a key head."""
+    """What a model's attention is like, layer by layer."""
 
     kinds: AttentionKinds
-    heads: int
-    grouped: int
+    heads: tuple[Heads, ...]
     dtype: torch.dtype
     device: torch.device
 
@@ -106,20 +117,33 @@ def lay_out(rows: Sequence[Placed], shape: Shape, *, keep: bool) -> Line:
     masks = shape.kinds.masks(
         columns_of(own, device=shape.device), queries=queries.shape[1], dtype=shape.dtype
     )
-    folded = {kind: mask.repeat(1, 1, shape.grouped, 1) for kind, mask in masks.items()}
     spare = -len(cells) % BUCKET_TOKENS
     return Line(
         ids=_line([row.ids for row in own], spare, shape.device),
         positions=_line([row.positions for row in own], spare, shape.device),
         blocks=Blocks(
             prefixes=tuple(prefixes.values()),
-            queries=_by_head(queries, shape.heads).to(shape.device),
             keys=torch.cat([cached, queries + end], dim=1).to(shape.device),
-            cells=_back_from_heads(pad(cells, (0, spare)), queries.shape[1], shape.heads).to(shape.device),
-            masks=tuple(folded[kind] for kind in shape.kinds.layers),
+            layers=_by_layer(shape, queries, pad(cells, (0, spare)), masks),
             kept=[] if keep else None,
         ),
     )
+
+
+def _by_layer(
+    shape: Shape, queries: Tensor, cells: Tensor, masks: Mapping[Reach, Tensor]
+) -> tuple[LayerBlocks, ...]:
+    """What differs between layers; layers that are alike share it. queries (n, S), cells (T,)."""
+    alike = dict.fromkeys(zip(shape.heads, shape.kinds.layers, strict=True))
+    made = {
+        (heads, reach): LayerBlocks(
+            queries=_by_head(queries, heads.query).to(shape.device),
+            cells=_back_from_heads(cells, queries.shape[1], heads.query).to(shape.device),
+            mask=masks[reach].repeat(1, 1, heads.grouped, 1),
+        )
+        for heads, reach in alike
+    }
+    return tuple(made[each] for each in zip(shape.heads, shape.kinds.layers, strict=True))
 
 
 def _blocks(rows: Sequence[Placed]) -> list[Placed]:

@@ -85,6 +85,16 @@ class ChatPrompter:
             raise ModelError(f"The model's chat template does not take these turns: {roles}.") from error
         return [_without_second_start(ids, self.tokenizer.bos_token_id) for ids in encoded]
 
+    def closing(self) -> set[int]:
+        """See turn_end. Raises ModelError as encode_each does."""
+        turns, reply = [Message("user", "a")], "b"
+        self.encode_each(turns, [reply], closed=True)
+        opened, closed = (self._rendered(turns, reply, closed=closed) for closed in (False, True))
+        behind = closed[len(opened) :].lstrip()
+        tokens = [token.content for token in self._control if behind.startswith(token.content)]
+        longest = max((token for token in tokens if token.strip()), key=len, default=None)
+        return set() if longest is None else {self.tokenizer.convert_tokens_to_ids(longest)}
+
     @cached_property
     def _template(self) -> str:
         return str(self.tokenizer.get_chat_template())
@@ -246,11 +256,11 @@ def _without_second_start(ids: TokenIds, start: int | None) -> TokenIds:
 
 
 def turn_end(prompter: Prompter) -> set[int]:
-    """The id that closes an assistant's turn, as far as the template writes one."""
-    turns = [Message("user", "a")]
-    (opened,) = prompter.encode_each(turns, ["b"], closed=False)
-    (closed,) = prompter.encode_each(turns, ["b"], closed=True)
-    return set(closed[len(opened) : len(opened) + 1])
+    """The id of the control token with which the template closes an assistant's turn; none if it has none.
+
+    Blanks and words that a template writes behind a reply may stand within any reply.
+    """
+    return prompter.closing() if isinstance(prompter, ChatPrompter) else set()
 
 
 def text_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ import torch
 from transformers import AttentionInterface, PreTrainedModel
 
 from opro_local.engine.attention import PACKED_ATTENTION, packed_attention
+from opro_local.engine.blocks import layer_list
 
 
 class CompiledLayers:
@@ -21,7 +22,7 @@ class CompiledLayers:
     def __init__(self, model: PreTrainedModel) -> None:
         uncompiled = torch.compiler.disable(packed_attention)  # type: ignore[no-untyped-call]
         AttentionInterface.register(PACKED_ATTENTION, uncompiled)
-        self._layers = _layers(model)
+        self._layers = list(layer_list(model) or ())
         self._calls: list[Callable[..., object]] = [
             torch.compile(layer._call_impl, dynamic=True) for layer in self._layers
         ]
@@ -36,10 +37,3 @@ class CompiledLayers:
         finally:
             for layer in self._layers:
                 layer._compiled_call_impl = None
-
-
-def _layers(model: PreTrainedModel) -> list[torch.nn.Module]:
-    """The blocks of the model, which its code lists one after another."""
-    count = model.config.get_text_config().num_hidden_layers
-    lists = [m for m in model.base_model.children() if isinstance(m, torch.nn.ModuleList) and len(m) == count]
-    return [layer for modules in lists[:1] for layer in modules]

@@ -20,22 +20,19 @@ _GIB = 2**30
 def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]) -> None:
     """Write source with its linear layers quantised by bitsandbytes; everything but the weights is copied.
 
-    nf4 is double-quantised with bf16 arithmetic. int8 uses threshold 0: with outlier columns, the rows of a
-    batch would influence each other.
+    nf4 is double-quantised with bf16 arithmetic; what cannot be quantised well stays dense, see packing.
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    nf4 = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-    int8 = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)  # type: ignore[no-untyped-call]
+    from opro_local.engine.packing import packing_config
+
+    config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        skeleton = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     model = AutoModelForCausalLM.from_pretrained(
         source,
-        quantization_config=nf4 if quantize == "nf4" else int8,
+        quantization_config=packing_config(quantize, skeleton, torch.bfloat16),
         dtype=torch.bfloat16,
         device_map={"": "cpu"},
         local_files_only=True,

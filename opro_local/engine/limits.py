@@ -5,7 +5,7 @@ each alone. Norms, activations, rotary embeddings and the scan of recurrent laye
 least is never reached; an efficiency above 1 means that a count is wrong.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 from transformers import PretrainedConfig, PreTrainedModel
 
+from opro_local.engine.blocks import body_of
 from opro_local.engine.counts import Counts
-from opro_local.engine.masks import FULL, SLIDING
+from opro_local.engine.masks import FULL, AttentionKinds, Reach
 
 PEAK_ROWS = 2048
 """Rows of the matrix product whose rate is the peak."""
@@ -25,6 +26,10 @@ COPY_BYTES = 2**28
 """A buffer far larger than any last-level cache."""
 
 REPEATS = 5
+
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+CHOSEN_EXPERTS = ("num_experts_per_tok", "top_k_experts", "num_experts_per_token", "moe_topk", "moe_k")
+"""Keys under which configurations tell how many experts there are, and through how many a token goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +59,66 @@ class Peaks:
     bandwidth: float
 
 
-def read_cost(model: PreTrainedModel) -> ModelCost:
-    """Read a loaded model's cost off its modules and its config; quantised matrices count whole."""
+def read_cost(model: PreTrainedModel, kinds: AttentionKinds | None = None) -> ModelCost:
+    """Read a loaded model's cost off its modules and its config; quantised matrices count whole.
+
+    kinds tells how far its layers see; left out, that too is read off the config.
+    """
     config = model.config.get_text_config()
-    heads = getattr(config, "num_attention_heads", 0)
-    width = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
-    full, sliding = (_layer_kinds(config).count(kind) for kind in (FULL, SLIDING))
-    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    layers = [_width(config, i) for i in range(config.num_hidden_layers)]
+    reaches = kinds.layers if kinds else _named_reaches(config)
+    width = {
+        full: sum(
+            layer.attention
+            for layer, reach in zip(layers, reaches, strict=True)
+            if reach is not None and (reach == FULL) is full
+        )
+        for full in (True, False)
+    }
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return ModelCost(
         body_parameters=sum(rows * columns for rows, columns in matrices(model)),
         head_parameters=head.weight.numel(),
-        full_width=full * heads * width,
-        sliding_width=sliding * heads * width,
-        window=getattr(config, "sliding_window", None) if sliding else None,
+        full_width=width[True],
+        sliding_width=width[False],
+        window=max((reach.window or reach.chunk or 0 for reach in reaches if reach), default=0) or None,
         weight_bytes=head.weight.nbytes + sum(_body_bytes(model)),
-        kv_bytes=2 * (full + sliding) * kv_heads * width * model.dtype.itemsize,
+        kv_bytes=model.dtype.itemsize
+        * sum(layer.kept for layer, reach in zip(layers, reaches, strict=True) if reach is not None),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Width:
+    """Of a layer: heads x head size (the mean of keys and values), and numbers that a token leaves behind."""
+
+    attention: int
+    kept: int
+
+
+def _width(config: PretrainedConfig, layer: int) -> _Width:
+    """Read off the config of that layer; latent attention keeps whole keys and values for every head."""
+    each = getattr(config, "per_layer_config", None)
+    config = each[layer] if each is not None else config
+    heads = getattr(config, "num_attention_heads", None) or 0
+    size = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
+    kept = getattr(config, "num_key_value_heads", None) or heads
+    if latent := getattr(config, "qk_nope_head_dim", None):
+        keys, values = latent + config.qk_rope_head_dim, config.v_head_dim
+        return _Width(attention=heads * (keys + values) // 2, kept=heads * (keys + values))
+    return _Width(attention=heads * size, kept=2 * kept * size)
+
+
+def _named_reaches(config: PretrainedConfig) -> list[Reach | None]:
+    """As the config names its layers, or all alike; None for those that are no softmax attention."""
+    window, chunk = (getattr(config, key, None) or None for key in ("sliding_window", "attention_chunk_size"))
+    known = {
+        "full_attention": FULL,
+        "sliding_attention": Reach(window=window),
+        "chunked_attention": Reach(chunk=chunk),
+    }
+    named = getattr(config, "layer_types", None)
+    return [known.get(kind) for kind in named] if named else [Reach(window=window)] * config.num_hidden_layers
 
 
 def least_flops(cost: ModelCost, counts: Counts) -> int:
@@ -146,26 +194,25 @@ def matrices(model: PreTrainedModel) -> Iterator[tuple[int, int]]:
     three dimensions and a token goes through a few of them.
     """
     config = model.config.get_text_config()
-    experts = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
-    for module in model.base_model.modules():
+    experts, chosen = _number(config, EXPERTS), _number(config, CHOSEN_EXPERTS)
+    for module in body_of(model).modules():
         if isinstance(module, torch.nn.Linear):
             yield module.out_features, module.in_features
         elif not isinstance(module, torch.nn.Embedding):
             for weight in module.parameters(recurse=False):
                 if weight.dim() == 3:
-                    many = config.num_experts_per_tok if len(weight) == experts else len(weight)
+                    many = chosen if chosen and len(weight) == experts else len(weight)
                     yield from [(weight.shape[1], weight.shape[2])] * many
                 elif weight.dim() == 2:
                     yield weight.shape[0], weight.shape[1]
 
 
+def _number(config: PretrainedConfig, names: Sequence[str]) -> int | None:
+    """The first of these keys that is a number."""
+    return next((n for name in names if isinstance(n := getattr(config, name, None), int)), None)
+
+
 def _body_bytes(model: PreTrainedModel) -> Iterator[int]:
-    for module in model.base_model.modules():
+    for module in body_of(model).modules():
         if not isinstance(module, torch.nn.Embedding):
             yield from (weight.nbytes for weight in module.parameters(recurse=False))
-
-
-def _layer_kinds(config: PretrainedConfig) -> tuple[str, ...]:
-    """As named, or all alike; kinds that are no softmax attention stay what they are called."""
-    alike = FULL if getattr(config, "sliding_window", None) is None else SLIDING
-    return tuple(getattr(config, "layer_types", None) or [alike] * config.num_hidden_layers)

@@ -1,9 +1,8 @@
 """From a model folder to a model and its tokenizer in memory.
 
 Weights come from safetensors only, nothing is fetched and no code of the folder is run. They may be stored
-quantised; otherwise bitsandbytes quantises them while they are read. int8 runs without outlier columns
-(threshold 0), which would make the rows of a batch depend on each other. A model too large for its device is
-spread, see spread.
+quantised; otherwise bitsandbytes quantises them while they are read, see packing. A model too large for its
+device is spread, see spread.
 """
 
 import os
@@ -17,14 +16,14 @@ from weakref import finalize
 import torch
 from transformers import (
     AutoModelForCausalLM,
-    BitsAndBytesConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
 from opro_local.engine.faults import not_loadable
-from opro_local.engine.sketch import PACKED, Quantize, Sketch, sixteen_bit, sketch_folder
+from opro_local.engine.packing import avoid_kernel, check_packed, packing_config
+from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
 from opro_local.engine.tensors import check_report
 from opro_local.errors import ModelError
 
@@ -55,6 +54,7 @@ def load_weights(sketch: Sketch, *, spread: Mapping[str, Place] | None = None) -
         model = _load_model(sketch, spread or {"": sketch.device})
         if sketch.how in PACKED and sketch.converts:
             _unmap(model)
+        avoid_kernel(model)
     except ModelError:
         raise
     except Exception as error:  # libraries raise anything
@@ -70,6 +70,9 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     config, stored = sketch.config, sketch.folder.stored
     if stored == "int8":
         config.quantization_config["llm_int8_threshold"] = 0.0
+    elif stored is not None and sketch.device.type == "cpu":
+        _check_stored(sketch, stored)
+    packs = packing_config(sketch.how, sketch.skeleton, sketch.dtype) if sketch.how in PACKED else None
     # A soft-capped attention has no sdpa kernel.
     capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
     # What cannot be read from disk as it is stored lies here as long as the model lives.
@@ -80,7 +83,7 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
         sketch.folder.path,
         config=config,
         dtype=sketch.dtype,
-        quantization_config=None if stored else _quantization(sketch.how, sketch.device),
+        quantization_config=None if stored else packs,
         device_map=dict(places),
         offload_folder=offload,
         attn_implementation="eager" if capped else None,
@@ -96,24 +99,19 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     return text
 
 
+def _check_stored(sketch: Sketch, how: str) -> None:
+    dense = sketch.config.quantization_config.get("llm_int8_skip_modules") or []
+    try:
+        check_packed(sketch.skeleton, how, dense)
+    except ModelError as error:
+        raise ModelError(f"{sketch.folder.path.name}: {error}") from error
+
+
 def _unmap(model: PreTrainedModel) -> None:
     """Copy the weights that were not packed: one that lies in a mapped file keeps the whole file there."""
     for weight in model.parameters():
         if weight.is_floating_point() and weight.device.type == "cpu":
             weight.data = weight.data.clone()
-
-
-def _quantization(how: str, device: torch.device) -> BitsAndBytesConfig | None:
-    if how == "nf4":
-        return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=sixteen_bit(device),
-        )
-    if how == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)  # type: ignore[no-untyped-call]
-    return None
 
 
 def _text_part(model: PreTrainedModel) -> PreTrainedModel:

@@ -18,6 +18,7 @@ from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, load_weights
 from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
 from opro_local.engine.meter import Meter, Score
+from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
@@ -103,7 +104,8 @@ class LocalEngine:
                 compile_layers(whole, verdict)
         self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(budgets.kv_bytes)
-        self._meter = Meter(model, work=self._work, store=self._store)
+        kinds = body.kinds if verdict.reuse else None
+        self._meter = Meter(model, work=self._work, store=self._store, kinds=kinds)
         self.chat = tokenizer.chat_template is not None if chat is None else chat
         self._prompter = prompter_of(tokenizer, chat=self.chat)
         ends = _end_ids(model.generation_config, tokenizer) | (
@@ -122,7 +124,8 @@ class LocalEngine:
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
-        kernels = "compiled" if body.compiled else "eager"
+        ways = ["compiled" if body.compiled else "eager", multiplied(model)]
+        kernels = "+".join(way for way in ways if way)
         self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}/{kernels}"
         self.context_length = _context_length(model.config.get_text_config(), tokenizer)
 

@@ -1,9 +1,9 @@
-"""Attention masks from columns and positions, one for each kind of attention layer.
+"""Attention masks from columns and positions, one for each reach of the model's attention layers.
 
 A mask is 4-D and additive (0 or the dtype's most negative number), the only form that both sdpa and eager
 attention take as it is. Windows count positions, not columns, so padding and branches do not stretch them.
-Models with several kinds of layers want a dict by kind: a single tensor would be accepted and silently
-wrong.
+How far a layer reaches is asked of the model, see asking: what its configuration says may be left over from
+another architecture.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import PretrainedConfig
 
 from opro_local.engine.rows import FOREVER, Row
-
-FULL = "full_attention"
-SLIDING = "sliding_attention"
 
 
 class NoReuse(Exception):
@@ -65,37 +61,54 @@ def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far back a layer sees: window tokens, itself included; to the start of its chunk; or everything."""
+
+    window: int | None = None
+    chunk: int | None = None
+
+    def sees(self, positions: Tensor, queries: int) -> Tensor | None:
+        """Which columns are near enough for the last queries, None for all. positions (B, K) -> (B, Q, K)."""
+        if self.window is not None:
+            return within(positions, queries, self.window)
+        if self.chunk is not None:
+            chunks = positions // self.chunk
+            return chunks[:, None, :] == chunks[:, -queries:, None]
+        return None
+
+
+FULL = Reach()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionKinds:
-    """The kind of each layer; a sliding one sees window tokens. by_kind: the model takes masks by kind."""
+    """The reach of each layer. keys are the names by which the model takes a mask for each layer.
 
-    layers: tuple[str, ...]
-    window: int | None
-    by_kind: bool
+    They are empty if it takes one mask for all, and None if it takes none that serves all its layers.
+    """
 
-    def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The mask (B, 1, queries, K) of each kind, for the tokens in the last columns."""
+    layers: tuple[Reach, ...]
+    keys: tuple[str, ...] | None
+
+    @property
+    def lengths(self) -> set[int]:
+        """The lengths of its windows and chunks; empty if every layer sees everything."""
+        return {length for reach in self.layers for length in (reach.window, reach.chunk) if length}
+
+    def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> dict[Reach, Tensor]:
+        """The mask (B, 1, queries, K) of each reach, for the tokens in the last columns."""
         sees = visible(columns.until, queries)
-        result = {FULL: _additive(sees, dtype)} if FULL in self.layers else {}
-        if SLIDING in self.layers:
-            assert self.window is not None
-            result[SLIDING] = _additive(sees & within(columns.positions, queries, self.window), dtype)
-        return result
+        near = {reach: reach.sees(columns.positions, queries) for reach in dict.fromkeys(self.layers)}
+        return {
+            reach: _additive(sees if close is None else sees & close, dtype) for reach, close in near.items()
+        }
 
-    def for_model(self, masks: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
-        """The masks in the form in which the model takes them."""
-        return masks if self.by_kind else masks[self.layers[0]]
-
-
-def attention_kinds(config: PretrainedConfig) -> AttentionKinds:
-    """Read the kinds of attention layers off a text config. Raises NoReuse for any other kind of layer."""
-    if "local" in str(getattr(config, "attention_types", "")):
-        raise NoReuse("it has windows of its own")
-    named, window = getattr(config, "layer_types", None), getattr(config, "sliding_window", None)
-    unknown = sorted(set(named or ()) - {FULL, SLIDING})
-    if unknown:
-        raise NoReuse(f"it has layers of the kind {', '.join(unknown)}")
-    alike = (FULL if window is None else SLIDING,) * config.num_hidden_layers
-    return AttentionKinds(layers=tuple(named or alike), window=window, by_kind=named is not None)
+    def for_model(self, masks: dict[Reach, Tensor]) -> Tensor | dict[str, Tensor]:
+        """The masks in the form in which the model takes them. Raises NoReuse if there is none."""
+        if self.keys is None:
+            raise NoReuse("it takes no masks from outside")
+        named = {key: masks[reach] for key, reach in zip(self.keys, self.layers, strict=bool(self.keys))}
+        return named or masks[self.layers[0]]
 
 
 def visible(until: Tensor, queries: int) -> Tensor:

@@ -7,17 +7,17 @@ model's skeleton; what else a forward needs is estimated from its widest layer. 
 allocates there counts. No plan has been compared with a GPU yet.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
+from torch import Tensor
 
 from opro_local.engine.free_memory import free_bytes, resident_bytes
 from opro_local.engine.head import BYTES_A_LOGIT, slice_bytes
 from opro_local.engine.limits import matrices, read_cost
+from opro_local.engine.packing import each_weight, packed_share
 from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
 from opro_local.errors import ModelError
 
@@ -57,7 +57,7 @@ class Needs:
 
     process is resident already; loading comes on top of the weights while they are read; a forward takes
     workspace, token_bytes a token, and pair_bytes a pair of tokens. resident is what must lie on the device
-    when the layers are spread; None if they cannot be.
+    when the layers are spread; None if they cannot be. packed tells which share is quantised.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Needs:
     token_bytes: int
     pair_bytes: int
     resident: int | None
+    packed: str = ""
 
     def forward(self, tokens: int) -> int:
         """The bytes of a forward of so many tokens, their keys and values twice: as run, and as kept."""
@@ -92,6 +93,7 @@ class MemoryPlan:
     budgets: Budgets
     available: int
     spread: bool = False
+    packed: str = ""
 
     @property
     def peak(self) -> int:
@@ -101,7 +103,7 @@ class MemoryPlan:
     def __str__(self) -> str:
         """One line for people."""
         parts = {
-            "weights": self.weights,
+            f"weights{self.packed and f', {self.packed},'}": self.weights,
             "reading them": self.loading if self.loading > self.forward + self.budgets.kv_bytes else 0,
             f"a forward of {self.budgets.tokens} tokens": self.forward,
             "stored prefixes up to": self.budgets.kv_bytes,
@@ -133,19 +135,25 @@ def read_needs(sketch: Sketch) -> Needs:
     item, on_cpu = sketch.dtype.itemsize, sketch.device.type == "cpu"
     hidden = sketch.skeleton.config.get_text_config().hidden_size
     widest = max(max(shape) for shape in matrices(sketch.skeleton))
-    unpacked = max((2 * weight.numel() for weight, packed in _weights(sketch) if packed), default=0)
+    unpacked = max(
+        (2 * weight.numel() for weight, packed in each_weight(sketch.skeleton, sketch.how) if packed),
+        default=0,
+    )
     logits = LOGIT_ROWS * BYTES_A_LOGIT * sketch.skeleton.config.get_text_config().vocab_size
     logits = max(logits, slice_bytes(sketch.device))
     return Needs(
         name=sketch.folder.path.name,
         device=sketch.device,
         process=resident_bytes(sketch.device) + (LIBRARY_BYTES if on_cpu else 0),
-        weights=sum(_held_bytes(sketch, weight, packed) for weight, packed in _weights(sketch)),
+        weights=sum(
+            _held_bytes(sketch, weight, packed) for weight, packed in each_weight(sketch.skeleton, sketch.how)
+        ),
         loading=_file_bytes(sketch) if on_cpu and sketch.converts else 0,
         workspace=unpacked + logits,
         token_bytes=item * (8 * hidden + 3 * widest) + 2 * cost.kv_bytes,
         pair_bytes=item,
         resident=None if sketch.how in PACKED else _least_resident(sketch),
+        packed=_packed_words(sketch),
     )
 
 
@@ -167,6 +175,7 @@ def plan_memory(needs: Needs, available: int) -> MemoryPlan:
         forward=needs.forward(tokens),
         budgets=Budgets(tokens=tokens, kv_bytes=_store_bytes(needs.weights, left)),
         available=available,
+        packed=needs.packed,
     )
 
 
@@ -198,8 +207,9 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
     forward = needs.forward(LEAST_TOKENS)
     weights = int(available / MARGIN) - forward
     if needs.resident is None or weights < needs.resident:
+        held = f"{needs.device.type}{needs.packed and f' ({needs.packed})'}"
         raise ModelError(
-            f"{needs.name} needs {needs.room(LEAST_TOKENS) / _GB:.1f} GB of memory on {needs.device.type},"
+            f"{needs.name} needs {needs.room(LEAST_TOKENS) / _GB:.1f} GB of memory on {held},"
             f" {available / _GB:.1f} GB are free. Choose a smaller model or --quantize nf4, or free memory."
         )
     return MemoryPlan(
@@ -215,16 +225,11 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
     )
 
 
-def _weights(sketch: Sketch) -> Iterator[tuple[Tensor, bool]]:
-    """Each weight once, and whether bitsandbytes packs it: the matrices of layers, not the output layer."""
-    head = sketch.skeleton.get_output_embeddings()  # type: ignore[no-untyped-call]
-    packs, seen = sketch.how in PACKED, set[int]()
-    for module in sketch.skeleton.modules():
-        linear = packs and isinstance(module, nn.Linear | Conv1D) and module is not head
-        for weight in module.parameters(recurse=False):
-            if id(weight) not in seen:  # tied weights are held once
-                seen.add(id(weight))
-                yield weight, linear and weight.dim() == 2
+def _packed_words(sketch: Sketch) -> str:
+    """Which share of the weights is quantised, empty for a dense model; experts in one tensor stay dense."""
+    if sketch.how not in PACKED:
+        return ""
+    return f"{packed_share(sketch.skeleton, sketch.how):.0%} of them {sketch.how}"
 
 
 def _held_bytes(sketch: Sketch, weight: Tensor, packed: bool) -> int:

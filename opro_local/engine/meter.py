@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from opro_local.engine.counts import Counts, count
 from opro_local.engine.limits import least_seconds, measure_peaks, read_cost
+from opro_local.engine.masks import AttentionKinds
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.work import Work
 from opro_local.llm import ChoiceReply, ChoiceRequest, Effort
@@ -21,9 +22,11 @@ Score = Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]]
 class Meter:
     """Adds up what calls of a score function need at the least, what they run, and their seconds."""
 
-    def __init__(self, model: PreTrainedModel, *, work: Work, store: PrefixStore) -> None:
+    def __init__(
+        self, model: PreTrainedModel, *, work: Work, store: PrefixStore, kinds: AttentionKinds | None
+    ) -> None:
         self._model, self._work, self._store = model, work, store
-        self._cost = read_cost(model)
+        self._cost = read_cost(model, kinds)
         self._least = Counts.nothing()
         self._seconds = 0.0
         self._tokens_run = self._requests = 0

@@ -2,23 +2,13 @@
 
 import pytest
 import torch
-from tiny_models import CONFIGS, NUMERIC
-from transformers import GPTNeoConfig, MistralConfig, Qwen3NextConfig
 
-from opro_local.engine.masks import (
-    FULL,
-    SLIDING,
-    AttentionKinds,
-    NoReuse,
-    attention_kinds,
-    columns_of,
-    visible,
-    within,
-)
+from opro_local.engine.masks import FULL, AttentionKinds, NoReuse, Reach, columns_of, visible, within
 from opro_local.engine.rows import joined, tree_row, trunk_row
 from opro_local.llm import ChoiceRequest
 
 CPU = torch.device("cpu")
+SLIDING = Reach(window=2)
 
 
 def drawn(mask: torch.Tensor) -> list[str]:
@@ -67,44 +57,37 @@ def test_rows_in_one_line_see_what_is_cached_and_themselves() -> None:
     assert columns.positions.tolist() == [[0, 1, 2, 1, 2, 2]]
 
 
+def test_a_chunk_counts_positions_too() -> None:
+    positions = torch.tensor([[0, 1, 2, 3, 2]])
+    sees = Reach(chunk=2).sees(positions, 3)
+    assert sees is not None
+    assert drawn(sees[0]) == ["..xxx", "..xxx", "..xxx"]
+
+
 def test_models_with_several_kinds_of_layers_get_a_mask_for_each() -> None:
     columns = columns_of([trunk_row((1, 2, 3), 0)], device=CPU)
-    kinds = AttentionKinds(layers=(SLIDING, FULL), window=2, by_kind=True)
+    kinds = AttentionKinds(layers=(SLIDING, FULL), keys=("near", "far"))
     masks = kinds.masks(columns, queries=1, dtype=torch.float32)
     blocked = torch.finfo(torch.float32).min
     assert masks[FULL].tolist() == [[[[0.0, 0.0, 0.0]]]]
     assert masks[SLIDING].tolist() == [[[[blocked, 0.0, 0.0]]]]
-    assert kinds.for_model(masks) is masks
+    assert kinds.for_model(masks) == {"near": masks[SLIDING], "far": masks[FULL]}
 
 
-def test_a_window_without_kinds_holds_for_all_layers() -> None:
+def test_a_model_that_takes_one_mask_gets_that_of_all_its_layers() -> None:
     columns = columns_of([trunk_row((1, 2, 3), 0)], device=CPU)
-    kinds = AttentionKinds(layers=(SLIDING, SLIDING), window=2, by_kind=False)
+    kinds = AttentionKinds(layers=(SLIDING, SLIDING), keys=())
     masks = kinds.masks(columns, queries=1, dtype=torch.float32)
     assert list(masks) == [SLIDING]
     assert kinds.for_model(masks) is masks[SLIDING]
 
 
-def test_kinds_are_read_off_the_config() -> None:
-    assert attention_kinds(MistralConfig(sliding_window=8, num_hidden_layers=2)) == AttentionKinds(
-        layers=(SLIDING, SLIDING), window=8, by_kind=False
-    )
-    assert attention_kinds(CONFIGS["llama"](NUMERIC)) == AttentionKinds(
-        layers=(FULL,) * 3, window=None, by_kind=False
-    )
-    assert attention_kinds(CONFIGS["gemma3"](NUMERIC)) == AttentionKinds(
-        layers=(*[SLIDING] * 5, FULL), window=64, by_kind=True
-    )
-    assert attention_kinds(CONFIGS["qwen2-window-8"](NUMERIC)) == AttentionKinds(
-        layers=(FULL, SLIDING, SLIDING), window=8, by_kind=True
-    )
+def test_a_model_that_takes_no_masks_gets_none() -> None:
+    with pytest.raises(NoReuse, match="takes no masks"):
+        AttentionKinds(layers=(FULL,), keys=None).for_model({})
 
 
-def test_layers_that_keep_another_state_refuse_reuse() -> None:
-    with pytest.raises(NoReuse, match="linear_attention"):
-        attention_kinds(Qwen3NextConfig(num_hidden_layers=4))
-
-
-def test_a_model_that_cuts_its_own_windows_shares_nothing() -> None:
-    with pytest.raises(NoReuse, match="windows of its own"):
-        attention_kinds(GPTNeoConfig())
+def test_every_window_and_chunk_is_what_a_probe_must_cross() -> None:
+    assert AttentionKinds(layers=(FULL, FULL), keys=()).lengths == set()
+    layers = (SLIDING, FULL, Reach(chunk=9), SLIDING)
+    assert AttentionKinds(layers=layers, keys=()).lengths == {2, 9}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import save_tiny_model, tiny_model
-from transformers import AutoModelForCausalLM, MixtralConfig
+from tiny_models import CONFIGS, NUMERIC, gemma4, random_model, save_tiny_model, tiny_model
+from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig
 
 from opro_local.engine.counts import Counts, count
+from opro_local.engine.forward import Body
 from opro_local.engine.limits import (
     ModelCost,
     Peaks,
@@ -64,6 +65,49 @@ def test_fused_matrices_without_linear_layers_cost_the_same() -> None:
 def test_layers_count_by_kind(name: str, full: int, sliding: int, window: int | None) -> None:
     cost = read_cost(tiny_model(name))
     assert (cost.full_width, cost.sliding_width, cost.window) == (full * 48, sliding * 48, window)
+
+
+def test_a_window_that_the_architecture_ignores_is_none() -> None:
+    config = CONFIGS["llama"](NUMERIC)
+    config.sliding_window = 8
+    model = random_model(config)
+    with torch.inference_mode():
+        cost = read_cost(model, Body(model).kinds)
+    assert (cost.full_width, cost.sliding_width, cost.window) == (3 * 48, 0, None)
+
+
+def test_layers_of_unlike_heads_count_by_their_own() -> None:
+    # Gemma 4: 4 sliding layers with 2 key heads of 8, 2 full ones with 1 key head of 16; 6 query heads.
+    config = gemma4(num_kv_shared_layers=0)
+    cost = read_cost(random_model(config))
+    assert (cost.full_width, cost.sliding_width, cost.window) == (2 * 6 * 16, 4 * 6 * 8, 8)
+    assert cost.kv_bytes == 4 * 2 * (4 * 2 * 8 + 2 * 1 * 16)
+
+
+def test_latent_attention_keeps_whole_keys_and_values_of_every_head() -> None:
+    # 6 heads with keys of 8 + 4 and values of 8.
+    config = DeepseekV3Config(
+        vocab_size=97,
+        hidden_size=48,
+        intermediate_size=96,
+        moe_intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        n_group=1,
+        topk_group=1,
+        kv_lora_rank=16,
+        q_lora_rank=24,
+        qk_nope_head_dim=8,
+        qk_rope_head_dim=4,
+        v_head_dim=8,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    cost = read_cost(AutoModelForCausalLM.from_config(config))
+    assert (cost.full_width, cost.kv_bytes) == (3 * 6 * (12 + 8) // 2, 4 * 3 * 6 * (12 + 8))
 
 
 def test_of_the_experts_only_the_chosen_ones_cost() -> None:

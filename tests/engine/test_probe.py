@@ -6,15 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 from oracle import ATTENTION
-from tiny_models import tiny_model
+from tiny_models import CONFIGS, NUMERIC, random_model, tiny_model
 
+import opro_local.engine.probe
 import opro_local.engine.reuse
+from opro_local.engine.asking import Attention
 from opro_local.engine.cache import Placed
 from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import WholeLikelihood
-from opro_local.engine.masks import FULL, AttentionKinds, NoReuse
-from opro_local.engine.probe import Level, Verdict, choose_level, probe_requests
+from opro_local.engine.masks import NoReuse, Reach
+from opro_local.engine.probe import Allowance, Level, Verdict, choose_level, probe_requests
 from opro_local.engine.rows import FOREVER, Row, joined, trunk_row
 from opro_local.errors import ModelError
 
@@ -27,6 +29,15 @@ def whole(name: str) -> WholeLikelihood:
 def chosen(likelihood: WholeLikelihood, wanted: Level | None = None) -> Verdict:
     with torch.inference_mode():
         return choose_level(likelihood, wanted)
+
+
+def wrongly_told(likelihood: WholeLikelihood, reach: Reach) -> Attention:
+    """What the model's attention is like, but for the reach of its windows."""
+    attention = likelihood.body.attention
+    kinds = replace(
+        attention.kinds, layers=tuple(reach if each.window else each for each in attention.kinds.layers)
+    )
+    return replace(attention, kinds=kinds)
 
 
 @pytest.mark.parametrize("name", [*ATTENTION, "mamba"])
@@ -53,8 +64,8 @@ def test_a_level_that_does_not_hold_is_refused(name: str, level: Level) -> None:
 
 def test_a_wrong_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     likelihood = whole("gemma3-window-8")
-    kinds = AttentionKinds(layers=(FULL,) * 6, window=8, by_kind=False)
-    monkeypatch.setitem(vars(likelihood.body), "kinds", kinds)
+    told = wrongly_told(likelihood, Reach())
+    monkeypatch.setitem(vars(likelihood.body), "attention", told)
     verdict = chosen(likelihood)
     assert verdict.level == "E0"
     assert verdict.reason.count("differs from no reuse") == 3
@@ -91,6 +102,28 @@ def test_no_probe_is_run_where_no_reuse_is_asked_for() -> None:
 def test_the_probe_goes_beyond_a_short_window() -> None:
     assert min(len(request.context) for request in probe_requests(97, 8)) > 8
     assert max(len(request.context) for request in probe_requests(97, 4096)) < 16
+
+
+@pytest.mark.parametrize("window", [99, 101, None])
+def test_a_long_window_is_probed_at_its_real_size(
+    window: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIGS["mistral"](NUMERIC)
+    config.sliding_window = 100
+    model = random_model(config)
+    likelihood = WholeLikelihood(body=Body(model), head=read_head(model), token_budget=4096)
+    assert chosen(likelihood).level == "E3"
+    monkeypatch.setitem(vars(likelihood.body), "attention", wrongly_told(likelihood, Reach(window=window)))
+    assert chosen(likelihood).level == "E0"
+
+
+def test_in_16_bit_a_mask_is_proved_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("gemma3-window-8").to(torch.bfloat16)
+    likelihood = WholeLikelihood(body=Body(model), head=read_head(model), token_budget=4096)
+    assert chosen(likelihood).level == "E3"
+    monkeypatch.setattr(opro_local.engine.probe, "PROVED", Allowance(share=1.0, noise=10**6))
+    monkeypatch.setitem(vars(likelihood.body), "attention", wrongly_told(likelihood, Reach(window=9)))
+    assert chosen(likelihood).level == "E0"
 
 
 def test_the_models_own_attention_is_back_after_a_line_that_failed() -> None:

@@ -181,6 +181,39 @@ def test_the_end_of_a_turn_is_what_closes_a_reply() -> None:
     assert turn_end(prompter) == {prompter.tokenizer.convert_tokens_to_ids("<|end|>")}
 
 
+@pytest.mark.parametrize(
+    ("closing", "end"),
+    [
+        (" <|end|>", "<|end|>"),  # Llama-2-chat
+        ("<|end|>\n<|bos|>", "<|end|>"),  # Phi-3
+        ("\n \n<|close|> ", "<|close|>"),
+        (" ", None),
+        ("\n\n", None),  # Alpaca
+        ("", None),
+        ("\n### user:\n", None),
+        (" Done.<|end|>", None),  # its end token is an end by itself
+        ("<|unknown|>", None),
+    ],
+)
+def test_only_a_control_token_ends_a_turn_whatever_blanks_are_ahead_of_it(
+    closing: str, end: str | None
+) -> None:
+    prompter = chat("{% for m in messages %}[{{ m.role }}]{{ m.content }}" + closing + "{% endfor %}")
+    prompter.tokenizer.add_tokens([AddedToken("<|close|>", special=False), AddedToken("\n\n")])
+    expected = set() if end is None else {prompter.tokenizer.convert_tokens_to_ids(end)}
+    assert turn_end(prompter) == expected
+
+
+def test_where_one_control_token_begins_another_the_longer_closes() -> None:
+    prompter = chat("{% for m in messages %}{{ m.content }}<|end|>!{% endfor %}")
+    prompter.tokenizer.add_tokens([AddedToken("<|end|>!", special=True)])
+    assert turn_end(prompter) == {prompter.tokenizer.convert_tokens_to_ids("<|end|>!")}
+
+
+def test_plain_text_has_no_end_of_turn() -> None:
+    assert turn_end(plain()) == set()
+
+
 def plain(*, start: bool = False) -> PlainPrompter:
     return PlainPrompter(tokenizer=byte_tokenizer(chat=False, start=start))
 

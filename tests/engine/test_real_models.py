@@ -52,7 +52,7 @@ def common(rows: Sequence[TokenIds]) -> int:
 
 def off_at_each_level(engine: LocalEngine, requests: Sequence[ChoiceRequest]) -> list[float]:
     """How far each level is from the model itself."""
-    model = engine._body._model
+    model = engine._body.model
     expected = by_the_model_itself(model, requests)
     return [largest_gap(run(scorer(model, level), requests), expected) for level in LEVELS]
 

@@ -13,14 +13,19 @@ from tiny_models import tiny_model
 import opro_local.engine.likelihood
 import opro_local.engine.masks
 import opro_local.engine.rows
-from opro_local.engine.masks import FULL, SLIDING, AttentionKinds
+from opro_local.engine.masks import FULL, AttentionKinds, Reach
 from opro_local.engine.prefixes import Prefixes, Shared
 from opro_local.engine.probe import Level
 from opro_local.engine.rows import FOREVER, Row
 from opro_local.llm import ChoiceRequest, TokenIds
 
 WRONG = 0.01
-SLIDING_LAYERS = (SLIDING,) * 5 + (FULL,)
+SLIDING = Reach(window=8)
+KEYS = ("sliding_attention",) * 5 + ("full_attention",)
+
+
+def sliding(reach: Reach) -> AttentionKinds:
+    return AttentionKinds(layers=(reach,) * 5 + (FULL,), keys=KEYS)
 
 
 @cache
@@ -49,10 +54,12 @@ def test_branches_that_see_each_other(level: Level, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "kinds",
     [
-        pytest.param(AttentionKinds(layers=(SLIDING,) * 6, window=8, by_kind=False), id="all-sliding"),
-        pytest.param(AttentionKinds(layers=(FULL,) * 6, window=8, by_kind=False), id="all-full"),
-        pytest.param(AttentionKinds(layers=SLIDING_LAYERS, window=2**20, by_kind=True), id="no-window"),
-        pytest.param(AttentionKinds(layers=SLIDING_LAYERS, window=7, by_kind=True), id="window-less-one"),
+        pytest.param(AttentionKinds(layers=(SLIDING,) * 6, keys=()), id="all-sliding"),
+        pytest.param(AttentionKinds(layers=(FULL,) * 6, keys=()), id="all-full"),
+        pytest.param(sliding(Reach(window=2**20)), id="no-window"),
+        pytest.param(sliding(Reach(window=7)), id="window-less-one"),
+        pytest.param(sliding(Reach(window=9)), id="window-more-one"),
+        pytest.param(sliding(Reach(chunk=8)), id="chunk"),
     ],
 )
 @pytest.mark.parametrize("level", LEVELS)
