@@ -1,6 +1,7 @@
 """Every test has its own user folders and no network; the real small models are found before that."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
         monkeypatch.delenv(name)
     monkeypatch.setenv("OPRO_LOCAL_HOME", str(home / "opro-local"))
     return home
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Callable[[str], Path]:
+    """The folder of a stored model by its alias; the test that asks for one that is not stored is skipped."""
+    return _real_model
 
 
 @pytest.fixture(scope="session")

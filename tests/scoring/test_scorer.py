@@ -189,7 +189,7 @@ def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
     assert not wrong.correct
     assert right.reply == "It costs 1,200. The answer is 1,200."
     assert right.prompt_tokens == len("[user] I\nhow much\n[assistant] ")
-    assert right.generated_tokens == 36
+    assert right.generated_tokens == 36 + 1  # the token that ends the turn
     assert (right.choice_log_probs, right.gold_log_likelihood) == ((), None)
 
 
