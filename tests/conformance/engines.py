@@ -5,24 +5,23 @@ An engine is built anew for each test where that costs nothing, else once a sess
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count, islice
 from pathlib import Path
 
 import pytest
 from scripted_engine import ScriptedEngine
-from tiny_models import VOCABULARY, Size, save_tiny_model
+from tiny_models import VOCABULARY, Size, byte_tokenizer, save_tiny_model
 
 from opro_local.engine import load_engine, memory, turns
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.sketch import sketch_folder
 from opro_local.engine.turns import Holding, load_engines
-from opro_local.llm import ChoiceRequest, Engine, GenerationRequest
+from opro_local.llm import ChoiceRequest, Engine
 
 CONTEXT = 256
 """Tokens that the small ones take, so that a test can use all of them."""
 SMALL = Size(vocabulary=VOCABULARY, hidden=64, heads=4, context=CONTEXT)
-DRAWS = 24
-"""Replies that the tests ask for at a time: enough that some of a random model end by themselves."""
+DRAWS = 6
+"""Replies that the tests ask for at a time."""
 
 FAKE = ("scripted-chat", "scripted-plain")
 TINY = ("tiny-chat", "tiny-plain", "tiny-E0", "tiny-recurrent", "tiny-taking-turns")
@@ -59,7 +58,11 @@ class Engines:
         folder = self._folder / f"{architecture}-{chat}"
         if folder.exists():
             return folder
-        return save_tiny_model(folder, architecture, chat=chat, seed=4, size=SMALL)
+        save_tiny_model(folder, architecture, chat=chat, seed=4, size=SMALL)
+        tokenizer = byte_tokenizer(chat=chat)
+        tokenizer.model_max_length = CONTEXT  # a recurrent model has no other limit
+        tokenizer.save_pretrained(folder)
+        return folder
 
     def _taking_turns(self) -> Engine:
         folders = {"one": self._small("mistral", chat=True), "two": self._small("gpt2", chat=True)}
@@ -83,20 +86,7 @@ def scripted(*, chat: bool) -> ScriptedEngine:
     return ScriptedEngine(
         log_prob=lambda text: -0.01 * len(text),
         reply=lambda text: f"As to {text[-5:]!r}: wait.",
-        samples=[[f"draw {i}: {'na ' * (i % 7)}" for i in islice(count(k), DRAWS)] for k in range(4)],
+        samples=[[f"draw {i}: {'na ' * 2 * i}" for i in range(k, k + DRAWS)] for k in range(4)],
         chat=chat,
         context_length=CONTEXT,
     )
-
-
-def never(_text: str) -> bool:
-    return False
-
-
-def writing(
-    engine: Engine, text: str = "Hi", *, most: int = 12, final: Callable[[str], bool] = never
-) -> GenerationRequest:
-    from opro_local.llm import Message
-
-    prompt = engine.encode([Message("user", text)])
-    return GenerationRequest(prompt=prompt, max_tokens=most, final=final)

@@ -141,5 +141,13 @@ def test_turns_that_some_template_refuses_are_none() -> None:
     system, reply = Message("system", "s"), Message("assistant", "a")
     assert all(map(are_turns, TURNS))
     assert are_turns([system, USER, reply, USER, reply, USER])
-    refused = [[], [system], [reply], [USER, reply], [USER, USER], [USER, system, USER], [system, reply, USER]]
+    refused = [
+        [],
+        [system],
+        [reply],
+        [USER, reply],
+        [USER, USER],
+        [USER, system, USER],
+        [system, reply, USER],
+    ]
     assert not any(map(are_turns, refused))
