@@ -25,7 +25,7 @@ DRAWS = 6
 
 FAKE = ("scripted-chat", "scripted-plain")
 TINY = ("tiny-chat", "tiny-plain", "tiny-E0", "tiny-recurrent", "tiny-taking-turns")
-REAL = ("smollm2", "smollm2-plain", "gemma")
+REAL = ("smollm2", "gemma")
 ENGINES = [*FAKE, *TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in REAL)]
 
 
@@ -48,7 +48,7 @@ class Engines:
     def _local(self, name: str) -> LocalEngine:
         if name in REAL:
             folder = self._real("gemma-3-270m" if name == "gemma" else "smollm2-135m")
-            return load_engine(folder, digest=name, chat=False if name == "smollm2-plain" else None)
+            return load_engine(folder, digest=name)
         architecture = {"tiny-plain": "gpt2", "tiny-recurrent": "mamba"}.get(name, "llama")
         folder = self._small(architecture, chat=name != "tiny-plain")
         level = "E0" if name == "tiny-E0" else None
