@@ -191,7 +191,7 @@ class GenerationMode:
             prompt_tokens=len(request.prompt),
             generated_tokens=reply.tokens,
         )
-        return outcome if reply.ended == "nan" else self._graded(outcome, example)
+        return outcome if reply.ended == "nan" else self._graded(outcome, example, reply)
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
         unread = outcome.reply is None or outcome.reason == NOT_FINITE
@@ -213,10 +213,12 @@ class GenerationMode:
             prompt_tokens=outcome.prompt_tokens + len(request.prompt),
             generated_tokens=outcome.generated_tokens + reply.tokens,
         )
-        return replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example)
+        return (
+            replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example, reply)
+        )
 
-    def _graded(self, outcome: Outcome, example: Example) -> Outcome:
-        graded = self.grader.grade(outcome.reply or "", example)
+    def _graded(self, outcome: Outcome, example: Example, last: GenerationReply) -> Outcome:
+        graded = self.grader.grade(outcome.reply or "", example, cut=last.ended == "length")
         return replace(outcome, prediction=graded.prediction, correct=graded.correct, reason=graded.reason)
 
 

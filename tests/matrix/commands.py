@@ -58,7 +58,7 @@ GRADER = "def right(reply: str, target: str) -> bool:\n    return target in repl
 
 UNREAD = {"mode": "likelihood", "calibration": "contextual", "instruction": ""}
 
-REASONS = {"no answer", "several answers", "no match", "the published parser fails"}
+REASONS = {"no answer", "several answers", "cut off", "no match", "the published parser fails"}
 """Why a reply of a random model may have no prediction. That something failed is none of them."""
 
 
