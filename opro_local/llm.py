@@ -20,16 +20,32 @@ class Message:
     content: str
 
 
+def are_turns(messages: Sequence[Message]) -> bool:
+    """Whether every chat template takes them: a system turn or none, then user and assistant in turn.
+
+    The last one is a user's.
+    """
+    roles = [message.role for message in messages]
+    spoken = roles[1:] if roles[:1] == ["system"] else roles
+    expected: list[Role] = ["user", "assistant"] * (len(spoken) // 2) + ["user"]
+    return spoken == expected
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceRequest:
     """Score every choice as a continuation of context.
 
     Caller's duty: context + choice are the ids of the jointly encoded text (engine.encode), so context is the
-    longest id prefix that all choices of the row share with the prompt. Choices are not empty.
+    longest id prefix that all choices of the row share with the prompt. Neither context nor a choice is
+    empty: nothing precedes the first token that could make it likely. There may be no choices at all.
     """
 
     context: TokenIds
     choices: tuple[TokenIds, ...]
+
+    def __post_init__(self) -> None:
+        assert self.context, "a context without tokens"
+        assert all(self.choices), "a choice without tokens"
 
     @property
     def tokens(self) -> int:
@@ -46,15 +62,20 @@ class ChoiceReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """Continue prompt greedily until end of turn, max_tokens, or final(text so far) is true.
+    """Continue prompt until end of turn, max_tokens, or final(text so far) is true, whichever comes first.
 
-    drafts are replies that are likely; they may save time and change nothing else.
+    prompt is not empty, max_tokens is 1 at least. drafts are replies that are likely; they may save time and
+    change nothing else.
     """
 
     prompt: TokenIds
     max_tokens: int
     final: Callable[[str], bool]
     drafts: tuple[TokenIds, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.prompt, "a prompt without tokens"
+        assert self.max_tokens >= 1, f"a reply of {self.max_tokens} tokens"
 
     @property
     def tokens(self) -> int:
@@ -66,7 +87,13 @@ class GenerationRequest:
 class GenerationReply:
     """Generated text without special tokens; ended tells why it stopped.
 
-    ids are the tokens themselves, () for a reply that was kept as text.
+    end     with a token that ends the turn: the last of ids, and no part of the text
+    final   final(text) was true, and of no shorter text
+    length  ids are max_tokens
+    nan     the model gave no number for what would have come next
+
+    ids are the tokens that were written, and text is what decode makes of them; tokens is their number. ids
+    are () for a reply that was kept as text.
     """
 
     text: str
@@ -128,6 +155,9 @@ class Effort:
 class Engine(Protocol):
     """A language model that serves the optimizer role, the scorer role or both.
 
+    What is asked for in a list is answered in a list as long: nothing for nothing. Messages are the turns
+    that every chat template takes, see are_turns. The tests' conformance suite holds every engine to this.
+
     digest names the weights and the template ("model:sha256:..."); numerics names everything else that can
     move the last bits of a log-probability (dtype, quantisation, device, level). tokens_run counts the tokens
     that really went through the model, padding excluded.
@@ -155,7 +185,8 @@ class Engine(Protocol):
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """Ids of the whole prompt, the assistant's turn opened and begun with prefill, tokenised jointly.
 
-        closed appends what ends the assistant's turn. Control tokens inside contents are encoded as text.
+        closed appends what ends the assistant's turn. Control tokens inside contents are encoded as text. Of
+        empty turns to a pre-trained model there may be no ids.
         """
         ...
 
@@ -165,14 +196,19 @@ class Engine(Protocol):
         """encode for each of the prefills; what the prompts share is rendered and tokenised once."""
         ...
 
-    def decode(self, ids: Sequence[int]) -> str: ...
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids. Control tokens have none, nor have ids that the tokenizer does not know."""
+        ...
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
-        """One reply a request, in order."""
+        """One reply a request, in order. Raises DataError if one is longer than the context."""
         ...
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
-        """Greedy decoding (temperature 0); one reply a request, in order."""
+        """Greedy decoding (temperature 0); one reply a request, in order.
+
+        Raises DataError if a prompt with its longest reply is longer than the context.
+        """
         ...
 
     def sample(
@@ -180,7 +216,8 @@ class Engine(Protocol):
     ) -> list[GenerationReply]:
         """n independent samples from one prefilled prompt; the same seed gives the same samples.
 
-        At temperature 0 they are n times the greedy reply.
+        At temperature 0 they are n times the greedy reply. n and temperature are not negative. Raises
+        DataError as generate does.
         """
         ...
 

@@ -215,6 +215,11 @@ def _check_metric(task: Task, settings: RunSettings) -> None:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):
         raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")
+    if mode == "generation" and settings.scoring.calibration in ("batch", "contextual"):
+        raise SettingsError(
+            f"Generated answers have no probabilities, so there is nothing to calibrate: leave out "
+            f"--calibration {settings.scoring.calibration} or use --scoring likelihood."
+        )
 
 
 def split_task(task: Task, settings: RunSettings) -> Split:

@@ -1,6 +1,7 @@
 """Every test has its own user folders and no network; the real small models are found before that."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def made_up_folders(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for place in ("adding", "pulling"):
         monkeypatch.setattr(f"opro_local.catalogue.{place}.check_loads", passed)
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Callable[[str], Path]:
+    """The folder of a stored model by its alias; the test that asks for one that is not stored is skipped."""
+    return _real_model
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from opro_local.llm import (
     GenerationRequest,
     Message,
     TokenIds,
+    are_turns,
 )
 
 END = 256
@@ -33,8 +34,8 @@ class ScriptedEngine:
     """Implements opro_local.llm.Engine.
 
     log_prob: whole text, a choice included -> log-probability of that choice. reply: prompt text -> greedy
-    text. samples: for each call of sample the texts that it returns. asked, generated and sampled keep what
-    the engine was called with.
+    text. samples: for each call of sample, at temperatures above 0, the texts that it returns; the same call
+    again returns the same. asked, generated and sampled keep what the engine was called with.
     """
 
     log_prob: Callable[[str], float] = unexpected
@@ -52,10 +53,12 @@ class ScriptedEngine:
 
     def __post_init__(self) -> None:
         self._samples = deque(self.samples)
+        self._drawn: dict[tuple[str, int, float, int], Sequence[str]] = {}
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
-        text = "".join(map(self._turn, [*messages, Message("assistant", prefill)])).strip("\n")
-        return (*text.encode(), *([END] if closed else []))
+        assert are_turns(messages), f"turns that a template may refuse: {messages}"
+        opened = self._chat_text(messages) if self.chat else self._plain_text(messages)
+        return (*(opened + prefill).encode(), *(self._end if closed else ()))
 
     def encode_each(
         self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
@@ -63,13 +66,11 @@ class ScriptedEngine:
         return [self.encode(messages, prefill, closed=closed) for prefill in prefills]
 
     def decode(self, ids: Sequence[int]) -> str:
-        return bytes(i for i in ids if i != END).decode(errors="replace")
+        return bytes(i for i in ids if i < END).decode(errors="replace")
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         self.asked.append(list(requests))
-        for request in requests:
-            assert request.choices and all(request.choices), "a choice without tokens"
-            self._take(request.context, max(map(len, request.choices)))
+        self._take([(r.context, max(map(len, r.choices), default=0)) for r in requests])
         return [
             ChoiceReply(log_probs=tuple(self.log_prob(self.decode(r.context + c)) for c in r.choices))
             for r in requests
@@ -77,21 +78,30 @@ class ScriptedEngine:
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         self.generated.append(list(requests))
-        for request in requests:
-            self._take(request.prompt, request.max_tokens)
+        self._take([(r.prompt, r.max_tokens) for r in requests])
         return [_emitted(self.reply(self.decode(request.prompt)), request) for request in requests]
 
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
+        assert n >= 0
         assert temperature >= 0
-        self._take(request.prompt, request.max_tokens)
-        self.sampled.append((self.decode(request.prompt), n, temperature, seed))
+        self._take([(request.prompt, request.max_tokens)])
+        prompt = self.decode(request.prompt)
+        call = (prompt, n, temperature, seed)
+        self.sampled.append(call)
+        if call not in self._drawn:
+            self._drawn[call] = self._draws(n) if temperature else [self.reply(prompt)] * n
+        return [_emitted(text, request) for text in self._drawn[call]]
+
+    def _draws(self, n: int) -> Sequence[str]:
+        """What the script has for a call that was not made before."""
+        if not n:
+            return ()
         assert self._samples, "one call of sample more than the script has"
         texts = self._samples.popleft()
         assert len(texts) == n, f"the script has {len(texts)} samples, {n} are asked for"
-        assert temperature or len(set(texts)) == 1, "greedy replies are equal"
-        return [_emitted(text, request) for text in texts]
+        return texts
 
     def effort(self) -> Effort:
         """Of an engine that needs no time."""
@@ -107,19 +117,28 @@ class ScriptedEngine:
             least_seconds=0.0,
         )
 
-    def _turn(self, message: Message) -> str:
-        if self.chat:
-            return f"[{message.role}] {message.content}\n"
-        return message.content if message.role == "assistant" else f"\n\n{message.content}"
+    @property
+    def _end(self) -> TokenIds:
+        """What closes a reply."""
+        return (END,) if self.chat else (ord("\n"),)
 
-    def _take(self, prompt: TokenIds, more: int) -> None:
-        assert prompt and all(type(i) is int for i in prompt), "a prompt is a tuple of token ids"
-        if len(prompt) + more > self.context_length:
-            raise DataError(
-                f"A prompt with its answer has {len(prompt) + more} tokens; "
-                f"the model takes {self.context_length}."
-            )
-        self.tokens_run += len(prompt) + more
+    def _chat_text(self, messages: Sequence[Message]) -> str:
+        return "".join(f"[{turn.role}] {turn.content}\n" for turn in messages) + "[assistant] "
+
+    def _plain_text(self, messages: Sequence[Message]) -> str:
+        joints = ["", *("" if turn.role == "assistant" else "\n\n" for turn in messages[1:])]
+        return "".join(joint + turn.content for joint, turn in zip(joints, messages, strict=True))
+
+    def _take(self, asked: Sequence[tuple[TokenIds, int]]) -> None:
+        """Prompts with the most tokens that may follow each; all of them, or none if one is too long."""
+        for prompt, more in asked:
+            assert all(type(i) is int for i in prompt), "a prompt is a tuple of token ids"
+            if len(prompt) + more > self.context_length:
+                raise DataError(
+                    f"A prompt with its answer has {len(prompt) + more} tokens; "
+                    f"the model takes {self.context_length}."
+                )
+        self.tokens_run += sum(len(prompt) + more for prompt, more in asked)
 
 
 def _emitted(text: str, request: GenerationRequest) -> GenerationReply:
@@ -131,4 +150,4 @@ def _emitted(text: str, request: GenerationRequest) -> GenerationReply:
             return GenerationReply(text=so_far, tokens=n, ended="final", ids=tuple(ids[:n]))
         if n == request.max_tokens:
             return GenerationReply(text=so_far, tokens=n, ended="length", ids=tuple(ids[:n]))
-    return GenerationReply(text=text, tokens=len(ids), ended="end", ids=(*ids, END))
+    return GenerationReply(text=text, tokens=len(ids) + 1, ended="end", ids=(*ids, END))

@@ -48,12 +48,12 @@ def test_a_step_records_what_was_asked_and_what_came_back() -> None:
         temperature=0.7,
         seed=seed,
         prompt_tokens=len(asked),
-        generated_tokens=3,
+        generated_tokens=len("7\n") + len("8") + 1,  # the second one ends its turn
     )
 
 
 def test_at_temperature_0_all_replies_are_the_greedy_one_and_count_as_duplicates() -> None:
-    engine = ScriptedEngine(samples=[["7\n", "7\n", "7\n"]])
+    engine = ScriptedEngine(reply=lambda _text: "7\n")
     step = propose(engine, count=3, temperature=0)
     assert [p.reason for p in step.proposals] == [None, "duplicate", "duplicate"]
     assert step.temperature == 0

@@ -174,10 +174,12 @@ def byte_tokenizer(*, chat: bool = True, start: bool = False) -> PreTrainedToken
     return tokenizer
 
 
-def save_tiny_model(folder: Path, name: str, *, chat: bool = True, seed: int = 0) -> Path:
+def save_tiny_model(
+    folder: Path, name: str, *, chat: bool = True, seed: int = 0, size: Size = LOADABLE
+) -> Path:
     """Write a folder that load_engine and the catalogue take: weights, config, tokenizer."""
     tokenizer = byte_tokenizer(chat=chat)
-    model = tiny_model(name, size=LOADABLE, seed=seed)
+    model = tiny_model(name, size=size, seed=seed)
     model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

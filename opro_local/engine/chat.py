@@ -169,6 +169,8 @@ class ChatPrompter:
         return self.heads[head]
 
     def _all_ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        if not texts:
+            return []  # a tokenizer looks for the first text of a batch
         encoded = self.tokenizer(list(texts), add_special_tokens=False)
         return [tuple(ids) for ids in encoded["input_ids"]]
 

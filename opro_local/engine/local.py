@@ -178,6 +178,9 @@ class LocalEngine:
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
         """See Engine.sample. Raises DataError as generate does."""
+        assert n >= 0 and temperature >= 0
+        if n == 0:
+            return []
         if temperature == 0:
             return self.generate([request]) * n
         self._check_lengths([len(request.prompt) + request.max_tokens])

@@ -11,12 +11,14 @@ from itertools import pairwise
 from typing import Protocol
 
 from opro_local.config import ScoringSettings
+from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.records import Example, Outcome
 from opro_local.scoring.graders import Grader
 from opro_local.scoring.graders.reading import own_part
 from opro_local.scoring.render import ScorerPrompt
 from opro_local.tasks.task import Task
+from opro_local.tasks.wording import quoted
 
 REMEMBERED_REPLIES = 2
 DRAFT_TOKENS = 32
@@ -28,6 +30,8 @@ CUE_TOKENS = 50
 """Most tokens of the second reply; the cue itself has fewer."""
 
 NOT_FINITE = "no finite log-probability"
+EMPTY = "an empty prompt"
+"""A pre-trained model without a start token has nothing to go on from where all texts are empty."""
 
 Request = ChoiceRequest | GenerationRequest
 Reply = ChoiceReply | GenerationReply
@@ -36,7 +40,10 @@ Reply = ChoiceReply | GenerationReply
 class Mode(Protocol):
     """One way to get an answer out of the model: what to ask, how to ask it, how to read the reply."""
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> Request: ...
+    def request(self, prompt: ScorerPrompt, example: Example) -> Request | None:
+        """None where there is no token to go on from. Raises ModelError as the engine does."""
+        ...
+
     def key(self, request: Request) -> object:
         """What the reply depends on besides the model."""
         ...
@@ -63,15 +70,27 @@ class LikelihoodMode:
     engine: Engine
     labels: tuple[str, ...]
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest:
+    def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest | None:
+        """Raises ModelError for labels that are the same to the model, or one the beginning of another."""
         texts = [prompt.answered(label) for label in self.labels]
         opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
-        if _one_is_prefix_of_another(answers):
+        if _prefixes(answers):
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
+            self._check_apart(answers)
         # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
         # then starts there for all labels of the row.
         context = _common_prefix([opened, *answers])
+        if not context:
+            return None
         return ChoiceRequest(context=context, choices=tuple(ids[len(context) :] for ids in answers))
+
+    def _check_apart(self, answers: Sequence[TokenIds]) -> None:
+        for short, longer in _prefixes(answers):
+            one, other = (quoted(self.labels[i]) for i in (short, longer))
+            raise ModelError(
+                f"To this model's tokenizer the label {one} is the same as {other}, or its beginning: their "
+                "likelihoods cannot be compared. Rename one of them or use --scoring generation."
+            )
 
     def key(self, request: Request) -> object:
         assert isinstance(request, ChoiceRequest)
@@ -123,8 +142,10 @@ class GenerationMode:
     earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
     labels: tuple[TokenIds, ...] | None = None
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest:
+    def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest | None:
         ids = self.engine.encode(prompt.messages, prompt.prefill)
+        if not ids:
+            return None
         if self.labels is None:
             # After another prompt a label's ids could differ: then its draft does not hold, and that is all.
             self.labels = self._label_drafts(prompt, ids)
@@ -170,7 +191,7 @@ class GenerationMode:
             prompt_tokens=len(request.prompt),
             generated_tokens=reply.tokens,
         )
-        return outcome if reply.ended == "nan" else self._graded(outcome, example)
+        return outcome if reply.ended == "nan" else self._graded(outcome, example, reply)
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
         unread = outcome.reply is None or outcome.reason == NOT_FINITE
@@ -192,10 +213,12 @@ class GenerationMode:
             prompt_tokens=outcome.prompt_tokens + len(request.prompt),
             generated_tokens=outcome.generated_tokens + reply.tokens,
         )
-        return replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example)
+        return (
+            replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example, reply)
+        )
 
-    def _graded(self, outcome: Outcome, example: Example) -> Outcome:
-        graded = self.grader.grade(outcome.reply or "", example)
+    def _graded(self, outcome: Outcome, example: Example, last: GenerationReply) -> Outcome:
+        graded = self.grader.grade(outcome.reply or "", example, cut=last.ended == "length")
         return replace(outcome, prediction=graded.prediction, correct=graded.correct, reason=graded.reason)
 
 
@@ -213,10 +236,17 @@ def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:
     return tuple(taken)
 
 
-def _one_is_prefix_of_another(sequences: Sequence[TokenIds]) -> bool:
-    """Whether a label's log-probability would include that of a longer label."""
-    ordered = sorted(sequences)
-    return any(longer[: len(short)] == short for short, longer in pairwise(ordered))
+def _prefixes(sequences: Sequence[TokenIds]) -> list[tuple[int, int]]:
+    """Pairs of places where one sequence is the beginning of the other, or the same.
+
+    There the log-probability of one label would include that of the other. Not all such pairs: one at least.
+    """
+    ordered = sorted(range(len(sequences)), key=sequences.__getitem__)
+    return [
+        (short, longer)
+        for short, longer in pairwise(ordered)
+        if sequences[longer][: len(sequences[short])] == sequences[short]
+    ]
 
 
 def _common_prefix(sequences: Sequence[TokenIds]) -> TokenIds:

@@ -14,18 +14,29 @@ from opro_local.llm import Engine
 from opro_local.recording import ReplyCache
 from opro_local.records import Candidate, Example, Outcome, content_hash
 from opro_local.scoring.graders import grader_for
-from opro_local.scoring.modes import CUE_TOKENS, GenerationMode, LikelihoodMode, Mode, Reply, Request
+from opro_local.scoring.modes import (
+    CUE_TOKENS,
+    EMPTY,
+    GenerationMode,
+    LikelihoodMode,
+    Mode,
+    Reply,
+    Request,
+)
 from opro_local.scoring.render import Layout, ScorerPrompt
 from opro_local.tasks.task import Task
+
+TOO_LONG = "longer than the context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """A candidate's question."""
+    """A candidate's question; reason tells why it is not put to the model, if it is not."""
 
     example: Example
     prompt: ScorerPrompt
-    request: Request
+    request: Request | None
+    reason: str | None
 
 
 class Scorer:
@@ -49,11 +60,12 @@ class Scorer:
     def score(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[list[Outcome]]:
         """One list a candidate, in order, with one Outcome an example, in order."""
         asked = [self._asked(candidate, example) for candidate in candidates for example in examples]
-        replies = iter(self._replies([pair.request for pair in asked if self._fits(pair.request)]))
+        requests = [pair.request for pair in asked if pair.request and not pair.reason]
+        replies = iter(self._replies(requests))
         outcomes = [
             self.mode.outcome(pair.example, pair.request, next(replies))
-            if self._fits(pair.request)
-            else _without_answer(pair.example, "longer than the context")
+            if pair.request and not pair.reason
+            else _without_answer(pair.example, pair.reason)
             for pair in asked
         ]
         amended = iter(self._asked_again(asked, outcomes))
@@ -61,7 +73,9 @@ class Scorer:
 
     def _asked(self, candidate: Candidate, example: Example) -> _Asked:
         prompt = self.layout.prompt(candidate, example.text)
-        return _Asked(example=example, prompt=prompt, request=self.mode.request(prompt, example))
+        request = self.mode.request(prompt, example)
+        reason = EMPTY if request is None else None if self._fits(request) else TOO_LONG
+        return _Asked(example=example, prompt=prompt, request=request, reason=reason)
 
     def _asked_again(self, asked: Sequence[_Asked], outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes, those without an answer after a second round where there is one."""
@@ -78,7 +92,8 @@ class Scorer:
 
     def tokens_per_pair(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> float:
         """Mean tokens of what is asked for a pair, the longest possible replies included."""
-        tokens = fmean(self._asked(c, e).request.tokens for c in candidates for e in examples)
+        requests = (self._asked(c, e).request for c in candidates for e in examples)
+        tokens = fmean(request.tokens if request else 0 for request in requests)
         return 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
 
     def prompt_tokens(self, candidate: Candidate) -> int:
@@ -88,7 +103,7 @@ class Scorer:
 
     def fits(self, candidate: Candidate, example: Example) -> bool:
         """Whether the candidate's prompt for an example leaves the model room to answer."""
-        return self._fits(self._asked(candidate, example).request)
+        return self._asked(candidate, example).reason is None
 
     def _fits(self, request: Request) -> bool:
         return self.mode.longest(request) <= self.engine.context_length
@@ -122,7 +137,7 @@ def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
     return settings.mode or ("likelihood" if task.labels and not reads else "generation")
 
 
-def _without_answer(example: Example, reason: str) -> Outcome:
+def _without_answer(example: Example, reason: str | None) -> Outcome:
     return Outcome(
         example_id=example.id, target=example.target, prediction=None, correct=False, reason=reason
     )

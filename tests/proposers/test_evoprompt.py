@@ -164,7 +164,8 @@ class TestSteps:
         assert made.temperature == 0.5
         assert made.meta_prompt.count("new: <INS>") == 4
         assert made.prompt_tokens == sum(len(asked.encode()) for asked, *_ in engine.sampled)
-        assert made.generated_tokens == len("sort it.</INS>Sort it.\n\na</INS>as an AI")
+        # The last of the replies ends its turn.
+        assert made.generated_tokens == len("sort it.</INS>Sort it.\n\na</INS>as an AI") + 1
 
     def test_what_is_asked_follows_seed_step_and_trajectory(self, method: Method) -> None:
         asked = []

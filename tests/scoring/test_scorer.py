@@ -8,8 +8,8 @@ import pytest
 from scripted_engine import END, ScriptedEngine
 
 from opro_local.config import ScoringSettings, SplitSettings
-from opro_local.errors import SettingsError
-from opro_local.llm import GenerationReply
+from opro_local.errors import ModelError, SettingsError
+from opro_local.llm import GenerationReply, Message
 from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
@@ -189,7 +189,7 @@ def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
     assert not wrong.correct
     assert right.reply == "It costs 1,200. The answer is 1,200."
     assert right.prompt_tokens == len("[user] I\nhow much\n[assistant] ")
-    assert right.generated_tokens == 36
+    assert right.generated_tokens == 36 + 1  # the token that ends the turn
     assert (right.choice_log_probs, right.gold_log_likelihood) == ((), None)
 
 
@@ -390,3 +390,42 @@ def test_the_cost_of_a_pair_counts_the_longest_reply() -> None:
     assert generation.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + 40
     twice = Scorer(ScriptedEngine(), SUMS, SECOND)  # the second prompt holds the first one and its reply
     assert twice.tokens_per_pair([CANDIDATE], ROWS) == 2 * (sum(prompts) / 2 + 40) + 2 * 50
+
+
+def test_a_reply_that_its_limit_cuts_off_has_no_answer_and_may_be_asked_again() -> None:
+    engine = ScriptedEngine(reply=lambda text: " 7.\n" if text.endswith("answer is") else "2 + 5 = 77 - 70")
+    short = ScoringSettings(answer_tokens=9)
+    (((cut,),), ((again,),)) = (
+        Scorer(engine, SUMS, settings).score([CANDIDATE], ROWS[:1])
+        for settings in (short, short.model_copy(update={"second_round": True}))
+    )
+    assert (cut.reply, cut.prediction, cut.reason) == ("2 + 5 = 7", None, "cut off")
+    assert (again.prediction, again.reason) == ("7", None)
+
+
+class Forgetful(ScriptedEngine):
+    """A tokenizer that puts all letters in small, and drops what is no letter or digit."""
+
+    def encode(
+        self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False
+    ) -> tuple[int, ...]:
+        kept = "".join(letter for letter in prefill.casefold() if letter.isalnum() or letter in " \n")
+        return super().encode(messages, kept, closed=closed)
+
+
+@pytest.mark.parametrize("labels", [("Yes", "yes"), ("++", "--"), ("no", "no!")])
+def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str, str]) -> None:
+    scorer = Scorer(Forgetful(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
+    with pytest.raises(ModelError, match="label '.+' is the same as '.+'.*--scoring generation"):
+        scorer.score([CANDIDATE], ROWS)
+
+
+@pytest.mark.parametrize("task", [STAGES, SUMS])
+def test_a_prompt_without_tokens_is_not_put_to_the_model(task: Task) -> None:
+    engine = ScriptedEngine(chat=False)
+    scorer = Scorer(engine, replace(task, qa=False), ScoringSettings())
+    row = Example(id="1", text="", target="seed")
+    ((outcome,),) = scorer.score([Candidate(instruction="")], [row])
+    assert (outcome.prediction, outcome.reason) == (None, "an empty prompt")
+    assert not scorer.fits(Candidate(instruction=""), row)
+    assert not engine.asked and not engine.generated

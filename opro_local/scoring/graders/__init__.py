@@ -30,7 +30,9 @@ class AnswerForm(Protocol):
 
 
 class Grader(Protocol):
-    def grade(self, reply: str, example: Example) -> Graded: ...
+    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
+        """What a reply comes to; cut says that it was ended by its limit."""
+        ...
 
     def is_final(self, text: str, question: str) -> bool:
         """Whether no further text can change the grade, so that generation may stop."""

@@ -40,6 +40,9 @@ class ChoiceReader:
         rest = answer_span(text).casefold().replace(option, "", 1)
         return re.search(r"\w", re.sub(rf"\b{found[0].casefold()}\b", "", rest, count=1)) is None
 
+    def awaits_end(self, text: str) -> bool:
+        return False
+
     def equal(self, answer: str, example: Example) -> bool:
         return answer == option_letter(example.target, options_of(example.text))
 

@@ -23,7 +23,7 @@ class FunctionGrader:
 
     function: Callable[[str, str], object]
 
-    def grade(self, reply: str, example: Example) -> Graded:
+    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
         try:
             said = self.function(reply, example.target)
         except (Exception, SystemExit):  # the user's code may raise anything

@@ -31,8 +31,15 @@ class NumberReader:
 
     def is_answer(self, text: str, question: str) -> bool:
         """An unmarked number may be the first of a calculation."""
-        marked = MARKER.search(text) or BOXED.search(text)
-        return marked is not None and number_value(answer_span(text).strip(" \t\r\n:.=")) is not None
+        return _is_marked(text) and number_value(answer_span(text).strip(" \t\r\n:.=")) is not None
+
+    def awaits_end(self, text: str) -> bool:
+        """The last number of a calculation is behind all others."""
+        return not _is_marked(text)
 
     def equal(self, answer: str, example: Example) -> bool:
         return number_value(answer) == number_value(example.target)
+
+
+def _is_marked(text: str) -> bool:
+    return MARKER.search(text) is not None or BOXED.search(text) is not None

@@ -40,7 +40,7 @@ class OfficialGrader:
 
     answer: AnswerType
 
-    def grade(self, reply: str, example: Example) -> Graded:
+    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
         if "\\boxed" in reply:
             boxed = re.search(r"\\boxed{(.*?)}", reply)
             if boxed is None:

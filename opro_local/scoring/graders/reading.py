@@ -6,6 +6,9 @@ answer. Of what stands before its end, the last \\boxed{} counts, else the part 
 else the sentence before a closing "is the answer", else all. What follows the end changes nothing: so a model
 may be stopped there. An answer counts as a whole, never as part of a word or number: constant, hedged or
 endless answers win nothing.
+
+A reply that was cut off at its limit has an answer only if what would have followed could not change it: none
+that rests on its last word, of which a part may be missing, and no last number before the last one is known.
 """
 
 import re
@@ -31,6 +34,7 @@ class Graded:
 
 NO_ANSWER = Graded(reason="no answer")
 SEVERAL_ANSWERS = Graded(reason="several answers")
+CUT_OFF = Graded(reason="cut off")
 
 MARKER = re.compile(r"####|\banswer is\b:?|\banswer:", re.IGNORECASE)
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
@@ -39,6 +43,8 @@ AHEAD = re.compile(r"\bis the (?:correct |right |final )?answer\b\W*\Z", re.IGNO
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 QUESTION = re.compile(r"[\s*_`]*Q[*_`]*:")
 FENCE = re.compile(r"\s*`{3,}\w*\s*")
+UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/])\Z")
+"""A word or number at the end of a text, of which a part may be missing."""
 
 
 class Reader(Protocol):
@@ -52,6 +58,10 @@ class Reader(Protocol):
         """Whether the text is one answer and nothing else, its marker and punctuation aside."""
         ...
 
+    def awaits_end(self, text: str) -> bool:
+        """Whether the answer is not known before the text has come to its end."""
+        ...
+
     def equal(self, answer: str, example: Example) -> bool:
         """Whether the answer is the example's target."""
         ...
@@ -63,15 +73,29 @@ class StrictGrader:
 
     reader: Reader
 
-    def grade(self, reply: str, example: Example) -> Graded:
-        text, _ = self._counted(reply, example.text)
+    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
+        """cut says that the reply was ended by its limit."""
+        text, ended = self._counted(reply, example.text)
         answers = self.reader.answers(text, example.text)
-        if len(answers) != 1:
-            return SEVERAL_ANSWERS if answers else NO_ANSWER
+        if len(answers) > 1:
+            return SEVERAL_ANSWERS
+        if cut and not ended and not self._is_settled(text, answers, example.text):
+            return CUT_OFF
+        if not answers:
+            return NO_ANSWER
         return Graded(prediction=answers[0], correct=self.reader.equal(answers[0], example))
 
     def is_final(self, text: str, question: str) -> bool:
         return self._counted(text, question)[1]
+
+    def _is_settled(self, text: str, answers: Sequence[str], question: str) -> bool:
+        """Whether an unfinished text has its answer already."""
+        whole_words = UNFINISHED.sub("", text)
+        return (
+            bool(answers)
+            and not self.reader.awaits_end(text)
+            and list(self.reader.answers(whole_words, question)) == list(answers)
+        )
 
     def _counted(self, text: str, question: str) -> tuple[str, bool]:
         return counted_part(text, partial(self.reader.is_answer, question=question))

@@ -28,6 +28,9 @@ class TextReader:
         """Any text behind a marker is."""
         return MARKER.search(text) is not None and bool(self.answers(text, question))
 
+    def awaits_end(self, text: str) -> bool:
+        return False
+
     def equal(self, answer: str, example: Example) -> bool:
         target = spaced(example.target)
         if BRACKETS.fullmatch(target):
@@ -52,6 +55,9 @@ class PatternReader:
         if MARKER.search(text) is None and BOXED.search(text) is None:
             return False
         return self.pattern.fullmatch(answer_span(text)[:LONGEST].strip(" \t\r\n:.")) is not None
+
+    def awaits_end(self, text: str) -> bool:
+        return False
 
     def equal(self, answer: str, example: Example) -> bool:
         return answer == spaced(example.target)

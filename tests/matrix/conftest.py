@@ -1,0 +1,27 @@
+"""One folder with the tables, and small models that are made as they are asked for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import Commands, load_once, write_tables
+from one_thread import one_thread
+
+__all__ = ["one_thread"]
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    folder = tmp_path_factory.mktemp("matrix")
+    write_tables(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        load_once(patch)
+        yield Commands(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(own_user_folders: Path) -> None:
+    """Every test has a home of its own, so no cell is answered from another's cache."""
+    assert os.environ["OPRO_LOCAL_HOME"].startswith(str(own_user_folders))
