@@ -217,11 +217,14 @@ def _check(family: str) -> tuple[dict[str, Any], list[str]]:
     from opro_local.roles import check_family
 
     found = check_family(family)
-    replies = "greedy replies are equal" if found.greedy_equal else "GREEDY REPLIES DIFFER"
+    gaps = f"{found.choice_gap:.1e} nats a choice and {found.token_gap:.1e} a token"
+    replies = "equal" if found.greedy_equal else "not equal"
+    seen = f"plain transformers {found.transformers} by at most {gaps} (fp32); greedy replies are {replies}"
+    if not found.exact:
+        raise ModelError(f"A tiny {family} differs from {seen}. Do not trust scores of this family here.")
     return asdict(found), [
         f"check: a tiny random {family} runs at {found.level}: {found.reason}",
-        f"check: it differs from plain transformers {found.transformers} by at most {found.choice_gap:.1e} nats a"
-        f" choice, {found.token_gap:.1e} a token (fp32); {replies}",
+        f"check: it differs from {seen}",
     ]
 
 

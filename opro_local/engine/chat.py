@@ -175,7 +175,7 @@ class ChatPrompter:
     def _applied(
         self, turns: Sequence[Message], prefill: str, *, closed: bool, thought: str = "", **options: Any
     ) -> object:
-        """What the template makes of the turns: text or ids, as options say; thought is put before prefill."""
+        """What the template makes of the turns: text or ids, as options say. thought comes before prefill."""
         begun = bool(prefill or closed)
         prefilled = PREFILLED.replace("THOUGHT", json.dumps(thought))
         template = prefilled.replace("TEMPLATE", self._template) if begun else self._template

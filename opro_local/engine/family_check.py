@@ -37,6 +37,9 @@ VOCABULARY = 320
 WINDOW = 16
 """Tokens that a sliding layer sees; texts are some times longer."""
 
+EXACT_NATS = 1e-4
+"""What rounding may make of a log-probability in fp32, and much less than any mistake does."""
+
 TEXT_TOKENS = 72
 REPLY_TOKENS = 12
 
@@ -100,6 +103,11 @@ class FamilyCheck:
     token_gap: float
     greedy_equal: bool
     transformers: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it scores as plain transformers does."""
+        return max(self.choice_gap, self.token_gap) <= EXACT_NATS and self.greedy_equal
 
 
 def check_family(family: str) -> FamilyCheck:
