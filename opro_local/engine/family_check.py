@@ -119,7 +119,7 @@ def check_family(family: str) -> FamilyCheck:
         plain = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True
         ).eval()
-        return compare(family, engine, plain, random.Random(0))
+        return compare(family, engine, plain, random_probes(VOCABULARY, random.Random(0)))
 
 
 def save_tiny(family: str, folder: Path) -> None:
@@ -146,21 +146,44 @@ def tiny_config(family: str) -> PretrainedConfig:
     return _shrunk(type(AutoConfig.for_model(family)))
 
 
-def compare(family: str, engine: LocalEngine, plain: PreTrainedModel, draw: random.Random) -> FamilyCheck:
-    """Hold an engine against its own model in plain transformers, both in fp32, on random prompts."""
-    plain_config = plain.config.get_text_config()
-    limit = min(VOCABULARY, plain_config.vocab_size)
-    choices, text = _choice_requests(limit, draw), _text_requests(limit, draw)
+def compare(family: str, engine: LocalEngine, plain: PreTrainedModel, probes: "Probes") -> FamilyCheck:
+    """Hold an engine against its own model in plain transformers, both in fp32."""
     with torch.inference_mode():
         return FamilyCheck(
             family=family,
             level=engine.level,
             reason=engine.level_reason,
-            choice_gap=_gap(engine, plain, choices),
-            token_gap=_gap(engine, plain, text),
-            greedy_equal=_replies_equal(engine, plain, [request.context for request in choices]),
+            choice_gap=_gap(engine, plain, probes.choices),
+            token_gap=_gap(engine, plain, probes.tokens()),
+            greedy_equal=_replies_equal(engine, plain, probes.prompts),
             transformers=transformers.__version__,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """What is compared: choices behind contexts, each token of a text behind those before it, replies."""
+
+    choices: tuple[ChoiceRequest, ...]
+    text: TokenIds
+    prompts: tuple[TokenIds, ...]
+
+    def tokens(self) -> list[ChoiceRequest]:
+        """A request for each token of the text but the first."""
+        text = self.text
+        return [ChoiceRequest(context=text[:at], choices=(text[at : at + 1],)) for at in range(1, len(text))]
+
+
+def random_probes(vocabulary: int, draw: random.Random) -> Probes:
+    """Random ids: two prefixes with three contexts each, below and beyond a window of 16 tokens."""
+    prefixes = [_ids(WINDOW // 2, vocabulary, draw), _ids(2 * WINDOW, vocabulary, draw)]
+    choices = tuple(
+        ChoiceRequest(context=prefix + _ids(length, vocabulary, draw), choices=_choices(vocabulary, draw))
+        for prefix in prefixes
+        for length in (1, 5, 2 * WINDOW)
+    )
+    prompts = tuple(request.context for request in choices)
+    return Probes(choices=choices, text=_ids(TEXT_TOKENS, vocabulary, draw), prompts=prompts)
 
 
 def _shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
@@ -190,17 +213,8 @@ def _byte_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="<end>")
 
 
-def _choice_requests(vocabulary: int, draw: random.Random) -> list[ChoiceRequest]:
-    """Two prefixes with three contexts each, below and beyond a window; two of four choices begin alike."""
-    prefixes = [_ids(WINDOW // 2, vocabulary, draw), _ids(2 * WINDOW, vocabulary, draw)]
-    return [
-        ChoiceRequest(context=prefix + _ids(length, vocabulary, draw), choices=_choices(vocabulary, draw))
-        for prefix in prefixes
-        for length in (1, 5, 2 * WINDOW)
-    ]
-
-
 def _choices(vocabulary: int, draw: random.Random) -> tuple[TokenIds, ...]:
+    """Of one to three tokens; two begin alike."""
     first = _ids(1, vocabulary, draw)
     return (
         first,
@@ -208,12 +222,6 @@ def _choices(vocabulary: int, draw: random.Random) -> tuple[TokenIds, ...]:
         _ids(2, vocabulary, draw),
         _ids(3, vocabulary, draw),
     )
-
-
-def _text_requests(vocabulary: int, draw: random.Random) -> list[ChoiceRequest]:
-    """Each token of a text behind all before it."""
-    text = _ids(TEXT_TOKENS, vocabulary, draw)
-    return [ChoiceRequest(context=text[:at], choices=(text[at : at + 1],)) for at in range(1, len(text))]
 
 
 def _ids(n: int, vocabulary: int, draw: random.Random) -> TokenIds:

@@ -14,6 +14,7 @@ from opro_local.engine.family_check import (
     FamilyCheck,
     check_family,
     compare,
+    random_probes,
     save_tiny,
     tiny_config,
 )
@@ -58,7 +59,7 @@ def checked(tmp_path: Path, seed_of_other: int | None) -> FamilyCheck:
     if seed_of_other is not None:
         torch.manual_seed(seed_of_other)
         torch.nn.init.normal_(plain.lm_head.weight, std=0.1)
-    return compare("llama", engine, plain, random.Random(0))
+    return compare("llama", engine, plain, random_probes(320, random.Random(0)))
 
 
 def test_the_same_model_is_exact(tmp_path: Path) -> None:
