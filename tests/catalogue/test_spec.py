@@ -10,7 +10,7 @@ from opro_local.errors import ModelError, SettingsError
 ALIASES = [
     "deepseek-r1-distill-qwen-1.5b",
     *("gemma-3-12b", "gemma-3-1b", "gemma-3-270m", "gemma-3-4b"),
-    *("gemma-4-31b", "gemma-4-e2b", "gemma-4-e4b"),
+    *("gemma-4-12b", "gemma-4-31b", "gemma-4-e2b", "gemma-4-e4b"),
     *("granite-4.0-h-micro", "granite-4.0-micro"),
     "lfm2.5-1.2b",
     *("llama-3.1-8b", "llama-3.2-1b", "llama-3.2-3b"),

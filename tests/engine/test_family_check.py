@@ -43,6 +43,7 @@ def test_a_tiny_config_keeps_the_kinds_of_layers_of_the_family(family: str) -> N
     expected = {
         "gemma3": {"sliding_attention", "full_attention"},
         "gemma4": {"sliding_attention", "full_attention"},
+        "gemma4_unified": {"sliding_attention", "full_attention"},
         "olmo3": {"sliding_attention", "full_attention"},
         "qwen3_5": {"linear_attention", "full_attention"},
         "lfm2": {"conv", "full_attention"},

@@ -1,12 +1,21 @@
 """Replies that are given to a model stand where its own would: behind the empty thought of its template."""
 
-import pytest
-from tiny_models import CHAT_TEMPLATE, byte_tokenizer
-from tokenizers import AddedToken
+from pathlib import Path
 
+import pytest
+import torch
+from tiny_models import CHAT_TEMPLATE, byte_tokenizer, save_tiny_model
+from tokenizers import AddedToken
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from opro_local.config import ScoringSettings, SplitSettings
 from opro_local.engine.chat import ChatPrompter, text_of, turn_end
+from opro_local.engine.local import load_engine
 from opro_local.engine.thoughts import closed_thought
 from opro_local.llm import Message
+from opro_local.records import Candidate, Example
+from opro_local.scoring.scorer import Scorer
+from opro_local.tasks.task import Task
 
 USER = Message("user", "Hi")
 HEAD = "<|start|>user\nHi<|end|>\n<|start|>assistant\n"
@@ -91,3 +100,37 @@ def test_the_marks_of_a_thought_stay_in_a_replys_text(special: bool) -> None:
     tokenizer = chat(OPENS, marks=True, special=special).tokenizer
     reply = tokenizer("hm</think>7<|end|>", add_special_tokens=False)["input_ids"]
     assert text_of(tokenizer, reply) == "hm</think>7"
+
+
+def test_labels_of_a_model_that_opens_a_thought_are_scored_behind_an_empty_one(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "llama", "llama")
+    (folder / "chat_template.jinja").write_text(OPENS, encoding="utf-8")
+    engine = load_engine(folder, digest="tiny", quantize="fp32", device="cpu")
+    task = Task(
+        name="t",
+        examples=(),
+        answer="label",
+        labels=("yes", "no"),
+        description="",
+        position="Q_begin",
+        qa=None,
+        metric="accuracy",
+        split=SplitSettings(),
+    )
+    row = Example(id="1", text="Hi", target="yes")
+    ((outcome,),) = Scorer(engine, task, ScoringSettings()).score([Candidate(instruction="")], [row])
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    expected = [_plain_score(model, tokenizer, HEAD + EMPTY, label) for label in task.labels]
+    assert outcome.choice_log_probs == pytest.approx(expected, abs=1e-4)
+
+
+def _plain_score(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, label: str
+) -> float:
+    before, ids = (
+        tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, prompt + label)
+    )
+    with torch.inference_mode():
+        scores = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)  # (T, V)
+    return sum(float(scores[at - 1, ids[at]]) for at in range(len(before), len(ids)))
