@@ -11,6 +11,15 @@ from typing import Literal, Protocol
 Role = Literal["system", "user", "assistant"]
 TokenIds = tuple[int, ...]
 
+THOUGHT_MARKS = (
+    ("<think>", "</think>"),
+    ("<|channel>thought", "<channel|>"),
+    ("[THINK]", "[/THINK]"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+)
+"""What models write around a thought ahead of their answer: how it opens, how it ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

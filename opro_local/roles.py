@@ -15,7 +15,7 @@ from opro_local.offline import close_network
 from opro_local.store.header import ModelRecord
 
 if TYPE_CHECKING:
-    from opro_local.engine import MemoryPlan
+    from opro_local.engine import FamilyCheck, MemoryPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,14 @@ def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":
     from opro_local.engine import plan_folder
 
     return plan_folder(folder, quantize=settings.quantize, device=settings.device)
+
+
+def check_family(family: str) -> "FamilyCheck":
+    """How a tiny random model of the family scores on this machine; see the engine. Raises ModelError."""
+    close_network()
+    from opro_local.engine import check_family as build_and_compare
+
+    return build_and_compare(family)
 
 
 def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:

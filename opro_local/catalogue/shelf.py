@@ -15,8 +15,7 @@ from opro_local.catalogue.bundle import Manifest, read_manifest, verify, write_b
 from opro_local.catalogue.configuration import chat_template, read_json
 from opro_local.catalogue.conversion import StoredQuantize, quantized_copy
 from opro_local.catalogue.folder import read_folder
-from opro_local.catalogue.quantized_share import quantized_share
-from opro_local.catalogue.weights import config_dtype
+from opro_local.catalogue.weights import config_dtype, quantized_share
 from opro_local.errors import ModelError, SettingsError
 
 

@@ -14,6 +14,7 @@ from opro_local.config import Quantize, Settings
 from opro_local.errors import ModelError
 
 SourceKind = Literal["hub", "package"]
+Thinking = Literal["no", "switchable", "always"]
 
 
 class HubSource(Settings):
@@ -45,13 +46,16 @@ class ModelSpec(Settings):
     """One catalogue entry.
 
     family is transformers' model_type; licence is the identifier on the model card; gated means that the hub
-    asks to accept terms first; context_length is in tokens, without rope scaling by the user.
+    asks to accept terms first; context_length is in tokens, without rope scaling by the user. thinking tells
+    whether it writes a thought ahead of its answer: switchable means that its chat template takes
+    enable_thinking, which is set to False.
     """
 
     alias: str
     name: str
     hub: str
     chat: bool
+    thinking: Thinking = "no"
     family: str
     licence: str
     gated: bool

@@ -152,6 +152,19 @@ def count_parameters(tensors: Mapping[str, StoredTensor]) -> int:
     )
 
 
+def quantized_share(folder: Path) -> float | None:
+    """The share of all numbers that is stored quantised, between 0 and 1; None where none is."""
+    tensors = stored_tensors(folder)
+    packed = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if f"{name}.absmax" in tensors or f"{name.removesuffix('.weight')}.SCB" in tensors
+    }
+    beside = {name: tensor for name, tensor in tensors.items() if name.endswith(".absmax")}
+    share = count_parameters(packed | beside) / count_parameters(tensors)
+    return round(share, 4) or None
+
+
 def config_dtype(config: Mapping[str, Any]) -> str:
     """The dtype that config.json tells, at the top or in its text part."""
     parts = (config, config.get("text_config") or {})

@@ -1,5 +1,6 @@
 """model list, show, pull, add, verify, rm: which models there are and which of them are on this machine."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -34,6 +35,13 @@ quantize_option = click.option(
     type=click.Choice(["nf4", "int8"]),
     help="Store quantised weights: smaller on disk, and a start need not quantise again.",
 )
+
+
+THINKING = {
+    "no": "no",
+    "switchable": "switched off in its chat template (enable_thinking)",
+    "always": "always; answers are read behind the thought, labels are scored behind an empty one",
+}
 
 
 @click.group()
@@ -77,12 +85,16 @@ def _rows(models_folder: Path) -> Iterator[dict[str, Any]]:
 
 @model.command()
 @click.argument("name")
+@click.option(
+    "--check", "checks", is_flag=True, help="Run a tiny random model of its family: the level, the exactness."
+)
 @json_option
 @click.pass_obj
-def show(folders: Folders, name: str, as_json: bool) -> None:
+def show(folders: Folders, name: str, checks: bool, as_json: bool) -> None:
     """Print what is known about NAME: licence, sources, size, what is stored, the memory that it would take.
 
-    Nothing is verified.
+    Nothing is verified. --check needs none of its files: it builds a small model of the same layers with
+    random weights and holds what it scores against plain transformers, in fp32 on the CPU.
     """
     close_network()
     spec = load_catalogue().get(name)
@@ -91,11 +103,13 @@ def show(folders: Folders, name: str, as_json: bool) -> None:
     if spec is None and manifest is None:
         raise ModelError(f"No model {name!r} in the catalogue or stored; see `opro-local model list`.")
     memory, shown = _memory(folder) if manifest else (None, [])
+    check, seen = _check(spec.family if spec else _family(folder)) if checks else (None, [])
     if as_json:
         facts = {"spec": spec and spec.model_dump(), "stored": manifest and manifest.model_dump()}
-        emit_json({"name": name, "folder": str(folder) if manifest else None, **facts, "memory": memory})
+        found = {**facts, "memory": memory, **({"check": check} if checks else {})}
+        emit_json({"name": name, "folder": str(folder) if manifest else None, **found})
         return
-    for line in [*_spec_lines(spec), *_manifest_lines(manifest), *shown]:
+    for line in [*_spec_lines(spec), *_manifest_lines(manifest), *shown, *seen]:
         say(line)
     say(f"folder: {folder}" if manifest or spec is None else missing_weights(spec))
 
@@ -208,6 +222,30 @@ def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
     return {**asdict(plan), "peak": plan.peak}, [str(plan)]
 
 
+def _check(family: str) -> tuple[dict[str, Any], list[str]]:
+    """How a tiny model of the family scores, as facts and as lines. Raises ModelError."""
+    from opro_local.roles import check_family
+
+    found = check_family(family)
+    gaps = f"{found.choice_gap:.1e} nats a choice and {found.token_gap:.1e} a token"
+    replies = "equal" if found.greedy_equal else "not equal"
+    seen = f"plain transformers {found.transformers} by at most {gaps} (fp32); greedy replies are {replies}"
+    if not found.exact:
+        raise ModelError(f"A tiny {family} differs from {seen}. Do not trust scores of this family here.")
+    return asdict(found), [
+        f"check: a tiny random {family} runs at {found.level}: {found.reason}",
+        f"check: it differs from {seen}",
+    ]
+
+
+def _family(folder: Path) -> str:
+    """transformers' model_type of a stored model. Raises ModelError if its config tells none."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(config.get("model_type"), str):
+        raise ModelError(f"{folder.name}: its config.json names no model_type.")
+    return str(config["model_type"])
+
+
 def _spec_lines(spec: ModelSpec | None) -> list[str]:
     if spec is None:
         return []
@@ -217,6 +255,7 @@ def _spec_lines(spec: ModelSpec | None) -> list[str]:
         f"hub: https://huggingface.co/{spec.hub} ({spec.family})",
         f"sources: {', '.join(source.kind for source in spec.sources)}",
         f"context: {spec.context_length} tokens",
+        f"thinking: {THINKING[spec.thinking]}",
         f"quantize auto: {spec.quantize.gpu} on a GPU, {spec.quantize.cpu} without",
     ]
 

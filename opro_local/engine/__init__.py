@@ -7,21 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from opro_local.engine.family_check import FamilyCheck, check_family
     from opro_local.engine.local import LocalEngine, load_engine, token_counter
     from opro_local.engine.memory import MemoryPlan, plan_folder
     from opro_local.engine.turns import Holding, load_engines
 
 __all__ = [
+    "FamilyCheck",
     "Holding",
     "LocalEngine",
     "MemoryPlan",
+    "check_family",
     "load_engine",
     "load_engines",
     "plan_folder",
     "token_counter",
 ]
 
-_MODULES = ("local", "memory", "turns")
+_MODULES = ("local", "memory", "turns", "family_check")
 
 
 def __getattr__(name: str) -> object:

@@ -3,10 +3,12 @@
 A prompt is encoded at once, and control tokens that stand in contents become text. One cut is allowed, where
 tokenizers cut themselves: at the control token that opens the last turn. What stands before it, exemplars
 mostly, is encoded once for all prompts that begin with it. A prefill is put into the rendered text where a
-marker stood as the assistant's reply: templates that trim replies would otherwise eat its blanks. A template
-is told a constant date, so that a prompt stays the same prompt.
+marker stood as the assistant's reply: templates that trim replies would otherwise eat its blanks. It stands
+behind the same empty thought as a reply of the model's own would (see thoughts). A template is told a
+constant date, so that a prompt stays the same prompt.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from jinja2 import TemplateError
 from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
+from opro_local.engine.thoughts import closed_thought, text_with_marks
 from opro_local.errors import ModelError
 from opro_local.llm import Message, TokenIds
 
@@ -39,7 +42,7 @@ DATED = (
 PREFILLED = (
     "{% set rendered %}TEMPLATE{% endset %}"
     "{% if marker not in rendered %}{{ raise_exception('the reply is left out') }}{% endif %}"
-    "{% set before, behind = rendered.rsplit(marker, 1) %}{{ before + prefill }}"
+    "{% set before, behind = rendered.rsplit(marker, 1) %}{{ before + THOUGHT + prefill }}"
     "{% if closed %}{{ behind.rstrip() or behind }}{% endif %}"
 )
 
@@ -128,21 +131,37 @@ class ChatPrompter:
     ) -> list[TokenIds]:
         """transformers keeps control tokens in contents apart from those of the template."""
         return [
-            _ids(self._applied(turns, prefill, closed=closed, sanitize_control_tokens=True))
+            _ids(
+                self._applied(
+                    turns, prefill, closed=closed, thought=self._thought, sanitize_control_tokens=True
+                )
+            )
             for prefill in prefills
         ]
 
     def _cut(self, turns: Sequence[Message], prefills: Sequence[str], *, closed: bool) -> list[TokenIds]:
         """The same ids for contents without control tokens."""
-        marked = self._rendered(turns, MARKER, closed=closed) if closed or any(prefills) else ""
-        begun = marked.rsplit(MARKER, 1)
+        begins = closed or any(prefills)
+        before, behind = self._around(turns, closed=closed) if begins else ("", "")
         texts = [
-            prefill.join(begun) if closed or prefill else self._rendered(turns, "", closed=closed)
+            before + prefill + behind if closed or prefill else self._rendered(turns, "", closed=closed)
             for prefill in prefills
         ]
         cuts = [self._last_opening(text, turns[-1].content) for text in texts]
         tails = self._all_ids([text[cut:] for text, cut in zip(texts, cuts, strict=True)])
         return [self._head_ids(text[:cut]) + tail for text, cut, tail in zip(texts, cuts, tails, strict=True)]
+
+    def _around(self, turns: Sequence[Message], *, closed: bool) -> tuple[str, str]:
+        """What stands before a reply that is given, and behind it."""
+        before, behind = self._rendered(turns, MARKER, closed=closed).rsplit(MARKER, 1)
+        return before + self._thought, behind
+
+    @cached_property
+    def _thought(self) -> str:
+        """The empty thought that the template writes ahead of the model's reply, but not of a given one."""
+        turns = [Message("user", "?")]
+        given = self._rendered(turns, MARKER, closed=False).rsplit(MARKER, 1)[0]
+        return "" if closed_thought(given) else closed_thought(self._rendered(turns, "", closed=False))
 
     def _last_opening(self, text: str, content: str) -> int:
         """Where the control token stands that is the last before a turn's content; 0 if there is none."""
@@ -177,10 +196,13 @@ class ChatPrompter:
     def _rendered(self, turns: Sequence[Message], prefill: str, *, closed: bool) -> str:
         return str(self._applied(turns, prefill, closed=closed, tokenize=False))
 
-    def _applied(self, turns: Sequence[Message], prefill: str, *, closed: bool, **options: Any) -> object:
-        """What the template makes of the turns: text or ids, as options say."""
+    def _applied(
+        self, turns: Sequence[Message], prefill: str, *, closed: bool, thought: str = "", **options: Any
+    ) -> object:
+        """What the template makes of the turns: text or ids, as options say. thought comes before prefill."""
         begun = bool(prefill or closed)
-        template = PREFILLED.replace("TEMPLATE", self._template) if begun else self._template
+        prefilled = PREFILLED.replace("THOUGHT", json.dumps(thought))
+        template = prefilled.replace("TEMPLATE", self._template) if begun else self._template
         return self.tokenizer.apply_chat_template(
             [
                 {"role": turn.role, "content": turn.content}
@@ -266,5 +288,5 @@ def turn_end(prompter: Prompter) -> set[int]:
 
 
 def text_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
-    """The text of the ids, without special tokens."""
-    return str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    """The text of the ids, without special tokens other than the marks around thoughts."""
+    return text_with_marks(tokenizer, ids)

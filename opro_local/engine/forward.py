@@ -7,6 +7,7 @@ right.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -97,6 +98,11 @@ class Body:
         return self._over(len(tokens), self._padded([(token,) for token in tokens]), columns, cache)[:, -1]
 
     @cached_property
+    def _cache_word(self) -> str:
+        """What this body calls a cache: transformers 5.24 renames it, and warns of the older word."""
+        return "cache" if "cache" in signature(self._body.forward).parameters else "past_key_values"
+
+    @cached_property
     def _shape(self) -> Shape:
         if not self.attention.heads:
             raise NoReuse("its attention is code of its own")
@@ -122,8 +128,8 @@ class Body:
             input_ids=ids,
             attention_mask=self.kinds.for_model(masks),
             position_ids=columns.positions[:, -queries:],
-            past_key_values=cache,
             use_cache=cache is not None,  # left open, a model would keep a cache of its own
+            **{self._cache_word: cache},
         )
 
     def _hidden(self, tokens: int, *, input_ids: Tensor, **inputs: object) -> Tensor:

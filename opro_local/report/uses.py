@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from opro_local.errors import SettingsError
-from opro_local.llm import Message
+from opro_local.llm import THOUGHT_MARKS, Message
 from opro_local.records import Candidate, Example
 from opro_local.scoring.render import Layout
 
@@ -34,6 +34,7 @@ class Use:
     labels: tuple[str, ...]
     biases: tuple[float, ...]
     answer_tokens: int
+    thinking_tokens: int
     chat: bool
     model: str
     position: str
@@ -73,6 +74,7 @@ def _use(document: Document) -> Use:
         labels=tuple(task["labels"]) if likelihood else (),
         biases=tuple(best["calibration"]),
         answer_tokens=document["settings"]["scoring"]["answer_tokens"],
+        thinking_tokens=document["settings"]["scoring"].get("thinking_tokens", 0),  # older runs had none
         chat=task["layout"]["chat"],
         model=next(model["name"] for model in document["models"] if model["role"] == "scorer"),
         position=task["layout"]["position"],
@@ -122,7 +124,9 @@ def _rendered(template: str) -> Callable[[Use], str]:
         environment.filters["python"] = repr
         environment.filters["line"] = lambda text: " ".join(text.splitlines())
         environment.filters["quoted"] = lambda text: '"""' + text.replace('"""', "'''") + '"""'
-        return environment.get_template(template).render(use=use, turns=[asdict(turn) for turn in use.turns])
+        return environment.get_template(template).render(
+            use=use, turns=[asdict(turn) for turn in use.turns], thoughts=THOUGHT_MARKS
+        )
 
     return rendered
 

@@ -17,6 +17,7 @@ from opro_local.records import Example, Outcome
 from opro_local.scoring.graders import Grader
 from opro_local.scoring.graders.reading import own_part
 from opro_local.scoring.render import ScorerPrompt
+from opro_local.scoring.thinking import behind_thought, end_of_open_thought, unended
 from opro_local.tasks.task import Task
 from opro_local.tasks.wording import quoted
 
@@ -78,8 +79,10 @@ class LikelihoodMode:
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
             self._check_apart(answers)
         # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
-        # then starts there for all labels of the row.
-        context = _common_prefix([opened, *answers])
+        # then starts there for all labels of the row. A thought that the prompt opens is closed ahead of the
+        # labels: its end is no part of them.
+        thinks = end_of_open_thought(self.engine, opened) is not None
+        context = _common_prefix(answers if thinks else [opened, *answers])
         if not context:
             return None
         return ChoiceRequest(context=context, choices=tuple(ids[len(context) :] for ids in answers))
@@ -149,12 +152,17 @@ class GenerationMode:
         if self.labels is None:
             # After another prompt a label's ids could differ: then its draft does not hold, and that is all.
             self.labels = self._label_drafts(prompt, ids)
+        end = end_of_open_thought(self.engine, ids)
         return GenerationRequest(
             prompt=ids,
-            max_tokens=self.settings.answer_tokens,
-            final=partial(self.grader.is_final, question=example.text),
+            max_tokens=self.settings.answer_tokens + (self.settings.thinking_tokens if end else 0),
+            final=partial(self._is_final, question=example.text, end=end),
             drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
         )
+
+    def _is_final(self, text: str, question: str, end: str | None) -> bool:
+        answer = behind_thought(text, end)
+        return answer is not None and self.grader.is_final(answer, question=question)
 
     def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
         texts = [prompt.answered(label) for label in self.task.labels]
@@ -191,10 +199,12 @@ class GenerationMode:
             prompt_tokens=len(request.prompt),
             generated_tokens=reply.tokens,
         )
-        return outcome if reply.ended == "nan" else self._graded(outcome, example, reply)
+        if reply.ended == "nan":
+            return outcome
+        return self._graded(outcome, example, reply, end_of_open_thought(self.engine, request.prompt))
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
-        unread = outcome.reply is None or outcome.reason == NOT_FINITE
+        unread = outcome.reply is None or outcome.reason in (NOT_FINITE, unended(outcome.generated_tokens))
         if not self.settings.second_round or outcome.prediction is not None or unread:
             return None
         begun = _cued(outcome)
@@ -217,14 +227,19 @@ class GenerationMode:
             replace(both, reason=NOT_FINITE) if reply.ended == "nan" else self._graded(both, example, reply)
         )
 
-    def _graded(self, outcome: Outcome, example: Example, last: GenerationReply) -> Outcome:
-        graded = self.grader.grade(outcome.reply or "", example, cut=last.ended == "length")
+    def _graded(
+        self, outcome: Outcome, example: Example, last: GenerationReply, end: str | None = None
+    ) -> Outcome:
+        answer = behind_thought(outcome.reply or "", end)
+        if answer is None:
+            return replace(outcome, reason=unended(outcome.generated_tokens))
+        graded = self.grader.grade(answer, example, cut=last.ended == "length")
         return replace(outcome, prediction=graded.prediction, correct=graded.correct, reason=graded.reason)
 
 
 def _cued(outcome: Outcome) -> str:
     """The first reply, up to where it goes on to a question of its own, and the cue for the second one."""
-    return own_part(outcome.reply or "") + CUE
+    return own_part(behind_thought(outcome.reply or "") or "") + CUE
 
 
 def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:

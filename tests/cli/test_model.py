@@ -11,6 +11,7 @@ from tiny_models import save_tiny_model
 from opro_local.catalogue import load_catalogue, pull
 from opro_local.cli.model import model
 from opro_local.config import Folders
+from opro_local.engine import FamilyCheck
 from opro_local.errors import ModelError
 
 pytestmark = pytest.mark.usefixtures("made_up_folders")
@@ -69,6 +70,52 @@ def test_show_says_why_there_is_no_plan_for_a_damaged_model(folders: Folders, ti
     call(folders, "add", tiny, "--as", "broken")
     assert "memory: broken: its tokenizer cannot be loaded" in call(folders, "show", "broken").stdout
     assert json.loads(call(folders, "show", "broken", "--json").stdout)["memory"] is None
+
+
+def test_show_tells_whether_a_model_thinks(folders: Folders) -> None:
+    assert "thinking: no" in call(folders, "show", "llama-3.2-1b").stdout
+    assert "enable_thinking" in call(folders, "show", "qwen3-8b").stdout
+    assert "thinking: always" in call(folders, "show", "olmo-3-7b-think").stdout
+
+
+def found(**changes: object) -> FamilyCheck:
+    facts = {"level": "E1", "reason": "it is so", "choice_gap": 2e-6, "token_gap": 1e-6, "greedy_equal": True}
+    return FamilyCheck(family="llama", transformers="5.23.0", **(facts | changes))  # type: ignore[arg-type]
+
+
+def test_show_checks_the_family_when_asked(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("opro_local.roles.check_family", lambda family: asked.append(family) or found())
+    shown = call(folders, "show", "llama-3.2-1b", "--check").stdout
+    assert "check: a tiny random llama runs at E1: it is so" in shown
+    assert "by at most 2.0e-06 nats a choice and 1.0e-06 a token (fp32); greedy replies are equal" in shown
+    facts = json.loads(call(folders, "show", "llama-3.2-1b", "--check", "--json").stdout)
+    assert (facts["check"]["level"], facts["check"]["choice_gap"]) == ("E1", 2e-6)
+    assert asked == ["llama", "llama"]
+    assert "check" not in json.loads(call(folders, "show", "llama-3.2-1b", "--json").stdout)
+    assert asked == ["llama", "llama"], "nothing is built unless asked for"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"choice_gap": 2e-4}, {"token_gap": float("inf")}, {"greedy_equal": False}]
+)
+def test_a_family_that_is_not_exact_is_refused_by_the_check(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    monkeypatch.setattr("opro_local.roles.check_family", lambda _family: found(**wrong))
+    result = call(folders, "show", "llama-3.2-1b", "--check")
+    assert isinstance(result.exception, ModelError)
+    assert "Do not trust scores of this family here." in str(result.exception)
+
+
+def test_a_stored_model_of_ones_own_is_checked_by_its_config(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(folders, "add", str(save_tiny_model(tmp_path / "neox", "gpt-neox")), "--as", "mine")
+    asked: list[str] = []
+    monkeypatch.setattr("opro_local.roles.check_family", lambda family: asked.append(family) or found())
+    call(folders, "show", "mine", "--check")
+    assert asked == ["gpt_neox"]
 
 
 def test_show_tells_the_licence_and_how_to_get_what_is_not_stored(folders: Folders) -> None:

@@ -73,7 +73,8 @@ def test_text_output_has_one_setting_a_line_with_its_origin() -> None:
         ("[budget]\nstep = 2\n", "budget.step"),
         (
             "[scoring]\nmod = 1\n",
-            "'scoring.mod'. Known keys: answer_tokens, calibration, grading, mode, second_round.",
+            "'scoring.mod'. Known keys: answer_tokens, calibration, grading, mode, second_round, "
+            "thinking_tokens.",
         ),
         ("[search]\ntemperature = inf\n", "search.temperature"),
         ("[searching]\nseed = 2\n", "'searching'. Known keys: budget, models, scoring, search."),

@@ -7,7 +7,7 @@ import torch
 from tiny_models import LOADABLE, byte_tokenizer, random_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, MixtralConfig, PreTrainedModel
 
-from opro_local.catalogue.quantized_share import quantized_share
+from opro_local.catalogue.weights import quantized_share
 from opro_local.engine.importing import store_quantized
 from opro_local.engine.loading import load_folder
 from opro_local.engine.local import LocalEngine
