@@ -25,9 +25,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from opro_local.engine.faults import cause
 from opro_local.engine.local import LocalEngine, load_engine
 from opro_local.engine.probe import Level
-from opro_local.engine.sketch import LOAD_FAULTS, keep_silent
+from opro_local.engine.sketch import keep_silent
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceRequest, GenerationRequest, TokenIds
 
@@ -133,10 +134,9 @@ def save_tiny(family: str, folder: Path) -> None:
             torch.manual_seed(0)
             model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         model.save_pretrained(folder)
-    except LOAD_FAULTS as error:
-        (line, *_) = [*str(error).splitlines(), type(error).__name__]
+    except Exception as error:  # libraries raise anything
         raise ModelError(
-            f"transformers {transformers.__version__} builds no model of the family {family!r}: {line[:200]}"
+            f"transformers {transformers.__version__} builds no model of the family {family!r}: {cause(error)}"
         ) from error
     tokenizer.save_pretrained(folder)
 
