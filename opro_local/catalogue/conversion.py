@@ -1,14 +1,22 @@
 """Converts weights in a child process, so that foreign files are parsed with bounded time and memory.
 
 The child (opro_local.engine.importing) needs torch; the parent stays light, and its network may be open while
-the child's is closed.
+the child's is closed. What the child tells of its progress is drawn where stderr is a terminal.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
+from time import monotonic
 from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from opro_local.catalogue.gguf_header import GgufHeader
 from opro_local.catalogue.gguf_parts import read_gguf
@@ -35,8 +43,8 @@ def quantized_copy(source: Path, target: Path, quantize: StoredQuantize) -> None
 
 def merged_adapter(adapter: Path, base: Path, target: Path) -> None:
     """Write the weights of base into target with a LoRA adapter merged into them. Raises ModelError."""
-    if done := _failed("lora", base, adapter, target):
-        raise ModelError(_reason(done))
+    if reason := _failure("lora", base, adapter, target):
+        raise ModelError(reason)
 
 
 def check_loads(folder: Path, *, called: str) -> None:
@@ -45,38 +53,69 @@ def check_loads(folder: Path, *, called: str) -> None:
     Configuration, names and shapes of tensors, tokenizer and chat template are tried, weights are not read.
     The error calls the folder by the name given.
     """
-    if done := _failed("check", folder, folder):
-        raise ModelError(f"{called}: {_reason(done)}")
+    if reason := _failure("check", folder, folder):
+        raise ModelError(f"{called}: {reason}")
 
 
 def _run_child(work: str, source: Path, target: Path) -> None:
-    if done := _failed(work, source, target):
-        raise ModelError(f"{source} cannot be converted ({work}): {_reason(done)}")
+    if reason := _failure(work, source, target):
+        raise ModelError(f"{source} cannot be converted ({work}): {reason}")
 
 
-def _failed(work: str, source: Path, *more: Path) -> subprocess.CompletedProcess[bytes] | None:
-    """Do one piece of work in a child, which is returned if it failed. Raises ModelError if it takes long."""
+def _failure(work: str, source: Path, *more: Path) -> str | None:
+    """Do one piece of work in a child. -> Why it failed, None if it is done."""
     module = [sys.executable, "-P", "-m", "opro_local.engine.importing"]
-    files = [source] if source.is_file() else [path for path in source.iterdir() if path.is_file()]
-    megabytes = sum(file.stat().st_size for file in files) / 1e6
-    try:
-        done = subprocess.run(
+    seconds = _most_seconds(source)
+    begun = monotonic()
+    with (
+        TemporaryFile() as errors,
+        _bar(source.name) as draw,
+        subprocess.Popen(
             [*module, work, *(str(path.resolve()) for path in (source, *more))],
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": _python_path()},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=600 + megabytes,  # a busy machine converts about 5 MB/s
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{source} took more than {error.timeout:.0f} s to convert ({work}).") from None
-    return done if done.returncode != 0 else None
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as child,
+    ):
+        deadline = Timer(seconds, child.kill)
+        deadline.start()
+        assert child.stdout is not None
+        for line in child.stdout:
+            draw(line)
+        code = child.wait()
+        deadline.cancel()
+        errors.seek(0)
+        said = errors.read().decode("utf-8", "replace").strip()
+    if code == 0:
+        return None
+    if code < 0:
+        late = monotonic() - begun >= seconds
+        ended = f"it took more than {seconds:.0f} s" if late else f"stopped by signal {-code}"
+        return ended if late else f"{ended}; is there enough memory?"
+    return said.rpartition("\n")[2]
 
 
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    if done.returncode < 0:
-        return f"stopped by signal {-done.returncode}; is there enough memory?"
-    return done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+def _most_seconds(source: Path) -> float:
+    """A busy machine converts about 5 MB/s."""
+    files = [source] if source.is_file() else [path for path in source.iterdir() if path.is_file()]
+    return 600 + sum(file.stat().st_size for file in files) / 1e6
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, drawn from lines of two numbers: bytes written, bytes to write."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=None)
+
+        def draw(line: str) -> None:
+            done, _, total = line.partition(" ")
+            if done.isdigit() and total.strip().isdigit():
+                progress.update(task, completed=int(done), total=int(total))
+
+        yield draw
 
 
 def _python_path() -> str:

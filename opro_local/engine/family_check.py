@@ -136,7 +136,7 @@ def save_tiny(family: str, folder: Path) -> None:
         model.save_pretrained(folder)
     except Exception as error:  # libraries raise anything
         raise ModelError(
-            f"transformers {transformers.__version__} builds no model of the family {family!r}: {cause(error)}"
+            f"transformers {transformers.__version__} builds no model of family {family!r}: {cause(error)}"
         ) from error
     tokenizer.save_pretrained(folder)
 
