@@ -416,7 +416,7 @@ class Forgetful(ScriptedEngine):
 @pytest.mark.parametrize("labels", [("Yes", "yes"), ("++", "--"), ("no", "no!")])
 def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str, str]) -> None:
     scorer = Scorer(Forgetful(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
-    with pytest.raises(ModelError, match="label '.+' is the same as '.+'.*--scoring generation"):
+    with pytest.raises(ModelError, match=r"label '.+' is the same as '.+'.*--scoring generation"):
         scorer.score([CANDIDATE], ROWS)
 
 
