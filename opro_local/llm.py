@@ -36,7 +36,7 @@ def are_turns(messages: Sequence[Message]) -> bool:
     """
     roles = [message.role for message in messages]
     spoken = roles[1:] if roles[:1] == ["system"] else roles
-    expected: list[Role] = ["user", "assistant"] * (len(spoken) // 2) + ["user"]
+    expected = ["user", "assistant"] * (len(spoken) // 2) + ["user"]
     return spoken == expected
 
 
