@@ -27,10 +27,19 @@ def quantized_share(folder: Path) -> float | None:
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Type and number of elements of each stored tensor, by name."""
+    """Type and number of elements of each stored tensor, by name; a file without a header has none."""
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for name, entry in header.items():
+        for name, entry in _header(path).items():
             if name != "__metadata__":
                 yield name, (entry["dtype"], prod(entry["shape"]))
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(length) if length < path.stat().st_size else b""
+    try:
+        header = json.loads(text)
+    except ValueError:
+        header = None
+    return header if isinstance(header, dict) else {}
