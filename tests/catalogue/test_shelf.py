@@ -29,6 +29,7 @@ def test_an_added_folder_is_copied_with_its_licence_and_described(tmp_path: Path
         "chat_template_sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
         "size_bytes": sum(len(path.read_bytes()) for path in source.iterdir() if path.name != "notes.txt"),
         "created_by": stored.manifest.created_by,
+        "quantized_share": None,
     }
 
 
