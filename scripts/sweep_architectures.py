@@ -12,6 +12,7 @@ import warnings
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import transformers.utils.logging
@@ -152,12 +153,12 @@ def _tiny(
     model_type: str, variant: Mapping[str, object], left_out: Sequence[str], *, unset: bool
 ) -> PreTrainedModel:
     """Without some of SMALL; unset tells to set keys too that are None by default."""
-    of = CONFIG_MAPPING[model_type]
+    of: Any = CONFIG_MAPPING[model_type]
     config = of()
-    text = config.get_text_config()
+    text: Any = config.get_text_config()
     facts = text.to_dict()
     known = set(facts) | set(text.attribute_map)
-    chosen = {
+    chosen: dict[str, Any] = {
         key: value
         for key, value in SMALL.items()
         if key in known and key not in left_out and (unset or facts.get(key, 0) is not None)
@@ -184,18 +185,19 @@ def _tiny(
 def _random(config: PretrainedConfig, text: PretrainedConfig) -> PreTrainedModel:
     """A random model with sharp logits: with the usual start a wrong mask changes hardly anything."""
     with torch.device("meta"):
-        size = AutoModelForCausalLM.from_config(config).num_parameters()
+        size = AutoModelForCausalLM.from_config(config).num_parameters()  # type: ignore[no-untyped-call]
     if size > MOST_PARAMETERS:
         raise ValueError(f"{size:,} parameters are not tiny")
     capped = getattr(text, "attn_logit_softcapping", None) is not None
     torch.manual_seed(0)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(
+    model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
         config, attn_implementation="eager" if capped else None
     )
     for weight in model.parameters():
         if weight.dim() >= 2:
             weight.data *= 5
-    return model.eval()
+    result: PreTrainedModel = model.eval()
+    return result
 
 
 def ids(draw: random.Random, n: int) -> TokenIds:
@@ -304,7 +306,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--variant", nargs="*", default=list(VARIANTS))
     chosen = parser.parse_args()
-    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     warnings.simplefilter("ignore")
     bad = 0
     for model_type, variant, finding in swept(chosen.only, chosen.variant):

@@ -30,6 +30,8 @@ KEYS = ("full_attention", "sliding_attention", "chunked_attention")
 WINDOW_WORDS = ("window", "chunk", "local", "block_size", "attention_types", "layer_types")
 """Keys of a configuration that may limit what a layer sees."""
 
+CPU = torch.device("cpu")
+
 Rule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """transformers' rule of a mask: batch, head, query and key positions to whether the query sees the key."""
 
@@ -82,10 +84,17 @@ class _Notes:
         return query.new_zeros(query.shape[0], query.shape[2], query.shape[1], value.shape[3]), None
 
     def mask(
-        self, *, batch_size: int, q_length: int, kv_length: int, mask_function: Rule, **_: object
+        self,
+        *,
+        batch_size: int,
+        q_length: int,
+        kv_length: int,
+        mask_function: Rule,
+        device: torch.device,
+        **_: object,
     ) -> Tensor:
         """Note the rule of a mask; the mask itself is never looked into."""
-        mask = torch.zeros(batch_size, 1, q_length, kv_length)
+        mask = torch.zeros(batch_size, 1, q_length, kv_length, device=device)
         self.masks.append(mask)
         self.rules[_where(mask)] = mask_function
         return mask
@@ -109,7 +118,7 @@ def ask_attention(model: PreTrainedModel, run: Callable[..., object]) -> Attenti
     limit = min(int(getattr(config, "max_position_embeddings", None) or LONGEST), LONGEST)
     known = {where: reach_of(rule, limit, device=model.device) for where, rule in notes.rules.items()}
     reaches = tuple(known[call.mask] for call in notes.calls if call.mask is not None)
-    keys = _keys_taken(config, pass_with, reaches)
+    keys = _keys_taken(config, pass_with, reaches, model.device)
     return Attention(
         kinds=AttentionKinds(layers=reaches, keys=keys), heads=tuple(call.heads for call in notes.calls)
     )
@@ -125,7 +134,10 @@ def reach_of(rule: Rule, limit: int, *, device: torch.device) -> Reach:
     """How far a rule lets tokens see among limit positions. Raises NoReuse if none known here."""
 
     def seen(at: int) -> Tensor:
-        return _row(rule, at, at + 2, device)
+        try:
+            return _row(rule, at, at + 2, CPU)
+        except RuntimeError:  # it holds tensors of its own
+            return _row(rule, at, at + 2, device)
 
     first = _first(seen(limit - 1))
     reaches = [FULL]
@@ -164,17 +176,20 @@ def _row(rule: Rule, at: int, keys: int, device: torch.device) -> Tensor:
 
 
 def _keys_taken(
-    config: PretrainedConfig, run: Callable[[object], object], reaches: Sequence[Reach]
+    config: PretrainedConfig,
+    run: Callable[[object], object],
+    reaches: Sequence[Reach],
+    device: torch.device,
 ) -> tuple[str, ...] | None:
     """The name under which each layer takes its mask; see AttentionKinds.keys."""
-    named = {key: torch.zeros(1, 1, TOKENS, TOKENS) for key in KEYS}
+    named = {key: torch.zeros(1, 1, TOKENS, TOKENS, device=device) for key in KEYS}
     by_name = _arrived(config, lambda: run(named))
     names = {_where(mask): key for key, mask in named.items()}
     keys = tuple(names[where] for where in by_name if where in names)
     served = {(key, reach) for key, reach in zip(keys, reaches, strict=False)}
     if len(keys) == len(reaches) and len({key for key, _ in served}) == len(served):
         return keys
-    single = torch.zeros(1, 1, TOKENS, TOKENS)
+    single = torch.zeros(1, 1, TOKENS, TOKENS, device=device)
     same = set(_arrived(config, lambda: run(single))) == {_where(single)}
     return () if same and len(set(reaches)) == 1 else None
 
@@ -229,4 +244,4 @@ def _registered(notes: _Notes) -> Iterator[None]:
 
 def _where(mask: Tensor) -> int:
     """Where a tensor's numbers lie: a view of a mask is that mask."""
-    return mask.untyped_storage().data_ptr()
+    return int(mask.untyped_storage()._cdata)

@@ -96,7 +96,8 @@ class ChatPrompter:
         behind = closed[len(opened) :].lstrip()
         tokens = [token.content for token in self._control if behind.startswith(token.content)]
         longest = max((token for token in tokens if token.strip()), key=len, default=None)
-        return set() if longest is None else {self.tokenizer.convert_tokens_to_ids(longest)}
+        ids = self.tokenizer.convert_tokens_to_ids([longest] if longest else [])
+        return set(ids if isinstance(ids, list) else [ids])
 
     @cached_property
     def _template(self) -> str:

@@ -102,7 +102,7 @@ def _fits(layer: nn.Linear | Conv1D, how: str) -> bool:
 def _left_dense(skeleton: PreTrainedModel, how: str) -> list[str] | None:
     """What is not packed, with what transformers leaves out by itself; None where that is all."""
     unfit = [name for name, layer in _linear(skeleton) if not _fits(layer, how)]
-    return [*get_keys_to_not_convert(skeleton), *unfit] if unfit else None  # type: ignore[no-untyped-call]
+    return [*get_keys_to_not_convert(skeleton), *unfit] if unfit else None
 
 
 def _with_kernel(model: PreTrainedModel) -> Iterator[nn.Linear]:

@@ -164,10 +164,10 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
     try:
         own = model(input_ids=torch.tensor(rows, device=body.device), use_cache=False).logits.float()
         hidden = body.whole(rows)[0]
-    except (*PROBE_FAULTS, AssertionError) as error:
+    except (*PROBE_FAULTS, AssertionError) as fault:
         raise ModelError(
-            f"{name} does not run as a language model here ({type(error).__name__}). Choose another model."
-        ) from error
+            f"{name} does not run as a language model here ({type(fault).__name__}). Choose another model."
+        ) from fault
     allowed = _rounding(model.dtype, own.abs().max().item(), STRICT)
     error = (head.logits(hidden) - own[0]).abs().max().item()
     if not error <= allowed:  # NaN too is an error

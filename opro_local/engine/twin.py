@@ -44,7 +44,7 @@ def _few_rows(model: PreTrainedModel) -> Iterator[tuple[int, nn.Parameter]]:
     """The first rows of every matrix with a row a token, by the id of the whole one."""
     inputs, head = model.get_input_embeddings(), model.get_output_embeddings()  # type: ignore[no-untyped-call]
     config = model.config.get_text_config()
-    sizes = {len(inputs.weight), getattr(config, "vocab_size_per_layer_input", None)}
+    sizes = {inputs.num_embeddings, getattr(config, "vocab_size_per_layer_input", None)}
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.num_embeddings in sizes]
     for module in [inputs, head, *tables]:
         for weight in module.parameters(recurse=False):

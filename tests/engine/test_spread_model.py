@@ -35,7 +35,7 @@ def test_layers_on_disk_change_no_number(name: str, tmp_path: Path) -> None:
     assert {"cpu", "disk"} == set(places.values())
     whole = LocalEngine(load_weights(sketch), digest="whole")
     apart = LocalEngine(load_weights(sketch, spread=places), digest="apart", budgets=plan.budgets)
-    assert any(parameter.is_meta for parameter in apart._body._model.parameters())
+    assert any(parameter.is_meta for parameter in apart._body.model.parameters())
     for ours, theirs in zip(apart.loglikelihood(SCORING), whole.loglikelihood(SCORING), strict=True):
         assert ours.log_probs == pytest.approx(theirs.log_probs, abs=1e-5)
     assert apart.generate(WRITING) == whole.generate(WRITING)
