@@ -12,7 +12,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 Metadata = dict[str, Any]
 
-CONTROL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
+CONTROL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
 USER_DEFINED = ["<think>", "       "]
 TEXTS = [
     *[
