@@ -14,6 +14,7 @@ Metadata = dict[str, Any]
 
 CONTROL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
 USER_DEFINED = ["<think>", "       "]
+UNMERGED = "snake"  # a token that no merges make: kinds that look pieces up have it
 TEXTS = [
     *[
         "",
@@ -83,7 +84,7 @@ TEXTS = [
         "\u3000a",
         "a\u200db\u200dc",
         "\u2581a",
-        "\x00\x1f",
+        "a\x00a\x00b\x1f",
         "\U0010fffd",
     ],
     *[
@@ -105,7 +106,7 @@ def byte_level(kind: str | None, **keys: object) -> Metadata:
     seen = sorted({letter for text in TEXTS for letter in _letters(text)})
     pairs = [*product(seen, seen)]
     random.Random(5).shuffle(pairs)  # drawn so that all kinds differ
-    tokens = [*CONTROL, *USER_DEFINED, *alphabet, *(left + right for left, right in pairs)]
+    tokens = [*CONTROL, *USER_DEFINED, *alphabet, *(left + right for left, right in pairs), UNMERGED]
     return _metadata(
         "gpt2",
         tokens,
