@@ -94,7 +94,8 @@ _TABLE = {
     "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano": Cuts(
         patterns=(_LLAMA3,), whole=True, starts=True
     ),
-    "dbrx smaug-bpe glm4 chatglm-bpe": Cuts(patterns=(_LLAMA3,)),
+    "dbrx smaug-bpe chatglm-bpe": Cuts(patterns=(_LLAMA3,)),
+    "glm4": Cuts(patterns=(_LLAMA3,), whole=True),
     "qwen2": Cuts(patterns=(_QWEN2,), composed=True),
     "deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2 bailingmoe bailingmoe2"
     " llada-moe": Cuts(patterns=(_QWEN2,)),
