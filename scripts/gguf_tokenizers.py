@@ -11,6 +11,7 @@ import json
 import random
 import sys
 import tempfile
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,7 @@ def _llama_cpp_ids(address: str, text: str, *, start: bool, parsed: bool) -> lis
 
 
 def _server(file: Path) -> Any:
-    import xllamacpp  # no dependency of the project
-
+    xllamacpp: Any = import_module("xllamacpp")  # no dependency of the project
     settings = xllamacpp.CommonParams()
     settings.model.path, settings.n_ctx, settings.n_parallel = str(file), 64, 1
     settings.warmup, settings.port, settings.verbosity = False, 0, -1
