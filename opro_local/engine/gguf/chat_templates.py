@@ -36,6 +36,6 @@ def _named(metadata: Mapping[str, Any]) -> dict[str, str]:
             continue
         name = key.removeprefix(_KEY).removeprefix(".")
         if not isinstance(template, str) or not re.fullmatch(r"\w*", name, re.ASCII):
-            raise ModelError(f"{key[:60]} is no template with a plain name. {ADVICE}")
+            raise ModelError(f"{key[:60]!r} is no template with a plain name. {ADVICE}")
         templates[name] = template
     return templates

@@ -71,10 +71,8 @@ def _check_decided(vocabulary: Vocabulary, scores: list[float], made: Iterable[s
 def _check_spelled(vocabulary: Vocabulary, free: Iterable[str]) -> None:
     """Raise ModelError for a token made of a character that is no token: no list of merges can say it."""
     for token in free:
-        for left, right in ((token[:cut], token[cut:]) for cut in range(1, len(token))):
-            strange = [half for half in (left, right) if half not in vocabulary.ids]
-            if strange and all(len(half) == 1 for half in strange):
+        for end, rest in ((token[0], token[1:]), (token[-1], token[:-1])):
+            if end not in vocabulary.ids and rest and (rest in vocabulary.ids or len(rest) == 1):
                 raise ModelError(
-                    f"tokenizer.ggml.tokens has {token!r} and lacks {strange[0]!r}, of which it is made."
-                    f" {ADVICE}"
+                    f"tokenizer.ggml.tokens has {token!r} and lacks {end!r}, of which it is made. {ADVICE}"
                 )

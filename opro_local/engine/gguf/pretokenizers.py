@@ -94,9 +94,11 @@ _TABLE = {
     "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano": Cuts(
         patterns=(_LLAMA3,), whole=True, starts=True
     ),
-    "dbrx smaug-bpe glm4 chatglm-bpe": Cuts(patterns=(_LLAMA3,)),
+    "dbrx smaug-bpe chatglm-bpe": Cuts(patterns=(_LLAMA3,)),
+    "glm4": Cuts(patterns=(_LLAMA3,), whole=True),
     "qwen2": Cuts(patterns=(_QWEN2,), composed=True),
-    "deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2": Cuts(patterns=(_QWEN2,)),
+    "deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2 bailingmoe bailingmoe2"
+    " llada-moe": Cuts(patterns=(_QWEN2,)),
     "qwen35": Cuts(patterns=(_QWEN35,), composed=True),
     "tekken": Cuts(patterns=(_TEKKEN,), whole=True, starts=True),
     "gpt-4o llama4 kanana2 talkie minimax-m2": Cuts(patterns=(_GPT4O,)),
@@ -114,9 +116,6 @@ _TABLE = {
     ),
     "minicpm5": Cuts(
         patterns=(r"\p{N}{1,3}", rf"{_UNCASED}|{_WORD}|\p{{N}}+|{_SIGNS}[\r\n]*|{_LINES}"), whole=True
-    ),
-    "bailingmoe bailingmoe2 llada-moe": Cuts(
-        patterns=(rf"{_UNCASED}|{_WORD}|\p{{N}}|{_SIGNS}[\r\n]*|\s*[\r\n]|{_BLANKS}",)
     ),
     "seed-coder": Cuts(patterns=(rf"{_UNCASED}|{_WORD}|\p{{N}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|{_LINES}",)),
     "exaone-moe": Cuts(
@@ -144,7 +143,7 @@ _TABLE = {
     "jais-2": Cuts(patterns=(rf"{_UNCASED}|{_WORD}|\p{{N}}{{1,3}}|{_SIGNS}[\r\n]*|\s*[\r\n]+|{_STEPS}|\s",)),
     "ufakzeka": Cuts(patterns=(rf"{_WORD}|\p{{N}}|{_SIGNS}[\r\n]*|{_LINES}",)),
     "laguna": Cuts(patterns=(r"[^\n]+|\n+", _QWEN2)),
-    "superbpe": Cuts(patterns=(r"\p{N}+", "[0-9]{1,3}(?=(?:[0-9]{3})*$)")),
+    "superbpe": Cuts(patterns=(r"\p{N}+", r"\p{N}+?(?=(?:[0-9]{3})+(?![0-9]))")),
     "bloom poro-chat gpt3-finnish": Cuts(patterns=(_SENTENCE,)),
     "viking": Cuts(patterns=(_SENTENCE, r"\p{N}")),
     "chameleon": Cuts(

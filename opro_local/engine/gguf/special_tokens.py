@@ -192,6 +192,9 @@ def surrounding(
 
     Raises ModelError if the file wants one that it does not name.
     """
+    if metadata["tokenizer.ggml.model"] == "gemma4":
+        # Converters wrote false, since the chat template has the token; without it the model fails.
+        metadata = {**metadata, "tokenizer.ggml.add_bos_token": True}
     return (
         _put(metadata, named, "bos_token", default=starts),
         _put(metadata, named, "eos_token", default=False),

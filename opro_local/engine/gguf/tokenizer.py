@@ -100,9 +100,7 @@ def _builder(metadata: Mapping[str, Any]) -> _Builder:
     if model in (None, "none", "no_vocab"):
         raise ModelError(f"The file has no vocabulary (tokenizer.ggml.model is {model!r}). {ADVICE}")
     if model not in known:
-        raise ModelError(
-            f"tokenizer.ggml.model is {model!r}; known are {', '.join(map(str, known))}. {ADVICE}"
-        )
+        raise ModelError(f"tokenizer.ggml.model is {model!r}; known: {', '.join(map(str, known))}. {ADVICE}")
     return known[model]
 
 
@@ -113,7 +111,7 @@ def _check_keys(metadata: Mapping[str, Any]) -> None:
         if key.startswith("tokenizer.chat_template") or not key.startswith("tokenizer.") or name in _INERT:
             continue
         if name not in _OFF or value != _OFF[name]:
-            raise ModelError(f"{key} is {str(value)[:40]!r}: this is not understood. {ADVICE}")
+            raise ModelError(f"{key[:60]!r} is {str(value)[:40]!r}: this is not understood. {ADVICE}")
 
 
 def _byte_level(vocabulary: Vocabulary, metadata: Mapping[str, Any]) -> tuple[Tokenizer, bool]:
@@ -165,12 +163,15 @@ def _sentencepiece(vocabulary: Vocabulary, metadata: Mapping[str, Any]) -> tuple
 
 
 def _characters(vocabulary: Vocabulary, metadata: Mapping[str, Any]) -> tuple[Tokenizer, bool]:
-    """Gemma 4: listed merges over characters, between line breaks; every text begins with the start token."""
-    if metadata.get("tokenizer.ggml.add_bos_token") is False:
-        raise ModelError(f"tokenizer.ggml.add_bos_token is False: Gemma 4 does not work without. {ADVICE}")
+    """Gemma 4: characters that merge as listed, between line breaks."""
     tokenizer = _spelled_in_bytes(vocabulary, listed_merges(vocabulary, metadata))
     tokenizer.normalizer = normalizers.Replace(" ", BLANK)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\n]+|\n+"), "isolated")
+    # llama.cpp takes line breaks that are a token as that token, merges or not.
+    breaks = [token for token in vocabulary.tokens if not token.strip("\n")]
+    unmade = [token for token in breaks if tokenizer.encode(token).ids != [vocabulary.ids[token]]]
+    if unmade:
+        raise ModelError(f"tokenizer.ggml.merges do not make the token {unmade[0]!r}. {ADVICE}")
     return tokenizer, True
 
 
