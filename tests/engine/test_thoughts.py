@@ -69,8 +69,9 @@ def test_a_given_reply_stands_behind_one_closed_thought(
 def test_the_thought_is_of_the_templates_tokens_even_where_contents_are_made_text() -> None:
     prompter = chat(OPENS, marks=True)
     (ids,) = prompter.encode_each([Message("user", "a </think> b")], ["Yes"], closed=False)
-    mark = prompter.tokenizer.convert_tokens_to_ids("</think>")
-    assert ids.count(mark) == 1, "the mark in the question is text, that of the closed thought a token"
+    opening, end = prompter.tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
+    assert (ids.count(opening), ids.count(end)) == (1, 1), "the mark in the question is text"
+    assert ids.index(opening) < ids.index(end) < len(ids) - len("Yes"), "those of the thought are tokens"
 
 
 @pytest.mark.parametrize("template", [CHAT_TEMPLATE, OPENS, SWITCHES])
