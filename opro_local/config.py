@@ -250,11 +250,7 @@ class ScoringSettings(Settings):
         "where it makes right answers more likely; none is the default of a published method.",
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
-    thinking_tokens: int = Field(
-        2048,
-        ge=0,
-        description="Most tokens more for the thought that some models always write ahead of an answer.",
-    )
+    thinking_tokens: int = Field(2048, ge=0, description="Most tokens more for a thought ahead of it.")
     grading: Grading = Field(
         "strict",
         description="How replies are read; official is the lenient way of the published implementation, for "
