@@ -45,9 +45,7 @@ class SplitSettings(Settings):
     max_train: int = Field(512, ge=1, description="Most rows of train.")
     max_validation: int = Field(256, ge=1, description="Most rows of validation.")
     max_test: int = Field(1000, ge=1, description="Most rows of test.")
-    folds: int = Field(
-        1, ge=1, description="With several, test is one of so many equal parts; the rest is shared as above."
-    )
+    folds: int = Field(1, ge=1, description="With several, test is one of so many; the rest is as above.")
     fold: int | None = Field(
         None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
     )

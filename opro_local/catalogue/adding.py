@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from opro_local.catalogue.adapters import find_base, is_adapter, merge_into
-from opro_local.catalogue.bundle import read_manifest, verify
+from opro_local.catalogue.bundle import GGUF_IMPORT, read_manifest, verify
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
 from opro_local.catalogue.files import carried_files, copy_file
 from opro_local.catalogue.gguf_parts import gguf_sha256
@@ -61,6 +61,7 @@ def import_gguf_file(path: Path, folder: Path) -> Origin:
         source=f"gguf {path.name} sha256:{gguf_sha256(path)}",
         licence=header.text("general.license"),
         base_model=header.text("general.basename") or header.text("general.name"),
+        gguf_import=GGUF_IMPORT,
     )
 
 
@@ -80,7 +81,11 @@ def _copy_folder(source: Path, folder: Path) -> Origin:
     if known is None:
         return Origin(source="folder", licence=card_licence(source))
     return Origin(
-        source=known.source, revision=known.revision, licence=known.licence, base_model=known.base_model
+        source=known.source,
+        revision=known.revision,
+        licence=known.licence,
+        base_model=known.base_model,
+        gguf_import=known.gguf_import,
     )
 
 

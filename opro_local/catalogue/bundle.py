@@ -21,11 +21,16 @@ from opro_local.records import content_hash
 MANIFEST = "MODEL.json"
 SUMS = "SHA256SUMS"
 
+GGUF_IMPORT = 2
+"""Raised when the same file becomes other weights or other token ids. The first left such things to
+transformers, which split texts of most vocabularies as GPT-2 does."""
+
 
 class Manifest(Settings):
     """MODEL.json: which weights these are and where they came from.
 
-    quantized_share is that of the weights; older files do not tell it.
+    quantized_share is that of the weights, gguf_import the version of the import by which a GGUF file was
+    read (GGUF_IMPORT); older files tell neither.
     """
 
     schema_version: Literal[1] = 1
@@ -40,6 +45,7 @@ class Manifest(Settings):
     size_bytes: int
     created_by: str
     quantized_share: float | None = None
+    gguf_import: int | None = None
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -52,6 +58,16 @@ def read_manifest(folder: Path) -> Manifest | None:
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise ModelError(f"{path}: {key}: {error.errors()[0]['msg']}. Store the model again.") from None
+
+
+def _check_import(folder: Path) -> None:
+    """Raise ModelError for a GGUF file that was imported by an older version."""
+    manifest = read_manifest(folder)
+    if manifest and manifest.source.startswith(("gguf ", "package ")) and manifest.gguf_import != GGUF_IMPORT:
+        raise ModelError(
+            f"{folder.name} was imported from GGUF by an older opro-local, which read some files otherwise than"
+            f" llama.cpp does. `opro-local model rm {folder.name}`, then store it again."
+        )
 
 
 def write_bundle(folder: Path, manifest: Manifest) -> None:
@@ -72,6 +88,7 @@ def verify(folder: Path) -> str:
     """
     if (folder / SUMS).exists():
         hashes = _check_sums(folder)
+        _check_import(folder)
         read_folder(folder)
         for name in (present := model_files(folder)):
             if name not in hashes:

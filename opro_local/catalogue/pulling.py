@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from opro_local.catalogue.bundle import GGUF_IMPORT
 from opro_local.catalogue.configuration import OTHER_WEIGHTS, names_code, read_json
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
 from opro_local.catalogue.files import TEMPLATES, file_sha256, is_legal_file, is_model_file
@@ -61,6 +62,7 @@ def _from_package(spec: ModelSpec, source: PackageSource, folder: Path) -> Origi
         source=f"package {source.packages[0]} {source.file} sha256:{source.sha256}",
         licence=spec.licence,
         base_model=spec.hub,
+        gguf_import=GGUF_IMPORT,
     )
 
 

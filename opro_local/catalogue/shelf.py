@@ -42,6 +42,7 @@ class Origin:
     revision: str | None = None
     licence: str | None = None
     base_model: str | None = None
+    gguf_import: int | None = None
 
 
 Fetch = Callable[[Path], Origin]  # fills an empty folder with a model that transformers can load
@@ -145,6 +146,7 @@ def _manifest(name: str, bundle: Path, origin: Origin) -> Manifest:
         size_bytes=sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()),
         created_by=f"opro-local {_own_version()}",
         quantized_share=quantized_share(bundle),
+        gguf_import=origin.gguf_import,
     )
 
 

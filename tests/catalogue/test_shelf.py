@@ -30,6 +30,7 @@ def test_an_added_folder_is_copied_with_its_licence_and_described(tmp_path: Path
         "size_bytes": sum(len(path.read_bytes()) for path in source.iterdir() if path.name != "notes.txt"),
         "created_by": stored.manifest.created_by,
         "quantized_share": None,
+        "gguf_import": None,
     }
 
 
@@ -161,3 +162,25 @@ def test_neither_a_folder_nor_a_gguf_file_is_refused(tmp_path: Path) -> None:
         add(tmp_path / "weights.zip", tmp_path / "models", name="tiny")
     with pytest.raises(ModelError, match="does not exist"):
         add(tmp_path / "nothing.gguf", tmp_path / "models", name="tiny")
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"), [("gguf a.gguf", True), ("package p a", True), ("hub a", False)]
+)
+def test_a_gguf_file_that_an_older_version_imported_is_refused(
+    source: str, refused: bool, tmp_path: Path
+) -> None:
+    fetched = write_model_folder(tmp_path / "fetched")
+
+    def fetch(folder: Path) -> Origin:
+        for path in fetched.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        return Origin(source=source)  # older ones do not tell the version of the import
+
+    if not refused:
+        assert store("old", tmp_path / "models", fetch=fetch).name == "old"
+        return
+    with pytest.raises(ModelError, match=r"old was imported from GGUF by an older opro-local.*model rm old"):
+        store("old", tmp_path / "models", fetch=fetch)
+    with pytest.raises(ModelError, match="by an older opro-local"):  # and it is no way round to copy it
+        add(tmp_path / "models" / "old", tmp_path / "models", name="new")
