@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 REAL = ("smollm2-135m", "gemma-3-270m", "qwen2.5-coder-0.5b")
 FIGURES = Path(__file__).with_name("figures")
 
+Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 
 
@@ -49,9 +50,7 @@ def main(
     from exactness.stored import check_stored
 
     shelf = Folders.of_user(home).models
-    stored = {
-        name: _said(name, lambda name=name: check_stored(name, resolve(name, shelf).path)) for name in models
-    }
+    stored = {name: _said(name, check_stored, name, resolve(name, shelf).path) for name in models}
     report = [heading(), _families(), stored_table(stored), import_table(_imports(files, llama_python))]
     out.mkdir(parents=True, exist_ok=True)
     (out / "models.md").write_text("".join(report), encoding="utf-8")
@@ -67,7 +66,7 @@ def _families() -> str:
     for alias, spec in load_catalogue().items():
         aliases.setdefault(spec.family, []).append(alias)
     return family_table(
-        (_said(family, lambda family=family: check_family(family)), ", ".join(of_family))
+        (_said(family, check_family, family), ", ".join(of_family))
         for family, of_family in sorted(aliases.items())
     )
 
@@ -91,24 +90,23 @@ def _checked(files: tuple[Path, ...], python: Path, work: Path) -> "Iterator[tup
     for variant in tiny_variants():
         file = work / f"{variant}.gguf"
         write_tiny(variant, file)
-        yield (
-            f"tiny {variant}",
-            _said(variant, lambda f=file, v=variant: check_import(v, f, python, prose=False)),
-        )
+        yield f"tiny {variant}", _said(variant, check_import, variant, file, python, prose=False)
     for file in files:
-        yield file.name, _said(file.name, lambda f=file: check_import(f.name, f, python, prose=True))
+        yield file.name, _said(file.name, check_import, file.name, file, python, prose=True)
         dense = work / file.name
         write_dense(file, dense)
         name = f"{file.stem}, written anew"
-        yield name, _said(name, lambda f=dense, n=name: check_import(n, f, python, prose=True))
+        yield name, _said(name, check_import, name, dense, python, prose=True)
         dense.unlink()
 
 
-def _said(name: str, check: Callable[[], Found]) -> Found | str:
+def _said(
+    name: str, check: Callable[Asked, Found], *args: Asked.args, **options: Asked.kwargs
+) -> Found | str:
     """The result, or in one line why there is none."""
     click.echo(f"{name} ...", err=True)
     try:
-        return check()
+        return check(*args, **options)
     except OproError as error:
         return str(error)
 

@@ -65,8 +65,8 @@ def _check_import(folder: Path) -> None:
     manifest = read_manifest(folder)
     if manifest and manifest.source.startswith(("gguf ", "package ")) and manifest.gguf_import != GGUF_IMPORT:
         raise ModelError(
-            f"{folder.name} was imported from GGUF by an older opro-local, which read some files otherwise than"
-            f" llama.cpp does. `opro-local model rm {folder.name}`, then store it again."
+            f"{folder.name} was imported from GGUF by an older opro-local, which read some files otherwise"
+            f" than llama.cpp does. `opro-local model rm {folder.name}`, then store it again."
         )
 
 

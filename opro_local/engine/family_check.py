@@ -117,9 +117,8 @@ def check_family(family: str) -> FamilyCheck:
         folder = Path(name) / family
         save_tiny(family, folder)
         engine = load_engine(folder, digest="tiny", quantize="fp32", device="cpu")
-        plain = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True
-        ).eval()
+        # It is in evaluation mode: from_pretrained sees to that.
+        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         return compare(family, engine, plain, random_probes(VOCABULARY, random.Random(0)))
 
 
@@ -210,7 +209,9 @@ def _byte_tokenizer() -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="<end>")
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend, pad_token="<pad>", eos_token="<end>"
+    )
 
 
 def _choices(vocabulary: int, draw: random.Random) -> tuple[TokenIds, ...]:

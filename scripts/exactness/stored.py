@@ -25,7 +25,7 @@ ANSWERS = ("positive", "negative", "The answer is 576.", "hammer")
 def check_stored(name: str, folder: Path) -> FamilyCheck:
     """Raises ModelError if the folder is no model to load."""
     engine = load_engine(folder, digest=name, quantize="fp32", device="cpu")
-    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     return compare(name, engine, plain, english_probes(engine))
 
 
