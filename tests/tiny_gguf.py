@@ -109,6 +109,10 @@ VARIANTS: dict[str, tuple[str, Keys]] = {
             "rope.scaling.attn_factor": 1.0,
         },
     ),
+    "lfm2": (
+        "lfm2",
+        {"block_count": 3, "attention.head_count_kv": [0, KV_HEADS, 0], "shortconv.l_cache": 3},
+    ),
 }
 """By a name of our own: the architecture, and its keys beside those of BASE; None takes a key away."""
 
@@ -183,16 +187,28 @@ def _byte_alphabet() -> list[str]:
 def _shapes(variant: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     architecture, own = VARIANTS[variant]
     yield "token_embd.weight", (len(vocabulary()["tokenizer.ggml.tokens"]), HIDDEN)
-    yield "output_norm.weight", (HIDDEN,)
+    yield "token_embd_norm.weight" if architecture == "lfm2" else "output_norm.weight", (HIDDEN,)
     if variant in ("llama-biases", "mixtral", "phi3", "olmo2", "olmo3"):  # the others tie their output layer
         yield "output.weight", (len(vocabulary()["tokenizer.ggml.tokens"]), HIDDEN)
     for layer in range(own.get("block_count", BASE["block_count"])):
         for name, shape in {
-            **_attention(variant, own.get("attention.key_length", HEAD)),
+            **_mixing(variant, layer),
             **_feed_forward(variant),
             **_norms(architecture),
         }.items():
             yield f"blk.{layer}.{name}", shape
+
+
+def _mixing(variant: str, layer: int) -> Shapes:
+    """Attention, or what a layer has in its place."""
+    own = VARIANTS[variant][1]
+    if variant == "lfm2" and not own["attention.head_count_kv"][layer]:
+        return {
+            "shortconv.conv.weight": (HIDDEN, own["shortconv.l_cache"]),
+            "shortconv.in_proj.weight": (3 * HIDDEN, HIDDEN),
+            "shortconv.out_proj.weight": (HIDDEN, HIDDEN),
+        }
+    return _attention(variant, own.get("attention.key_length", HEAD))
 
 
 def _attention(variant: str, head: int) -> Shapes:
@@ -212,7 +228,7 @@ def _attention(variant: str, head: int) -> Shapes:
         shapes |= {"attn_q.bias": (queries,), "attn_k.bias": (keys,), "attn_v.bias": (keys,)}
     if variant.startswith("olmo"):
         shapes |= {"attn_q_norm.weight": (queries,), "attn_k_norm.weight": (keys,)}
-    if variant.startswith(("qwen3", "gemma3")):
+    if variant.startswith(("qwen3", "gemma3", "lfm2")):
         shapes |= {"attn_q_norm.weight": (head,), "attn_k_norm.weight": (head,)}
     return shapes
 

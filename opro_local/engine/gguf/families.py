@@ -47,6 +47,25 @@ NORMS_AROUND = {
     f"{_LAYER}pre_feedforward_layernorm": "blk.{}.ffn_norm",
     **NORMS_BEHIND,
 }
+LFM2: Mapping[str, str] = {
+    "model.embed_tokens": "token_embd",
+    "model.embedding_norm": "token_embd_norm",
+    "lm_head": "output",
+    f"{_LAYER}operator_norm": "blk.{}.attn_norm",
+    f"{_LAYER}ffn_norm": "blk.{}.ffn_norm",
+    f"{_LAYER}feed_forward.w1": "blk.{}.ffn_gate",
+    f"{_LAYER}feed_forward.w3": "blk.{}.ffn_up",
+    f"{_LAYER}feed_forward.w2": "blk.{}.ffn_down",
+    f"{_LAYER}conv.conv": "blk.{}.shortconv.conv",
+    f"{_LAYER}conv.in_proj": "blk.{}.shortconv.in_proj",
+    f"{_LAYER}conv.out_proj": "blk.{}.shortconv.out_proj",
+    f"{_LAYER}self_attn.q_proj": "blk.{}.attn_q",
+    f"{_LAYER}self_attn.k_proj": "blk.{}.attn_k",
+    f"{_LAYER}self_attn.v_proj": "blk.{}.attn_v",
+    f"{_LAYER}self_attn.out_proj": "blk.{}.attn_output",
+    f"{_LAYER}self_attn.q_layernorm": "blk.{}.attn_q_norm",
+    f"{_LAYER}self_attn.k_layernorm": "blk.{}.attn_k_norm",
+}
 DENSE: Mapping[str, str] = {**OUTER, **ATTENTION, **FEED_FORWARD, **NORMS}
 SPARSE: Mapping[str, str | tuple[str, str]] = {**OUTER, **ATTENTION, **EXPERTS, **NORMS}
 
@@ -234,6 +253,25 @@ def _olmo2(model: GgufModel) -> Conversion:
     return Conversion(model_type="olmo3", config=config, names=names)
 
 
+def _lfm2(model: GgufModel) -> Conversion:
+    """LFM2: short convolutions, and attention in the layers that have key heads."""
+    keys = model.keys
+    key_heads = keys.integers("attention.head_count_kv", keys.integer("block_count"))
+    if len(set(key_heads) - {0}) != 1:
+        raise keys.refused("attention.head_count_kv", "its layers have none or one number of key heads")
+    config = model.base_config(key_heads=max(key_heads)) | {
+        "rope_parameters": model.whole_rope(),
+        "norm_eps": keys.real("attention.layer_norm_rms_epsilon"),
+        "intermediate_size": keys.integer("feed_forward_length"),
+        "block_auto_adjust_ff_dim": False,
+        "conv_L_cache": keys.integer("shortconv.l_cache"),
+        "layer_types": ["full_attention" if heads else "conv" for heads in key_heads],
+    }
+    del config["head_dim"]
+    keys.expect("attention.key_length", config["hidden_size"] // config["num_attention_heads"])
+    return Conversion(model_type="lfm2", config=config, names=LFM2)
+
+
 FAMILIES: Mapping[str, Callable[[GgufModel], Conversion]] = {
     "llama": _llama,
     "granite": _granite,
@@ -246,5 +284,6 @@ FAMILIES: Mapping[str, Callable[[GgufModel], Conversion]] = {
     "gemma3": _gemma3,
     "phi3": _phi3,
     "olmo2": _olmo2,
+    "lfm2": _lfm2,
 }
 """By the name of general.architecture."""

@@ -82,17 +82,17 @@ class GgufModel:
         self.keys.expect("rope.dimension_count", self.head_size)
         return self.rope()
 
-    def base_config(self) -> dict[str, Any]:
+    def base_config(self, *, key_heads: int | None = None) -> dict[str, Any]:
         """What the configurations of all families hold, rope_parameters excepted."""
         keys = self.keys
+        if key_heads is None:
+            key_heads = keys.integer("attention.head_count_kv", keys.integer("attention.head_count"))
         return {
             "vocab_size": self._vocabulary(),
             "hidden_size": keys.integer("embedding_length"),
             "num_hidden_layers": keys.integer("block_count"),
             "num_attention_heads": keys.integer("attention.head_count"),
-            "num_key_value_heads": keys.integer(
-                "attention.head_count_kv", keys.integer("attention.head_count")
-            ),
+            "num_key_value_heads": key_heads,
             "head_dim": self.head_size,
             "max_position_embeddings": keys.integer("context_length"),
             "tie_word_embeddings": self._is_tied(),

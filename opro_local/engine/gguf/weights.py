@@ -31,7 +31,9 @@ class Weight:
         weight = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
         if self.shifted:
             weight = weight - 1
-        return weight if self.rotated_heads is None else _halves_apart(weight, self.rotated_heads)
+        if self.rotated_heads is not None:
+            weight = _halves_apart(weight, self.rotated_heads)
+        return weight.view(self.slot.shape)
 
 
 def plan_weights(model: GgufModel, conversion: Conversion, skeleton: PreTrainedModel) -> list[Weight]:
@@ -64,7 +66,7 @@ def _planned(model: GgufModel, conversion: Conversion, name: str, shape: tuple[i
     for source in sources:
         check_inside(source)
     found = _stacked_shape([source.shape for source in sources])
-    if found != shape:
+    if _wide(found) != _wide(shape):
         raise ModelError(f"{sources[0].name} makes {name} of shape {found}, the model has {shape}.")
     return Weight(
         slot=Slot(name=name, shape=shape, dtype=dtype),
@@ -93,6 +95,11 @@ def _stacked_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         return shapes[0]
     first = shapes[0]
     return (*first[:-2], sum(shape[-2] for shape in shapes), first[-1])
+
+
+def _wide(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without dimensions of one: llama.cpp leaves out those in the middle."""
+    return tuple(size for size in shape if size != 1)
 
 
 def _dtype(sources: Sequence[GgufTensor]) -> torch.dtype:
