@@ -150,6 +150,28 @@ def write_tiny_gguf(
     return path
 
 
+def split_gguf(whole: Path, name: str) -> list[Path]:
+    """Two parts of a file, as llama.cpp splits one; name has a place for the number of the part."""
+    reader = gguf.GGUFReader(whole)
+    half = len(reader.tensors) // 2
+    paths = [Path(name.format(number)) for number in (1, 2)]
+    for number, (path, tensors) in enumerate(
+        zip(paths, (reader.tensors[:half], reader.tensors[half:]), strict=True)
+    ):
+        writer = GGUFWriter(path, "llama")
+        for field in reader.fields.values() if number == 0 else ():
+            if not field.name.startswith(("GGUF.", "general.architecture")):
+                kind = field.types[1] if len(field.types) > 1 else None
+                writer.add_key_value(field.name, field.contents(), field.types[0], kind)
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", 2)
+        writer.add_int32("split.tensors.count", len(reader.tensors))
+        for tensor in tensors:
+            writer.add_tensor(tensor.name, tensor.data)
+        _finish(writer)
+    return paths
+
+
 def tiny_tensors(variant: str) -> dict[str, np.ndarray]:
     """The random tensors of a variant, the same at each call."""
     random = np.random.default_rng(0)

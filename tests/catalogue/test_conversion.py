@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_adapters import write_adapter
+from tiny_gguf import split_gguf, tiny_tensors, write_tiny_gguf
 from tiny_models import save_tiny_model
 
 from opro_local.catalogue import add, stored_names, verify
@@ -100,3 +101,32 @@ def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None
     packed = add(base, tmp_path / "models", name="packed", quantize="nf4")
     with pytest.raises(ModelError, match=r"its base packed is stored in nf4; adapters are merged into dense"):
         add(adapter, tmp_path / "models", name="tuned", base=packed.name)
+
+
+def test_an_import_draws_its_progress_on_a_terminal_and_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = write_tiny_gguf(tmp_path / "tiny.gguf", "llama")
+    add(file, tmp_path / "models", name="quiet")
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes a pipe a terminal
+    add(file, tmp_path / "models", name="shown")
+    drawn = capfd.readouterr()
+    assert drawn.out == ""
+    assert "tiny.gguf" in drawn.err
+    total = sum(array.nbytes for array in tiny_tensors("llama").values()) / 1000
+    assert f"{total:.1f}/{total:.1f} kB" in drawn.err
+
+
+def test_a_split_model_is_stored_and_a_missing_part_stores_nothing(tmp_path: Path) -> None:
+    whole = write_tiny_gguf(tmp_path / "whole.gguf", "llama")
+    parts = split_gguf(whole, str(tmp_path / "m-{:05}-of-00002.gguf"))
+    stored = add(parts[0], tmp_path / "models", name="both")
+    single = add(whole, tmp_path / "models", name="whole")
+    one, other = (load_file(each.path / "model.safetensors") for each in (stored, single))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    parts[1].unlink()
+    with pytest.raises(ModelError, match="part 2 of 2 is missing"):
+        add(parts[0], tmp_path / "models", name="half")
+    assert stored_names(tmp_path / "models") == ["both", "whole"]
