@@ -87,7 +87,7 @@ def _token_id(metadata: Mapping[str, Value], key: str, vocabulary: int) -> int |
     found = metadata.get(f"tokenizer.ggml.{key}")
     if found is None:
         return None
-    if not isinstance(found, int) or not 0 <= found < vocabulary:
+    if type(found) is not int or not 0 <= found < vocabulary:
         raise ModelError(f"tokenizer.ggml.{key} is {found!r}: no id of a vocabulary of {vocabulary}.")
     return found
 
