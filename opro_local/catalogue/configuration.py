@@ -3,6 +3,7 @@ is not run here (foreign code, other quantisation) or cannot be."""
 
 import json
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _SIZES = (
     "max_position_embeddings",
     "rope_theta",
 )
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 OTHER_WEIGHTS = "transformers_weights"
 """The key by which config.json names other files than model.safetensors."""
 
@@ -91,8 +93,14 @@ def quantisation(folder: Path) -> str | None:
 def _check_sizes(folder: Path, part: Mapping[str, Any]) -> None:
     for key in _SIZES:
         size = part.get(key)
-        if isinstance(size, int | float) and not isinstance(size, bool) and size <= 0:
+        if isinstance(size, int | float) and not isinstance(size, bool) and not 0 < size < inf:
             raise ModelError(f"{folder.name}: config.json has {key} {size}; no model has that.")
+    used, experts = part.get("num_experts_per_tok"), next(filter(None, map(part.get, _EXPERTS)), None)
+    if isinstance(used, int) and isinstance(experts, int) and not 0 < used <= experts:
+        raise ModelError(
+            f"{folder.name}: config.json has num_experts_per_tok {used} of {experts} experts;"
+            " no model has that."
+        )
     heads, shared = part.get("num_attention_heads"), part.get("num_key_value_heads")
     if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
         raise ModelError(

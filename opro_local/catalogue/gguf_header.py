@@ -58,7 +58,12 @@ def read_gguf_header(path: Path) -> GgufHeader:
             raise ModelError(f"{path} is not a GGUF file.")
         version = reader.integer("<I")
         if version not in (2, 3):
-            raise ModelError(f"{path} has GGUF version {version}; versions 2 and 3 are read.")
+            swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
+            found = f"version {version}" if swapped > version else f"version {swapped} in big-endian order"
+            raise ModelError(
+                f"{path} has GGUF {found}; versions 2 and 3 in little-endian order are read."
+                " Convert the model anew, or use its safetensors folder."
+            )
         tensors, entries = reader.count(24), reader.count(13)  # bytes of the shortest tensor and entry
         metadata = _read_metadata(reader, entries)
         found = [_read_tensor(reader) for _ in range(tensors)]

@@ -11,7 +11,7 @@ from opro_local.catalogue.gguf_header import GgufHeader, GgufTensor, read_gguf_h
 from opro_local.errors import ModelError
 from opro_local.records import content_hash
 
-_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
+_PART = re.compile(r"(.*-)\d{5}(-of-(\d{5})\.gguf)", re.IGNORECASE)
 
 
 def gguf_parts(path: Path) -> tuple[Path, ...]:
@@ -25,7 +25,7 @@ def gguf_parts(path: Path) -> tuple[Path, ...]:
             f"{path} is one of {count} parts and is not named so;"
             f" name the parts MODEL-00001-of-{count:05}.gguf and so on."
         )
-    parts = tuple(path.with_name(f"{name[1]}-{part:05}-of-{name[3]}.gguf") for part in range(1, count + 1))
+    parts = tuple(path.with_name(f"{name[1]}{part:05}{name[2]}") for part in range(1, count + 1))
     for number, part in enumerate(parts, 1):
         if not part.is_file():
             raise ModelError(

@@ -119,7 +119,8 @@ def packing(folder: Path, tensors: Mapping[str, StoredTensor]) -> str | None:
 def _check_dense(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:
     for name, tensor in tensors.items():
         mask = tensor.dtype == "U8" and name.endswith("bias")  # the causal masks of early GPTs
-        if tensor.dtype not in _DENSE | _BUFFERS and not mask:
+        known = _DENSE if name.endswith(".weight") else _DENSE | _BUFFERS
+        if tensor.dtype not in known and not mask:
             raise ModelError(
                 f"{folder.name}: {name} is stored in {tensor.dtype}, and config.json names no quantisation"
                 " that is run here. Use the dense model, or one quantised by bitsandbytes."

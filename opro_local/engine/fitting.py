@@ -78,9 +78,25 @@ def _ids_of(tokenizer: PreTrainedTokenizerBase, token: str) -> set[int]:
     return {index for prompter in prompters for index in prompter.encode_each(turns, [""], closed=False)[0]}
 
 
+def _check_heard(folder: Path, tokenizer: PreTrainedTokenizerBase, turns: list[Message]) -> None:
+    """Raise ModelError where the template leaves out what was said: some want it as a list of parts."""
+    conversation = [{"role": turn.role, "content": turn.content} for turn in turns]
+    try:
+        text = str(tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # templates run their own code
+        raise ModelError(f"{folder.name}: its chat template fails: {cause(error)}") from error
+    for turn in turns:
+        if turn.content not in text:
+            raise ModelError(
+                f"{folder.name}: its chat template leaves out the words of the {turn.role}."
+                " Put one for plain text in its place, or remove it."
+            )
+
+
 def _check_template(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
     prompter = ChatPrompter(tokenizer=tokenizer)
     for turns in TURNS:
+        _check_heard(folder, tokenizer, turns)
         for prefill in ("", "So"):
             try:
                 (ids,) = prompter.encode_each(turns, [prefill], closed=False)

@@ -25,11 +25,13 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from opro_local.engine.packing import packing_config
+    from opro_local.engine.packing import packed_share, packing_config
 
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
         skeleton = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    if not packed_share(skeleton, quantize):
+        raise ModelError(f"none of its matrices has a size that fits {quantize}; leave out --quantize.")
     model = AutoModelForCausalLM.from_pretrained(
         source,
         quantization_config=packing_config(quantize, skeleton, torch.bfloat16),

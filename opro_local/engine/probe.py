@@ -168,6 +168,10 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
         raise ModelError(
             f"{name} does not run as a language model here ({type(fault).__name__}). Choose another model."
         ) from fault
+    if not own.isfinite().all():
+        raise ModelError(
+            f"{name} gives NaN or infinity: its weights or config.json are damaged. Copy the model again."
+        )
     allowed = _rounding(model.dtype, own.abs().max().item(), STRICT)
     error = (head.logits(hidden) - own[0]).abs().max().item()
     if not error <= allowed:  # NaN too is an error

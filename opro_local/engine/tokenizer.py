@@ -97,6 +97,8 @@ def _first_token(told: Tokenizer) -> str | None:
 
 def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:
     """Raise ModelError where the loaded tokenizer gives other ids than tokenizer.json."""
+    if getattr(told.model, "dropout", None):
+        raise ModelError(f"{folder.name}: tokenizer.json cuts at random (dropout). Set it to null there.")
     told.no_truncation()
     told.no_padding()
     own = [token.content for token in told.get_added_tokens_decoder().values()]

@@ -99,3 +99,5 @@ def test_other_files_and_versions_are_named(tmp_path: Path) -> None:
         read(tmp_path, b"PK\x03\x04 something")
     with pytest.raises(ModelError, match="has GGUF version 1"):
         read(tmp_path, header(version=1))
+    with pytest.raises(ModelError, match="has GGUF version 3 in big-endian order"):
+        read(tmp_path, header(version=3 << 24))

@@ -44,6 +44,14 @@ def test_all_parts_are_one_model_whichever_is_named(tmp_path: Path) -> None:
         ]
 
 
+def test_the_parts_end_as_the_named_one_does(tmp_path: Path) -> None:
+    first, second = (
+        write_part(tmp_path / f"M-{number:05}-OF-00002.GGUF", number - 1, 2, name, total=2)
+        for number, name in ((1, "a"), (2, "b"))
+    )
+    assert gguf_parts(second) == (first, second)
+
+
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"part 2 of 2 is missing \(m-00002-of-00002.gguf\)"):
         read_gguf(part(tmp_path, 1, "a", "b"))

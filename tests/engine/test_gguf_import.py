@@ -119,6 +119,20 @@ def test_a_tensor_of_another_shape_is_refused(tmp_path: Path) -> None:
         ("phi3-partial", {"phi3.rope.dimension_count": 20}, "a head has 16 dimensions"),
         ("qwen3moe", {"qwen3moe.expert_weights_scale": 2.5}, "this key is not understood"),
         ("gemma3", {"gemma3.attention.sliding_window": None}, "a model needs it"),
+        ("llama", {"llama.attention.causal": False}, WRONG),
+        ("llama", {"llama.block_count": 4_000_000_000}, "the file has tensors of 2 layers"),
+        ("llama", {"llama.attention.layer_norm_rms_epsilon": float("nan")}, "expected a finite number"),
+        ("llama3-rope", {"llama.rope.scaling.factor": 4.0}, WRONG),
+        ("llama3-rope", {"llama.rope.scale_linear": 4.0}, WRONG),
+        ("phi3-longrope", {"phi3.rope.scaling.factor": 4.0}, WRONG),
+        ("mixtral", {"llama.expert_used_count": 5}, "there are 4 experts"),
+        ("qwen3moe", {"qwen3moe.expert_used_count": 0}, "there are 4 experts"),
+        ("granite", {"granite.embedding_scale": 0.0}, WRONG),
+        ("granite", {"granite.logit_scale": 0.0}, WRONG),
+        ("qwen2-yarn", {"qwen2.rope.scaling.yarn_attn_factor": 1.0}, "1.1386 follows from the factor"),
+        ("qwen2-yarn", {"qwen2.rope.scaling.attn_factor": 1.1386}, WRONG),
+        ("qwen2-yarn", {"qwen2.rope.scaling.yarn_beta_slow": 2.0}, WRONG),
+        ("qwen2-yarn", {"qwen2.rope.scaling.yarn_log_multiplier": 1.0}, WRONG),
     ],
 )
 def test_a_key_that_changes_numbers_and_is_not_understood_is_refused(
@@ -202,7 +216,41 @@ def test_a_projector_is_no_language_model(tmp_path: Path) -> None:
     writer = GGUFWriter(tmp_path / "t.gguf", "clip")
     writer.add_string("general.type", "mmproj")
     finish(writer)
-    assert refusal(tmp_path / "t.gguf") == "The file is a mmproj, no language model."
+    assert refusal(tmp_path / "t.gguf") == (
+        "general.type is 'mmproj', no language model. Use the file with the model."
+    )
+
+
+@pytest.mark.parametrize(("key", "value"), [("head_count", 5), ("head_count_kv", 0)])
+def test_heads_that_no_model_has_are_one_line(key: str, value: int, tmp_path: Path) -> None:
+    line = refusal(write_tiny_gguf(tmp_path / "t.gguf", "llama", keys={f"llama.attention.{key}": value}))
+    assert line.startswith("transformers refuses the file's numbers as llama: ")
+
+
+def test_the_attention_factor_that_transformers_names_is_the_whole_one(tmp_path: Path) -> None:
+    keys = {"olmo2.rope.scaling.yarn_attn_factor": 1.2079441541679836}  # OLMo 3 says what 0.1 ln 8 + 1 is
+    rope = config_of(imported(write_tiny_gguf(tmp_path / "t.gguf", "olmo3", keys=keys)))["rope_parameters"]
+    assert rope["full_attention"]["attention_factor"] == pytest.approx(1.2079441541679836)
+
+
+def test_stacked_tensors_of_unequal_types_keep_the_numbers_of_both(tmp_path: Path) -> None:
+    gates = tiny_tensors("mixtral")["blk.0.ffn_gate_exps.weight"].astype(np.float16)
+    file = write_tiny_gguf(tmp_path / "t.gguf", "mixtral", tensors={"blk.0.ffn_gate_exps.weight": gates})
+    stored = load_file(imported(file) / "model.safetensors")
+    both = stored["model.layers.0.mlp.experts.gate_up_proj"]
+    assert both.dtype == torch.float32
+    assert torch.equal(both[:, : gates.shape[1]], torch.tensor(gates, dtype=torch.float32))
+    assert torch.equal(
+        both[:, gates.shape[1] :], torch.tensor(tiny_tensors("mixtral")["blk.0.ffn_up_exps.weight"])
+    )
+
+
+def test_tensors_on_the_same_bytes_are_refused(tmp_path: Path) -> None:
+    file = write_tiny_gguf(tmp_path / "t.gguf", "llama")
+    data, name = file.read_bytes(), b"blk.1.ffn_up.weight"
+    at = data.index(name) + len(name) + 4 + 2 * 8 + 4  # behind dimensions, two sizes and the type
+    file.write_bytes(data[:at] + bytes(8) + data[at + 8 :])
+    assert "overlap. Fetch it again." in refusal(file)
 
 
 def test_weights_in_32_bit_stay_as_they_are(tmp_path: Path) -> None:

@@ -198,6 +198,8 @@ REFUSED: dict[str, tuple[Metadata, dict[str, object], str]] = {
     "no model": (BYTES, {"model": None}, "has no vocabulary"),
     "unknown model": (BYTES, {"model": "bert"}, "is 'bert'; known: gpt2, llama, gemma4"),
     "unknown kind": (BYTES, {"pre": "jina-v2-code"}, "'jina-v2-code': how it cuts text is not known"),
+    "a kind that is a number": (BYTES, {"pre": 7}, "pre is '7': how it cuts text is not known"),
+    "a start that is true": (BYTES, {"bos_token_id": True}, "bos_token_id is True of"),
     "no tokens": (BYTES, {"tokens": None}, "tokens is missing"),
     "no merges": (BYTES, {"merges": None}, "merges is missing"),
     "no scores": (PIECES, {"scores": None}, "scores is missing"),

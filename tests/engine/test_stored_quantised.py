@@ -6,9 +6,10 @@ import pytest
 import torch
 from bitsandbytes.functional import QuantState, dequantize_4bit
 from safetensors.torch import load_file
-from tiny_models import save_tiny_model
+from tiny_models import Size, save_tiny_model
 
 from opro_local.engine.importing import store_quantized
+from opro_local.errors import ModelError
 
 NAME = "model.layers.0.mlp.down_proj.weight"
 
@@ -30,6 +31,14 @@ def test_nothing_runs_before_it_is_stored(
     )
     error = torch.linalg.vector_norm(unpacked(packed, quantize) - right[NAME])
     assert error < {"nf4": 0.12, "int8": 0.02}[quantize] * torch.linalg.vector_norm(right[NAME])
+
+
+def test_a_model_of_which_nothing_fits_is_told_so(tmp_path: Path) -> None:
+    dense = save_tiny_model(tmp_path / "dense", "llama", size=Size(vocabulary=288))  # 48 and 96 inputs
+    with pytest.raises(
+        ModelError, match=r"none of its matrices has a size that fits nf4; leave out --quantize"
+    ):
+        store_quantized(dense, tmp_path / "packed", "nf4")
 
 
 def unpacked(stored: dict[str, torch.Tensor], quantize: str) -> torch.Tensor:

@@ -180,6 +180,13 @@ def test_texts_are_not_cut_or_filled_up_by_what_training_left_in_the_file(tmp_pa
     assert len(loaded("1234567")["input_ids"]) == 7
 
 
+def test_a_tokenizer_that_cuts_at_random_is_refused(tmp_path: Path) -> None:
+    tokenizer = trained()
+    tokenizer.model.dropout = 0.1
+    with pytest.raises(ModelError, match=r"cuts at random \(dropout\)"):
+        read_tokenizer(write(tmp_path / "m", tokenizer))
+
+
 def test_an_added_token_with_two_ids_is_refused(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "m", trained(), added_tokens_decoder={"7": {"content": SPECIAL[2], "special": True}}

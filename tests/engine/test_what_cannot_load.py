@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import CONFIGS, LOADABLE, save_tiny_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForSequenceClassification
 
+from opro_local.engine import load_engine
 from opro_local.engine.sketch import Sketch, sketch_folder
 from opro_local.errors import ModelError
 
@@ -96,6 +97,20 @@ def test_what_a_model_computes_itself_may_be_stored(tiny: Tiny, name: str) -> No
     folder = tiny("llama")
     change_weights(folder, lambda weights: weights.update({name: torch.ones(8)}))
     tried(folder)
+
+
+def test_a_weight_of_whole_numbers_is_refused(tiny: Tiny) -> None:
+    folder = tiny("llama")
+    change_weights(folder, lambda weights: weights.update({f"{Q}.weight": weights[f"{Q}.weight"].int()}))
+    assert f"{Q}.weight is stored in I32, and config.json names no quantisation" in refusal(folder)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named_as_the_cause(tiny: Tiny, number: float) -> None:
+    folder = tiny("llama")
+    change_weights(folder, lambda weights: weights["model.layers.1.mlp.up_proj.weight"].fill_(number))
+    with pytest.raises(ModelError, match="gives NaN or infinity: its weights or"):
+        load_engine(folder, digest="x", quantize="fp32", device="cpu")
 
 
 def test_the_masks_of_early_gpts_may_be_stored(tiny: Tiny) -> None:
@@ -187,6 +202,10 @@ def test_experts_stored_one_by_one_are_understood(tmp_path: Path, tiny: Tiny) ->
         ),
         ({"model_type": "t5", "is_encoder_decoder": True}, "an encoder and a decoder"),
         ({"dtype": "float17"}, "float17"),
+        ({"num_local_experts": 4, "num_experts_per_tok": 9}, "num_experts_per_tok 9 of 4 experts"),
+        ({"num_experts": 4, "num_experts_per_tok": 0}, "num_experts_per_tok 0 of 4 experts"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": float("nan")}}, "rope_theta nan"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": float("inf")}}, "rope_theta inf"),
         ({"max_position_embeddings": 0}, "max_position_embeddings 0"),
         ({"rope_parameters": {"rope_type": "default", "rope_theta": 0}}, "rope_theta 0"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "factor"),
@@ -235,7 +254,16 @@ def test_a_model_that_looks_both_ways_is_refused(tiny: Tiny) -> None:
         ("{{ messages | no_such_filter }}", "no_such_filter"),
         ("{{ messages[5].content }}", "has no"),
         ("{% include '/etc/hostname' %}", "no loader"),
-        ("hello", "the reply is left out"),
+        ("hello", "leaves out the words of the user"),
+        (
+            "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}",
+            "left out",
+        ),
+        (
+            "{% for m in messages %}{% if m.role == 'user' %}{% for part in m.content %}{{ part.text }}"
+            "{% endfor %}{% else %}{{ m.content }}{% endif %}{% endfor %}",
+            "leaves out the words of the user",
+        ),
     ],
 )
 def test_a_template_that_fails_is_refused_with_its_own_words(tiny: Tiny, template: str, said: str) -> None:

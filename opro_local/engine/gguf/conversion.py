@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from opro_local.catalogue.gguf_header import GgufHeader, Value
 from opro_local.catalogue.gguf_parts import read_gguf
+from opro_local.engine.faults import cause
 from opro_local.engine.gguf.families import conversion
 from opro_local.engine.gguf.model import HARMLESS, Conversion, GgufModel
 from opro_local.engine.gguf.tokenizer import write_tokenizer
@@ -52,7 +53,7 @@ def _check_is_model(header: GgufHeader) -> None:
     if kind == "adapter" or any(tensor.name.endswith((".lora_a", ".lora_b")) for tensor in header.tensors):
         raise ModelError("The file is a LoRA adapter, no model. Merge it into its base model first.")
     if kind != "model":
-        raise ModelError(f"The file is a {kind}, no language model.")
+        raise ModelError(f"general.type is {kind[:40]!r}, no language model. Use the file with the model.")
     if not header.tensors:
         raise ModelError("The file holds a vocabulary and no weights. Use the file with the model.")
 
@@ -65,9 +66,11 @@ def _skeleton(how: Conversion, metadata: Mapping[str, Value]) -> PreTrainedModel
         )
         with torch.device("meta"):
             model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"transformers refuses the file's numbers as {how.model_type}: {line}") from error
+    except Exception as error:  # libraries raise anything
+        raise ModelError(
+            f"transformers refuses the file's numbers as {how.model_type}: {cause(error)}"
+            " Use the model's safetensors folder instead."
+        ) from error
     return model
 
 
@@ -84,7 +87,7 @@ def _token_id(metadata: Mapping[str, Value], key: str, vocabulary: int) -> int |
     found = metadata.get(f"tokenizer.ggml.{key}")
     if found is None:
         return None
-    if not isinstance(found, int) or not 0 <= found < vocabulary:
+    if type(found) is not int or not 0 <= found < vocabulary:
         raise ModelError(f"tokenizer.ggml.{key} is {found!r}: no id of a vocabulary of {vocabulary}.")
     return found
 

@@ -90,11 +90,18 @@ def _llama(model: GgufModel) -> Conversion:
     return Conversion(model_type="llama", config=config, names=DENSE, interleaved=True)
 
 
+def _experts_used(model: GgufModel) -> int:
+    used, there = model.keys.integer("expert_used_count"), model.keys.integer("expert_count")
+    if not 0 < used <= there:
+        raise model.keys.refused("expert_used_count", f"there are {there} experts")
+    return used
+
+
 def _mixtral(model: GgufModel) -> Conversion:
     config = model.dense_config() | {
         "rope_parameters": model.whole_rope(),
         "num_local_experts": model.keys.integer("expert_count"),
-        "num_experts_per_tok": model.keys.integer("expert_used_count"),
+        "num_experts_per_tok": _experts_used(model),
         "sliding_window": None,
     }
     return Conversion(model_type="mixtral", config=config, names=SPARSE, interleaved=True)
@@ -108,6 +115,9 @@ def _granite(model: GgufModel) -> Conversion:
     """Llama with four multipliers; llama.cpp reads rope.scaling.finetuned as whether there is a rope."""
     keys = model.keys
     keys.expect("rope.scaling.finetuned", True)
+    for key in ("attention.scale", "embedding_scale", "residual_scale", "logit_scale"):
+        if keys.optional(key) == 0:
+            raise keys.refused(key, "this value is not supported")  # llama.cpp takes 0 for none
     config = model.dense_config() | {
         "rope_parameters": model.whole_rope(),
         "attention_multiplier": keys.real("attention.scale", model.head_size**-0.5),
@@ -160,7 +170,7 @@ def _qwen3_moe(model: GgufModel) -> Conversion:
         "attention_bias": model.has("attn_q.bias"),
         "moe_intermediate_size": keys.integer("expert_feed_forward_length"),
         "num_experts": keys.integer("expert_count"),
-        "num_experts_per_tok": keys.integer("expert_used_count"),
+        "num_experts_per_tok": _experts_used(model),
         "norm_topk_prob": True,
         "decoder_sparse_step": 1,
         "mlp_only_layers": [],

@@ -1,5 +1,6 @@
 """The metadata of a GGUF file, read key by key: what decides numbers and is not asked for is refused."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -85,4 +86,6 @@ class Keys:
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
             raise self.refused(key, f"expected one {'whole ' if kind is int else ''}number")
+        if not math.isfinite(value):
+            raise self.refused(key, "expected a finite number")
         return kind(value)

@@ -16,7 +16,7 @@ from opro_local.errors import ModelError
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 """Tensors that become numbers of config.json."""
 
-HARMLESS = ("vocab_size", "rope.scaling.finetuned", "tensor_data_layout", "attention.causal")
+HARMLESS = ("vocab_size", "rope.scaling.finetuned", "tensor_data_layout")
 """Keys that change no number of a causal model: vocab_size is checked against the embedding instead."""
 
 
@@ -67,7 +67,10 @@ class GgufModel:
     def tensor(self, name: str) -> GgufTensor:
         """A tensor by name. Raises ModelError when it is missing."""
         if name not in self.tensors:
-            raise ModelError(f"{name} is missing; the file is not whole. Fetch it again.")
+            raise ModelError(
+                f"{name} is missing; the file is not whole, or of a variant that is not understood."
+                " Fetch it again, or use the model's safetensors folder instead."
+            )
         return self.tensors[name]
 
     def rope(self) -> dict[str, Any]:
@@ -85,6 +88,8 @@ class GgufModel:
     def base_config(self, *, key_heads: int | None = None) -> dict[str, Any]:
         """What the configurations of all families hold, rope_parameters excepted."""
         keys = self.keys
+        keys.expect("attention.causal", True)
+        self._check_layers()
         if key_heads is None:
             key_heads = keys.integer("attention.head_count_kv", keys.integer("attention.head_count"))
         return {
@@ -108,6 +113,13 @@ class GgufModel:
     def has(self, name: str) -> bool:
         """Whether the first layer has a tensor of this name."""
         return f"blk.0.{name}" in self.tensors
+
+    def _check_layers(self) -> None:
+        """Raise ModelError for more layers than the file has, before a skeleton of them is built."""
+        numbers = (name.split(".")[1] for name in self.tensors if name.startswith("blk."))
+        found = {number for number in numbers if number.isdigit()}
+        if self.keys.integer("block_count") > len(found):
+            raise self.keys.refused("block_count", f"the file has tensors of {len(found)} layers")
 
     def _vocabulary(self) -> int:
         rows = self.tensor("token_embd.weight").shape[0]

@@ -161,11 +161,11 @@ _TABLE = {
 CUTS = {kind: cuts for kinds, cuts in _TABLE.items() for kind in kinds.split()}
 
 
-def cuts_of(kind: str) -> Cuts:
+def cuts_of(kind: object) -> Cuts:
     """How the kind named in tokenizer.ggml.pre cuts. Raises ModelError for a kind that is not known."""
-    if kind not in CUTS:
+    if not isinstance(kind, str) or kind not in CUTS:
         raise ModelError(
-            f"tokenizer.ggml.pre is {kind[:60]!r}: how it cuts text is not known here."
+            f"tokenizer.ggml.pre is {str(kind)[:60]!r}: how it cuts text is not known here."
             " Use the model's safetensors folder instead."
         )
     return CUTS[kind]

@@ -46,9 +46,12 @@ def _scaling(keys: Keys, factors: Factors, *, base: float, rotated: int) -> tupl
     kind, factor = keys.text("rope.scaling.type", ""), _factor(keys)
     if any(name.startswith("rope_factors") for name in factors):
         keys.expect("rope.scaling.type", "longrope", "none")
-        return "longrope", _longrope(keys, factors, factor)
+        keys.expect("rope.scaling.factor", 0.0, 1.0)  # llama.cpp would divide by it beside the factors
+        return "longrope", _longrope(keys, factors)
     if "rope_freqs" in factors:
         keys.expect("rope.scaling.type", "none", "llama3")
+        keys.expect("rope.scaling.factor", 0.0, 1.0)
+        keys.expect("rope.scale_linear", 0.0, 1.0)
         return "llama3", _llama3(factors["rope_freqs"], base=base, rotated=rotated)
     # Without a kind llama.cpp scales linearly.
     if kind in ("", "linear") and factor not in (0.0, 1.0):
@@ -68,14 +71,22 @@ def _factor(keys: Keys) -> float:
 
 
 def _yarn(keys: Keys, factor: float) -> dict[str, Any]:
-    """Peng et al. 2023. The attention factor that follows from the scale is left to transformers."""
+    """Peng et al. 2023. What llama.cpp skips or reads otherwise than transformers must change nothing."""
     if factor <= 1.0:
         raise keys.refused("rope.scaling.factor", "yarn needs a factor above 1")
+    read = keys.architecture == "mistral3"  # here llama.cpp reads all keys
+    attention = 0.1 * math.log(factor) + 1.0
     keys.expect("rope.scaling.yarn_ext_factor", 1.0)
+    keys.expect("rope.scaling.attn_factor", 1.0)
+    # transformers' attention_factor, which is the whole factor
+    if not math.isclose(keys.real("rope.scaling.yarn_attn_factor", attention), attention, rel_tol=1e-5):
+        raise keys.refused("rope.scaling.yarn_attn_factor", f"{attention:.4f} follows from the factor")
+    if not read:
+        keys.expect("rope.scaling.yarn_beta_fast", 32.0)
+        keys.expect("rope.scaling.yarn_beta_slow", 1.0)
     # DeepSeek's multiplier of the logarithm in the denominator: 1 takes the attention factor away.
-    keys.expect("rope.scaling.yarn_log_multiplier", 0.0, 1.0)
+    keys.expect("rope.scaling.yarn_log_multiplier", 0.0, *([1.0] if read else []))
     without = keys.real("rope.scaling.yarn_log_multiplier", 0.0) == 1.0
-    told = keys.real("rope.scaling.attn_factor", 1.0) * keys.real("rope.scaling.yarn_attn_factor", 1.0)
     return {
         "factor": factor,
         "original_max_position_embeddings": keys.integer(
@@ -83,11 +94,11 @@ def _yarn(keys: Keys, factor: float) -> dict[str, Any]:
         ),
         "beta_fast": keys.real("rope.scaling.yarn_beta_fast", 32.0),
         "beta_slow": keys.real("rope.scaling.yarn_beta_slow", 1.0),
-        "attention_factor": told * (1.0 if without else 0.1 * math.log(factor) + 1.0),
+        "attention_factor": 1.0 if without else attention,
     }
 
 
-def _longrope(keys: Keys, factors: Factors, factor: float) -> dict[str, Any]:
+def _longrope(keys: Keys, factors: Factors) -> dict[str, Any]:
     """Ding et al. 2024: factors for prompts up to the original context, and for longer ones."""
     if set(factors) != {"rope_factors_long", "rope_factors_short"}:
         raise ModelError(f"The file has {', '.join(sorted(factors))} only; rope factors come in pairs.")
@@ -97,7 +108,7 @@ def _longrope(keys: Keys, factors: Factors, factor: float) -> dict[str, Any]:
         "short_factor": list(factors["rope_factors_short"]),
         "long_factor": list(factors["rope_factors_long"]),
         "original_max_position_embeddings": original,
-        "factor": factor or context / original,
+        "factor": context / original,
         "attention_factor": keys.real("rope.scaling.attn_factor", 1.0),
     }
 

@@ -180,7 +180,7 @@ def _token_at(vocabulary: Vocabulary, metadata: Mapping[str, Any], key: str) -> 
     place = metadata.get(f"tokenizer.ggml.{key}", default)
     if place is None:
         return None
-    if not isinstance(place, int) or not 0 <= place < len(vocabulary.tokens):
+    if type(place) is not int or not 0 <= place < len(vocabulary.tokens):
         raise ModelError(f"tokenizer.ggml.{key} is {place!r} of {len(vocabulary.tokens)} tokens. {ADVICE}")
     return vocabulary.tokens[place]
 

@@ -3,7 +3,8 @@
 A tensor in 32 or 16 bit keeps its numbers bit for bit; what was quantised becomes bf16.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -40,6 +41,16 @@ def check_inside(tensor: GgufTensor) -> None:
         raise ModelError(f"{tensor.name} has rows of {tensor.shape[-1]} numbers, blocks have {block}.")
     if tensor.offset + _bytes(tensor) > tensor.file.stat().st_size:
         raise ModelError(f"{tensor.file.name} is cut off in {tensor.name}. Fetch it again.")
+
+
+def check_apart(tensors: Iterable[GgufTensor]) -> None:
+    """Raise ModelError where two tensors lie on the same bytes: their offsets are damaged."""
+    placed = sorted(tensors, key=lambda tensor: (tensor.file, tensor.offset))
+    for first, second in pairwise(placed):
+        if first.file == second.file and first.offset + _bytes(first) > second.offset:
+            raise ModelError(
+                f"{first.file.name} is damaged: {first.name} and {second.name} overlap. Fetch it again."
+            )
 
 
 def read(tensor: GgufTensor, dtype: torch.dtype) -> torch.Tensor:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from transformers import PreTrainedModel
 
 from opro_local.catalogue.gguf_header import GgufTensor
 from opro_local.engine.gguf.model import ROPE_TENSORS, Conversion, GgufModel
-from opro_local.engine.gguf.tensors import check_inside, read, stored_dtype
+from opro_local.engine.gguf.tensors import check_apart, check_inside, read, stored_dtype
 from opro_local.engine.gguf.writing import Slot
 from opro_local.errors import ModelError
 
@@ -44,6 +45,7 @@ def plan_weights(model: GgufModel, conversion: Conversion, skeleton: PreTrainedM
         wanted.pop("lm_head.weight")
     weights = [_planned(model, conversion, name, tuple(shape.shape)) for name, shape in wanted.items()]
     _check_all_used(model, weights)
+    check_apart(model.header.tensors)
     return weights
 
 
@@ -103,8 +105,8 @@ def _wide(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _dtype(sources: Sequence[GgufTensor]) -> torch.dtype:
-    kinds = {stored_dtype(source) for source in sources}
-    return kinds.pop() if len(kinds) == 1 else torch.bfloat16
+    """The narrowest type that holds the numbers of all sources."""
+    return reduce(torch.promote_types, (stored_dtype(source) for source in sources))
 
 
 def _rotated_heads(conversion: Conversion, name: str) -> int | None:
