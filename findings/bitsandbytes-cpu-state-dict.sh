@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # bitsandbytes 0.50.2 (torch 2.13.0) on a CPU with avx512_bf16: the state_dict of a Linear4bit that has run.
 #
-# Behaviour: the first forward in evaluation repacks the weights in place; state_dict packs them back, but leaves the
-#   scales transposed and in bfloat16 if they are not compressed, and rounded anew if they are.
+# Behaviour: the first forward in evaluation repacks the weights in place; state_dict packs them back, but
+#   leaves the scales transposed and in bfloat16 if they are not compressed, and rounded anew if they are.
 # Expected: a forward in evaluation changes nothing that state_dict returns.
-# Seen for 64 x 128 normal weights, as error of the reloaded weights in units of their spread: 0.3 with plain scales,
-#   0.01 with compressed ones; both 0 for a state_dict taken before the forward.
+# Seen for 64 x 128 normal weights, as largest error of the reloaded weights in units of their spread: 1.8
+#   with plain scales, 0.008 with compressed ones; both 0 for a state_dict taken before the forward.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

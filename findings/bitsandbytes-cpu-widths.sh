@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# bitsandbytes 0.50.2 (torch 2.13.0) on a CPU with avx512_bf16: Linear4bit with a width that is no multiple of 32.
+# bitsandbytes 0.50.2 (torch 2.13.0) on a CPU with avx512_bf16: Linear4bit with a width that is no multiple of
+#   32.
 #
-# Behaviour: in evaluation it raises AssertionError for outputs that are no multiple of 32, and RuntimeError for inputs
-#   that are no multiple of the block size of 64; in training the same layers run.
+# Behaviour: in evaluation it raises AssertionError for outputs that are no multiple of 32, and RuntimeError
+#   for inputs that are no multiple of the block size of 64; in training the same layers run.
 # Expected: evaluation takes what training takes; where the fast kernel does not fit, the general one runs.
 # Seen: 40 outputs: AssertionError: N must be divisible by block_n; 96 inputs: RuntimeError: shape is invalid.
 set -euo pipefail

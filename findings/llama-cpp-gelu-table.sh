@@ -3,8 +3,8 @@
 #
 # Behaviour: GELU is looked up in a table of 16-bit floats: input and result are rounded to half precision.
 # Expected: single precision, as everywhere else in an F32 model with F32 keys and values.
-# Seen for a tiny Gemma 3, largest gap in log-probability to transformers 5.23.0 in fp32: 5e-4; with GELU rounded to half
-#   precision in transformers too: 1e-5.
+# Seen for a tiny Gemma 3, largest gap in log-probability to transformers 5.23.0 in fp32: 5e-4; with GELU
+#   rounded to half precision in transformers too: 1e-5.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -65,12 +65,20 @@ def llama_cpp(path):
     settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(settings)
-    request = {"prompt": PROMPT, "n_predict": 1, "n_probs": len(TOKENS), "samplers": [], "logit_bias": [[50, 100.0]]}
+    request = {
+        "prompt": PROMPT,
+        "n_predict": 1,
+        "n_probs": len(TOKENS),
+        "samplers": [],
+        "logit_bias": [[50, 100.0]],
+    }
     reply = server.handle_completions(request)
     reply = json.loads(reply) if isinstance(reply, (str, bytes)) else reply
     reply = reply[0] if isinstance(reply, list) else reply
     top = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-    return torch.tensor([{entry["id"]: entry["logprob"] for entry in top}[number] for number in range(len(TOKENS))])
+    return torch.tensor(
+        [{entry["id"]: entry["logprob"] for entry in top}[number] for number in range(len(TOKENS))]
+    )
 
 
 def rounded(numbers):

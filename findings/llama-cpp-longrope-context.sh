@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # llama.cpp (xllamacpp 2026.10.11549): the rope factors of a longrope model such as Phi-3 with a long context.
 #
-# Behaviour: the long factors are taken when the context that was asked for (n_ctx) is larger than the original one, the
-#   short factors otherwise; how long the prompt is does not matter.
-# Expected: as the model was trained, and as transformers has it: short factors up to the original context length, so
-#   that more room changes nothing for a short prompt.
-# Seen for a prompt of 20 tokens, original context 256: largest gap in log-probability between n_ctx 128 and 256 0, between
-#   256 and 512 7; with long factors equal to the short ones 0 as well.
+# Behaviour: the long factors are taken when the context that was asked for (n_ctx) is larger than the
+#   original one, the short factors otherwise; how long the prompt is does not matter.
+# Expected: as the model was trained, and as transformers has it: short factors up to the original context
+#   length, so that more room changes nothing for a short prompt.
+# Seen for a prompt of 20 tokens, original context 256: largest gap in log-probability between n_ctx 128 and
+#   256 0, between 256 and 512 7; with long factors equal to the short ones 0 as well.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -63,12 +63,20 @@ def llama_cpp(path, room):
     settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(settings)
-    request = {"prompt": PROMPT, "n_predict": 1, "n_probs": len(TOKENS), "samplers": [], "logit_bias": [[50, 100.0]]}
+    request = {
+        "prompt": PROMPT,
+        "n_predict": 1,
+        "n_probs": len(TOKENS),
+        "samplers": [],
+        "logit_bias": [[50, 100.0]],
+    }
     reply = server.handle_completions(request)
     reply = json.loads(reply) if isinstance(reply, (str, bytes)) else reply
     reply = reply[0] if isinstance(reply, list) else reply
     top = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-    return np.array([{entry["id"]: entry["logprob"] for entry in top}[number] for number in range(len(TOKENS))])
+    return np.array(
+        [{entry["id"]: entry["logprob"] for entry in top}[number] for number in range(len(TOKENS))]
+    )
 
 
 gaps = {}

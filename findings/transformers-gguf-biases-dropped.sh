@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # transformers 5.23.0 (gguf 0.19.0): a GGUF file of architecture llama whose attention has biases.
 #
-# Behaviour: attn_q.bias and its fellows are dropped; config.attention_bias stays False, and nothing is logged, as the
-#   tensors do not even count as unexpected.
+# Behaviour: attn_q.bias and its fellows are dropped; config.attention_bias stays False, and nothing is
+#   logged, as the tensors do not even count as unexpected.
 # Expected: attention_bias True and the biases loaded, as for the same model in safetensors, or an error.
 # Seen: attention_bias False, and the same logits with biases of 0 and of 1 in the file.
 set -euo pipefail
@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-SIZES = {"context_length": 64, "embedding_length": 64, "block_count": 1, "feed_forward_length": 64, "vocab_size": 32,
-         "attention.head_count": 4, "attention.head_count_kv": 4, "rope.dimension_count": 16}  # fmt: skip
+SIZES = {"context_length": 64, "embedding_length": 64, "block_count": 1, "feed_forward_length": 64,
+         "vocab_size": 32, "attention.head_count": 4, "attention.head_count_kv": 4, "rope.dimension_count": 16}  # fmt: skip
 MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
@@ -29,7 +29,9 @@ def write(path, bias):
     tensors = {f"blk.0.{name}.weight": random.normal(size=(64, 64)) / 8 for name in MATRICES}
     tensors |= {f"blk.0.{name}.weight": np.ones(64) for name in ("attn_norm", "ffn_norm")}
     tensors |= {"output_norm.weight": np.ones(64), "token_embd.weight": random.normal(size=(32, 64))}
-    tensors |= {f"blk.0.{name}.bias": np.full(64, bias) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+    tensors |= {
+        f"blk.0.{name}.bias": np.full(64, bias) for name in ("attn_q", "attn_k", "attn_v", "attn_output")
+    }
     writer = gguf.GGUFWriter(path, "llama")
     for key, value in SIZES.items():
         writer.add_uint32(f"llama.{key}", value)
@@ -52,7 +54,7 @@ found = []
 for bias in (0, 1):
     write("tiny.gguf", bias)
     found.append(loaded("tiny.gguf"))
-    print(f"biases of {bias}: attention_bias {found[-1][0]}, sum of the last logits {found[-1][1][0, -1].sum():.6f}")
+    print(f"biases of {bias}: attention_bias {found[-1][0]}, sum of logits {found[-1][1][0, -1].sum():.6f}")
 (flag, without), (flag_with, with_biases) = found
 sys.exit(0 if not flag and not flag_with and torch.equal(without, with_biases) else 1)
 PYTHON

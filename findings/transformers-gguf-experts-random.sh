@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# transformers 5.23.0 (gguf 0.19.0): a Mixtral in a GGUF file, which llama.cpp writes as architecture llama with experts.
+# transformers 5.23.0 (gguf 0.19.0): a Mixtral in a GGUF file, which llama.cpp writes as architecture llama
+#   with experts.
 #
-# Behaviour: expert_count and the tensors of the experts are ignored; a dense Llama comes up whose feed-forward weights
-#   are random numbers. The missing weights are listed in a warning, no error is raised.
+# Behaviour: expert_count and the tensors of the experts are ignored; a dense Llama comes up whose
+#   feed-forward weights are random numbers. The missing weights are listed in a warning, no error is raised.
 # Expected: a MixtralForCausalLM, or an error that says that experts are not supported.
-# Seen: LlamaForCausalLM, and logits that differ by 0.08 between two loads with other seeds; by 0 without experts.
+# Seen: LlamaForCausalLM, and logits that differ by 0.08 between two loads with other seeds; by 0 without
+#   experts.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -19,8 +21,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-SIZES = {"context_length": 64, "embedding_length": 64, "block_count": 1, "feed_forward_length": 64, "vocab_size": 32,
-         "attention.head_count": 4, "attention.head_count_kv": 4, "rope.dimension_count": 16}  # fmt: skip
+SIZES = {"context_length": 64, "embedding_length": 64, "block_count": 1, "feed_forward_length": 64,
+         "vocab_size": 32, "attention.head_count": 4, "attention.head_count_kv": 4, "rope.dimension_count": 16}  # fmt: skip
 ATTENTION = ("attn_q", "attn_k", "attn_v", "attn_output")
 
 
@@ -35,7 +37,9 @@ def write(path, experts):
     tensors |= {f"blk.0.{name}.weight": np.ones(64) for name in ("attn_norm", "ffn_norm")}
     tensors |= {"output_norm.weight": np.ones(64), "token_embd.weight": random.normal(size=(32, 64))}
     writer = gguf.GGUFWriter(path, "llama")
-    for key, value in (SIZES | ({"expert_count": experts, "expert_used_count": 2} if experts else {})).items():
+    for key, value in (
+        SIZES | ({"expert_count": experts, "expert_used_count": 2} if experts else {})
+    ).items():
         writer.add_uint32(f"llama.{key}", value)
     writer.add_float32("llama.attention.layer_norm_rms_epsilon", 1e-5)
     for name, array in tensors.items():

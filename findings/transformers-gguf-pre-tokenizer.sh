@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # transformers 5.23.0 (gguf 0.19.0): a GGUF file whose tokenizer.ggml.pre it does not know.
 #
-# Behaviour: the split it does not know becomes GPT-2's, without a warning. smollm, starcoder and refact (digits one by
-#   one) are such names.
+# Behaviour: the split it does not know becomes GPT-2's, without a warning. smollm, starcoder and refact
+#   (digits one by one) are such names.
 # Expected: the split that the name stands for, as llama.cpp has it, or an error that names it.
-# Seen for "at 12 at": llama.cpp (xllamacpp 2026.10.11549) has at Ġ 1 2 Ġ at, transformers at Ġ12 Ġ at, as with the
-#   name gpt-2, and logs nothing.
+# Seen for "at 12 at": llama.cpp (xllamacpp 2026.10.11549) has at Ġ 1 2 Ġ at, transformers at Ġ12 Ġ at, as
+#   with the name gpt-2, and logs nothing.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -53,10 +53,18 @@ def write(path, pre):
 
 def llama_cpp(path, text):
     settings = xllamacpp.CommonParams()
-    settings.model.path, settings.n_ctx, settings.warmup, settings.port, settings.verbosity = path, 64, False, 0, -1
+    settings.model.path, settings.n_ctx, settings.warmup, settings.port, settings.verbosity = (
+        path,
+        64,
+        False,
+        0,
+        -1,
+    )
     server = xllamacpp.Server(settings)
     body = json.dumps({"content": text, "add_special": False}).encode()
-    with urlopen(Request(f"{server.listening_address}/tokenize", body, {"Content-Type": "application/json"})) as reply:
+    with urlopen(
+        Request(f"{server.listening_address}/tokenize", body, {"Content-Type": "application/json"})
+    ) as reply:
         return [TOKENS[number] for number in json.load(reply)["tokens"]]
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# transformers 5.23.0 (gguf 0.19.0): GGUF files that say in their metadata how rope is scaled or how much is rotated.
+# transformers 5.23.0 (gguf 0.19.0): GGUF files that say in their metadata how rope is scaled or how much is
+#   rotated.
 #
-# Behaviour: rope.scaling.type, rope.scaling.factor and rope.dimension_count are dropped without a warning; every model
-#   comes up with rope_type default and all dimensions rotated.
-# Expected: the values of the file, as llama.cpp takes them (Gemma 3 from 4B on is linear by 8, Qwen2.5 may be yarn by 4,
-#   Phi-4-mini rotates three quarters of a head), or an error.
-# Seen: llama linear, qwen2 yarn and gemma3 linear: rope_type default, no factor; phi3 with 12 of 16: factor 1.0.
+# Behaviour: rope.scaling.type, rope.scaling.factor and rope.dimension_count are dropped without a warning;
+#   every model comes up with rope_type default and all dimensions rotated.
+# Expected: the values of the file, as llama.cpp takes them (Gemma 3 from 4B on is linear by 8, Qwen2.5 may be
+#   yarn by 4, Phi-4-mini rotates three quarters of a head), or an error.
+# Seen: llama linear, qwen2 yarn and gemma3 linear: rope_type default, no factor; phi3 with 12 of 16: factor
+#   1.0.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -18,8 +20,8 @@ import sys
 import gguf
 from transformers import AutoConfig
 
-SIZES = {"context_length": 256, "embedding_length": 64, "block_count": 6, "feed_forward_length": 64, "vocab_size": 32,
-         "attention.head_count": 4, "attention.head_count_kv": 4, "attention.key_length": 16,
+SIZES = {"context_length": 256, "embedding_length": 64, "block_count": 6, "feed_forward_length": 64,
+         "vocab_size": 32, "attention.head_count": 4, "attention.head_count_kv": 4, "attention.key_length": 16,
          "attention.value_length": 16, "attention.sliding_window": 8}  # fmt: skip
 
 

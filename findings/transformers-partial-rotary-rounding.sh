@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # transformers 5.23.0 (torch 2.13.0): partial_rotary_factor cuts one rotated dimension off by rounding.
 #
-# Behaviour: the number of rotated dimensions is int(head_dim * factor). 44 * (30 / 44) is just below 30 in floating
-#   point, so that it becomes 29: the frequencies are theta ** (-2i / 29), all but the first wrong.
+# Behaviour: the number of rotated dimensions is int(head_dim * factor). 44 * (30 / 44) is just below 30 in
+#   floating point, so that it becomes 29: the frequencies are theta ** (-2i / 29), all but the first wrong.
 # Expected: round(head_dim * factor), so that factor = dims / head_dim gives dims back.
-# Seen in Phi3 and GPTNeoX, heads of 44 with 30 rotated: 15 frequencies, off by up to 26 %; with 32 rotated: none off.
+# Seen in Phi3 and GPTNeoX, heads of 44 with 30 rotated: 15 frequencies, off by up to 26 %; with 32 rotated:
+#   none off.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -33,7 +34,7 @@ for kind in (Phi3Config, GPTNeoXConfig):
         found = frequencies(kind, dims)
         right = THETA ** (-torch.arange(0, dims, 2) / dims)
         gaps[kind, dims] = (found / right - 1).abs().max().item()
-        print(f"{kind.__name__}, {dims} of {HEAD}: {len(found)} frequencies, off by up to {gaps[kind, dims]:.1%}")
+        print(f"{kind.__name__}, {dims} of {HEAD}: {len(found)} frequencies, off by {gaps[kind, dims]:.1%}")
 pairs = [(dims, head) for head in range(2, 257, 2) for dims in range(2, head, 2)]
 short = sum(int(head * (dims / head)) < dims for dims, head in pairs)
 print(f"{short} of {len(pairs)} pairs of even sizes up to 256 lose one")

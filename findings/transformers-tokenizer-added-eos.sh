@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# transformers 5.23.0 (tokenizers 0.23.3): a special token that tokenizer_config.json names and tokenizer.json lacks.
+# transformers 5.23.0 (tokenizers 0.23.3): a special token that tokenizer_config.json names and tokenizer.json
+#   lacks.
 #
 # Behaviour: the token is added with the next free id, without a warning: an id beyond the model's embedding.
 # Expected: None as the id, an error, or at least a warning, as the checkpoint has no such token.
-# Seen for a vocabulary of 3 and eos_token "<|end|>": eos_token_id 3, and "a <|end|>" becomes [1, 3], where the
-#   embedding has rows 0 to 2.
+# Seen for a vocabulary of 3 and eos_token "<|end|>": eos_token_id 3, and "a <|end|>" becomes [1, 3], where
+#   the embedding has rows 0 to 2.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

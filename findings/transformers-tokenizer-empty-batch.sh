@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# transformers 5.23.0 (tokenizers 0.23.3): a fast tokenizer called with an empty list, and an empty list decoded.
+# transformers 5.23.0 (tokenizers 0.23.3): a fast tokenizer called with an empty list, and an empty list
+#   decoded.
 #
 # Behaviour: tokenizer([]) raises IndexError; batch_decode([]) returns a list of one empty text.
 # Expected: an empty batch each way, as encode_batch([]) and decode_batch([]) of tokenizers give.
@@ -30,7 +31,9 @@ def outcome(texts, **options):
 
 found = [outcome([]), outcome([], padding=True)]
 print(f"one text: {outcome(['a b'])}; none: {found[0]}; none, padded: {found[1]}")
-print(f"batch_decode: {tokenizer.batch_decode([])}; tokenizers: {whole.encode_batch([])}, {whole.decode_batch([])}")
+print(
+    f"decoded: {tokenizer.batch_decode([])}; tokenizers: {whole.encode_batch([])}, {whole.decode_batch([])}"
+)
 described = all(str(ids).startswith("IndexError") for ids in found) and tokenizer.batch_decode([]) == [""]
 sys.exit(0 if described and whole.encode_batch([]) == whole.decode_batch([]) == [] else 1)
 PYTHON

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # transformers 5.23.0 (tokenizers 0.23.3): AutoTokenizer does not use the tokenizer.json it loads.
 #
-# Behaviour: where tokenizer_config.json names GPT2Tokenizer or Qwen2Tokenizer, vocabulary and merges are taken
-#   from tokenizer.json, but its normaliser and pre-tokenizer are replaced by the defaults of the class, without
-#   a warning.
+# Behaviour: where tokenizer_config.json names GPT2Tokenizer or Qwen2Tokenizer, vocabulary and merges are
+#   taken from tokenizer.json, but its normaliser and pre-tokenizer are replaced by the defaults of the class,
+#   without a warning.
 # Expected: tokenizer.json describes the whole tokenizer, so that the ids are those of tokenizers itself.
-# Seen: "at 12" is cut into at, 1, 2 by tokenizer.json (digits one by one), and into at, 12 by both classes; a class
-#   that is no model's (PreTrainedTokenizerFast) keeps the cut.
+# Seen for "AT 12", with a tokenizer.json that lowers and takes digits one by one (at Ġ 1 2): A T Ġ12 from
+#   GPT2Tokenizer, A T Ġ 1 2 from Qwen2Tokenizer; PreTrainedTokenizerFast, which is no model's class, keeps to
+#   the file.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -45,7 +46,10 @@ def loaded(name):
 text = "AT 12"
 right = whole.encode(text).tokens
 print(f"tokenizers: {right}")
-cuts = {name: loaded(name).tokenize(text) for name in ("GPT2Tokenizer", "Qwen2Tokenizer", "PreTrainedTokenizerFast")}
+cuts = {
+    name: loaded(name).tokenize(text)
+    for name in ("GPT2Tokenizer", "Qwen2Tokenizer", "PreTrainedTokenizerFast")
+}
 for name, cut in cuts.items():
     print(f"{name}: {cut}")
 same = cuts.pop("PreTrainedTokenizerFast") == right
