@@ -58,10 +58,8 @@ def read_gguf_header(path: Path) -> GgufHeader:
             raise ModelError(f"{path} is not a GGUF file.")
         version = reader.integer("<I")
         if version not in (2, 3):
-            swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
-            found = f"version {version}" if swapped > version else f"version {swapped} in big-endian order"
             raise ModelError(
-                f"{path} has GGUF {found}; versions 2 and 3 in little-endian order are read."
+                f"{path} has GGUF {_version_said(version)}; versions 2 and 3 in little-endian order are read."
                 " Convert the model anew, or use its safetensors folder."
             )
         tensors, entries = reader.count(24), reader.count(13)  # bytes of the shortest tensor and entry
@@ -71,6 +69,12 @@ def read_gguf_header(path: Path) -> GgufHeader:
     if len({tensor.name for tensor in found}) < len(found):
         raise reader.damaged("it names a tensor twice")
     return GgufHeader(metadata=metadata, tensors=tuple(_placed(tensor, first) for tensor in found))
+
+
+def _version_said(version: int) -> str:
+    """A number of other byte order is smaller the other way round."""
+    swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
+    return f"version {version}" if swapped > version else f"version {swapped} in big-endian order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
