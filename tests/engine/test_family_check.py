@@ -74,5 +74,5 @@ def test_another_head_is_no_exact_model(tmp_path: Path) -> None:
 
 
 def test_a_family_that_transformers_does_not_have_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"builds no model of the family 'made-up'"):
+    with pytest.raises(ModelError, match=r"builds no model of family 'made-up'"):
         check_family("made-up")
