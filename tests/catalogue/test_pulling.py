@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_folders import write_gguf, write_model_folder, write_wheel
+from tiny_folders import write_gguf, write_wheel
+from tiny_models import save_tiny_model
 
 from opro_local.catalogue import ModelSpec, load_catalogue, pull, read_manifest, verify
 from opro_local.errors import ModelError
@@ -53,7 +54,10 @@ def pull_here(models: Path, environment: dict[str, str], *token: str) -> subproc
 
 def repository(folder: Path) -> Path:
     """What repositories hold beside the model: code, other formats, the weights a second time."""
-    write_model_folder(folder, auto_map={"AutoModel": "modeling_phi3.Phi3"})
+    save_tiny_model(folder, "phi3")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "modeling_phi3.Phi3"}}))
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n")
     (folder / "modeling_phi3.py").write_text("raise SystemExit")
     (folder / "pytorch_model.bin").write_bytes(b"pickle")
     (folder / "consolidated.safetensors").write_bytes(b"again")
@@ -74,8 +78,18 @@ def test_a_hub_pull_keeps_the_model_only_and_records_its_revision(tmp_path: Path
     assert manifest is not None
     assert manifest.source == f"hub {REPOSITORY}"
     assert (manifest.revision, manifest.licence) == ("0123456789abcdef0123456789abcdef01234567", "mit")
-    names = ["LICENSE", "MODEL.json", "README.md", "SHA256SUMS", "config.json", "model.safetensors"]
-    assert sorted(path.name for path in stored.iterdir()) == [*names, "tokenizer.json"]
+    assert {path.name for path in stored.iterdir()} == {
+        "LICENSE",
+        "MODEL.json",
+        "README.md",
+        "SHA256SUMS",
+        "chat_template.jinja",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
     assert "auto_map" not in json.loads((stored / "config.json").read_text())
     assert sorted(path.name for path in models.iterdir()) == [".phi-4-mini.lock", "phi-4-mini"]
 
