@@ -57,6 +57,7 @@ def test_a_whole_folder_is_stored(tmp_path: Path, quantize: str | None) -> None:
     assert verify(stored.path) == stored.digest
 
 
+@pytest.mark.usefixtures("made_up_folders")
 def test_an_adapter_is_merged_into_the_base_that_is_named_or_given(tmp_path: Path) -> None:
     base = save_tiny_model(tmp_path / "base", "llama")
     add(base, tmp_path / "home" / "models", name="my-base")
@@ -85,6 +86,7 @@ def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -
         add(adapter, tmp_path / "models", name="again")
 
 
+@pytest.mark.usefixtures("made_up_folders")
 def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None:
     adapter, _ = write_adapter(tmp_path / "adapter", base_model_name_or_path="some/base")
     with pytest.raises(

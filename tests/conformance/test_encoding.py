@@ -6,6 +6,7 @@ real models.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -69,13 +70,17 @@ TOKENIZERS = {
 }
 
 
+real_tokenizer = cache(load_tokenizer)
+"""The same one for every test: that of 262,000 pieces takes seconds to read."""
+
+
 @pytest.fixture(params=[*ENGINES, *PROMPTERS, *TOKENIZERS])
 def encoder(request: pytest.FixtureRequest, engines: Engines, real_model: Callable[[str], Path]) -> Encoder:
     if request.param in PROMPTERS:
         return PROMPTERS[request.param]()
     if request.param in TOKENIZERS:
         alias, chat = TOKENIZERS[request.param]
-        return Prompted(load_tokenizer(real_model(alias)), chat=chat)
+        return Prompted(real_tokenizer(real_model(alias)), chat=chat)
     return engines(request.param)
 
 

@@ -44,8 +44,9 @@ def test_one_step_ends_with_a_winner(commands: Commands, cell: Cell) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answer", ["label", "number", "choice"])
-@pytest.mark.parametrize("chat", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "chat"), [("label", True), ("number", True), ("choice", True), ("number", False)]
+)
 def test_one_step_of_the_real_models_ends_with_a_winner(
     commands: Commands, answer: str, chat: bool, real_model: Callable[[str], Path]
 ) -> None:
