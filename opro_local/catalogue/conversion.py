@@ -32,13 +32,16 @@ def gguf_to_folder(file: Path, target: Path) -> GgufHeader:
     Returns the header. Raises ModelError when the file cannot be converted.
     """
     header = read_gguf(file)
-    _run_child("gguf", file, target)
+    _run_child("gguf", file, target, called=str(file))
     return header
 
 
-def quantized_copy(source: Path, target: Path, quantize: StoredQuantize) -> None:
-    """Store the model in source with its weights quantised by bitsandbytes. Raises ModelError."""
-    _run_child(quantize, source, target)
+def quantized_copy(source: Path, target: Path, quantize: StoredQuantize, *, called: str) -> None:
+    """Store the model in source with its weights quantised by bitsandbytes.
+
+    Raises ModelError, which calls the model by the name given.
+    """
+    _run_child(quantize, source, target, called=called)
 
 
 def merged_adapter(adapter: Path, base: Path, target: Path) -> None:
@@ -57,9 +60,9 @@ def check_loads(folder: Path, *, called: str) -> None:
         raise ModelError(f"{called}: {reason}")
 
 
-def _run_child(work: str, source: Path, target: Path) -> None:
+def _run_child(work: str, source: Path, target: Path, *, called: str) -> None:
     if reason := _failure(work, source, target):
-        raise ModelError(f"{source} cannot be converted ({work}): {reason}")
+        raise ModelError(f"{called} cannot be converted ({work}): {reason}")
 
 
 def _failure(work: str, source: Path, *more: Path) -> str | None:

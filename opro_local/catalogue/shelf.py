@@ -126,7 +126,7 @@ def _build(name: str, scratch: Path, *, fetch: Fetch, quantize: StoredQuantize |
     if quantize is not None:
         if found is not None:
             raise ModelError(f"{name} is quantised already ({found}); leave out --quantize.")
-        quantized_copy(bundle, scratch / "quantized", quantize)
+        quantized_copy(bundle, scratch / "quantized", quantize, called=name)
         bundle = scratch / "quantized"
     write_bundle(bundle, _manifest(name, bundle, origin))
     return bundle

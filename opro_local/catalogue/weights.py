@@ -18,6 +18,8 @@ PACKING = re.compile(
 )
 """What bitsandbytes stores beside a weight that it packed."""
 
+_PART = re.compile(r"-\d+-of-\d+\.safetensors$")
+
 _DENSE = {"F16", "BF16", "F32", "F64"}
 _BUFFERS = {"BOOL", "I64", "I32"}
 
@@ -32,14 +34,14 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
         path.name for path in folder.glob("*.safetensors.index.json") if not is_second_copy(path.name)
     )
     if not names:
-        raise ModelError(f"{folder} has no *.safetensors file; other weight formats are not read.")
+        raise ModelError(f"{folder} {_without_weights(folder)}")
     if indexes not in ([], [INDEX]):
         raise ModelError(f"{folder.name}: {indexes[0]} is not read; the index is {INDEX}. Remove it.")
     placed = _placed(folder, names) if indexes else None
     wanted = [WHOLE] if placed is None else sorted(set(placed.values()))
     for name in names:
         if name not in wanted:
-            raise ModelError(f"{folder.name}: {name} is {_left_over(names, bool(indexes))}")
+            raise ModelError(f"{folder.name}: {name} is {_left_over(name, names, bool(indexes))}")
     if placed is None and WHOLE not in names:
         raise ModelError(f"{folder.name}: {WHOLE} is missing. Copy the model again.")
     tensors = _joined(folder, wanted)
@@ -48,10 +50,18 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def _left_over(names: Iterable[str], indexed: bool) -> str:
-    if WHOLE not in names and not indexed:
+def _without_weights(folder: Path) -> str:
+    if copies := sorted(path.name for path in folder.glob("*.safetensors")):
+        return f"has its weights in the maker's own format only, {copies[0]}; {WHOLE} is needed."
+    return "has no *.safetensors file; other weight formats are not read."
+
+
+def _left_over(name: str, names: Iterable[str], indexed: bool) -> str:
+    if WHOLE in names or indexed:
+        return "no part of the model. Remove it."
+    if _PART.search(name):
         return f"a part, and {INDEX} that tells of all parts is missing. Copy the model again."
-    return "no part of the model. Remove it."
+    return f"not read; if it holds all the weights, rename it {WHOLE}."
 
 
 def _placed(folder: Path, names: list[str]) -> dict[str, str]:

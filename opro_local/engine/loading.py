@@ -16,13 +16,14 @@ from weakref import finalize
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    BitsAndBytesConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
 from opro_local.engine.faults import not_loadable
-from opro_local.engine.packing import avoid_kernel, check_packed, packing_config
+from opro_local.engine.packing import avoid_kernel, check_packed, packed_share, packing_config
 from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
 from opro_local.engine.tensors import check_report
 from opro_local.errors import ModelError
@@ -72,7 +73,7 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
         config.quantization_config["llm_int8_threshold"] = 0.0
     elif stored is not None and sketch.device.type == "cpu":
         _check_stored(sketch, stored)
-    packs = packing_config(sketch.how, sketch.skeleton, sketch.dtype) if sketch.how in PACKED else None
+    packs = _packing(sketch) if sketch.how in PACKED and stored is None else None
     # A soft-capped attention has no sdpa kernel.
     capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
     # What cannot be read from disk as it is stored lies here as long as the model lives.
@@ -83,7 +84,7 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
         sketch.folder.path,
         config=config,
         dtype=sketch.dtype,
-        quantization_config=None if stored else packs,
+        quantization_config=packs,
         device_map=dict(places),
         offload_folder=offload,
         attn_implementation="eager" if capped else None,
@@ -97,6 +98,15 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     check_report(sketch.folder.path, model, report)
     text: PreTrainedModel = _text_part(model).eval()  # type: ignore[no-untyped-call]
     return text
+
+
+def _packing(sketch: Sketch) -> BitsAndBytesConfig:
+    if not packed_share(sketch.skeleton, sketch.how):
+        raise ModelError(
+            f"{sketch.folder.path.name}: none of its matrices has a size that fits {sketch.how}."
+            " Use --quantize bf16."
+        )
+    return packing_config(sketch.how, sketch.skeleton, sketch.dtype)
 
 
 def _check_stored(sketch: Sketch, how: str) -> None:

@@ -172,6 +172,10 @@ def check_head(model: PreTrainedModel, body: Body, head: Head) -> None:
         raise ModelError(
             f"{name} gives NaN or infinity: its weights or config.json are damaged. Copy the model again."
         )
+    if bool((own.amax(-1) == own.amin(-1)).all()):
+        raise ModelError(
+            f"{name} finds every token equally likely: its weights are empty. Copy the model again."
+        )
     allowed = _rounding(model.dtype, own.abs().max().item(), STRICT)
     error = (head.logits(hidden) - own[0]).abs().max().item()
     if not error <= allowed:  # NaN too is an error

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_adapters import write_adapter
 from tiny_gguf import split_gguf, tiny_tensors, write_tiny_gguf
-from tiny_models import save_tiny_model
+from tiny_models import LOADABLE, save_tiny_model
 
 from opro_local.catalogue import add, stored_names, verify
 from opro_local.errors import ModelError
@@ -55,6 +56,14 @@ def test_a_whole_folder_is_stored(tmp_path: Path, quantize: str | None) -> None:
     assert stored.manifest.quantize == (quantize or "none")
     assert (stored.path / "additional_chat_templates" / "rag.jinja").exists()
     assert verify(stored.path) == stored.digest
+
+
+def test_what_cannot_be_quantised_is_refused_by_the_name_it_was_to_have(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "tiny", "llama", size=replace(LOADABLE, hidden=80, heads=4))
+    with pytest.raises(
+        ModelError, match=r"^odd cannot be converted \(nf4\): none of its matrices has a size"
+    ):
+        add(folder, tmp_path / "models", name="odd", quantize="nf4")
 
 
 @pytest.mark.usefixtures("made_up_folders")

@@ -75,6 +75,25 @@ def test_a_second_copy_in_the_makers_format_is_neither_counted_nor_stored(tmp_pa
     assert sorted(path.name for path in stored.path.glob("*safetensors*")) == ["model.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("consolidated.safetensors", "in the maker's own format only, consolidated.safetensors; model.safe"),
+        (
+            "model.fp16.safetensors",
+            "model.fp16.safetensors is not read; if it holds all the weights, rename it",
+        ),
+        ("model-00001-of-00002.safetensors", "a part, and model.safetensors.index.json that tells"),
+    ],
+)
+def test_weights_under_another_name_are_told_from_missing_ones(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    folder = model(tmp_path)
+    (folder / "model.safetensors").rename(folder / name)
+    assert reason in refusal(folder)
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
 def test_a_pointer_that_git_left_is_no_file(tmp_path: Path, name: str) -> None:
     folder = model(tmp_path)

@@ -55,8 +55,9 @@ def pull_here(models: Path, environment: dict[str, str], *token: str) -> subproc
 def repository(folder: Path) -> Path:
     """What repositories hold beside the model: code, other formats, the weights a second time."""
     save_tiny_model(folder, "phi3")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "modeling_phi3.Phi3"}}))
+    config = folder / "config.json"
+    code = {"auto_map": {"AutoModel": "modeling_phi3.Phi3"}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | code))
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n")
     (folder / "modeling_phi3.py").write_text("raise SystemExit")
     (folder / "pytorch_model.bin").write_bytes(b"pickle")

@@ -70,7 +70,6 @@ def packed_layers(model: PreTrainedModel) -> list[str]:
     [
         (96, 192, ["mlp.down_proj"]),  # its input alone is a multiple of 64
         (128, 144, ["self_attn.k_proj", "self_attn.o_proj", "self_attn.q_proj", "self_attn.v_proj"]),
-        (80, 160, []),
     ],
 )
 def test_matrices_that_4_bit_would_spoil_stay_dense(
@@ -91,6 +90,14 @@ def test_an_odd_width_is_quantised_no_worse_than_an_even_one(tmp_path: Path) -> 
         right = logits(dense.model)
         off[hidden] = float((logits(packed.model) - right).norm() / right.norm())
     assert off[96] < off[64] < 0.3
+
+
+def test_a_model_of_which_nothing_fits_is_not_said_to_be_quantised(tmp_path: Path) -> None:
+    folder = saved(llama(80, 112), tmp_path / "model")
+    with pytest.raises(
+        ModelError, match=r"none of its matrices has a size that fits nf4\. Use --quantize bf16"
+    ):
+        load_folder(folder, quantize="nf4", device="cpu")
 
 
 def test_int8_takes_any_width(tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ def test_weights_that_are_no_numbers_are_named_as_the_cause(tiny: Tiny, number: 
         load_engine(folder, digest="x", quantize="fp32", device="cpu")
 
 
+def test_weights_that_are_all_zero_are_no_model(tiny: Tiny) -> None:
+    folder = tiny("llama")
+    change_weights(folder, lambda weights: [weight.zero_() for weight in weights.values()])
+    with pytest.raises(ModelError, match="finds every token equally likely: its weights are empty"):
+        load_engine(folder, digest="x", quantize="fp32", device="cpu")
+
+
 def test_the_masks_of_early_gpts_may_be_stored(tiny: Tiny) -> None:
     folder = tiny("gpt2")
     mask = torch.ones(1, 1, 16384, 1, dtype=torch.uint8)
