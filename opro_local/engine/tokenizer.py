@@ -116,12 +116,16 @@ def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) 
 
 
 def _compare_tokens(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:
-    """Raise ModelError where a token has another id, or one that nothing in the folder gives it."""
-    ids, loaded = told.get_vocab(), tokenizer.get_vocab()
+    """Raise ModelError where an added token has another id, or one that nothing in the folder gives it.
+
+    The others are those of the file, which both have read.
+    """
+    ids = {token.content: index for index, token in told.get_added_tokens_decoder().items()}
+    loaded = tokenizer.get_added_vocab()
     if moved := sorted(token for token, index in ids.items() if loaded.get(token) != index):
         raise ModelError(f"{folder.name}: {moved[0]!r} of tokenizer.json is lost or moved. Copy it again.")
     harmless = {tokenizer.pad_token, tokenizer.unk_token, *_declared(folder).values()}
-    if made_up := sorted(loaded.keys() - ids.keys() - harmless):
+    if made_up := sorted(token for token in loaded.keys() - harmless if told.token_to_id(token) is None):
         raise ModelError(
             f"{folder.name}: tokenizer_config.json names the token {made_up[0]!r}, which tokenizer.json"
             " does not have. Copy both from one model."

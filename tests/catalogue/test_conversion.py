@@ -114,12 +114,10 @@ def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None
         add(adapter, tmp_path / "models", name="tuned", base=packed.name)
 
 
-def test_an_import_draws_its_progress_on_a_terminal_and_nothing_elsewhere(
+def test_an_import_draws_its_progress_on_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = write_tiny_gguf(tmp_path / "tiny.gguf", "llama")
-    add(file, tmp_path / "models", name="quiet")
-    assert capfd.readouterr() == ("", "")
     monkeypatch.setenv("FORCE_COLOR", "1")  # what makes a pipe a terminal
     add(file, tmp_path / "models", name="shown")
     drawn = capfd.readouterr()
@@ -129,11 +127,14 @@ def test_an_import_draws_its_progress_on_a_terminal_and_nothing_elsewhere(
     assert f"{total:.1f}/{total:.1f} kB" in drawn.err
 
 
-def test_a_split_model_is_stored_and_a_missing_part_stores_nothing(tmp_path: Path) -> None:
+def test_a_split_model_is_stored_and_a_missing_part_stores_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     whole = write_tiny_gguf(tmp_path / "whole.gguf", "llama")
     parts = split_gguf(whole, str(tmp_path / "m-{:05}-of-00002.gguf"))
     stored = add(parts[0], tmp_path / "models", name="both")
     single = add(whole, tmp_path / "models", name="whole")
+    assert capfd.readouterr() == ("", ""), "progress is drawn on terminals only"
     one, other = (load_file(each.path / "model.safetensors") for each in (stored, single))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from engines import ENGINES, Engines
+from engines import FAKE, TINY, Engines
 from tiny_models import byte_tokenizer
 from transformers import PreTrainedTokenizerBase
 
@@ -74,7 +74,7 @@ real_tokenizer = cache(load_tokenizer)
 """The same one for every test: that of 262,000 pieces takes seconds to read."""
 
 
-@pytest.fixture(params=[*ENGINES, *PROMPTERS, *TOKENIZERS])
+@pytest.fixture(params=[*FAKE, *TINY, *PROMPTERS, *TOKENIZERS])
 def encoder(request: pytest.FixtureRequest, engines: Engines, real_model: Callable[[str], Path]) -> Encoder:
     if request.param in PROMPTERS:
         return PROMPTERS[request.param]()
