@@ -52,10 +52,10 @@ def import_table(rows: Mapping[str, ImportCheck | str]) -> str:
     lines = [
         f"Read by llama.cpp through xllamacpp {by} with an F32 cache; the greedy token is that behind each",
         "context. In a file of F32 matrices every difference is ours or rounding (llama.cpp's GELU, which",
-        "Gemma has, is a table in half precision: 1e-3). Beside quantised matrices llama.cpp rounds the",
+        "Gemma has, is a table in half precision: 1e-3 to 1e-2). Beside quantised matrices llama.cpp rounds the",
         "activations too, to 8 bits, and its own numbers move by tenths of a nat: such a row tells that the",
         f"model is the right one, not that it is exact. Ids are those of {STRINGS} varied texts, start token",
-        "included.",
+        "included; Qwen's own tokenizer composes letters first (NFC), as the import does, and llama.cpp's does not.",
         "",
         "| file | matrices | level | gap | greedy | equal ids |",
         "|---|---|---|---:|---|---:|",
