@@ -112,20 +112,14 @@ def _compare(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) 
                 f"{folder.name}: tokenizer_config.json changes what tokenizer.json says ({len(differing)} of"
                 f" {len(texts)} texts get other ids, {differing[0]!r} first). Make the two agree."
             )
-    _compare_tokens(tokenizer, told, folder)
+    _check_added(tokenizer, told, folder)
 
 
-def _compare_tokens(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:
-    """Raise ModelError where an added token has another id, or one that nothing in the folder gives it.
-
-    The others are those of the file, which both have read.
-    """
-    ids = {token.content: index for index, token in told.get_added_tokens_decoder().items()}
-    loaded = tokenizer.get_added_vocab()
-    if moved := sorted(token for token, index in ids.items() if loaded.get(token) != index):
-        raise ModelError(f"{folder.name}: {moved[0]!r} of tokenizer.json is lost or moved. Copy it again.")
+def _check_added(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:
+    """Raise ModelError where a token was added that nothing in the folder gives an id."""
     harmless = {tokenizer.pad_token, tokenizer.unk_token, *_declared(folder).values()}
-    if made_up := sorted(token for token in loaded.keys() - harmless if told.token_to_id(token) is None):
+    added = tokenizer.get_added_vocab().keys() - harmless
+    if made_up := sorted(token for token in added if told.token_to_id(token) is None):
         raise ModelError(
             f"{folder.name}: tokenizer_config.json names the token {made_up[0]!r}, which tokenizer.json"
             " does not have. Copy both from one model."
