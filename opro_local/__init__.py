@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         solve,
     )
     from opro_local.config import Folders, RunSettings, TaskSettings
-    from opro_local.prepared import Host
-    from opro_local.store.export import run_document
-    from opro_local.store.found import read_found
+    from opro_local.results.document import run_document
+    from opro_local.results.winner import load_winner
+    from opro_local.wiring.host import Host
 
 __all__ = [
     "Folders",
@@ -26,9 +26,9 @@ __all__ = [
     "RunSettings",
     "TaskSettings",
     "load_task",
+    "load_winner",
     "measure_candidates",
     "optimize_task",
-    "read_found",
     "resume_run",
     "run_document",
     "score_instructions",
@@ -37,11 +37,11 @@ __all__ = [
 
 _HOMES = {
     "Folders": "opro_local.config",
-    "Host": "opro_local.prepared",
+    "Host": "opro_local.wiring.host",
     "RunSettings": "opro_local.config",
     "TaskSettings": "opro_local.config",
-    "read_found": "opro_local.store.found",
-    "run_document": "opro_local.store.export",
+    "load_winner": "opro_local.results.winner",
+    "run_document": "opro_local.results.document",
 }
 """Modules of the public names that are not the api's own."""
 

@@ -7,31 +7,32 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from opro_local.checking import parse_settings
 from opro_local.config import RunSettings, TaskSettings
+from opro_local.config.checking import parse_settings
 from opro_local.errors import ModelError, StoreError
-from opro_local.headers import new_run_id, objective_header, row_ids, task_header
-from opro_local.people import is_paused
-from opro_local.prepared import Host, Prepared, anchored, prepare
+from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
-from opro_local.recording import Forgetful
+from opro_local.recording import NullLedger
 from opro_local.records import Candidate, S, Score, SplitName
-from opro_local.roles import Models, load_models
-from opro_local.solving import prepare_objective
 from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
 from opro_local.store.steps import Codec
-from opro_local.store.uses import note_use
+from opro_local.store.test_ledger import note_use
 from opro_local.studies.plan import Cell, all_settings
 from opro_local.studies.runner import Runs, plan_digest, run_all
 from opro_local.tasks import loading
 from opro_local.tasks.task import Task, task_from_json, task_to_json
-from opro_local.tasks.user_code import check_allowed
+from opro_local.user_code import check_allowed
+from opro_local.wiring.host import Host
+from opro_local.wiring.models import Models
+from opro_local.wiring.objective_run import prepare_objective
+from opro_local.wiring.run_header import new_run_id, objective_header, row_ids, task_header
+from opro_local.wiring.task_run import TaskRun, anchored, prepare
 
 if TYPE_CHECKING:
-    from opro_local.problems.given import Measured, Part
+    from opro_local.problems.evaluation import CandidateScores, Part
 
 
 def load_task(
@@ -89,7 +90,7 @@ def run_study(
     seed = base.search.seed if task.split.seed is None else task.split.seed
     task = replace(task, split=task.split.model_copy(update={"seed": seed}))
     chosen = anchored(base.models, host.folders.models)
-    models = cache(lambda: load_models(chosen, host.folders.models))
+    models = cache(lambda: host.load_models(chosen, host.folders.models))
     return run_all(
         folder,
         plan,
@@ -151,7 +152,7 @@ def solve(
 
 
 class _Ready(Protocol[S]):
-    """Prepared or Solving: a problem with the models loaded."""
+    """TaskRun or ObjectiveRun: a problem with the models loaded."""
 
     @property
     def problem(self) -> Codec[S]: ...
@@ -212,7 +213,7 @@ def _check_same_models(header: RunHeader, models: Models) -> None:
             )
 
 
-def _check_same_rows(header: RunHeader, prepared: Prepared) -> None:
+def _check_same_rows(header: RunHeader, prepared: TaskRun) -> None:
     """The first runs did not name their rows."""
     before = header.summary.get("row_ids")
     if before is not None and before != row_ids(prepared):
@@ -243,7 +244,7 @@ def measure_candidates(
     on: "Part" = "all",
     carried: Sequence[tuple[str, Candidate]] = (),
     host: Host | None = None,
-) -> "list[Measured]":
+) -> "list[CandidateScores]":
     """Measure candidates that were not searched for here, on a part of the rows or on all of them.
 
     carried are candidates of elsewhere with their source (Found.carried); they are taken as they are and come
@@ -252,10 +253,10 @@ def measure_candidates(
     """
     host = host or Host()
     problem = prepare(task, settings, host).problem
-    from opro_local.problems.given import measured
+    from opro_local.problems.evaluation import evaluate
 
     if on in ("test", "all"):
         note_use(host.folders.runs, f"measurement {new_run_id()}", problem.split.test)
-    ledger = Forgetful(host.after_commit)
+    ledger = NullLedger(host.after_commit)
     fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
-    return measured(problem, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
+    return evaluate(problem, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)

@@ -66,7 +66,7 @@ def estimate(
 ) -> Estimate:
     """Upper bound for a task run on rows = (train, validation, test), before anything is rejected.
 
-    worked rows are answered for exemplars.
+    worked rows are answered for shots.
     """
     train, validation, test = rows
     steps, search = settings.budget.steps or 0, settings.search

@@ -5,7 +5,7 @@ OproError                 1  something went wrong at run time
 ├── DataError             3  the user's table or task cannot be used as it is
 ├── ModelError            4  weights are missing, differ from their manifest, or cannot be loaded
 ├── SealedTest            1  test rows were asked for before the winner was fixed
-├── LeakedExemplar        1  a row was to be scored with itself among the exemplars
+├── LeakedShot            1  a row was to be scored with itself among the shots
 ├── StoreError            1  a run file cannot be read or written
 │   └── StoreBusy        75  another process is writing this run
 └── Interrupted         130  the user asked to stop; everything up to the last scored block is saved
@@ -34,8 +34,8 @@ class SealedTest(OproError):
     """Test rows were asked for before the winner was fixed."""
 
 
-class LeakedExemplar(OproError):
-    """A row was to be scored with itself among the exemplars."""
+class LeakedShot(OproError):
+    """A row was to be scored with itself among the shots."""
 
 
 class StoreError(OproError):

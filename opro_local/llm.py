@@ -112,7 +112,7 @@ class GenerationReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class EngineStats:
     """What scoring by likelihood has taken, beside what it needs at the least on this machine.
 
     tokens_run went through the model, least_tokens had to: those that no other prompt of the call and no
@@ -134,9 +134,9 @@ class Effort:
         """The share of the machine's limit that was reached, None if nothing went through the model."""
         return self.least_seconds / self.seconds if self.tokens_run and self.seconds else None
 
-    def since(self, earlier: "Effort") -> "Effort":
+    def since(self, earlier: "EngineStats") -> "EngineStats":
         """What came after the earlier one of the same engine."""
-        return Effort(
+        return EngineStats(
             level=self.level,
             requests=self.requests - earlier.requests,
             tokens_run=self.tokens_run - earlier.tokens_run,
@@ -147,9 +147,9 @@ class Effort:
             least_seconds=self.least_seconds - earlier.least_seconds,
         )
 
-    def __add__(self, later: "Effort") -> "Effort":
+    def __add__(self, later: "EngineStats") -> "EngineStats":
         """Both together, at the later one's level."""
-        return Effort(
+        return EngineStats(
             level=later.level,
             requests=self.requests + later.requests,
             tokens_run=self.tokens_run + later.tokens_run,
@@ -230,6 +230,6 @@ class Engine(Protocol):
         """
         ...
 
-    def effort(self) -> Effort:
+    def effort(self) -> EngineStats:
         """What loglikelihood has taken since the model was loaded; measuring the machine takes a second."""
         ...

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
-from opro_local.people import STOPPED, asks_to_score, extended, heard, with_people, without_banned
+from opro_local.interventions import STOPPED, asks_to_score, extended, heard, with_people, without_banned
 from opro_local.problem import Problem, Proposer, Watcher
-from opro_local.recording import Asked, RunStore
+from opro_local.recording import EventArrived, RunStore
 from opro_local.records import Event, Proposal, S, Step, Trajectory, Usage
 
 
@@ -45,7 +45,7 @@ def optimize(
         watcher.step_opened(step)
         try:
             scored = problem.evaluate(step, seen, store)
-        except Asked:
+        except EventArrived:
             continue
         store.close_step(number, scored)
         trajectory = store.trajectory()

@@ -29,7 +29,7 @@ TAGS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class TrajectoryLine:
     """One line of the trajectory: an instruction and its score, from 0 to 1, higher is better."""
 
     instruction: str
@@ -60,13 +60,13 @@ SCALES: Mapping[ScoreDisplay, Scale] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brief:
+class MetaPromptContent:
     """What a meta-prompt is made of: shown is in the order that is named, exemplars may be empty."""
 
     description: str
     position: Position
     qa: bool
-    shown: Sequence[Shown]
+    shown: Sequence[TrajectoryLine]
     order: TrajectoryOrder
     display: ScoreDisplay
     exemplars: Sequence[Example]
@@ -81,10 +81,10 @@ class Brief:
 class Render(Protocol):
     """A style: a brief -> the meta-prompt."""
 
-    def __call__(self, brief: Brief) -> MetaPrompt: ...
+    def __call__(self, brief: MetaPromptContent) -> MetaPrompt: ...
 
 
-def tagged(brief: Brief) -> MetaPrompt:
+def tagged(brief: MetaPromptContent) -> MetaPrompt:
     """Chat style: trajectory, problems with <INS> in place, request, reply begun with <INS>."""
     what = "a sentence that opens the answer" if brief.position == "A_begin" else "an instruction"
     which = "the task below" if brief.description or brief.exemplars else "a task"
@@ -100,7 +100,7 @@ def tagged(brief: Brief) -> MetaPrompt:
     return _meta_prompt(brief, blocks, prefill=PLACEHOLDER, close="</INS>")
 
 
-def bracket(brief: Brief) -> MetaPrompt:
+def bracket(brief: MetaPromptContent) -> MetaPrompt:
     """Plain-instruction style: the new text comes in square brackets."""
     goal = "has a score as high as possible" if brief.scale else "is as good as possible"
     heading = _sorted_texts(brief) + _sentence(brief.description)
@@ -111,7 +111,7 @@ def bracket(brief: Brief) -> MetaPrompt:
     return _meta_prompt(brief, blocks, prefill="[", close="]")
 
 
-def completion(brief: Brief) -> MetaPrompt:
+def completion(brief: MetaPromptContent) -> MetaPrompt:
     """Pre-trained style: lines to continue, with scores the next one a little better than the best."""
     place = {
         "before_Q": "before the question",
@@ -134,7 +134,7 @@ def completion(brief: Brief) -> MetaPrompt:
 STYLES: dict[Style, Render] = {"tagged": tagged, "bracket": bracket, "completion": completion}
 
 
-def _meta_prompt(brief: Brief, blocks: Sequence[str], *, prefill: str, close: str) -> MetaPrompt:
+def _meta_prompt(brief: MetaPromptContent, blocks: Sequence[str], *, prefill: str, close: str) -> MetaPrompt:
     return MetaPrompt(
         messages=(Message("user", "\n\n".join(blocks)),),
         prefill=f"\n\ntext: {prefill}",
@@ -147,7 +147,7 @@ def _sentence(description: str) -> str:
     return f" The task: {description}" if description else ""
 
 
-def _tried(brief: Brief) -> str:
+def _tried(brief: MetaPromptContent) -> str:
     order = {
         "ascending": "the best one comes last",
         "descending": "the best one comes first",
@@ -161,7 +161,7 @@ def _tried(brief: Brief) -> str:
     )
 
 
-def _sorted_texts(brief: Brief) -> str:
+def _sorted_texts(brief: MetaPromptContent) -> str:
     lowest, highest = ("lowest", "highest") if brief.scale else ("worst", "best")
     order = {
         "ascending": f"sorted from the {lowest} to the {highest}",
@@ -182,7 +182,7 @@ def _precision(scale: Scale | None, score: float) -> str:
     return f"Precision: {scale.text(score)} " if scale else ""
 
 
-def _pairs(brief: Brief, opening: str, closing: str) -> list[str]:
+def _pairs(brief: MetaPromptContent, opening: str, closing: str) -> list[str]:
     scale = brief.scale
     return [
         f"text: {opening}{entry.instruction}{closing}"
@@ -191,20 +191,20 @@ def _pairs(brief: Brief, opening: str, closing: str) -> list[str]:
     ]
 
 
-def _in_order(brief: Brief, trajectory: list[str]) -> list[str]:
+def _in_order(brief: MetaPromptContent, trajectory: list[str]) -> list[str]:
     """The blocks of the trajectory and those of the problems."""
     problems = _problems(brief)
     return trajectory + problems if brief.blocks == "trajectory-first" else problems + trajectory
 
 
-def _problems(brief: Brief) -> list[str]:
+def _problems(brief: MetaPromptContent) -> list[str]:
     if not brief.exemplars:
         return []
     heading = f"Some of the problems follow. {PLACEHOLDER} marks where your text is put."
     return [heading, *(_problem(brief, example) for example in brief.exemplars)]
 
 
-def _problem(brief: Brief, example: Example) -> str:
+def _problem(brief: MetaPromptContent, example: Example) -> str:
     """The example as the scorer is asked it (scoring/render.py), the instruction's place marked."""
     question, mark = example.text, PLACEHOLDER
     plain: dict[Position, str] = {

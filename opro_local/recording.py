@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from opro_local.llm import ChoiceReply, Effort, GenerationReply
+from opro_local.llm import ChoiceReply, EngineStats, GenerationReply
 from opro_local.records import (
     Candidate,
     Event,
@@ -20,7 +20,7 @@ from opro_local.records import (
 )
 
 
-class Asked(Exception):
+class EventArrived(Exception):
     """People have asked something of the step that is being scored."""
 
 
@@ -67,7 +67,7 @@ class OutcomeLedger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetful:
+class NullLedger:
     """An OutcomeLedger for measurements that are not part of a run: what they measure is fixed before."""
 
     after_block: Callable[[], None]
@@ -122,7 +122,7 @@ class RunStore(OutcomeLedger, Protocol[S]):
         """What the run has consumed, seconds of earlier processes included."""
         ...
 
-    def record_effort(self, effort: Effort) -> None:
+    def record_effort(self, effort: EngineStats) -> None:
         """Keep what the scorer took in this process."""
         ...
 

@@ -36,7 +36,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What is optimised for a task: an instruction, its exemplars and its calibration.
+    """What is optimised for a task: an instruction, its shots (few-shot examples) and its calibration.
 
     calibration holds one additive bias in nats a label, in the task's label order; empty means none.
     It is fitted on train and frozen, so two candidates are the same when instruction and shots are.
@@ -221,13 +221,13 @@ class Usage:
 class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
-    memory has one line a model. smallest_gain is the smallest gain in accuracy that test_rows tell in four of
-    five cases; None if they tell none.
+    memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
+    test_rows proves with 80 % power; None if it proves none.
     """
 
     pairs: int
     scorer_tokens: int
     optimizer_tokens: int
     test_rows: int
-    smallest_gain: float | None = None
+    minimum_detectable_gain: float | None = None
     memory: tuple[str, ...] = ()

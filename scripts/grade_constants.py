@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from opro_local.answers import grader_for
 from opro_local.config import AnswerType, Grading
 from opro_local.records import Example
-from opro_local.scoring.graders import grader_for
-from opro_local.tasks.user_code import UserFunction
+from opro_local.user_code import UserFunction
 
 NUMERIC = ("object_counting", "multistep_arithmetic_two")
 WRITTEN = ("dyck_languages", "word_sorting")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 REAL = ("smollm2-135m", "gemma-3-270m", "qwen2.5-coder-0.5b")
 FIGURES = Path(__file__).with_name("figures")
 
-Asked = ParamSpec("Asked")
-Found = TypeVar("Found")
+EventArrived = ParamSpec("EventArrived")
+Winner = TypeVar("Winner")
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -101,8 +101,8 @@ def _checked(files: tuple[Path, ...], python: Path, work: Path) -> "Iterator[tup
 
 
 def _said(
-    name: str, check: Callable[Asked, Found], *args: Asked.args, **options: Asked.kwargs
-) -> Found | str:
+    name: str, check: Callable[EventArrived, Winner], *args: EventArrived.args, **options: EventArrived.kwargs
+) -> Winner | str:
     """The result, or in one line why there is none."""
     click.echo(f"{name} ...", err=True)
     try:

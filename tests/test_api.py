@@ -11,10 +11,11 @@ from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
-from opro_local import prepared, roles
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
+from opro_local.wiring import models as wiring_models
+from opro_local.wiring import task_run
 
 SKILLS = {"": 6, "Sort it.": 12, "Let's think step by step.": 8}
 SETTINGS: dict[str, Any] = {
@@ -43,9 +44,9 @@ def test_the_public_names_are_these() -> None:
         "RunSettings",
         "TaskSettings",
         "load_task",
+        "load_winner",
         "measure_candidates",
         "optimize_task",
-        "read_found",
         "resume_run",
         "run_document",
         "score_instructions",
@@ -115,7 +116,7 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
     for device, preset, rows in (("cpu", "light", 48), ("cuda", "medium", 128)):
         play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), device=device))
-        budget = prepared.prepare(mail_task(), settings(), host).settings.budget
+        budget = task_run.prepare(mail_task(), settings(), host).settings.budget
         assert (budget.preset, budget.train_rows, budget.steps) == (preset, rows, 1)
 
 
@@ -134,11 +135,11 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         digest = "model:sha256:" + name.removesuffix("-again")
         return StoredModel(name=name, path=folder / name, digest=digest, manifest=None)
 
-    monkeypatch.setattr(roles, "resolve", resolve)
-    monkeypatch.setattr(roles, "load_stored", load)
+    monkeypatch.setattr(wiring_models, "resolve", resolve)
+    monkeypatch.setattr(wiring_models, "load_stored", load)
     for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
         loaded.clear()
-        models = roles.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
+        models = wiring_models.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
         assert [name.removesuffix("-again") for name in loaded] == names
         assert models.memory == ("memory: enough",)
         assert (models.optimizer is models.scorer) == (names == ["a"])
@@ -158,18 +159,18 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         ({"method": "portfolio", "max_shots": 0}, None, 8, 0),
     ],
 )
-def test_rows_for_exemplars_are_set_aside_from_train(
+def test_rows_for_shots_are_set_aside_from_train(
     search: dict[str, object], rows: int | None, scored: int, pool: int
 ) -> None:
-    found = prepared.split_task(mail_task(), settings(search=search, budget={"train_rows": rows}))
+    found = task_run.split_task(mail_task(), settings(search=search, budget={"train_rows": rows}))
     assert (len(found.train), len(found.pool)) == (scored, pool)
     assert not {row.text for row in found.train} & {row.text for row in found.pool}
 
 
 def test_the_split_has_a_seed_of_its_own_if_one_is_given() -> None:
     fixed = replace(mail_task(), split=SplitSettings(seed=7))
-    first, second = (prepared.split_task(fixed, settings(search={"seed": seed})) for seed in (1, 2))
-    assert first == second != prepared.split_task(mail_task(), settings(search={"seed": 1}))
+    first, second = (task_run.split_task(fixed, settings(search={"seed": seed})) for seed in (1, 2))
+    assert first == second != task_run.split_task(mail_task(), settings(search={"seed": 1}))
 
 
 def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

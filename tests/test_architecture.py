@@ -13,23 +13,23 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
-    ("errors", "offline"),
-    ("records",),
+    ("errors", "offline", "wording"),
+    ("records", "user_code"),
     ("llm", "config"),
-    ("checking", "recording", "evidence"),
+    ("recording", "evidence"),
     ("problem",),
-    ("tasks", "catalogue", "budget"),
+    ("answers", "catalogue", "budget"),
+    ("tasks",),
     ("scoring", "meta_prompt"),
     ("optimizer",),
-    ("proposers", "people"),
+    ("proposers", "interventions"),
     ("problems",),
-    ("loop", "methods"),
-    ("store", "report"),
+    ("loop",),
+    ("store",),
+    ("results",),
+    ("report",),
     ("studies",),
-    ("roles",),
-    ("prepared",),
-    ("solving",),
-    ("headers",),
+    ("wiring",),
     ("api", "web"),
     ("cli",),
 )
@@ -85,7 +85,7 @@ def allowed(module: str, target: str) -> bool:
     if here == "engine":
         return there in ENGINE
     if there == "engine":
-        return here == "roles"
+        return here == "wiring"
     return FLOOR[there] < FLOOR[here]
 
 

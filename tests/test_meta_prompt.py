@@ -8,12 +8,12 @@ import pytest
 from scripted_engine import ScriptedEngine
 
 from opro_local.config import Position, ScoreDisplay, Style, TrajectoryOrder
-from opro_local.meta_prompt import SCALES, STYLES, Brief, Shown
+from opro_local.meta_prompt import SCALES, STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.records import Candidate, Example
 from opro_local.scoring.render import Layout
 
 GOLDEN = Path(__file__).parent / "golden" / "meta_prompt"
-BRIEF = Brief(
+BRIEF = MetaPromptContent(
     description="Sort e-mails to a fund.",
     position="Q_begin",
     qa=False,
@@ -21,9 +21,9 @@ BRIEF = Brief(
     display="100-buckets",
     blocks="trajectory-first",
     shown=[
-        Shown(instruction="", score=0.125),
-        Shown(instruction="Keep {braces} and 100%", score=0.5),
-        Shown(instruction="Name the stage.", score=0.7083),
+        TrajectoryLine(instruction="", score=0.125),
+        TrajectoryLine(instruction="Keep {braces} and 100%", score=0.5),
+        TrajectoryLine(instruction="Name the stage.", score=0.7083),
     ],
     exemplars=[
         Example(id="7", text="We raise {x} euros.", target="seed"),
@@ -204,7 +204,7 @@ def test_a_completion_ends_with_its_line_and_shows_no_examples() -> None:
 def test_a_completion_asks_for_a_little_more_than_the_best_and_at_most_all(
     display: ScoreDisplay, best: float, asked_for: str
 ) -> None:
-    shown = [Shown(instruction="b", score=best), Shown(instruction="a", score=0.03)]
+    shown = [TrajectoryLine(instruction="b", score=best), TrajectoryLine(instruction="a", score=0.03)]
     brief = replace(BRIEF, shown=shown, display=display)
     assert STYLES["completion"](brief).prefill == f"\nPrecision: {asked_for} <TEXT>"
 

@@ -1,4 +1,4 @@
-"""A whole search for instructions and exemplars by a scripted model: what is scored, shown and told."""
+"""A whole search for instructions and shots by a scripted model: what is scored, shown and told."""
 
 import random
 from collections import Counter
@@ -12,19 +12,19 @@ from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
-from opro_local.errors import Interrupted, LeakedExemplar
+from opro_local.errors import Interrupted, LeakedShot
 from opro_local.llm import GenerationReply, GenerationRequest
 from opro_local.problems.instruction import InstructionProblem
-from opro_local.recording import Forgetful
+from opro_local.recording import NullLedger
 from opro_local.records import Example
-from opro_local.store.export import run_document
+from opro_local.results.document import run_document
 from opro_local.tasks.task import Task
 
 Document = dict[str, Any]
 
 
 def log_prob(text: str) -> float:
-    """A prompt with more exemplars is answered right more often; every text of a length has its own luck."""
+    """A prompt with more shots is answered right more often; every text of a length has its own luck."""
     if "\n[assistant] " not in text:
         return -float(len(text))
     question, answer = text.rsplit("\n[assistant] ", 1)
@@ -90,7 +90,7 @@ def shots_by_key(document: Document) -> dict[str, list[str]]:
     }
 
 
-def test_no_exemplar_is_scored_as_its_own_example_and_none_is_of_validation_or_test(path: Path) -> None:
+def test_no_shot_is_scored_as_its_own_example_and_none_is_of_validation_or_test(path: Path) -> None:
     document = run_document(path, outcomes=True)
     texts = {row.id: row.text for row in task().examples}
     shots = shots_by_key(document)
@@ -106,23 +106,23 @@ def test_no_exemplar_is_scored_as_its_own_example_and_none_is_of_validation_or_t
     assert not elsewhere & {texts[shot] for each in shots.values() for shot in each}
 
 
-def test_a_planted_exemplar_is_refused_before_it_is_scored(
+def test_a_planted_shot_is_refused_before_it_is_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
     settings = opro_local.RunSettings.model_validate(SETTINGS)
-    found: InstructionProblem = opro_local.prepared.prepare(task(), settings, host).problem
+    found: InstructionProblem = opro_local.wiring.task_run.prepare(task(), settings, host).problem
     row = found.split.train[3]
     planted = replace(found.candidate("Sort it."), shots=(Example(id="new", text=row.text, target="seed"),))
-    with pytest.raises(LeakedExemplar):
-        found.measurement.outcomes([planted], "train", Forgetful(lambda: None))
+    with pytest.raises(LeakedShot):
+        found.measurement.outcomes([planted], "train", NullLedger(lambda: None))
 
 
 def test_every_proposer_is_named_and_told_with_what_it_brought(path: Path) -> None:
     document = run_document(path)
     told = {row["proposer"]: row for row in document["proposers"]}
-    assert {"start", "opro tagged", "library", "exemplar sets", "exemplar moves"} <= set(told)
+    assert {"start", "opro tagged", "library", "shot sets", "shot moves"} <= set(told)
     assert sum(row["proposals"] for row in told.values()) == 2 + 6 * 8
     assert [row["won"] for row in told.values()].count(True) == 1
     assert document["best"]["shots"]
@@ -148,14 +148,14 @@ def test_the_limit_of_a_prompt_holds_for_all_that_is_scored(
     assert longest < most + 60
     assert any(len(shots) == 1 for shots in shots_by_key(document).values())
     assert max(len(shots) for shots in shots_by_key(document).values()) < 4
-    assert told["exemplar sets"]["accepted"]
+    assert told["shot sets"]["accepted"]
 
 
 @pytest.mark.parametrize("method", ["portfolio", "opro"])
 def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"exemplar_choice": "current-wrong", "exemplars": 2, "shown": 1}
+    options = {"exemplar_choice": "current-wrong", "shots": 2, "shown": 1}
     document = run_document(searched(tmp_path, monkeypatch, method=method, **options), outcomes=True)
     steps = [step for step in document["steps"] if step["exemplar_ids"]]
     assert len(steps) > 1

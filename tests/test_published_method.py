@@ -18,14 +18,14 @@ from opro_local.api import Host, optimize_task
 from opro_local.config import BudgetSettings, Folders, RunSettings, SearchSettings
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
-from opro_local.prepared import Silent
+from opro_local.problem import NullWatcher
 from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.problems.objectives.tsp import Tsp
-from opro_local.proposers.refilled import Refilled
+from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Step
-from opro_local.store.export import run_document
+from opro_local.results.document import run_document
 
 PAIR = re.compile(r"input: \[w=(-?\d+), b=(-?\d+)\]\nvalue: (\d+)")
 TOUR = re.compile(r"<trace>([\d,]+)</trace>\nlength: (\d+)")
@@ -36,15 +36,15 @@ def solved(
 ) -> MemoryStore[Numbers]:
     engine = ScriptedEngine(samples=[texts for calls in replies for texts in calls], context_length=100_000)
     search = SearchSettings(shown=shown, proposals_per_step=count)
-    problem = MathematicalProblem(objective=objective, search=search, watcher=Silent())
+    problem = MathematicalProblem(objective=objective, search=search, watcher=NullWatcher())
     store = MemoryStore[Numbers](direction="minimize")
     optimize(
         problem,
-        Refilled(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
+        RetryingOptimizer(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
         proposals_per_step=count,
         budget=BudgetSettings(steps=len(replies)),
         store=store,
-        watcher=Silent(),
+        watcher=NullWatcher(),
     )
     return store
 

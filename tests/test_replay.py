@@ -12,7 +12,7 @@ from scripted_models import play_roles
 from opro_local.api import Host, optimize_task
 from opro_local.config import Folders, RunSettings
 from opro_local.problems.instruction import STEP_BY_STEP
-from opro_local.store.export import run_document
+from opro_local.results.document import run_document
 
 GOLDEN = Path(__file__).parent / "golden" / "replay.json"
 START = "Which of these is it: fintech, seed?"

@@ -16,9 +16,9 @@ No torch here: `run` must say that weights are missing before anything heavy is 
 from opro_local.catalogue.adding import add
 from opro_local.catalogue.bundle import Manifest, read_manifest, verify
 from opro_local.catalogue.conversion import StoredQuantize
+from opro_local.catalogue.model_store import StoredModel, model_folder, open_stored, remove, stored_names
 from opro_local.catalogue.pulling import pull
 from opro_local.catalogue.resolving import missing_weights, resolve
-from opro_local.catalogue.shelf import StoredModel, model_folder, open_stored, remove, stored_names
 from opro_local.catalogue.spec import ModelSpec, SourceKind, load_catalogue
 
 __all__ = [

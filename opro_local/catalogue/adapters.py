@@ -7,8 +7,8 @@ from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.conversion import merged_adapter
 from opro_local.catalogue.files import carried_files, copy_file, is_legal_file, is_tokenizer_file
 from opro_local.catalogue.folder import read_folder
+from opro_local.catalogue.model_store import Origin, StoredModel, open_stored, stored_names
 from opro_local.catalogue.safetensors_header import read_header
-from opro_local.catalogue.shelf import Origin, StoredModel, open_stored, stored_names
 from opro_local.catalogue.spec import load_catalogue
 from opro_local.errors import ModelError
 

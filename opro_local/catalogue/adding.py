@@ -8,7 +8,7 @@ from opro_local.catalogue.bundle import GGUF_IMPORT, read_manifest, verify
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
 from opro_local.catalogue.files import carried_files, copy_file
 from opro_local.catalogue.gguf_parts import gguf_sha256
-from opro_local.catalogue.shelf import Origin, StoredModel, model_folder, store
+from opro_local.catalogue.model_store import Origin, StoredModel, model_folder, store
 from opro_local.errors import ModelError
 
 

@@ -10,8 +10,8 @@ from opro_local.catalogue.bundle import GGUF_IMPORT
 from opro_local.catalogue.configuration import OTHER_WEIGHTS, names_code, read_json
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
 from opro_local.catalogue.files import TEMPLATES, file_sha256, is_legal_file, is_model_file
+from opro_local.catalogue.model_store import Origin, StoredModel, download_folder, store
 from opro_local.catalogue.packages import fetch_packaged_file
-from opro_local.catalogue.shelf import Origin, StoredModel, download_folder, store
 from opro_local.catalogue.spec import ModelSpec, PackageSource, SourceKind
 from opro_local.errors import ModelError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from opro_local.catalogue.adding import gguf_name, import_gguf_file
 from opro_local.catalogue.bundle import read_manifest, verify
-from opro_local.catalogue.shelf import StoredModel, open_stored, store, stored_names
+from opro_local.catalogue.model_store import StoredModel, open_stored, store, stored_names
 from opro_local.catalogue.spec import ModelSpec, load_catalogue
 from opro_local.errors import ModelError
 

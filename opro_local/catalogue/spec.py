@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from opro_local.checking import parse_settings, read_toml
 from opro_local.config import Quantize, Settings
+from opro_local.config.checking import parse_settings, read_toml
 from opro_local.errors import ModelError
 
 SourceKind = Literal["hub", "package"]

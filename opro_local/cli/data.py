@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from opro_local.checking import parse_settings
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, say
 from opro_local.config import Folders, SearchSettings, TaskSettings
+from opro_local.config.checking import parse_settings
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task
 from opro_local.tasks.loading import data_path, load_task
 from opro_local.tasks.sources import EXAMPLE, TASK_FILE, load_task_file
 from opro_local.tasks.starter import task_file
-from opro_local.tasks.wording import counted
+from opro_local.wording import counted
 
 
 def _help(name: str) -> str | None:
@@ -53,7 +53,7 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
 def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:
     if model is None:
         return None
-    from opro_local.roles import token_counter  # takes a model library
+    from opro_local.wiring.models import token_counter  # takes a model library
 
     return token_counter(model, folders.models)
 

@@ -21,12 +21,13 @@ def headroom_line(found: Document) -> str:
     )
 
 
-def power_line(test_rows: int, smallest_gain: float | None) -> str:
+def power_line(test_rows: int, minimum_detectable_gain: float | None) -> str:
     """What so many test rows buy."""
-    if smallest_gain is None:
+    if minimum_detectable_gain is None:
         return f"{test_rows} test rows are too few to tell any gain; label more rows"
     return (
-        f"{test_rows} test rows tell a gain in accuracy of {smallest_gain:.0%} or more in four of five cases"
+        f"{test_rows} test rows tell a gain in accuracy of {minimum_detectable_gain:.0%} or more in four of "
+        "five cases"
     )
 
 
@@ -157,5 +158,5 @@ def _prompt(best: Document | None) -> str:
         return "nothing scored yet"
     if "instruction" not in best:
         return ", ".join(f"{number:g}" for number in best["solution"])
-    shots = f" (with {len(best['shots'])} exemplars)" if best["shots"] else ""
+    shots = f" (with {len(best['shots'])} shots)" if best["shots"] else ""
     return f"{shown(best['instruction'])}{shots}"

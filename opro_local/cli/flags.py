@@ -1,4 +1,4 @@
-"""How a field of config.py becomes a flag: its name, type, help, default and variable all follow from it."""
+"""How a field of config/ becomes a flag: its name, type, help, default and variable all follow from it."""
 
 from collections.abc import Callable
 from types import UnionType
@@ -30,7 +30,7 @@ class Lines(click.types.StringParamType):
 
 
 def config_option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
-    """The option of one setting; a flag that is not given leaves None, so that defaults stay in config.py."""
+    """The option of one setting; a flag that is not given leaves None, so that defaults stay in config/."""
     flag = FLAGS.get((group, name), name)
     repeated = "  Repeat it for several." if _is_tuple(field.annotation) else ""
     shown = not field.is_required() and field.default not in (None, "", ())

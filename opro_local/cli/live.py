@@ -88,7 +88,7 @@ def _score(entry: Scored[Any]) -> str:
 def _said(solution: object) -> str:
     """On one line, and unable to steer the terminal."""
     if isinstance(solution, Candidate):
-        shots = f" + {len(solution.shots)} exemplars" if solution.shots else ""
+        shots = f" + {len(solution.shots)} shots" if solution.shots else ""
         return (printable(" ".join(solution.instruction.split())) or "(empty)") + shots
     return printable(str(solution))
 

@@ -213,7 +213,7 @@ def _report(stored: StoredModel, *, as_json: bool) -> None:
 
 def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
     """The plan for a stored model with default settings, as facts and as lines; what is damaged has none."""
-    from opro_local.roles import plan_memory
+    from opro_local.wiring.models import plan_memory
 
     try:
         plan = plan_memory(folder, ModelSettings(scorer=folder.name))
@@ -224,7 +224,7 @@ def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
 
 def _check(family: str) -> tuple[dict[str, Any], list[str]]:
     """How a tiny model of the family scores, as facts and as lines. Raises ModelError."""
-    from opro_local.roles import check_family
+    from opro_local.wiring.models import check_family
 
     found = check_family(family)
     gaps = f"{found.choice_gap:.1e} nats a choice and {found.token_gap:.1e} a token"

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
 from opro_local.cli.output import fitted, printable, say
-from opro_local.llm import Effort
+from opro_local.llm import EngineStats
 from opro_local.records import Estimate, SplitName, Step, Trajectory
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class RunProgress:
         self._begun = clock()
         self._pairs = 0
         self._expected = 0
-        self._effort: Callable[[], Effort] | None = None
+        self._effort: Callable[[], EngineStats] | None = None
         self._effort_seen: float | None = None
         self._efficiency: float | None = None
         self._bar = Progress(
@@ -97,11 +97,11 @@ class RunProgress:
         )
         self.say(f"up to {scoring}{cost.optimizer_tokens:,} tokens of proposals")
         if cost.test_rows:
-            self.say(power_line(cost.test_rows, cost.smallest_gain))
+            self.say(power_line(cost.test_rows, cost.minimum_detectable_gain))
         for line in cost.memory:
             self.say(line)
 
-    def metered(self, effort: Callable[[], Effort]) -> None:
+    def metered(self, effort: Callable[[], EngineStats]) -> None:
         self._effort = effort
 
     def headroom_found(self, found: "Headroom") -> None:
@@ -232,7 +232,7 @@ class StudyProgress:
     def started(self, run_id: str, cost: Estimate) -> None:
         self._bar.update(self._task, description=f"run {run_id}")
 
-    def metered(self, effort: Callable[[], Effort]) -> None: ...
+    def metered(self, effort: Callable[[], EngineStats]) -> None: ...
 
     def headroom_found(self, found: "Headroom") -> None: ...
 

@@ -73,6 +73,6 @@ def _exported(path: Path, form: str, *, outcomes: bool) -> str:
         from opro_local.report.forms import as_json
 
         return as_json(run_document(path, outcomes=outcomes)).decode()
-    from opro_local.report.uses import in_use
+    from opro_local.report.ready_prompt import in_use
 
     return in_use(run_document(path, outcomes=True), form)

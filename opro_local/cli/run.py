@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from opro_local.cli.evaluation import show_measured
 from opro_local.cli.interrupt import graceful_interrupt
-from opro_local.cli.measured import show_measured
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
 from opro_local.cli.output import json_option, say
 from opro_local.cli.runs import find_run, show_folds, show_result
@@ -17,9 +17,9 @@ from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
 
 if TYPE_CHECKING:
-    from opro_local.prepared import Host
-    from opro_local.problems.given import Part
-    from opro_local.store.found import Found
+    from opro_local.problems.evaluation import Part
+    from opro_local.results.winner import Winner
+    from opro_local.wiring.host import Host
 
 ask_option = click.option(
     "--ask", "asking", is_flag=True, help="Pause after each step and take instructions of your own."
@@ -90,7 +90,7 @@ def resume(
 @click.option(
     "--run",
     "name",
-    help="Measure the winner of this run (id or file) beside its baselines, on any task: with its exemplars, "
+    help="Measure the winner of this run (id or file) beside its baselines, on any task: with its shots, "
     "its position (unless --position) and, if no model is named, its scorer.",
 )
 @click.option(
@@ -134,12 +134,12 @@ def score(
     show_measured(rows, on=on, metric=task.metric, grading=settings.scoring.grading, as_json=as_json)
 
 
-def _found(folders: Folders, name: str | None) -> "Found | None":
+def _found(folders: Folders, name: str | None) -> "Winner | None":
     if name is None:
         return None
-    from opro_local.store.found import read_found
+    from opro_local.results.winner import load_winner
 
-    return read_found(find_run(folders.runs, name))
+    return load_winner(find_run(folders.runs, name))
 
 
 def _tell(warnings: Iterable[str]) -> None:
@@ -150,7 +150,7 @@ def _tell(warnings: Iterable[str]) -> None:
 @contextmanager
 def hosted(folders: Folders, *, shown: bool, opening: str = "", asking: bool = False) -> Iterator["Host"]:
     from opro_local.cli.progress import RunProgress
-    from opro_local.prepared import Host
+    from opro_local.wiring.host import Host
 
     def take(run_id: str, text: str) -> None:
         from opro_local.store.events import ask

@@ -72,7 +72,7 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.pass_obj
 def diff(folders: Folders, first: str, second: str, as_json: bool, output: Path | None) -> None:
     """Compare two runs: settings, prompts, scores, and whether OTHER has found a better prompt than RUN."""
-    from opro_local.store.difference import run_difference
+    from opro_local.results.difference import run_difference
 
     found = run_difference(find_run(folders.runs, first), find_run(folders.runs, second))
     if output is not None:
@@ -121,7 +121,7 @@ def show_result(path: Path, *, as_json: bool) -> None:
 
 def show_folds(paths: Sequence[Path], *, as_json: bool) -> None:
     """Print what runs on all folds of a table prove together."""
-    from opro_local.store.findings import pooled_verdicts
+    from opro_local.results.findings import pooled_verdicts
 
     documents, verdicts = [run_document(path) for path in paths], pooled_verdicts(paths)
     if as_json:
@@ -156,9 +156,7 @@ def result_lines(document: Document) -> list[str]:
     lines = [f"run {document['run']}: {document['status']} ({document['stop_reason'] or 'search not over'})"]
     lines += ["", "best prompt:", f"  {shown(best['instruction'])}"]
     if best["shots"]:
-        lines.append(
-            f"  with {len(best['shots'])} exemplars: {', '.join(shot['id'] for shot in best['shots'])}"
-        )
+        lines.append(f"  with {len(best['shots'])} shots: {', '.join(shot['id'] for shot in best['shots'])}")
     lines += ["", f"{metric} (95 % interval)"]
     lines += [LENIENT] if document["task"].get("grading") == "official" else []
     lines += [_score_line(name, document[name]) for name in ("train", "validation", "test") if document[name]]
@@ -253,7 +251,7 @@ def _summary(document: Document) -> Document:
 
 def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Document]]:
     """The overviews of the files that hold a run; a word on stderr about each that does not."""
-    from opro_local.store.export import run_overview
+    from opro_local.results.document import run_overview
 
     for path in paths:
         try:
@@ -268,6 +266,6 @@ def _run_files(folder: Path) -> list[Path]:
 
 def run_document(path: Path, *, outcomes: bool = False) -> Document:
     """All that a run file says. Raises StoreError."""
-    from opro_local.store import export
+    from opro_local.results import document
 
-    return export.run_document(path, outcomes=outcomes)
+    return document.run_document(path, outcomes=outcomes)

@@ -16,7 +16,6 @@ from click.core import ParameterSource
 from platformdirs import user_config_path
 from pydantic.fields import FieldInfo
 
-from opro_local.checking import parse_settings, read_toml
 from opro_local.cli.flags import config_option, parameter
 from opro_local.config import (
     BudgetSettings,
@@ -26,6 +25,7 @@ from opro_local.config import (
     SearchSettings,
     Settings,
 )
+from opro_local.config.checking import parse_settings, read_toml
 
 GROUPS: Mapping[str, type[Settings]] = {
     "models": ModelSettings,

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from opro_local.checking import parse_settings
 from opro_local.cli.errors import OneLineErrors
 from opro_local.cli.flags import config_option, parameter
 from opro_local.cli.options import allow_python_option
@@ -15,6 +14,7 @@ from opro_local.cli.run import hosted, progress_option
 from opro_local.cli.runs import Document, run_document
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.cli.solved import repeats_document, repeats_lines, solved_lines
+from opro_local.config.checking import parse_settings
 from opro_local.problems.objectives import objective_class, objective_names
 
 REPEATS = 5

@@ -82,7 +82,7 @@ def _documents(
     task, _chosen = _task_flags(plan, path, flags).choose(Path.cwd())
     folders: Folders = ctx.obj
     from opro_local.cli.progress import StudyProgress
-    from opro_local.prepared import Host
+    from opro_local.wiring.host import Host
 
     runs = cells(plan)
     progress = StudyProgress(len(runs), shown=shown)

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from opro_local.engine.family_check import FamilyCheck, check_family
     from opro_local.engine.local import LocalEngine, load_engine, token_counter
     from opro_local.engine.memory import MemoryPlan, plan_folder
-    from opro_local.engine.turns import Holding, load_engines
+    from opro_local.engine.swapping import LoadOptions, load_engines
 
 __all__ = [
     "FamilyCheck",
-    "Holding",
+    "LoadOptions",
     "LocalEngine",
     "MemoryPlan",
     "check_family",
@@ -24,7 +24,7 @@ __all__ = [
     "token_counter",
 ]
 
-_MODULES = ("local", "memory", "turns", "family_check")
+_MODULES = ("local", "memory", "swapping", "family_check")
 
 
 def __getattr__(name: str) -> object:

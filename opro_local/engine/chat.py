@@ -1,7 +1,7 @@
 """Conversations to token ids: through the model's chat template, or as plain text for a pre-trained model.
 
 A prompt is encoded at once, and control tokens that stand in contents become text. One cut is allowed, where
-tokenizers cut themselves: at the control token that opens the last turn. What stands before it, exemplars
+tokenizers cut themselves: at the control token that opens the last turn. What stands before it, shots
 mostly, is encoded once for all prompts that begin with it. A prefill is put into the rendered text where a
 marker stood as the assistant's reply: templates that trim replies would otherwise eat its blanks. It stands
 behind the same empty thought as a reply of the model's own would (see thoughts). A template is told a

@@ -28,7 +28,7 @@ from transformers import (
 from opro_local.engine.faults import cause
 from opro_local.engine.local import LocalEngine, load_engine
 from opro_local.engine.probe import Level
-from opro_local.engine.sketch import keep_silent
+from opro_local.engine.profile import keep_silent
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceRequest, GenerationRequest, TokenIds
 

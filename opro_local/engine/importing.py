@@ -49,10 +49,10 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
 
 def check_folder(folder: Path) -> None:
     """Try all of a folder but its weights. Raises ModelError, without the folder's name, where that fails."""
-    from opro_local.engine.sketch import sketch_folder
+    from opro_local.engine.profile import profile_folder
 
     try:
-        sketch_folder(folder, quantize="auto", device="cpu")
+        profile_folder(folder, quantize="auto", device="cpu")
     except ModelError as error:
         raise ModelError(str(error).removeprefix(f"{folder.name}: ")) from error
 
@@ -66,7 +66,7 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
 
 def _import_gguf(source: Path, target: Path) -> None:
     from opro_local.engine.gguf.conversion import import_gguf
-    from opro_local.engine.sketch import keep_silent
+    from opro_local.engine.profile import keep_silent
 
     keep_silent()
     import_gguf(source, target, lambda done, total: print(done, total, flush=True))  # noqa: T201  (the protocol)

@@ -24,7 +24,7 @@ from transformers import (
 
 from opro_local.engine.faults import not_loadable
 from opro_local.engine.packing import avoid_kernel, check_packed, packed_share, packing_config
-from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
+from opro_local.engine.profile import PACKED, ModelProfile, Quantize, profile_folder
 from opro_local.engine.tensors import check_report
 from opro_local.errors import ModelError
 
@@ -43,37 +43,37 @@ class Loaded:
 
 def load_folder(path: Path, *, quantize: Quantize, device: str) -> Loaded:
     """Load a safetensors folder as a whole. Raises ModelError in one line if that cannot be done."""
-    return load_weights(sketch_folder(path, quantize=quantize, device=device))
+    return load_weights(profile_folder(path, quantize=quantize, device=device))
 
 
-def load_weights(sketch: Sketch, *, spread: Mapping[str, Place] | None = None) -> Loaded:
-    """Read the weights onto the sketch's device, or where spread says. Raises ModelError."""
+def load_weights(profile: ModelProfile, *, spread: Mapping[str, Place] | None = None) -> Loaded:
+    """Read the weights onto the profile's device, or where spread says. Raises ModelError."""
     # Without it, masked grouped-query attention copies keys and values for every head; on CUDA it would pick
     # the slow kernel. transformers reads the switch at each call.
-    os.environ["TRANSFORMERS_SDPA_FORCE_GQA"] = "1" if sketch.device.type == "cpu" else "0"
+    os.environ["TRANSFORMERS_SDPA_FORCE_GQA"] = "1" if profile.device.type == "cpu" else "0"
     try:
-        model = _load_model(sketch, spread or {"": sketch.device})
-        if sketch.how in PACKED and sketch.converts:
+        model = _load_model(profile, spread or {"": profile.device})
+        if profile.how in PACKED and profile.converts:
             _unmap(model)
         avoid_kernel(model)
     except ModelError:
         raise
     except Exception as error:  # libraries raise anything
-        raise not_loadable(sketch.folder.path, error) from error
+        raise not_loadable(profile.folder.path, error) from error
     return Loaded(
         model=model,
-        tokenizer=sketch.tokenizer,
-        quantize="none" if sketch.how in ("bf16", "fp32") else sketch.how,
+        tokenizer=profile.tokenizer,
+        quantize="none" if profile.how in ("bf16", "fp32") else profile.how,
     )
 
 
-def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
-    config, stored = sketch.config, sketch.folder.stored
+def _load_model(profile: ModelProfile, places: Mapping[str, Place]) -> PreTrainedModel:
+    config, stored = profile.config, profile.folder.stored
     if stored == "int8":
         config.quantization_config["llm_int8_threshold"] = 0.0
-    elif stored is not None and sketch.device.type == "cpu":
-        _check_stored(sketch, stored)
-    packs = _packing(sketch) if sketch.how in PACKED and stored is None else None
+    elif stored is not None and profile.device.type == "cpu":
+        _check_stored(profile, stored)
+    packs = _packing(profile) if profile.how in PACKED and stored is None else None
     # A soft-capped attention has no sdpa kernel.
     capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
     # What cannot be read from disk as it is stored lies here as long as the model lives.
@@ -81,9 +81,9 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     model: PreTrainedModel
     report: dict[str, set[object]]
     model, report = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
-        sketch.folder.path,
+        profile.folder.path,
         config=config,
-        dtype=sketch.dtype,
+        dtype=profile.dtype,
         quantization_config=packs,
         device_map=dict(places),
         offload_folder=offload,
@@ -95,26 +95,26 @@ def _load_model(sketch: Sketch, places: Mapping[str, Place]) -> PreTrainedModel:
     )
     if offload is not None:
         finalize(model.get_input_embeddings(), rmtree, offload, ignore_errors=True)
-    check_report(sketch.folder.path, model, report)
+    check_report(profile.folder.path, model, report)
     text: PreTrainedModel = _text_part(model).eval()  # type: ignore[no-untyped-call]
     return text
 
 
-def _packing(sketch: Sketch) -> BitsAndBytesConfig:
-    if not packed_share(sketch.skeleton, sketch.how):
+def _packing(profile: ModelProfile) -> BitsAndBytesConfig:
+    if not packed_share(profile.skeleton, profile.how):
         raise ModelError(
-            f"{sketch.folder.path.name}: none of its matrices has a size that fits {sketch.how}."
+            f"{profile.folder.path.name}: none of its matrices has a size that fits {profile.how}."
             " Use --quantize bf16."
         )
-    return packing_config(sketch.how, sketch.skeleton, sketch.dtype)
+    return packing_config(profile.how, profile.skeleton, profile.dtype)
 
 
-def _check_stored(sketch: Sketch, how: str) -> None:
-    dense = sketch.config.quantization_config.get("llm_int8_skip_modules") or []
+def _check_stored(profile: ModelProfile, how: str) -> None:
+    dense = profile.config.quantization_config.get("llm_int8_skip_modules") or []
     try:
-        check_packed(sketch.skeleton, how, dense)
+        check_packed(profile.skeleton, how, dense)
     except ModelError as error:
-        raise ModelError(f"{sketch.folder.path.name}: {error}") from error
+        raise ModelError(f"{profile.folder.path.name}: {error}") from error
 
 
 def _unmap(model: PreTrainedModel) -> None:

@@ -18,18 +18,18 @@ from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.loading import Loaded, load_weights
 from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
 from opro_local.engine.meter import Meter, Score
+from opro_local.engine.offload import spread_layers
 from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
-from opro_local.engine.sketch import Quantize, Sketch, load_tokenizer, sketch_folder
-from opro_local.engine.spread import spread_layers
+from opro_local.engine.profile import ModelProfile, Quantize, load_tokenizer, profile_folder
 from opro_local.engine.work import Work
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
-    Effort,
+    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,
@@ -52,10 +52,10 @@ def load_engine(
     chat None means: if the tokenizer has a chat template. level None means: the highest that holds on this
     model. compiled takes half a minute and makes long runs faster, see compiling. Raises ModelError.
     """
-    sketch = sketch_folder(folder, quantize=quantize, device=device)
-    plan = plan_memory(read_needs(sketch), free_bytes(sketch.device))
+    profile = profile_folder(folder, quantize=quantize, device=device)
+    plan = plan_memory(read_needs(profile), free_bytes(profile.device))
     return LocalEngine(
-        load_planned(sketch, plan),
+        load_planned(profile, plan),
         digest=digest,
         chat=chat,
         level=level,
@@ -64,10 +64,10 @@ def load_engine(
     )
 
 
-def load_planned(sketch: Sketch, plan: MemoryPlan) -> Loaded:
+def load_planned(profile: ModelProfile, plan: MemoryPlan) -> Loaded:
     """Read the weights of a model that was planned for. Raises ModelError."""
     return_freed_buffers()
-    loaded = load_weights(sketch, spread=spread_layers(sketch, plan) if plan.spread else None)
+    loaded = load_weights(profile, spread=spread_layers(profile, plan) if plan.spread else None)
     keep_freed_buffers()
     return loaded
 
@@ -164,7 +164,7 @@ class LocalEngine:
         with torch.inference_mode():
             return self._meter.run(self._score, requests)
 
-    def effort(self) -> Effort:
+    def effort(self) -> EngineStats:
         """See Engine.effort."""
         return self._meter.effort(self.level)
 

@@ -18,7 +18,7 @@ from opro_local.engine.free_memory import free_bytes, resident_bytes
 from opro_local.engine.head import BYTES_A_LOGIT, slice_bytes
 from opro_local.engine.limits import matrices, read_cost
 from opro_local.engine.packing import each_weight, packed_share
-from opro_local.engine.sketch import PACKED, Quantize, Sketch, sketch_folder
+from opro_local.engine.profile import PACKED, ModelProfile, Quantize, profile_folder
 from opro_local.errors import ModelError
 
 CPU_TOKEN_BUDGET = 2048
@@ -125,35 +125,36 @@ def usual_budgets(device: torch.device) -> Budgets:
 
 def plan_folder(path: Path, *, quantize: Quantize, device: str) -> MemoryPlan:
     """The plan for one model with the device to itself. Raises ModelError."""
-    sketch = sketch_folder(path, quantize=quantize, device=device)
-    return plan_memory(read_needs(sketch), free_bytes(sketch.device))
+    profile = profile_folder(path, quantize=quantize, device=device)
+    return plan_memory(read_needs(profile), free_bytes(profile.device))
 
 
-def read_needs(sketch: Sketch) -> Needs:
+def read_needs(profile: ModelProfile) -> Needs:
     """Count on a model's skeleton what it needs, and measure what this process holds now."""
-    cost = read_cost(sketch.skeleton)
-    item, on_cpu = sketch.dtype.itemsize, sketch.device.type == "cpu"
-    hidden = sketch.skeleton.config.get_text_config().hidden_size
-    widest = max(max(shape) for shape in matrices(sketch.skeleton))
+    cost = read_cost(profile.skeleton)
+    item, on_cpu = profile.dtype.itemsize, profile.device.type == "cpu"
+    hidden = profile.skeleton.config.get_text_config().hidden_size
+    widest = max(max(shape) for shape in matrices(profile.skeleton))
     unpacked = max(
-        (2 * weight.numel() for weight, packed in each_weight(sketch.skeleton, sketch.how) if packed),
+        (2 * weight.numel() for weight, packed in each_weight(profile.skeleton, profile.how) if packed),
         default=0,
     )
-    logits = LOGIT_ROWS * BYTES_A_LOGIT * sketch.skeleton.config.get_text_config().vocab_size
-    logits = max(logits, slice_bytes(sketch.device))
+    logits = LOGIT_ROWS * BYTES_A_LOGIT * profile.skeleton.config.get_text_config().vocab_size
+    logits = max(logits, slice_bytes(profile.device))
     return Needs(
-        name=sketch.folder.path.name,
-        device=sketch.device,
-        process=resident_bytes(sketch.device) + (LIBRARY_BYTES if on_cpu else 0),
+        name=profile.folder.path.name,
+        device=profile.device,
+        process=resident_bytes(profile.device) + (LIBRARY_BYTES if on_cpu else 0),
         weights=sum(
-            _held_bytes(sketch, weight, packed) for weight, packed in each_weight(sketch.skeleton, sketch.how)
+            _held_bytes(profile, weight, packed)
+            for weight, packed in each_weight(profile.skeleton, profile.how)
         ),
-        loading=_file_bytes(sketch) if on_cpu and sketch.converts else 0,
+        loading=_file_bytes(profile) if on_cpu and profile.converts else 0,
         workspace=unpacked + logits,
         token_bytes=item * (8 * hidden + 3 * widest) + 2 * cost.kv_bytes,
         pair_bytes=item,
-        resident=None if sketch.how in PACKED else _least_resident(sketch),
-        packed=_packed_words(sketch),
+        resident=None if profile.how in PACKED else _least_resident(profile),
+        packed=_packed_words(profile),
     )
 
 
@@ -225,24 +226,24 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
     )
 
 
-def _packed_words(sketch: Sketch) -> str:
+def _packed_words(profile: ModelProfile) -> str:
     """Which share of the weights is quantised, empty for a dense model; experts in one tensor stay dense."""
-    if sketch.how not in PACKED:
+    if profile.how not in PACKED:
         return ""
-    return f"{packed_share(sketch.skeleton, sketch.how):.0%} of them {sketch.how}"
+    return f"{packed_share(profile.skeleton, profile.how):.0%} of them {profile.how}"
 
 
-def _held_bytes(sketch: Sketch, weight: Tensor, packed: bool) -> int:
-    return int(weight.numel() * (PACKED_BYTES[sketch.how] if packed else sketch.dtype.itemsize))
+def _held_bytes(profile: ModelProfile, weight: Tensor, packed: bool) -> int:
+    return int(weight.numel() * (PACKED_BYTES[profile.how] if packed else profile.dtype.itemsize))
 
 
-def _file_bytes(sketch: Sketch) -> int:
-    return sum(file.stat().st_size for file in sketch.folder.path.glob("*.safetensors"))
+def _file_bytes(profile: ModelProfile) -> int:
+    return sum(file.stat().st_size for file in profile.folder.path.glob("*.safetensors"))
 
 
-def _least_resident(sketch: Sketch) -> int:
+def _least_resident(profile: ModelProfile) -> int:
     """Embeddings and output layer, which stay on the device, and the largest layer twice: used, and read."""
-    skeleton = sketch.skeleton
+    skeleton = profile.skeleton
     outer = [skeleton.get_input_embeddings(), skeleton.get_output_embeddings()]  # type: ignore[no-untyped-call]
     kept = {id(weight): weight.nbytes for module in outer for weight in module.parameters()}
     blocks = [m for m in skeleton.modules() if type(m).__name__ in (skeleton._no_split_modules or ())]

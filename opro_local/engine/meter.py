@@ -11,7 +11,7 @@ from opro_local.engine.limits import least_seconds, measure_peaks, read_cost
 from opro_local.engine.masks import AttentionKinds
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.work import Work
-from opro_local.llm import ChoiceReply, ChoiceRequest, Effort
+from opro_local.llm import ChoiceReply, ChoiceRequest, EngineStats
 
 SMALL_COPY_BYTES = 2**26
 """Larger than a last-level cache, and small beside the model."""
@@ -46,12 +46,12 @@ class Meter:
         self._least += least
         return replies
 
-    def effort(self, level: str) -> Effort:
+    def effort(self, level: str) -> EngineStats:
         """All calls so far; the machine's peaks are measured now."""
         least = least_seconds(
             self._cost, self._least, measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
         )
-        return Effort(
+        return EngineStats(
             level=level,
             requests=self._requests,
             tokens_run=self._tokens_run,

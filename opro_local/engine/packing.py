@@ -15,7 +15,7 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.quantizers.base import get_keys_to_not_convert
 
-from opro_local.engine.sketch import PACKED
+from opro_local.engine.profile import PACKED
 from opro_local.errors import ModelError
 
 INPUTS, OUTPUTS = 64, 32

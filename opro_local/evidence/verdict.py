@@ -103,7 +103,7 @@ def power(n: int, gain: float, *, discordant: float = DISCORDANT, alpha: float =
     return float(binom.pmf(counts, n, discordant) @ told)
 
 
-def smallest_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float | None:
+def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float | None:
     """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases, if any."""
     points = bisect_left(
         range(101),

@@ -17,17 +17,17 @@ from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, TAGS
 from opro_local.problem import MetaPrompt, Proposer, Watcher
-from opro_local.problems.demonstrations import WORKED_ROWS, demonstrations
-from opro_local.problems.finals import Finals, finalists, record
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.meta_prompts import MetaPrompts
-from opro_local.problems.misses import Misses
 from opro_local.problems.racing import Race
-from opro_local.proposers.exemplars import Exemplars
+from opro_local.problems.selection import Selection, finalists, record
+from opro_local.problems.worked_shots import WORKED_ROWS, worked_shots
+from opro_local.problems.wrong_answers import WrongAnswers
 from opro_local.proposers.library import STEP_BY_STEP, headroom_instructions
 from opro_local.proposers.paraphrases import paraphrases
-from opro_local.recording import Evaluation, Forgetful, OutcomeLedger
+from opro_local.proposers.shots import ShotSets
+from opro_local.recording import Evaluation, NullLedger, OutcomeLedger
 from opro_local.records import (
     Candidate,
     Direction,
@@ -51,7 +51,7 @@ REFUSALS = ("i'm sorry", "i am sorry", "i cannot", "i can't", "as an ai", "sorry
 class InstructionProblem:
     """opro_local.problem.Problem for a Task; solutions are Candidates.
 
-    ledger is read for what candidates missed, where exemplars are chosen by that: a run's own, once there is
+    ledger is read for what candidates missed, where shots are chosen by that: a run's own, once there is
     one. rivals are proposers that look at no scores, by name: what they find at equal budget is a baseline.
     """
 
@@ -62,7 +62,7 @@ class InstructionProblem:
     style: Style
     calibration: CalibrationMethod
     watcher: Watcher
-    ledger: OutcomeLedger = field(default_factory=lambda: Forgetful(lambda: None))
+    ledger: OutcomeLedger = field(default_factory=lambda: NullLedger(lambda: None))
     rivals: Mapping[str, Proposer[Candidate]] = field(default_factory=dict)
 
     @property
@@ -71,9 +71,9 @@ class InstructionProblem:
 
     @cached_property
     def shots(self) -> tuple[Example, ...]:
-        """The exemplars of all instructions that nobody has chosen others for."""
+        """The shots of all instructions that nobody has chosen others for."""
         draw = random.Random(derived_seed(self.search.seed, 0, "shots"))
-        return self.exemplars.some(self.search.shots, draw, diverse=False)
+        return self.shot_sets.some(self.search.shots, draw, diverse=False)
 
     @cached_property
     def measurement(self) -> Measurement:
@@ -88,23 +88,23 @@ class InstructionProblem:
         )
 
     @cached_property
-    def exemplars(self) -> Exemplars:
-        """The exemplars that a search may choose from."""
-        return Exemplars(
+    def shot_sets(self) -> ShotSets:
+        """The shots that a search may choose from."""
+        return ShotSets(
             pool=self.split.pool, labels=self.task.labels, limit=self.search.max_shots, fits=self.fits
         )
 
-    def with_demonstrations(self, ledger: OutcomeLedger) -> "InstructionProblem":
-        """The problem with exemplars that show how the model itself comes to open answers."""
+    def with_worked_shots(self, ledger: OutcomeLedger) -> "InstructionProblem":
+        """The problem with shots that show how the model itself comes to open answers."""
         rows = self.to_be_worked_out()
         if not rows:
             return self
-        worked = demonstrations(self.measurement, rows, Candidate(instruction=STEP_BY_STEP), ledger)
+        worked = worked_shots(self.measurement, rows, Candidate(instruction=STEP_BY_STEP), ledger)
         return replace(self, split=replace(self.split, pool=worked or self.split.pool))
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.labels or self.search.method != "portfolio" or not self.exemplars.most:
+        if self.task.labels or self.search.method != "portfolio" or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 
@@ -129,8 +129,8 @@ class InstructionProblem:
         return prompts.of(trajectory, step)
 
     @cached_property
-    def _misses(self) -> Misses:
-        return Misses(task=self.task, ledger=self.ledger)
+    def _misses(self) -> WrongAnswers:
+        return WrongAnswers(task=self.task, ledger=self.ledger)
 
     def longest_reply(self) -> int:
         return self.search.max_characters
@@ -196,12 +196,12 @@ class InstructionProblem:
         return headroom(np.array(right))
 
     def _very_different(self) -> list[Candidate]:
-        """HEADROOM_CANDIDATES, up to a quarter of them with exemplars where these are searched."""
+        """HEADROOM_CANDIDATES, up to a quarter of them with shots where these are searched."""
         plain = list(map(self.candidate, headroom_instructions(self.task, self.search.seed)))
         if self.search.method != "portfolio":
             return plain
         draw = random.Random(derived_seed(self.search.seed, 0, "headroom exemplars"))
-        sets = dict.fromkeys(islice(self.exemplars.any_for(self.candidate(""), draw), len(plain) // 4))
+        sets = dict.fromkeys(islice(self.shot_sets.any_for(self.candidate(""), draw), len(plain) // 4))
         return [*plain[: len(plain) - len(sets)], *sets]
 
     def evaluate(
@@ -210,7 +210,7 @@ class InstructionProblem:
         scored = self._raced(step, trajectory, ledger)
         every = self.search.validate_every
         if every and step.number % every == 0:
-            finals = Finals(measurement=self.measurement, direction=self.direction, ledger=ledger)
+            finals = Selection(measurement=self.measurement, direction=self.direction, ledger=ledger)
             finals.measure("periodic", "validation", [e.solution for e in scored if not e.dropped])
         return scored
 
@@ -231,8 +231,8 @@ class InstructionProblem:
         return False
 
     def finish(self, trajectory: Trajectory[Candidate], ledger: OutcomeLedger) -> None:
-        finals = Finals(measurement=self.measurement, direction=self.direction, ledger=ledger)
-        winner = finals.pick("finalist", finalists(trajectory, self.starts(), self.search.finalists))
+        finals = Selection(measurement=self.measurement, direction=self.direction, ledger=ledger)
+        winner = finals.select("finalist", finalists(trajectory, self.starts(), self.search.finalists))
         rivals = [
             self._best_of(rival, proposer, trajectory, finals) for rival, proposer in self.rivals.items()
         ]
@@ -245,7 +245,7 @@ class InstructionProblem:
         finals.measure("baseline", "test", baselines)
 
     def _best_of(
-        self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Finals
+        self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Selection
     ) -> Candidate | None:
         """The winner of a search with as many steps, whose proposals do not depend on scores."""
         found = Trajectory[Candidate](direction=self.direction, steps=trajectory.steps[:1])
@@ -255,7 +255,7 @@ class InstructionProblem:
             found = replace(found, steps=(*found.steps, replace(step, scored=tuple(scored))))
         ranked = (entry.solution for entry in reversed(found.ascending()) if entry.step > 0)
         proposed = list(islice(ranked, self.search.finalists))
-        return finals.pick(rival, proposed) if proposed else None
+        return finals.select(rival, proposed) if proposed else None
 
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from opro_local.config import CalibrationMethod
-from opro_local.errors import LeakedExemplar, SealedTest
+from opro_local.errors import LeakedShot, SealedTest
 from opro_local.problem import Watcher
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome, Score, SplitName
@@ -100,14 +100,14 @@ class AnswerSheet:
     def ask(self, candidates: Sequence[Candidate], block: Sequence[Example]) -> None:
         """Score and record what is missing of a block; candidates that lack some of it are asked for all.
 
-        Raises LeakedExemplar.
+        Raises LeakedShot.
         """
         missing = {c.key: c for c in candidates if any(row.id not in self._of(c) for row in block)}
         if not missing:
             return
         texts = {row.text for row in block}
         if any(shot.text in texts for candidate in missing.values() for shot in candidate.shots):
-            raise LeakedExemplar("A row was to be scored with itself as an exemplar; the run cannot go on.")
+            raise LeakedShot("A row was to be scored with itself as an exemplar; the run cannot go on.")
         scored = self.measurement.scorer.score(list(missing.values()), block)
         fresh = dict(zip(missing, scored, strict=True))
         self.ledger.record_block(self.split, fresh)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from opro_local.config import SearchSettings, Style
-from opro_local.meta_prompt import STYLES, Brief, Shown
+from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import MetaPrompt
 from opro_local.records import Candidate, Example, Scored, Trajectory, derived_seed
-from opro_local.scoring.metrics import share
+from opro_local.scoring.metrics import normalised_score
 from opro_local.tasks.task import Task
 
 
@@ -40,12 +40,14 @@ class MetaPrompts:
 
     def _meta_prompt(self, shown: Sequence[Scored[Candidate]], exemplars: Sequence[Example]) -> MetaPrompt:
         metric = self.task.metric
-        brief = Brief(
+        brief = MetaPromptContent(
             description="" if self.search.instructions_only else self.task.description,
             position=self.task.position,
             qa=self.qa,
             shown=[
-                Shown(instruction=entry.solution.instruction, score=share(entry.score.value, metric))
+                TrajectoryLine(
+                    instruction=entry.solution.instruction, score=normalised_score(entry.score.value, metric)
+                )
                 for entry in shown
             ],
             order=self.search.trajectory_order,
@@ -59,7 +61,9 @@ class MetaPrompts:
         """Ascending; of those below the threshold none but the best of all."""
         best = trajectory.ascending()[-self.search.shown :]
         least = self.search.score_threshold
-        return [e for e in best[:-1] if share(e.score.value, self.task.metric) >= least] + best[-1:]
+        return [e for e in best[:-1] if normalised_score(e.score.value, self.task.metric) >= least] + best[
+            -1:
+        ]
 
     def _ordered(self, ascending: list[Scored[Candidate]], step: int) -> list[Scored[Candidate]]:
         if self.search.trajectory_order == "ascending":

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from opro_local.config import Settings
 from opro_local.errors import Rejected
-from opro_local.tasks.user_code import UserFunction
+from opro_local.user_code import UserFunction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

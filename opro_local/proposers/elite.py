@@ -16,9 +16,9 @@ def elite(trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
 
 
 def of_each_set(ranked: Iterable[Scored[Candidate]]) -> Iterator[Scored[Candidate]]:
-    """The first with each exemplar set, and all that have none.
+    """The first with each shot set, and all that have none.
 
-    Beside the same exemplars other words hardly change an answer: five such candidates are one choice.
+    Beside the same shots other words hardly change an answer: five such candidates are one choice.
     """
     seen = set()
     for entry in ranked:

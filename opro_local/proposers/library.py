@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from opro_local.config import HEADROOM_CANDIDATES
-from opro_local.proposers.random_words import random_instructions, words_of
+from opro_local.proposers.baselines import random_instructions, words_of
 from opro_local.records import derived_seed
 from opro_local.tasks.task import Task
 

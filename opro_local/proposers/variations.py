@@ -14,7 +14,7 @@ _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
 def paraphrased(trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
-    """Near-paraphrases, those of the best first, each with the exemplars that it had."""
+    """Near-paraphrases, those of the best first, each with the shots that it had."""
     for entry in elite(trajectory):
         texts = paraphrases(entry.solution.instruction)
         for text in draw.sample(texts, len(texts)):
@@ -22,7 +22,7 @@ def paraphrased(trajectory: Trajectory[Candidate], draw: random.Random) -> Itera
 
 
 def crossed(trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
-    """One's instruction with another's exemplars; then half of one's sentences with half of another's."""
+    """One's instruction with another's shots; then half of one's sentences with half of another's."""
     pairs = list(permutations([entry.solution for entry in elite(trajectory)], 2))
     draw.shuffle(pairs)
     for one, other in pairs:

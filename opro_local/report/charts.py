@@ -185,7 +185,7 @@ def _lengths(document: Document) -> Iterator[Chart]:
         title="What length buys",
         description=f"{len(points)} finalists by the mean length of their prompts and their {metric} on "
         "validation.",
-        columns=("tokens", metric, "instruction", "exemplars"),
+        columns=("tokens", metric, "instruction", "shots"),
         rows=[
             (f"{f['prompt_tokens']:.0f}", f"{f['value']:.3f}", f["instruction"] or "(empty)", len(f["shots"]))
             for f in sorted(finalists, key=lambda f: f["prompt_tokens"])

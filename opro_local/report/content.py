@@ -38,7 +38,7 @@ class CandidateRow:
     by: str
     origin: str
     text: str
-    exemplars: int
+    shots: int
     train: float | None
     rows: int | None
     fate: str
@@ -75,7 +75,7 @@ def _row(step: int, proposal: Document, later: Mapping[tuple[str, str], float | 
         by=written_by(proposal["origin"]),
         origin=proposal["origin"],
         text=solution_text(solution) if solution is not None else proposal["text"],
-        exemplars=len(solution["shots"]) if isinstance(solution, Mapping) else 0,
+        shots=len(solution["shots"]) if isinstance(solution, Mapping) else 0,
         train=score.get("value"),
         rows=score.get("n"),
         fate=fate or (LEFT if proposal["dropped"] else ""),
@@ -161,7 +161,7 @@ def best_text(best: Document | None) -> str:
     if best is None:
         return "nothing scored yet"
     text = solution_text(best if "instruction" in best else best["solution"])
-    return f"{text} (with {len(best['shots'])} exemplars)" if best.get("shots") else text
+    return f"{text} (with {len(best['shots'])} shots)" if best.get("shots") else text
 
 
 def differing(found: Document) -> Iterator[tuple[str, Sequence[object]]]:

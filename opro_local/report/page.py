@@ -27,7 +27,7 @@ from opro_local.report.content import (
     winner_diff,
     word_diff,
 )
-from opro_local.report.uses import in_use
+from opro_local.report.ready_prompt import in_use
 
 Document = Mapping[str, Any]
 

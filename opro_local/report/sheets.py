@@ -18,7 +18,7 @@ from opro_local.report.content import (
     verdict_words,
     winner_diff,
 )
-from opro_local.report.uses import in_use
+from opro_local.report.ready_prompt import in_use
 
 Document = Mapping[str, Any]
 Cells = Sequence[object]
@@ -123,7 +123,7 @@ def _answer(document: Document) -> Iterator[Cells]:
         return
     yield "best instruction", best["instruction"] or "(empty)"
     for shot in best["shots"]:
-        yield "exemplar", f"{shot['text']} -> {shot['target']}"
+        yield "shot", f"{shot['text']} -> {shot['target']}"
     yield "whole prompt", in_use(document, "prompt")
     yield "verdict", verdict_words(document)
     if words := caution(document):
@@ -178,8 +178,8 @@ def _confusion(document: Document) -> Iterator[Sheet]:
 
 
 def _candidates(document: Document) -> Sheet:
-    names = ("step", "by", "origin", "text", "exemplars", "train", "rows", "validation", "test", "fate")
-    heads = ("step", "by", "proposer", "proposal", "exemplars", "train", "train rows", *names[-3:])
+    names = ("step", "by", "origin", "text", "shots", "train", "rows", "validation", "test", "fate")
+    heads = ("step", "by", "proposer", "proposal", "shots", "train", "train rows", *names[-3:])
     rows = [[getattr(row, name) for name in names] for row in candidate_rows(document)]
     return Sheet(title="Candidates", columns=heads, rows=rows)
 

@@ -44,7 +44,7 @@ METRIC_DIRECTION: Mapping[Metric, Direction] = {
 Array = NDArray[np.float64]
 
 
-def share(value: float, metric: Metric) -> float:
+def normalised_score(value: float, metric: Metric) -> float:
     """A value of the metric from 0 to 1, higher is better."""
     if metric == "log_loss":
         return math.exp(-value)  # geometric mean probability of the right label

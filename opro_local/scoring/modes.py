@@ -10,16 +10,16 @@ from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
+from opro_local.answers import Grader
+from opro_local.answers.reading import own_part
 from opro_local.config import ScoringSettings
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.records import Example, Outcome
-from opro_local.scoring.graders import Grader
-from opro_local.scoring.graders.reading import own_part
 from opro_local.scoring.render import ScorerPrompt
 from opro_local.scoring.thinking import behind_thought, end_of_open_thought, unended
 from opro_local.tasks.task import Task
-from opro_local.tasks.wording import quoted
+from opro_local.wording import quoted
 
 REMEMBERED_REPLIES = 2
 DRAFT_TOKENS = 32

@@ -1,6 +1,6 @@
 """How a candidate and an example become the scorer's prompt.
 
-The four instruction positions of Yang et al. 2023 (section 5.1), Q:/A: wrapping on or off, and exemplars as
+The four instruction positions of Yang et al. 2023 (section 5.1), Q:/A: wrapping on or off, and shots as
 earlier turns. The instruction stands once: at the head of the conversation for before_Q and Q_begin, in the
 last turn for Q_end and A_begin. An empty instruction leaves no line behind. This module knows text and turns;
 templates and token ids are the engine's business.

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from opro_local.answers import grader_for
 from opro_local.config import ScoringMode, ScoringSettings
 from opro_local.errors import SettingsError
 from opro_local.llm import Engine
 from opro_local.recording import ReplyCache
 from opro_local.records import Candidate, Example, Outcome, content_hash
-from opro_local.scoring.graders import grader_for
 from opro_local.scoring.modes import (
     CUE_TOKENS,
     EMPTY,

@@ -6,7 +6,7 @@ import struct
 
 import apsw
 
-from opro_local.llm import Effort
+from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Score, Usage
 from opro_local.store.database import Row
@@ -102,9 +102,9 @@ def read_usage(database: apsw.Connection) -> Usage:
     )
 
 
-def read_efforts(database: apsw.Connection) -> list[Effort]:
+def read_efforts(database: apsw.Connection) -> list[EngineStats]:
     """What the scorer took, one a process that came to its end."""
-    return [Effort(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
+    return [EngineStats(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
 
 
 def read(database: apsw.Connection, query: str, bindings: Row = ()) -> list[Row]:

@@ -17,8 +17,8 @@ from typing import Generic, Self
 import apsw
 
 from opro_local.errors import SealedTest, StoreError
-from opro_local.llm import Effort
-from opro_local.recording import Asked, Evaluation
+from opro_local.llm import EngineStats
+from opro_local.recording import Evaluation, EventArrived
 from opro_local.records import (
     Candidate,
     Event,
@@ -45,7 +45,7 @@ from opro_local.store.rows import (
     score_to_json,
 )
 from opro_local.store.steps import Codec, read_steps
-from opro_local.store.uses import note_use
+from opro_local.store.test_ledger import note_use
 
 Clock = Callable[[], float]
 
@@ -222,7 +222,7 @@ class RunFile(Generic[S]):
             self._database.execute("UPDATE step SET blocks = blocks + 1 WHERE NOT closed")
         self._committed()
         if self._read("SELECT 1 FROM event, step WHERE event.step IS NULL AND NOT closed"):
-            raise Asked
+            raise EventArrived
 
     def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
         """Raises StoreError when another winner was fixed before."""
@@ -254,7 +254,7 @@ class RunFile(Generic[S]):
         with self._saved():
             self._database.execute("UPDATE run SET finished = 1")
 
-    def record_effort(self, effort: Effort) -> None:
+    def record_effort(self, effort: EngineStats) -> None:
         """Keep what the scorer took in this process."""
         with self._saved():
             self._database.execute("INSERT INTO effort (figures) VALUES (?)", (json.dumps(asdict(effort)),))

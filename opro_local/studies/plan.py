@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
-from opro_local.checking import parse_settings, read_toml
 from opro_local.config import RunSettings, Settings
+from opro_local.config.checking import parse_settings, read_toml
 from opro_local.errors import SettingsError
 
 SHIPPED = Path(__file__).parent / "shipped"

@@ -11,7 +11,7 @@ from pathlib import Path
 from opro_local.config import RunSettings
 from opro_local.errors import SettingsError, StoreError
 from opro_local.records import content_hash
-from opro_local.store.export import run_overview
+from opro_local.results.document import run_overview
 from opro_local.studies.plan import Cell
 
 INDEX = "runs.json"

@@ -15,13 +15,13 @@ from typing import NoReturn
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from opro_local.errors import DataError
-from opro_local.tasks.wording import listed, quoted
+from opro_local.wording import listed, quoted
 
 Cell = str | bool | int | float | date | time | timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RawRow:
     """One record. line is where it starts in the file; fault says what is wrong and what to do about it."""
 
     line: int
@@ -34,17 +34,17 @@ class Records:
     """What a file holds. numeric_columns: those with typed numbers, whose leading zeros are already gone."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[RawRow, ...]
     numeric_columns: frozenset[str] = field(default_factory=frozenset)
 
 
 def parse_delimited(text: str, *, delimiter: str, name: str) -> Records:
     """CSV or TSV with a header line; blank lines are ignored. Raises DataError on a broken quote."""
-    header, *rows = delimited_rows(text, delimiter=delimiter, name=name) or [Row(line=1, fields=())]
+    header, *rows = delimited_rows(text, delimiter=delimiter, name=name) or [RawRow(line=1, fields=())]
     return Records(columns=header.fields, rows=tuple(rows))
 
 
-def delimited_rows(text: str, *, delimiter: str, name: str) -> list[Row]:
+def delimited_rows(text: str, *, delimiter: str, name: str) -> list[RawRow]:
     """All rows of CSV or TSV, a header too; blank lines are ignored. Raises DataError on a broken quote."""
     # The limit is process-wide and 131,072 by default; how long a field may be is the reader's decision.
     limit = csv.field_size_limit(len(text) + 1)
@@ -54,14 +54,14 @@ def delimited_rows(text: str, *, delimiter: str, name: str) -> list[Row]:
         csv.field_size_limit(limit)
 
 
-def _delimited_rows(text: str, delimiter: str, name: str) -> list[Row]:
+def _delimited_rows(text: str, delimiter: str, name: str) -> list[RawRow]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     line = 1
     try:
         for fields in reader:
             if fields:
-                rows.append(Row(line=line, fields=tuple(fields)))
+                rows.append(RawRow(line=line, fields=tuple(fields)))
             line = reader.line_num + 1
     except csv.Error as error:
         what = "a quoted field never ends" if "end of data" in str(error) else "text follows a closing quote"
@@ -80,9 +80,9 @@ def parse_json_lines(text: str) -> Records:
         try:
             record = _json_object(line)
             columns = columns or tuple(record)
-            rows.append(Row(line=number, fields=_aligned(record, columns)))
+            rows.append(RawRow(line=number, fields=_aligned(record, columns)))
         except ValueError as fault:
-            rows.append(Row(line=number, fields=(line.rstrip("\r"),), fault=str(fault)))
+            rows.append(RawRow(line=number, fields=(line.rstrip("\r"),), fault=str(fault)))
     return Records(columns=columns, rows=tuple(rows))
 
 
@@ -136,9 +136,9 @@ def parse_workbook(content: bytes, *, sheet: str | None, name: str) -> Records:
         cells = _sheet(workbook, sheet, name).to_python(skip_empty_area=False)
     except CalamineError as error:
         raise DataError(f"{name}: not a readable .xlsx workbook ({error}). Save it again as .xlsx.") from None
-    rows = [row for row in _sheet_rows(cells) if row.fields] or [Row(line=1, fields=())]
+    rows = [row for row in _sheet_rows(cells) if row.fields] or [RawRow(line=1, fields=())]
     columns, width = rows[0].fields, len(rows[0].fields)
-    filled = (Row(line=r.line, fields=r.fields + ("",) * (width - len(r.fields))) for r in rows[1:])
+    filled = (RawRow(line=r.line, fields=r.fields + ("",) * (width - len(r.fields))) for r in rows[1:])
     below = cells[rows[0].line :]
     return Records(columns=columns, rows=tuple(filled), numeric_columns=_numeric_columns(columns, below))
 
@@ -153,13 +153,13 @@ def _sheet(workbook: CalamineWorkbook, sheet: str | None, name: str) -> Calamine
     return workbook.get_sheet_by_name(sheet or names[0])
 
 
-def _sheet_rows(cells: Sequence[Sequence[Cell]]) -> Iterator[Row]:
+def _sheet_rows(cells: Sequence[Sequence[Cell]]) -> Iterator[RawRow]:
     """Rows up to their last filled cell."""
     for number, row in enumerate(cells, start=1):
         texts = [_cell_text(cell) for cell in row]
         while texts and not texts[-1]:
             texts.pop()
-        yield Row(line=number, fields=tuple(texts))
+        yield RawRow(line=number, fields=tuple(texts))
 
 
 def _cell_text(cell: Cell) -> str:

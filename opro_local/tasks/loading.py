@@ -12,10 +12,10 @@ from typing import TypeVar
 from opro_local.config import Settings, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
-from opro_local.tasks.formats import Row
-from opro_local.tasks.lines import (
-    Line,
-    Rows,
+from opro_local.tasks.formats import RawRow
+from opro_local.tasks.labelled_rows import (
+    LabelledRow,
+    LabelledRows,
     check_conflicts,
     check_targets,
     examples_of,
@@ -24,8 +24,8 @@ from opro_local.tasks.lines import (
 )
 from opro_local.tasks.readers import STDIN, Table, read_table
 from opro_local.tasks.task import Task
-from opro_local.tasks.user_code import UserFunction, check_allowed, find_function, load_function
-from opro_local.tasks.wording import counted, listed, quoted
+from opro_local.user_code import UserFunction, check_allowed, find_function, load_function
+from opro_local.wording import counted, listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
@@ -139,7 +139,7 @@ def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> Use
     return function
 
 
-def _table_rows(path: Path, settings: TaskSettings) -> Rows:
+def _table_rows(path: Path, settings: TaskSettings) -> LabelledRows:
     """The rows of a table that have a text and a target."""
     table = read_table(
         path,
@@ -158,7 +158,7 @@ def _table_rows(path: Path, settings: TaskSettings) -> Rows:
     labelled = [row for row in table.rows if row.fields[target].strip()]
     usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
     lines = tuple(
-        Line(
+        LabelledRow(
             where=f"{table.name} {table.unit} {row.line}",
             text=_text(row, texts, settings.text),
             target=row.fields[target],
@@ -171,10 +171,10 @@ def _table_rows(path: Path, settings: TaskSettings) -> Rows:
     check_conflicts(lines)
     unlabelled, blank = len(table.rows) - len(labelled), len(labelled) - len(usable)
     warnings = tuple(_table_warnings(table, settings, unlabelled=unlabelled, blank=blank))
-    return Rows(lines=lines, unlabelled=unlabelled, warnings=warnings)
+    return LabelledRows(lines=lines, unlabelled=unlabelled, warnings=warnings)
 
 
-def _text(row: Row, indices: Sequence[int], columns: Sequence[str]) -> str:
+def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:
     """The one text column as it is; several as "column: value" lines."""
     if len(indices) == 1:
         return row.fields[indices[0]]

@@ -14,8 +14,8 @@ from typing import Literal
 
 from opro_local.config import BadRows
 from opro_local.errors import DataError, SettingsError
-from opro_local.tasks.formats import Records, Row, parse_delimited, parse_json_lines, parse_workbook
-from opro_local.tasks.wording import counted, listed, quoted
+from opro_local.tasks.formats import RawRow, Records, parse_delimited, parse_json_lines, parse_workbook
+from opro_local.wording import counted, listed, quoted
 
 STDIN = Path("-")
 
@@ -30,7 +30,7 @@ class Table:
     name: str
     unit: Literal["line", "row"]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[RawRow, ...]
     numeric_columns: frozenset[str]
     warnings: tuple[str, ...]
 
@@ -140,7 +140,7 @@ def _reads(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _fault(row: Row, *, columns: tuple[str, ...], max_field: int, delimiter: str | None) -> str | None:
+def _fault(row: RawRow, *, columns: tuple[str, ...], max_field: int, delimiter: str | None) -> str | None:
     """What is wrong with the row, and the first half of what to do."""
     if row.fault is not None:
         return row.fault

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from opro_local.checking import parse_settings, read_toml
 from opro_local.config import TaskSettings
+from opro_local.config.checking import parse_settings, read_toml
 from opro_local.tasks.loading import load_task, overlaid
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task

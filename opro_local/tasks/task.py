@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from opro_local.config import AnswerType, Metric, Position, SplitSettings
 from opro_local.errors import StoreError
 from opro_local.records import Example
-from opro_local.tasks.user_code import UserFunction
+from opro_local.user_code import UserFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

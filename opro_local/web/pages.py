@@ -18,11 +18,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from opro_local.errors import OproError, SettingsError, StoreError
-from opro_local.people import is_paused
+from opro_local.interventions import is_paused
 from opro_local.records import EventKind
 from opro_local.report.page import asset, environment, run_content
+from opro_local.results.document import run_document, run_overview
 from opro_local.store.events import ask, events_of
-from opro_local.store.export import run_document, run_overview
 
 ASSETS = {"report.css": "text/css", "report.js": "text/javascript", "live.js": "text/javascript"}
 LARGEST_FORM = 16_384

@@ -29,22 +29,24 @@ from opro_local.config import (
     TaskSettings,
 )
 from opro_local.engine import LocalEngine
-from opro_local.engine.sketch import sketch_folder
+from opro_local.engine.profile import profile_folder
 from opro_local.errors import DataError
-from opro_local.llm import Effort
-from opro_local.people import STOPPED
-from opro_local.prepared import Host, Silent, split_task
+from opro_local.interventions import STOPPED
+from opro_local.llm import EngineStats
+from opro_local.problem import NullWatcher
 from opro_local.problems.instruction import default_starts
 from opro_local.records import Estimate, Example, Trajectory, content_hash
-from opro_local.roles import Models, load_models
+from opro_local.results.document import run_document
+from opro_local.results.findings import Findings, Pair
 from opro_local.store.database import open_run
 from opro_local.store.events import ask
-from opro_local.store.export import run_document
-from opro_local.store.findings import Findings, Pair
 from opro_local.store.header import load_header
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
+from opro_local.wiring.host import Host
+from opro_local.wiring.models import Models, load_models
+from opro_local.wiring.task_run import split_task
 
 CHILD = Path(__file__).with_name("promptolution_child.py")
 REFERENCE: Method = "portfolio"
@@ -90,18 +92,18 @@ class Plan:
 
 
 @dataclass(slots=True, kw_only=True)
-class Purse(Silent):
+class Purse(NullWatcher):
     """A watcher that asks a run to stop after the step in which a role has used up its tokens."""
 
     runs: Path
     limit: int
     path: Path = Path()
-    effort: Callable[[], Effort] | None = None
+    effort: Callable[[], EngineStats] | None = None
 
     def started(self, run_id: str, cost: Estimate) -> None:
         self.path = self.runs / f"{run_id}.sqlite"
 
-    def metered(self, effort: Callable[[], Effort]) -> None:
+    def metered(self, effort: Callable[[], EngineStats]) -> None:
         self.effort = effort
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
@@ -231,7 +233,7 @@ def best_start(document: dict[str, Any], pairs: Sequence[Pair]) -> Pair:
 @contextmanager
 def promptolution(python: Path, folder: Path) -> Iterator[Child]:
     """A child with the model loaded in the dtype of ours. Raises ModelError."""
-    dtype = str(sketch_folder(folder, quantize="auto", device="auto").dtype).removeprefix("torch.")
+    dtype = str(profile_folder(folder, quantize="auto", device="auto").dtype).removeprefix("torch.")
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
     environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHILD.parents[1])}

@@ -50,15 +50,17 @@ def measure_peak(folder: Path, *, quantize: Quantize, device: str) -> Peak:
     from opro_local.engine.free_memory import free_bytes
     from opro_local.engine.local import LocalEngine, load_planned
     from opro_local.engine.memory import plan_memory, read_needs
-    from opro_local.engine.sketch import sketch_folder
+    from opro_local.engine.profile import profile_folder
 
-    sketch = sketch_folder(folder, quantize=quantize, device=device)
-    plan = plan_memory(read_needs(sketch), free_bytes(sketch.device))
+    profile = profile_folder(folder, quantize=quantize, device=device)
+    plan = plan_memory(read_needs(profile), free_bytes(profile.device))
     plan = replace(plan, budgets=replace(plan.budgets, kv_bytes=min(plan.budgets.kv_bytes, STORE_BYTES)))
-    engine = LocalEngine(load_planned(sketch, plan), digest="bench", budgets=plan.budgets)
+    engine = LocalEngine(load_planned(profile, plan), digest="bench", budgets=plan.budgets)
     for requests in _workload(plan.budgets.tokens, engine.context_length):
         engine.loglikelihood(requests)
-    return Peak(name=f"{folder.name} {quantize}", planned=plan.peak, measured=_peak_bytes(sketch.device.type))
+    return Peak(
+        name=f"{folder.name} {quantize}", planned=plan.peak, measured=_peak_bytes(profile.device.type)
+    )
 
 
 def _workload(tokens: int, context: int) -> Iterator[list[ChoiceRequest]]:

@@ -35,7 +35,7 @@ class Transformers:
         self.chat = chat
 
     def answer(self, texts: Sequence[str]) -> list[Reply]:
-        # A pre-trained model continues the text; this is how CAPO's exemplars go on.
+        # A pre-trained model continues the text; this is how CAPO's shots go on.
         leads = [self._turn(text) if self.chat else f"{text}\nOutput:\n" for text in texts]
         return self._in_batches(leads, max_new_tokens=ANSWER_TOKENS, do_sample=False)
 

@@ -25,7 +25,7 @@ FINALISTS = 5
 BLOCK = 30
 """Rows of a block in CAPO's races, promptolution's default."""
 SHOTS = 5
-"""Most exemplars of CAPO's first prompts, promptolution's default."""
+"""Most shots of CAPO's first prompts, promptolution's default."""
 STEPS = 100_000
 """More than any budget allows."""
 
@@ -138,7 +138,7 @@ def search(task: dict[str, Any], model: Model) -> dict[str, Any]:
 
 
 class Prompted(NamedTuple):
-    """A prompt in full, its exemplars in it, and their number."""
+    """A prompt in full, its shots in it, and their number."""
 
     text: str
     shots: int
@@ -195,7 +195,7 @@ def opro(task: dict[str, Any], llm: Llm, predictor: Predictor) -> Any:
 
 
 def capo(task: dict[str, Any], llm: Llm, predictor: Predictor) -> Any:
-    """On all of train, a tenth of which it sets aside for exemplars itself."""
+    """On all of train, a tenth of which it sets aside for shots itself."""
     from promptolution.optimizers import CAPO
 
     rows = distinct(task["train"])

@@ -18,7 +18,7 @@ from opro_local.engine.limits import measure_peaks, read_cost
 from opro_local.engine.loading import Loaded, load_folder
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.probe import Level
-from opro_local.engine.sketch import Quantize
+from opro_local.engine.profile import Quantize
 from opro_local.engine.work import Work
 from opro_local.errors import SettingsError
 

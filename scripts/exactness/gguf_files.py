@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGUFReader, GGUFWriter
 from gguf.quants import dequantize
 
-TESTS = Path(__file__).parents[2] / "tests"
+TESTS = Path(__file__).parents[2] / "tests" / "support"
 
 
 def tiny_variants() -> tuple[str, ...]:

@@ -85,7 +85,9 @@ def found(**changes: object) -> FamilyCheck:
 
 def test_show_checks_the_family_when_asked(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("opro_local.roles.check_family", lambda family: asked.append(family) or found())
+    monkeypatch.setattr(
+        "opro_local.wiring.models.check_family", lambda family: asked.append(family) or found()
+    )
     shown = call(folders, "show", "llama-3.2-1b", "--check").stdout
     assert "check: a tiny random llama runs at E1: it is so" in shown
     assert "by at most 2.0e-06 nats a choice and 1.0e-06 a token (fp32); greedy replies are equal" in shown
@@ -102,7 +104,7 @@ def test_show_checks_the_family_when_asked(folders: Folders, monkeypatch: pytest
 def test_a_family_that_is_not_exact_is_refused_by_the_check(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
 ) -> None:
-    monkeypatch.setattr("opro_local.roles.check_family", lambda _family: found(**wrong))
+    monkeypatch.setattr("opro_local.wiring.models.check_family", lambda _family: found(**wrong))
     result = call(folders, "show", "llama-3.2-1b", "--check")
     assert isinstance(result.exception, ModelError)
     assert "Do not trust scores of this family here." in str(result.exception)
@@ -113,7 +115,9 @@ def test_a_stored_model_of_ones_own_is_checked_by_its_config(
 ) -> None:
     call(folders, "add", str(save_tiny_model(tmp_path / "neox", "gpt-neox")), "--as", "mine")
     asked: list[str] = []
-    monkeypatch.setattr("opro_local.roles.check_family", lambda family: asked.append(family) or found())
+    monkeypatch.setattr(
+        "opro_local.wiring.models.check_family", lambda family: asked.append(family) or found()
+    )
     call(folders, "show", "mine", "--check")
     assert asked == ["gpt_neox"]
 

@@ -15,7 +15,7 @@ from opro_local.api import Host, optimize_task, resume_run
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
-from opro_local.prepared import Silent
+from opro_local.problem import NullWatcher
 from opro_local.store.events import ask
 
 OWN = "Read twice."
@@ -144,7 +144,7 @@ def test_a_paused_run_waits_and_goes_on(home: Path, run: str) -> None:
     path = Folders.of_user(home).runs / f"{run}.sqlite"
     waits: list[str] = []
 
-    class Watching(Silent):
+    class Watching(NullWatcher):
         def paused(self) -> None:
             waits.append("paused")
             assert call(home, "prompts", "continue", run).exit_code == 0

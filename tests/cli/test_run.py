@@ -16,7 +16,6 @@ from mail_task import mail_model, mail_task
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local import prepared
 from opro_local.cli import main
 from opro_local.cli.output import fitted
 from opro_local.cli.progress import RunProgress
@@ -24,6 +23,7 @@ from opro_local.cli.runs import find_run, result_lines
 from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
 from opro_local.problems.instruction import STEP_BY_STEP
 from opro_local.store import lease
+from opro_local.wiring import models
 
 START = "Which of these is it: fintech, seed?"
 SKILLS = {"": 6, START: 9, "Sort it well.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
@@ -342,7 +342,7 @@ class TestRuns:
         assert "examples without an answer: no finite log-probability 72" in lines
 
     def test_shots_are_listed_by_id(self, model: ScriptedEngine) -> None:
-        assert "  with 2 exemplars: " in run("--shots", "2").stdout
+        assert "  with 2 shots: " in run("--shots", "2").stdout
 
     def test_a_run_without_a_score_yet_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         play_roles(monkeypatch, ScriptedEngine(log_prob=TestInterrupt.pressing(2, at=1)))
@@ -390,14 +390,14 @@ class TestErrors:
         def fail(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(prepared, "load_models", fail)
+        monkeypatch.setattr(models, "load_models", fail)
         assert_one_line(run(), code, "opro-local: went wrong")
 
     def test_verbose_shows_where_it_came_from(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
             raise ModelError("went wrong")
 
-        monkeypatch.setattr(prepared, "load_models", fail)
+        monkeypatch.setattr(models, "load_models", fail)
         result = call("-v", "run", "--model", "scripted", *DATA)
         assert result.exit_code == 4
         assert result.stderr.startswith("Traceback")
@@ -586,7 +586,7 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
             scorer_tokens=5000,
             optimizer_tokens=1,
             test_rows=96,
-            smallest_gain=0.14,
+            minimum_detectable_gain=0.14,
             memory=("memory: at most 1.00 GB",),
         )
         progress.started("r1", cost)
@@ -634,15 +634,15 @@ def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Measuring takes a second."""
-    from opro_local.llm import Effort
+    from opro_local.llm import EngineStats
     from opro_local.records import Estimate, Score, Scored, Step, Trajectory
 
     asked: list[float] = []
     now = 0.0
 
-    def effort() -> Effort:
+    def effort() -> EngineStats:
         asked.append(now)
-        return Effort(
+        return EngineStats(
             level="E3",
             requests=1,
             tokens_run=10,

@@ -19,7 +19,7 @@ from opro_local.cli.runs import find_run
 from opro_local.config import Folders, RunSettings
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import Candidate
-from opro_local.store.found import Found
+from opro_local.results.winner import Winner
 
 START = "Which of these is it: fintech, seed?"
 SKILLS = {"": 6, START: 9, "Sort it well.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
@@ -117,7 +117,7 @@ class TestTransfer:
     def test_a_calibration_goes_where_the_labels_are_the_same(self) -> None:
         winner = Candidate(instruction="x", calibration=(0.5, -0.5))
         settings = RunSettings.model_validate({"models": {"scorer": "scripted"}})
-        found = Found(task=mail_task(), settings=settings, candidates=(("winner", winner),))
+        found = Winner(task=mail_task(), settings=settings, candidates=(("winner", winner),))
         assert found.carried(mail_task(8)) == [("winner", winner)]
         others = replace(mail_task(), labels=("seed", "fintech"))
         assert found.carried(others) == [("winner", replace(winner, calibration=()))]

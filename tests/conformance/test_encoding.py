@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from opro_local.engine.chat import text_of
 from opro_local.engine.local import prompter_of
-from opro_local.engine.sketch import load_tokenizer
+from opro_local.engine.profile import load_tokenizer
 from opro_local.llm import Message, TokenIds, are_turns
 
 USER = Message("user", "Is it late?")

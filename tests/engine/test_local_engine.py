@@ -14,7 +14,7 @@ from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVis
 from opro_local.catalogue.folder import ModelFolder
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.importing import store_quantized
-from opro_local.engine.sketch import choose_device, choose_quantization
+from opro_local.engine.profile import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
 

@@ -9,7 +9,7 @@ from tiny_models import save_tiny_model
 
 from opro_local.engine import memory
 from opro_local.engine.memory import Needs, plan_folder, plan_memory, plan_together, read_needs
-from opro_local.engine.sketch import sketch_folder
+from opro_local.engine.profile import profile_folder
 from opro_local.errors import ModelError
 
 NEEDS = Needs(
@@ -46,8 +46,8 @@ LLAMA_REST = 2 * 288 * 64 + (2 * 3 + 1) * 64
     ],
 )
 def test_weights_are_counted_as_they_will_be_held(llama: Path, quantize: str, weights: int) -> None:
-    sketch = sketch_folder(llama, quantize=quantize, device="cpu")  # type: ignore[arg-type]
-    needs = read_needs(sketch)
+    profile = profile_folder(llama, quantize=quantize, device="cpu")  # type: ignore[arg-type]
+    needs = read_needs(profile)
     assert needs.weights == weights
     file = (llama / "model.safetensors").stat().st_size
     assert needs.loading == (0 if quantize == "fp32" else file)  # stored in fp32, mapped as it lies
@@ -55,9 +55,9 @@ def test_weights_are_counted_as_they_will_be_held(llama: Path, quantize: str, we
 
 def test_tied_weights_are_counted_once(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "gpt2", "gpt2")
-    sketch = sketch_folder(folder, quantize="fp32", device="cpu")
+    profile = profile_folder(folder, quantize="fp32", device="cpu")
     layers = 3 * (64 * 192 + 192 + 64 * 64 + 64 + 2 * 64 * 256 + 256 + 64 + 4 * 64)
-    assert read_needs(sketch).weights == 4 * ((288 + 16384) * 64 + layers + 2 * 64)
+    assert read_needs(profile).weights == 4 * ((288 + 16384) * 64 + layers + 2 * 64)
 
 
 def test_the_token_budget_is_halved_until_it_fits() -> None:

@@ -13,7 +13,7 @@ from opro_local.engine.loading import load_folder
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.memory import plan_folder, read_needs
 from opro_local.engine.packing import each_weight, multiplied, packed_share
-from opro_local.engine.sketch import sketch_folder
+from opro_local.engine.profile import profile_folder
 from opro_local.errors import ModelError
 
 LAYERS = 2
@@ -170,16 +170,16 @@ def test_numerics_tell_what_4_bit_matrices_are_multiplied_in(tmp_path: Path, ker
 
 def test_experts_in_one_tensor_are_counted_dense_and_said(tmp_path: Path) -> None:
     folder = saved(mixtral(), tmp_path / "mixtral")
-    sketch = sketch_folder(folder, quantize="nf4", device="cpu")
+    profile = profile_folder(folder, quantize="nf4", device="cpu")
     attention, router, experts = 2 * 64 * 64 + 2 * 64 * 32, 4 * 64, 4 * 3 * 64 * 128
     dense = LAYERS * (router + experts + 2 * 64) + 2 * LOADABLE.vocabulary * 64 + 64
     packed = LAYERS * attention
-    sizes = [(weight.numel(), how) for weight, how in each_weight(sketch.skeleton, "nf4")]
+    sizes = [(weight.numel(), how) for weight, how in each_weight(profile.skeleton, "nf4")]
     # The router has 4 outputs.
     assert (sum(n for n, how in sizes if how), sum(n for n, how in sizes if not how)) == (packed, dense)
-    assert read_needs(sketch).weights == sum(int(n * (0.5 + 1 / 64)) if how else 2 * n for n, how in sizes)
+    assert read_needs(profile).weights == sum(int(n * (0.5 + 1 / 64)) if how else 2 * n for n, how in sizes)
     share = packed / (packed + dense)
-    assert packed_share(sketch.skeleton, "nf4") == pytest.approx(share)
+    assert packed_share(profile.skeleton, "nf4") == pytest.approx(share)
     assert f"weights, {share:.0%} of them nf4, " in str(plan_folder(folder, quantize="nf4", device="cpu"))
     store_quantized(folder, tmp_path / "nf4", "nf4")
     assert quantized_share(tmp_path / "nf4") == pytest.approx(share, abs=1e-4)

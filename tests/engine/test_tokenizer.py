@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, GPT2Tokenizer
 
 from opro_local.engine import load_engine
-from opro_local.engine.sketch import load_tokenizer
+from opro_local.engine.profile import load_tokenizer
 from opro_local.engine.tokenizer import read_tokenizer
 from opro_local.errors import ModelError
 from opro_local.llm import Message

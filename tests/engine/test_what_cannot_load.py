@@ -13,7 +13,7 @@ from tiny_models import CONFIGS, LOADABLE, save_tiny_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForSequenceClassification
 
 from opro_local.engine import load_engine
-from opro_local.engine.sketch import Sketch, sketch_folder
+from opro_local.engine.profile import ModelProfile, profile_folder
 from opro_local.errors import ModelError
 
 
@@ -35,8 +35,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 Tiny = Callable[[str], Path]
 
 
-def tried(folder: Path) -> Sketch:
-    return sketch_folder(folder, quantize="fp32", device="cpu")
+def tried(folder: Path) -> ModelProfile:
+    return profile_folder(folder, quantize="fp32", device="cpu")
 
 
 def refusal(folder: Path) -> str:
@@ -368,5 +368,5 @@ def test_packed_weights_are_compared_in_their_own_shapes(tiny: Tiny, kind: str, 
         tried_packed(folder)
 
 
-def tried_packed(folder: Path) -> Sketch:
-    return sketch_folder(folder, quantize="auto", device="cpu")
+def tried_packed(folder: Path) -> ModelProfile:
+    return profile_folder(folder, quantize="auto", device="cpu")

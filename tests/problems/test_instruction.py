@@ -12,7 +12,7 @@ from scripted_engine import ScriptedEngine
 
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
 from opro_local.errors import Interrupted, Rejected, SealedTest
-from opro_local.prepared import Silent
+from opro_local.problem import NullWatcher
 from opro_local.problems.instruction import (
     STEP_BY_STEP,
     InstructionProblem,
@@ -42,7 +42,7 @@ SKILLS = {"": 3, "Sort.": 4, "Think.": 8, "Guess.": 0, STEP_BY_STEP: 12}
 
 
 @dataclass
-class Counting(Silent):
+class Counting(NullWatcher):
     """Counts the pairs of each split that it is told of."""
 
     pairs: dict[str, int] = field(default_factory=dict)

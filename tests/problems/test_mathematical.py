@@ -9,13 +9,13 @@ from opro_local.config import BudgetSettings, SearchSettings
 from opro_local.llm import GenerationReply, GenerationRequest
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
-from opro_local.prepared import Silent
+from opro_local.problem import NullWatcher
 from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.problems.objectives.tsp import Tsp
 from opro_local.problems.tours import shortest_tour
-from opro_local.proposers.refilled import Refilled
+from opro_local.proposers.retrying import RetryingOptimizer
 
 COUNT = 3
 
@@ -35,15 +35,15 @@ class Parrot(ScriptedEngine):
 
 def run(objective: Objective, engine: Parrot, **budget: int) -> MemoryStore[Numbers]:
     search = SearchSettings(proposals_per_step=COUNT)
-    problem = MathematicalProblem(objective=objective, search=search, watcher=Silent())
+    problem = MathematicalProblem(objective=objective, search=search, watcher=NullWatcher())
     store = MemoryStore[Numbers](direction="minimize")
     optimize(
         problem,
-        Refilled(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
+        RetryingOptimizer(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
         proposals_per_step=COUNT,
         budget=BudgetSettings(**budget),  # type: ignore[arg-type]
         store=store,
-        watcher=Silent(),
+        watcher=NullWatcher(),
     )
     return store
 

@@ -10,7 +10,7 @@ from scripted_engine import ScriptedEngine
 
 from opro_local.config import ScoringSettings
 from opro_local.errors import Interrupted
-from opro_local.prepared import Silent
+from opro_local.problem import NullWatcher
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.racing import Race
 from opro_local.records import Candidate, Scored
@@ -32,7 +32,7 @@ def race(*, best: Candidate | None = GOOD, **changes: Any) -> Race:
         scorer=Scorer(engine, task, ScoringSettings()),
         calibration="none",
         block=BLOCK,
-        watcher=Silent(),
+        watcher=NullWatcher(),
     )
     return Race(measurement=replace(measurement, **changes), best=best, error_rate=0.2, seed=1)
 

@@ -8,7 +8,7 @@ from opro_local.proposers.paraphrases import paraphrases
 from opro_local.proposers.variations import crossed, paraphrased
 
 
-def test_paraphrases_come_with_the_exemplars_of_what_they_paraphrase_the_best_first() -> None:
+def test_paraphrases_come_with_the_shots_of_what_they_paraphrase_the_best_first() -> None:
     best = of((candidate("Classify the text.", 1), 0.5), (candidate("Answer the question.", 2, 3), 0.9))
     found = list(paraphrased(best, random.Random(0)))
     first, second = paraphrases("Answer the question."), paraphrases("Classify the text.")
@@ -17,7 +17,7 @@ def test_paraphrases_come_with_the_exemplars_of_what_they_paraphrase_the_best_fi
     assert {len(c.shots) for c in found[: len(first)]} == {2}
 
 
-def test_instructions_are_crossed_with_each_others_exemplars_then_their_sentences() -> None:
+def test_instructions_are_crossed_with_each_others_shots_then_their_sentences() -> None:
     best = of((candidate("One. Two.", 1), 0.5), (candidate("Three. Four.", 2), 0.9))
     found = list(crossed(best, random.Random(0)))
     assert set(found[:2]) == {candidate("One. Two.", 2), candidate("Three. Four.", 1)}

@@ -29,7 +29,7 @@ from opro_local.report.content import candidate_rows, start_of, word_diff, writt
 from opro_local.report.forms import in_form
 from opro_local.report.sheets import sheets
 from opro_local.report.tables import candidates_csv
-from opro_local.store.export import run_document
+from opro_local.results.document import run_document
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"
 START = "Which of these is it: fintech, seed?"
@@ -314,7 +314,7 @@ def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[st
         ("opro bracket", "model"),
         ("evoprompt-ga", "model"),
         ("paraphrases", "paraphrase"),
-        ("exemplar sets", "program"),
+        ("shot sets", "program"),
         ("random words", "program"),
     ],
 )

@@ -16,11 +16,11 @@ from test_forms import finished
 
 from opro_local.cli import main
 from opro_local.report.forms import difference_in_form, in_form
+from opro_local.report.ready_prompt import in_use
 from opro_local.report.sheets import sheets
 from opro_local.report.tables import candidates_csv
-from opro_local.report.uses import in_use
-from opro_local.store.difference import run_difference
-from opro_local.store.export import run_document
+from opro_local.results.difference import run_difference
+from opro_local.results.document import run_document
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "forms"
 NO_MARKUP_OF_OURS = re.compile(r"<(style|script|svg)\b.*?</\1>", re.DOTALL)

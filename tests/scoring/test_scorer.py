@@ -403,7 +403,7 @@ def test_a_reply_that_its_limit_cuts_off_has_no_answer_and_may_be_asked_again() 
     assert (again.prediction, again.reason) == ("7", None)
 
 
-class Forgetful(ScriptedEngine):
+class NullLedger(ScriptedEngine):
     """A tokenizer that puts all letters in small, and drops what is no letter or digit."""
 
     def encode(
@@ -415,7 +415,7 @@ class Forgetful(ScriptedEngine):
 
 @pytest.mark.parametrize("labels", [("Yes", "yes"), ("++", "--"), ("no", "no!")])
 def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str, str]) -> None:
-    scorer = Scorer(Forgetful(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
+    scorer = Scorer(NullLedger(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
     with pytest.raises(ModelError, match=r"label '.+' is the same as '.+'.*--scoring generation"):
         scorer.score([CANDIDATE], ROWS)
 

@@ -16,14 +16,15 @@ from mail_task import mail_task, row
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local import prepared
 from opro_local.api import optimize_task
 from opro_local.config import BudgetSettings, Folders, ModelSettings
 from opro_local.errors import DataError
-from opro_local.llm import Effort
-from opro_local.prepared import Host, split_task
+from opro_local.llm import EngineStats
 from opro_local.records import Candidate, Step, Trajectory
-from opro_local.store.export import run_document
+from opro_local.results.document import run_document
+from opro_local.wiring import models as wiring_models
+from opro_local.wiring.host import Host
+from opro_local.wiring.task_run import split_task
 
 NAME = CellName(model="m", data="d", method="portfolio", seed=0, plan="p")
 CELL = Cell(
@@ -130,7 +131,7 @@ class TestContest:
         name = replace(NAME, method="random", plan=whole.plan.digest)
         reference = replace(CELL, name=replace(name, method="portfolio"), scorer_tokens=30_000)
         whole.cells.add(reference)
-        models = prepared.load_models(ModelSettings(scorer="scripted"), tmp_path)
+        models = wiring_models.load_models(ModelSettings(scorer="scripted"), tmp_path)
         found = whole._ours(name, mail_task(), "random", models)
         assert found.stopped == "budget of tokens used"
         assert engine.tokens_run > 30_000
@@ -141,7 +142,7 @@ class TestContest:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Idle(ScriptedEngine):
-            def effort(self) -> Effort:
+            def effort(self) -> EngineStats:
                 return replace(super().effort(), tokens_run=7)
 
         asked: list[tuple[Path, str, str]] = []

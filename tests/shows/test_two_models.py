@@ -13,15 +13,15 @@ pytestmark = pytest.mark.slow
 LOAD_BOTH = """
 import sys
 from pathlib import Path
-from opro_local.roles import load_models
+from opro_local.wiring.models import load_models
 from opro_local.catalogue import add
 from opro_local.config import ModelSettings
 from opro_local.engine import local
 folder, store = Path(sys.argv[1]), Path(sys.argv[2])
 loads, load_weights = [], local.load_weights
-def counted(sketch, **options):
-    loads.append(sketch)
-    return load_weights(sketch, **options)
+def counted(profile, **options):
+    loads.append(profile)
+    return load_weights(profile, **options)
 local.load_weights = counted
 add(folder, store, name="copy")
 settings = ModelSettings(scorer=str(folder), optimizer="copy", quantize="fp32")

@@ -15,8 +15,8 @@ import store_script
 from store_script import HEADER, CandidateCodec, run_to_the_end
 
 from opro_local.errors import StoreBusy, StoreError
+from opro_local.results.document import run_document, run_overview
 from opro_local.store.database import explained, wal_is_safe
-from opro_local.store.export import run_document, run_overview
 from opro_local.store.header import read_header
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION

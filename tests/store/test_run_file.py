@@ -16,10 +16,10 @@ import pytest
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
 from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
-from opro_local.llm import Effort
+from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
-from opro_local.store.export import run_overview
+from opro_local.results.document import run_overview
 from opro_local.store.header import read_header
 from opro_local.store.run_file import Clock, RunFile
 
@@ -310,7 +310,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
     assert run_overview(path)["timing"]["scorer"] == []
-    effort = Effort(
+    effort = EngineStats(
         level="E3",
         requests=8,
         tokens_run=90,

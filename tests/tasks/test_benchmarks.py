@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import pytest
 
+from opro_local.answers.options import options_of
 from opro_local.config import SplitSettings, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example
 from opro_local.tasks.benchmarks.bbh import ANSWER
 from opro_local.tasks.benchmarks.mmlu import CATEGORIES
 from opro_local.tasks.loading import load_task
-from opro_local.tasks.options import options_of
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task, task_from_json, task_to_json

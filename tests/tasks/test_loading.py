@@ -10,7 +10,7 @@ from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.task import Task
-from opro_local.tasks.user_code import find_function
+from opro_local.user_code import find_function
 
 
 def load(folder: Path, rows: str, **settings: object) -> Task:

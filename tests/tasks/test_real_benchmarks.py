@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.answers import grader_for
 from opro_local.config import TaskSettings
-from opro_local.scoring.graders import grader_for
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.split import split_examples
 

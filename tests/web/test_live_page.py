@@ -17,9 +17,9 @@ from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
-from opro_local.prepared import Host
 from opro_local.store.events import ask
 from opro_local.web.server import serve_folder
+from opro_local.wiring.host import Host
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]

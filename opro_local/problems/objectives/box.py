@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from opro_local.errors import Rejected
 from opro_local.problems.objective import Numbers, Objective, numbers_in
-from opro_local.tasks.user_code import UserFunction, find_function, load_function
+from opro_local.user_code import UserFunction, find_function, load_function
 
 STARTS = 5
 

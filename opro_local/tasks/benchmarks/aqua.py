@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 from opro_local.errors import DataError
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, choice_line, list_at, text_at
-from opro_local.tasks.lines import Line, Rows
+from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
 
 OPTION = re.compile(r"\s*([A-Z])\s*\)(.*)", re.DOTALL)
 
 
-def read(folder: BenchmarkFolder, _part: str) -> Rows:
+def read(folder: BenchmarkFolder, _part: str) -> LabelledRows:
     path = folder.need("AQuA.json", "test.json", "dev.json")
-    return Rows(lines=tuple(_line(where, record) for where, record in folder.json_lines(path)))
+    return LabelledRows(lines=tuple(_line(where, record) for where, record in folder.json_lines(path)))
 
 
-def _line(where: str, record: object) -> Line:
+def _line(where: str, record: object) -> LabelledRow:
     options = _options(list_at(record, "options", where), where)
     return choice_line(where, text_at(record, "question", where), options, text_at(record, "correct", where))
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from opro_local.config import AnswerType
 from opro_local.errors import DataError
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, line_of, list_at, text_at
-from opro_local.tasks.lines import Line, Rows, without_option
-from opro_local.tasks.wording import counted, listed
+from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows, without_option
+from opro_local.wording import counted, listed
 
 _ANSWERS: Mapping[AnswerType, str] = {
     "number": "multistep_arithmetic_two object_counting",
@@ -31,7 +31,7 @@ ANSWER: Mapping[str, AnswerType] = {
 """Answer type by task."""
 
 
-def read(folder: BenchmarkFolder, task: str) -> Rows:
+def read(folder: BenchmarkFolder, task: str) -> LabelledRows:
     path = folder.need(f"{task}.json")
     records = list_at(folder.document(path), "examples", path.name)
     places = [(f"{path.name} example {number}", record) for number, record in enumerate(records, start=1)]
@@ -43,8 +43,8 @@ def read(folder: BenchmarkFolder, task: str) -> Rows:
     if odd and len(odd) == len(lines):
         raise DataError(f"{path.name}: no target names an option of its text. {RESTORE}")
     told = f"{counted(len(odd), 'row')} with a target that is no option, never right: {_places(odd)}."
-    return Rows(lines=lines, warnings=(told,) if odd else ())
+    return LabelledRows(lines=lines, warnings=(told,) if odd else ())
 
 
-def _places(lines: Sequence[Line]) -> str:
+def _places(lines: Sequence[LabelledRow]) -> str:
     return listed([line.where for line in lines])

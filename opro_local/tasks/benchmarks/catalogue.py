@@ -8,8 +8,8 @@ from opro_local.config import AnswerType, Position, SplitSettings, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.benchmarks import aqua, bbh, gsm8k, mmlu, multiarith
 from opro_local.tasks.benchmarks.files import BenchmarkFolder
-from opro_local.tasks.lines import Rows, conflicts_of
-from opro_local.tasks.wording import counted, listed, quoted
+from opro_local.tasks.labelled_rows import LabelledRows, conflicts_of
+from opro_local.wording import counted, listed, quoted
 
 GSM8K_SPLIT = SplitSettings(train=0.035, validation=0.035, max_train=261, max_test=1319)
 """Train is 3.5 % of the train file (261 of 7,473 rows), validation as many others, test the test file."""
@@ -19,7 +19,7 @@ GSM8K_SPLIT = SplitSettings(train=0.035, validation=0.035, max_train=261, max_te
 class Family:
     """A benchmark with the names of its parts, if it has any."""
 
-    read: Callable[[BenchmarkFolder, str], Rows]
+    read: Callable[[BenchmarkFolder, str], LabelledRows]
     answer: Callable[[str], AnswerType]
     split: SplitSettings = field(default_factory=SplitSettings)
     parts: Collection[str] = ()
@@ -50,7 +50,7 @@ class Benchmark:
     settings: TaskSettings
     pretrained_position: Position = "A_begin"
 
-    def rows(self, folder: Path, encoding: str) -> Rows:
+    def rows(self, folder: Path, encoding: str) -> LabelledRows:
         """The rows of the original files in a folder. Raises DataError naming file and row."""
         family, _, part = self.name.partition(":")
         source = BenchmarkFolder(path=folder, benchmark=family, encoding=encoding)

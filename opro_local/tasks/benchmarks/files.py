@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from opro_local.errors import DataError
 from opro_local.tasks.formats import delimited_rows
-from opro_local.tasks.lines import Line
+from opro_local.tasks.labelled_rows import LabelledRow
 from opro_local.tasks.readers import content_of, decoded, unusable
-from opro_local.tasks.wording import counted, listed
+from opro_local.wording import counted, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +124,9 @@ def value_at(record: object, key: str, where: str) -> object:
     return value
 
 
-def line_of(where: str, text: str, target: str) -> Line:
+def line_of(where: str, text: str, target: str) -> LabelledRow:
     """A row with its white space trimmed. Raises DataError when there is nothing to ask or to answer."""
-    line = Line(where=where, text=text.strip(), target=target.strip())
+    line = LabelledRow(where=where, text=text.strip(), target=target.strip())
     if not line.text or not line.target:
         raise DataError(f"{where}: no {'question' if not line.text else 'answer'}. {RESTORE}")
     if unusable(line.text + line.target):
@@ -134,7 +134,7 @@ def line_of(where: str, text: str, target: str) -> Line:
     return line
 
 
-def choice_line(where: str, question: str, options: Sequence[str], letter: str) -> Line:
+def choice_line(where: str, question: str, options: Sequence[str], letter: str) -> LabelledRow:
     """A row of multiple choice: the question, an option a line, then the request for a letter.
 
     Raises DataError for a letter that no option has.

@@ -6,16 +6,16 @@ test.jsonl, whose answers end with "#### 72". The test file is the test part.
 
 from opro_local.errors import DataError
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, line_of, text_at
-from opro_local.tasks.lines import Line, Rows
+from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
 
 MARK = "####"
 
 
-def read(folder: BenchmarkFolder, _part: str) -> Rows:
-    return Rows(lines=_rows(folder, "train"), test=_rows(folder, "test"))
+def read(folder: BenchmarkFolder, _part: str) -> LabelledRows:
+    return LabelledRows(lines=_rows(folder, "train"), test=_rows(folder, "test"))
 
 
-def _rows(folder: BenchmarkFolder, part: str) -> tuple[Line, ...]:
+def _rows(folder: BenchmarkFolder, part: str) -> tuple[LabelledRow, ...]:
     path = folder.need(f"gsm_{part}.tsv", f"{part}.jsonl")
     if path.suffix == ".tsv":
         return tuple(

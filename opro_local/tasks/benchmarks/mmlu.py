@@ -6,8 +6,8 @@ The files lie in the folder or in test/ below it. A category is all of its subje
 from collections.abc import Mapping, Sequence
 
 from opro_local.tasks.benchmarks.files import BenchmarkFolder, choice_line
-from opro_local.tasks.lines import Line, Rows
-from opro_local.tasks.wording import counted
+from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
+from opro_local.wording import counted
 
 _SUBJECTS = {
     "stem": """
@@ -37,19 +37,19 @@ CATEGORIES: Mapping[str, Sequence[str]] = {name: subjects.split() for name, subj
 PARTS = {part for category, subjects in CATEGORIES.items() for part in (category, *subjects)}
 
 
-def read(folder: BenchmarkFolder, part: str) -> Rows:
+def read(folder: BenchmarkFolder, part: str) -> LabelledRows:
     """The rows of a subject or a category. Raises DataError when none of the files is there."""
     if part not in CATEGORIES:
-        return Rows(lines=_rows(folder, part))
+        return LabelledRows(lines=_rows(folder, part))
     subjects = CATEGORIES[part]
     found = [subject for subject in subjects if folder.find(*_names(subject))]
     missing = len(subjects) - len(found)
     warnings = [f"{counted(missing, 'subject')} of {len(subjects)} without a file."] if missing else []
     lines = [line for subject in found or subjects[:1] for line in _rows(folder, subject)]
-    return Rows(lines=tuple(lines), warnings=tuple(warnings))
+    return LabelledRows(lines=tuple(lines), warnings=tuple(warnings))
 
 
-def _rows(folder: BenchmarkFolder, subject: str) -> tuple[Line, ...]:
+def _rows(folder: BenchmarkFolder, subject: str) -> tuple[LabelledRow, ...]:
     path = folder.need(*_names(subject))
     return tuple(
         choice_line(where, question, options, letter)

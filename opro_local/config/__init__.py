@@ -1,0 +1,62 @@
+"""The only place with defaults. The CLI reads its own from here; checking.py refuses what is unknown."""
+
+from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
+from opro_local.config.choices import (
+    AnswerType,
+    BadRows,
+    Baselines,
+    BlockOrder,
+    BudgetName,
+    CalibrationMethod,
+    ExemplarChoice,
+    Grading,
+    Method,
+    Metric,
+    Position,
+    Quantize,
+    ScoreDisplay,
+    ScoringMode,
+    Style,
+    Switch,
+    TrajectoryOrder,
+)
+from opro_local.config.folders import Folders
+from opro_local.config.models import ModelSettings
+from opro_local.config.run import RunSettings
+from opro_local.config.scoring import ScoringSettings
+from opro_local.config.search import HEADROOM_CANDIDATES, SHORTER_FINALISTS, SearchSettings
+from opro_local.config.settings import Settings
+from opro_local.config.task import SplitSettings, TaskSettings
+
+__all__ = [
+    "BUDGETS",
+    "HEADROOM_CANDIDATES",
+    "SHORTER_FINALISTS",
+    "AnswerType",
+    "BadRows",
+    "Baselines",
+    "BlockOrder",
+    "BudgetName",
+    "BudgetSettings",
+    "CalibrationMethod",
+    "ExemplarChoice",
+    "Folders",
+    "Grading",
+    "Method",
+    "Metric",
+    "ModelSettings",
+    "Position",
+    "Preset",
+    "Quantize",
+    "RunSettings",
+    "ScoreDisplay",
+    "ScoringMode",
+    "ScoringSettings",
+    "SearchSettings",
+    "Settings",
+    "SplitSettings",
+    "Style",
+    "Switch",
+    "TaskSettings",
+    "TrajectoryOrder",
+]

@@ -1,0 +1,21 @@
+"""The values that settings are chosen from, by the names that users write."""
+
+from typing import Literal
+
+AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
+Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier"]
+ScoringMode = Literal["likelihood", "generation"]
+Grading = Literal["strict", "official"]
+CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
+Method = Literal["portfolio", "opro", "evoprompt-ga", "evoprompt-de", "one-step", "random"]
+Style = Literal["tagged", "bracket", "completion"]
+ExemplarChoice = Literal["random", "constant", "accumulative-wrong", "current-wrong"]
+BlockOrder = Literal["trajectory-first", "exemplars-first"]
+TrajectoryOrder = Literal["ascending", "descending", "random"]
+ScoreDisplay = Literal["100-buckets", "20-buckets", "raw", "hidden"]
+Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
+BudgetName = Literal["light", "medium", "heavy"]
+BadRows = Literal["error", "skip"]
+Switch = Literal["on", "off"]
+Baselines = Literal["standard", "full"]

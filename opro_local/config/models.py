@@ -1,0 +1,23 @@
+"""Which models, and how they are loaded."""
+
+from pydantic import Field
+
+from opro_local.config.choices import Quantize
+from opro_local.config.settings import Settings
+
+
+class ModelSettings(Settings):
+    """Which models play the two roles, and how they are loaded."""
+
+    scorer: str = Field(description="Model that answers: an alias, a folder or a GGUF file.")
+    optimizer: str | None = Field(None, description="Model that writes instructions; the same if not given.")
+    quantize: Quantize = Field("auto", description="Weights in memory; auto follows model and device.")
+    device: str = Field("auto", description="cpu, cuda, cuda:1, ...; auto takes a GPU when there is one.")
+    compiled: bool = Field(
+        False,
+        description="Compile the model first: half a minute that long runs on fast processors win back.",
+    )
+
+    @property
+    def optimizer_name(self) -> str:
+        return self.optimizer or self.scorer

@@ -1,0 +1,29 @@
+"""How answers are obtained."""
+
+from pydantic import Field
+
+from opro_local.config.choices import CalibrationMethod, Grading, ScoringMode
+from opro_local.config.settings import Settings
+
+
+class ScoringSettings(Settings):
+    """How a candidate's answers are obtained."""
+
+    mode: ScoringMode | None = Field(
+        None, description="likelihood for labels and booleans, generation for the rest, if not given."
+    )
+    calibration: CalibrationMethod | None = Field(
+        None,
+        description="How label biases are fitted on train (likelihood mode). auto, the default, takes batch "
+        "where it makes right answers more likely; none is the default of a published method.",
+    )
+    answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
+    thinking_tokens: int = Field(2048, ge=0, description="Most tokens more for a thought ahead of it.")
+    grading: Grading = Field(
+        "strict",
+        description="How replies are read; official is the lenient way of the published implementation, for "
+        "comparison only.",
+    )
+    second_round: bool = Field(
+        False, description="Ask once more, for the final answer alone, where a reply has none."
+    )

@@ -1,0 +1,74 @@
+"""What a task is: where its rows are, what an answer is, how they are divided."""
+
+from pydantic import Field, field_validator, model_validator
+
+from opro_local.config.choices import (
+    AnswerType,
+    BadRows,
+    Metric,
+    Position,
+)
+from opro_local.config.settings import Settings
+
+
+class SplitSettings(Settings):
+    """Shares of the labelled rows and the most rows that each part may hold."""
+
+    train: float = Field(0.4, gt=0, lt=1, description="Share of the texts that candidates are scored on.")
+    validation: float = Field(0.2, gt=0, lt=1, description="Share that picks the winner.")
+    test: float = Field(0.4, gt=0, lt=1, description="Share that measures the winner, once.")
+    max_train: int = Field(512, ge=1, description="Most rows of train.")
+    max_validation: int = Field(256, ge=1, description="Most rows of validation.")
+    max_test: int = Field(1000, ge=1, description="Most rows of test.")
+    folds: int = Field(1, ge=1, description="With several, test is one of so many; the rest is as above.")
+    fold: int | None = Field(
+        None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
+    )
+    seed: int | None = Field(None, ge=0, description="Seed of the split; the search's if not given.")
+
+    @model_validator(mode="after")
+    def _has_that_fold(self) -> "SplitSettings":
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} is none of {self.folds}: they count from 0")
+        return self
+
+
+class TaskSettings(Settings):
+    """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
+
+    data: str | None = Field(
+        None, description="Table of labelled rows (.csv .tsv .xlsx .jsonl, - for stdin), or a folder."
+    )
+    benchmark: str | None = Field(
+        None, description="Benchmark in its original files: bbh:TASK, gsm8k, mmlu:SUBJECT, aqua, multiarith."
+    )
+    text: tuple[str, ...] = Field((), description="Column of the text; several are joined line by line.")
+    label: str | None = Field(None, description="Column of the right answer.")
+    id: str | None = Field(None, description="Column of a unique id; made from the text if not given.")
+    encoding: str = Field("utf-8", description="Encoding of a text file.")
+    sheet: str | None = Field(None, description="Sheet of an .xlsx file that has several.")
+    bad_rows: BadRows = Field("error", description="Stop at a faulty row, or skip it into a rejects file.")
+    max_field: int = Field(
+        131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
+    )
+    answer: AnswerType = Field("label", description="What an answer is.")
+    labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
+    pattern: str | None = Field(
+        None, description="Regular expression of a regex answer: its group 1, else the whole match."
+    )
+    grader: str | None = Field(
+        None,
+        description="FILE.py:FUNCTION of a python answer: gets reply and target, says whether it is right.",
+    )
+    description: str = Field("", description="One sentence on the task, for the optimizer.")
+    position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
+    qa: bool | None = Field(
+        None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
+    )
+    metric: Metric = Field("accuracy", description="What is optimised.")
+    split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _one_column(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""What a run found: pure functions of what its file holds."""

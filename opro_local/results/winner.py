@@ -1,0 +1,58 @@
+"""What a finished run has found, to be measured elsewhere."""
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opro_local.config import RunSettings
+from opro_local.config.checking import parse_settings
+from opro_local.errors import SettingsError
+from opro_local.records import Candidate
+from opro_local.store.database import open_run, sound
+from opro_local.store.header import load_header
+from opro_local.store.rows import read_evaluations
+from opro_local.tasks.task import Task, task_from_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Winner:
+    """The winner of a run and the baselines beside it, each with what it was; the winner comes first."""
+
+    task: Task
+    settings: RunSettings
+    candidates: tuple[tuple[str, Candidate], ...]
+
+    def placed(self, task: Task) -> Task:
+        """Another task with the instruction where it stood in the run."""
+        return replace(
+            task,
+            position=self.task.position,
+            pretrained_position=self.task.pretrained_position,
+            qa=self.task.qa,
+        )
+
+    def carried(self, task: Task) -> list[tuple[str, Candidate]]:
+        """The candidates as they are; a calibration goes with them only where the labels are the same."""
+        if task.labels == self.task.labels:
+            return list(self.candidates)
+        return [(source, replace(candidate, calibration=())) for source, candidate in self.candidates]
+
+
+def load_winner(path: Path) -> Winner:
+    """Raises StoreError, and SettingsError for a run that has no winner."""
+    with sound(path), closing(open_run(path, write=False)) as database, database:
+        header, evaluations = load_header(database), read_evaluations(database)
+    by_role = {
+        role: [e.candidate for e in evaluations if e.role == role and e.split == "test"]
+        for role in ("winner", "baseline")
+    }
+    if header.kind != "task" or not by_role["winner"]:
+        raise SettingsError(f"Run {header.run_id} has no measured winner. Finish it: opro-local resume")
+    winner = by_role["winner"][0]
+    others = [candidate for candidate in by_role["baseline"] if candidate.key != winner.key]
+    return Winner(
+        task=task_from_json(header.problem_json),
+        settings=parse_settings(RunSettings, json.loads(header.settings_json), source=str(path)),
+        candidates=(("winner", winner), *(("baseline", candidate) for candidate in others)),
+    )

@@ -1,0 +1,149 @@
+"""Labelled rows on their way from a file to a task: whether they can be used, their labels and their ids.
+
+A row without text or target is left out and counted, never a class of its own. What would make scores
+meaningless (one text with two labels, a label that is seen once, ids that repeat) is refused.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from opro_local.answers.normalisation import number_value
+from opro_local.answers.options import option_letter, options_of
+from opro_local.config import TaskSettings
+from opro_local.errors import DataError
+from opro_local.records import Example, content_hash
+from opro_local.wording import counted, listed, quoted
+
+ID_DIGITS = 16  # hexadecimal: 64 bits of the text's hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRow:
+    """A usable row, its place in the file as messages name it; id is None where the file has no ids."""
+
+    where: str
+    text: str
+    target: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRows:
+    """The usable rows of a task's files, and what the user should know about the rest.
+
+    test holds the rows of a test file of their own. unlabelled rows were left out for want of a label.
+    """
+
+    lines: tuple[LabelledRow, ...]
+    test: tuple[LabelledRow, ...] = ()
+    unlabelled: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[LabelledRow, ...]:
+        return (*self.lines, *self.test)
+
+
+def conflicts_of(lines: Sequence[LabelledRow]) -> list[str]:
+    """Places of rows with the text of an earlier row and another target."""
+    first: dict[str, LabelledRow] = {}
+    return [
+        f"{first[line.text].where} and {line.where}"
+        for line in lines
+        if first.setdefault(line.text, line).target != line.target
+    ]
+
+
+def check_conflicts(lines: Sequence[LabelledRow]) -> None:
+    """Raises DataError where one text has two labels."""
+    if conflicts := conflicts_of(lines):
+        raise DataError(f"the same text has two labels: {listed(conflicts)}. Correct or remove one of each.")
+
+
+def labels_of(lines: Sequence[LabelledRow], settings: TaskSettings) -> tuple[str, ...]:
+    """The classes, each with two different texts at least: one to learn from and one to judge by."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    where: dict[str, str] = {}
+    for line in lines:
+        if settings.labels and line.target not in settings.labels:
+            known = listed([quoted(label) for label in settings.labels], most=20)
+            raise DataError(f"{line.where}: label {quoted(line.target)} is not one of labels: {known}.")
+        texts[line.target].add(line.text)
+        where.setdefault(line.target, line.where)
+    single = [f"{quoted(label)} ({where[label]})" for label, seen in texts.items() if len(seen) == 1]
+    if single:
+        raise DataError(
+            f"{counted(len(single), 'label')} with one example only, copies not counted: {listed(single)}. "
+            "Add rows or remove the label."
+        )
+    if len(texts) == 1:
+        raise DataError(f"all rows have the label {quoted(lines[0].target)}: a task needs two labels.")
+    labels = settings.labels or tuple(sorted(texts))
+    if settings.answer == "boolean" and len(labels) != 2:
+        raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
+    return labels
+
+
+def check_targets(lines: Sequence[LabelledRow], settings: TaskSettings) -> None:
+    """Raises DataError for a target that no reply could equal."""
+    for line in lines:
+        if settings.answer == "number" and number_value(line.target) is None:
+            raise DataError(
+                f"{line.where}: the label is not a number. Correct it or set answer to label or text."
+            )
+        if settings.answer == "choice":
+            _check_choice(line, benchmark=settings.benchmark is not None)
+
+
+def _check_choice(line: LabelledRow, *, benchmark: bool) -> None:
+    """Some targets of BIG-Bench Hard name no option; such rows stay, and are never right."""
+    options = options_of(line.text)
+    if not options:
+        raise DataError(
+            f"{line.where}: the text lists no options. Write them as (A) first, (B) second, one a line."
+        )
+    if not benchmark and option_letter(line.target, options) is None:
+        known = ", ".join(options)
+        raise DataError(f"{line.where}: the label is none of the text's options {known}. Correct it.")
+
+
+def without_option(lines: Iterable[LabelledRow]) -> list[LabelledRow]:
+    """The rows of a multiple-choice task whose target names no option of the text."""
+    return [line for line in lines if option_letter(line.target, options_of(line.text)) is None]
+
+
+def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
+    """Ids from the id column, else from the text alone, so that they do not depend on the row order."""
+    seen: dict[str, str] = {}
+    copies: Counter[str] = Counter()
+    examples = []
+    for line in lines:
+        identity = line.id
+        if identity is None:
+            digest = content_hash("text", line.text)[-ID_DIGITS:]
+            copies[digest] += 1
+            identity = digest if copies[digest] == 1 else f"{digest}-{copies[digest]}"
+        elif not identity:
+            raise DataError(f"{line.where}: no id. Fill it in or choose no id column.")
+        if identity in seen:
+            raise DataError(f"{seen[identity]} and {line.where} have the same id. Make ids unique.")
+        seen[identity] = line.where
+        examples.append(Example(id=identity, text=line.text, target=line.target))
+    return tuple(examples)
+
+
+def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str]) -> Iterable[str]:
+    """What is odd about rows that can be used."""
+    copies = len(lines) - len({line.text for line in lines})
+    if copies:
+        yield f"{counted(copies, 'row')} repeating an earlier one; equal rows stay on one side of the split."
+    unseen = [quoted(label) for label in labels if label not in {line.target for line in lines}]
+    if unseen:
+        yield f"no row has the label {listed(unseen)}."
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        alike[" ".join(label.casefold().split())].append(quoted(label))
+    for group in alike.values():
+        if len(group) > 1:
+            yield f"labels {listed(group)} differ only in case or blanks, and count as different."

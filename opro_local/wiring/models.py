@@ -1,0 +1,91 @@
+"""The models that play the two roles: found, verified, planned for and loaded.
+
+Torch is imported when a model is planned for or loaded, not before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opro_local.catalogue import StoredModel, resolve
+from opro_local.config import ModelSettings
+from opro_local.llm import Engine
+from opro_local.offline import close_network
+from opro_local.store.header import ModelRecord
+
+if TYPE_CHECKING:
+    from opro_local.engine import FamilyCheck, MemoryPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The two roles; one and the same engine when both are played by the same weights."""
+
+    scorer: Engine
+    optimizer: Engine
+    records: tuple[ModelRecord, ...]
+    memory: tuple[str, ...] = ()
+
+
+def load_models(settings: ModelSettings, models_folder: Path) -> Models:
+    """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
+    names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
+    found = {name: resolve(name, models_folder) for name in dict.fromkeys(names.values())}
+    stored = {role: found[name] for role, name in names.items()}
+    engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
+    return Models(
+        scorer=engines[stored["scorer"].digest],
+        optimizer=engines[stored["optimizer"].digest],
+        records=tuple(
+            ModelRecord(
+                role=role,
+                name=model.name,
+                digest=model.digest,
+                source=model.source,
+                numerics=engines[model.digest].numerics,
+            )
+            for role, model in stored.items()
+        ),
+        memory=memory,
+    )
+
+
+def load_stored(
+    models: Mapping[str, StoredModel], settings: ModelSettings
+) -> tuple[dict[str, Engine], tuple[str, ...]]:
+    """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
+
+    The network is shut before their libraries are imported. Raises ModelError.
+    """
+    close_network()
+    from opro_local.engine import LoadOptions, load_engines
+
+    options = LoadOptions(quantize=settings.quantize, device=settings.device, compiled=settings.compiled)
+    engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
+    return engines, tuple(map(str, plans))
+
+
+def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":
+    """What a model would take in memory on this machine; its weights are not read. Raises ModelError."""
+    close_network()
+    from opro_local.engine import plan_folder
+
+    return plan_folder(folder, quantize=settings.quantize, device=settings.device)
+
+
+def check_family(family: str) -> "FamilyCheck":
+    """How a tiny random model of the family scores on this machine; see the engine. Raises ModelError."""
+    close_network()
+    from opro_local.engine import check_family as build_and_compare
+
+    return build_and_compare(family)
+
+
+def token_counter(name: str, models_folder: Path) -> Callable[[str], int]:
+    """A function that counts tokens as this model does; its weights are not loaded. Raises ModelError."""
+    model = resolve(name, models_folder)
+    close_network()
+    from opro_local.engine import token_counter as of_folder
+
+    return of_folder(model.path)

@@ -1,0 +1,65 @@
+"""An objective, its settings and a loaded optimizer put together, as task_run.py does it for a task."""
+
+from dataclasses import dataclass
+
+from opro_local.budget import with_preset
+from opro_local.config import RunSettings
+from opro_local.loop import optimize
+from opro_local.optimizer import Optimizer
+from opro_local.problems.mathematical import MathematicalProblem
+from opro_local.problems.objective import Numbers, Objective
+from opro_local.proposers.retrying import RetryingOptimizer
+from opro_local.records import Estimate
+from opro_local.store.run_file import RunFile
+from opro_local.wiring.host import Host
+from opro_local.wiring.models import Models
+from opro_local.wiring.task_run import anchored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveRun:
+    """Everything that a run works with, the model loaded."""
+
+    settings: RunSettings
+    models: Models
+    problem: MathematicalProblem
+
+    def search(self, store: RunFile[Numbers], host: Host) -> None:
+        search = self.settings.search
+        host.watcher.started(store.header.run_id, self.cost())
+        optimize(
+            self.problem,
+            RetryingOptimizer(
+                optimizer=Optimizer(self.models.optimizer, self.problem, search, self.settings.budget.steps),
+                tries=self.problem.objective.tries(),
+            ),
+            proposals_per_step=search.proposals_per_step,
+            budget=self.settings.budget,
+            store=store,
+            watcher=host.watcher,
+        )
+
+    def cost(self) -> Estimate:
+        """The most that the run can ask of the optimizer; no scorer takes part."""
+        search = self.settings.search
+        proposals = (self.settings.budget.steps or 0) * search.proposals_per_step
+        return Estimate(
+            pairs=0,
+            scorer_tokens=0,
+            optimizer_tokens=proposals * self.problem.objective.tries() * search.proposal_tokens,
+            test_rows=0,
+            memory=self.models.memory,
+        )
+
+
+def prepare_objective(
+    objective: Objective, settings: RunSettings, host: Host, *, models: Models | None = None
+) -> ObjectiveRun:
+    """Load the optimizer, if models are not given. Raises ModelError."""
+    alone = settings.models.model_copy(update={"scorer": settings.models.optimizer_name, "optimizer": None})
+    alone = anchored(alone, host.folders.models)
+    budget = with_preset(settings.budget, fallback="medium")
+    settings = settings.model_copy(update={"models": alone, "budget": budget})
+    models = models or host.load_models(settings.models, host.folders.models)
+    problem = MathematicalProblem(objective=objective, search=settings.search, watcher=host.watcher)
+    return ObjectiveRun(settings=settings, models=models, problem=problem)

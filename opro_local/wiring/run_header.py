@@ -1,0 +1,79 @@
+"""What a run file says of itself before the first step: which rows or data, models, settings and versions."""
+
+import platform
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import get_args
+
+from opro_local.problems.objectives import objective_name
+from opro_local.records import SplitName
+from opro_local.store.header import RunHeader
+from opro_local.tasks.task import Task, task_to_json
+from opro_local.wiring.objective_run import ObjectiveRun
+from opro_local.wiring.task_run import TaskRun
+
+PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "scikit-learn")
+
+
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
+    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
+
+
+def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> RunHeader:
+    ids = row_ids(prepared)
+    return _header(
+        run_id=run_id or new_run_id(),
+        kind="task",
+        ready=prepared,
+        problem_json=task_to_json(task),
+        summary={
+            "name": task.name,
+            "answer": task.answer,
+            "labels": list(task.labels),
+            "metric": task.metric,
+            "grading": prepared.settings.scoring.grading,
+            "layout": asdict(prepared.problem.scorer.layout),
+            "rows": {name: len(rows) for name, rows in ids.items()} | {"pool": len(prepared.split.pool)},
+            "row_ids": ids,
+        },
+    )
+
+
+def objective_header(solving: ObjectiveRun) -> RunHeader:
+    objective = solving.problem.objective
+    name = objective_name(objective)
+    return _header(
+        run_id=new_run_id(),
+        kind=name,
+        ready=solving,
+        problem_json=objective.model_dump_json(),
+        summary={"name": name, "metric": objective.measure},
+    )
+
+
+def _header(
+    *,
+    run_id: str,
+    kind: str,
+    ready: TaskRun | ObjectiveRun,
+    problem_json: str,
+    summary: Mapping[str, object],
+) -> RunHeader:
+    return RunHeader(
+        run_id=run_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=kind,
+        direction=ready.problem.direction,
+        settings_json=ready.settings.model_dump_json(),
+        problem_json=problem_json,
+        summary=summary,
+        models=ready.models.records,
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    )

@@ -1,0 +1,39 @@
+"""The user's own grading function."""
+
+from pathlib import Path
+
+import pytest
+from reading_aid import Form, example
+
+from opro_local.answers import grader_for
+from opro_local.answers.reading import Graded
+from opro_local.user_code import find_function
+
+SOURCE = """
+def judge(reply, target):
+    if reply == "crash":
+        raise RuntimeError("private")
+    if reply == "exit":
+        raise SystemExit
+    return {"right": True, "wrong": False, "silent": None, "list": []}.get(reply, reply.upper())
+"""
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("right", Graded(prediction="right", correct=True)),
+        ("wrong", Graded(prediction="wrong", correct=False)),
+        ("b  c", Graded(prediction="B  C", correct=True)),
+        ("d", Graded(prediction="D", correct=False)),
+        ("silent", Graded(reason="no answer")),
+        ("list", Graded(reason="the grader failed")),
+        ("crash", Graded(reason="the grader failed")),
+        ("exit", Graded(reason="the grader failed")),
+    ],
+)
+def test_what_the_function_says_is_the_grade(tmp_path: Path, reply: str, expected: Graded) -> None:
+    (tmp_path / "own.py").write_text(SOURCE, encoding="utf-8")
+    grader = grader_for(Form(answer="python", grader=find_function("own.py:judge", folder=tmp_path)))
+    assert grader.grade(reply, example("B C")) == expected
+    assert not grader.is_final(reply + "\nQ:", "what?")

@@ -1,0 +1,35 @@
+"""What a candidate got wrong, from a ledger in memory."""
+
+from mail_task import LABELS, mail_task
+from memory_store import MemoryStore
+
+from opro_local.problems.wrong_answers import WrongAnswers
+from opro_local.records import Candidate, Outcome
+
+WHO = Candidate(instruction="Sort.", calibration=(1.0, 0.0))
+
+
+def outcome(example_id: str, log_probs: tuple[float, float], target: str) -> Outcome:
+    prediction = LABELS[log_probs.index(max(log_probs))]
+    return Outcome(
+        example_id=example_id,
+        target=target,
+        prediction=prediction,
+        correct=prediction == target,
+        choice_log_probs=log_probs,
+    )
+
+
+def test_a_row_is_missed_that_is_wrong_under_the_calibration_and_of_train() -> None:
+    # One nat in favour of fintech turns the first two rows round and leaves the third as it is.
+    ledger: MemoryStore[Candidate] = MemoryStore()
+    block = [
+        outcome("turned right", (-1.0, -0.5), "fintech"),
+        outcome("turned wrong", (-1.0, -0.5), "seed"),
+        outcome("still wrong", (-3.0, -0.1), "fintech"),
+    ]
+    ledger.record_block("train", {WHO.key: block})
+    ledger.record_block("validation", {WHO.key: [outcome("elsewhere", (-3.0, -0.1), "fintech")]})
+    misses = WrongAnswers(task=mail_task(), ledger=ledger)
+    assert misses.of(WHO) == {"turned wrong", "still wrong"}
+    assert misses.of(Candidate(instruction="Another.")) == frozenset()
