@@ -6,6 +6,7 @@ import pytest
 from reading_aid import CHOICE, FRUIT, NUMBER, POLARITY, TEXT, TRUTH, VALIDITY, Form, graded
 
 from opro_local.answers import grader_for
+from opro_local.config import Grading
 from opro_local.errors import SettingsError
 
 AQUA = "How far is it?\n(A)5 km\n(B)6 km\n(C)7 km\n(D)8 km\n(E)None of these"
@@ -83,12 +84,12 @@ def test_the_published_program_never_stops_early_and_has_no_grader_of_the_user()
     assert not grader_for(NUMBER, "official").is_final("#### 5\nQ: ", "?")
     for answer in ("regex", "python"):
         with pytest.raises(SettingsError, match="no grader was published"):
-            grader_for(Form(answer=answer), "official")  # type: ignore[arg-type]
+            grader_for(Form(answer=answer), "official")
 
 
 def rate(form: Form, constant: str, targets: Sequence[str], question: str, *, official: bool) -> float:
-    grading = "official" if official else "strict"
-    marks = [graded(form, constant, t, question=question, grading=grading).correct for t in targets]  # type: ignore[arg-type]
+    grading: Grading = "official" if official else "strict"
+    marks = [graded(form, constant, t, question=question, grading=grading).correct for t in targets]
     return sum(marks) / len(marks)
 
 
