@@ -128,10 +128,8 @@ def test_what_the_quickstart_calls_and_names_exists() -> None:
     assert [unknown(words) for words in called] == [[] for _ in called]
 
 
-@each_document
+@pytest.mark.parametrize("path", documents.USERS, ids=documents.name)
 def test_every_option_that_is_named_is_one(path: Path) -> None:
-    if path in documents.DEVELOPERS:
-        pytest.skip("names options of scripts too")
     assert documents.options(documents.read(path)) - set(all_flags(main)) == set()
 
 
