@@ -32,10 +32,12 @@ each_written = pytest.mark.parametrize("path", WRITTEN, ids=documents.name)
 
 def found(words: Sequence[str]) -> tuple[click.Command, list[str]]:
     """The command that words call, as deep as they go, and what is left of them. Raises UsageError."""
-    command, rest = main, list(words)
+    command: click.Command = main
+    rest = list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        _, command, rest = command.resolve_command(click.Context(command), rest)
-        assert command is not None
+        _, below, rest = command.resolve_command(click.Context(command), rest)
+        assert below is not None
+        command = below
     return command, rest
 
 

@@ -51,9 +51,10 @@ def test_a_page_comes_as_it_stands_where_there_is_no_terminal(topic: str) -> Non
 
 
 def test_a_page_is_laid_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
     main(["guide", "evidence"], standalone_mode=False)
-    shown = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    shown = terminal.getvalue()
     assert "Headroom first" in shown
     assert "# " not in shown
 
