@@ -137,7 +137,7 @@ def test_every_option_that_is_named_is_one(path: Path) -> None:
 
 @each_document
 def test_every_model_that_is_named_is_in_the_catalogue(path: Path) -> None:
-    assert documents.models(documents.read(path)) - set(load_catalogue()) - {"mistral-8b"} == set()
+    assert documents.models(documents.read(path)) - set(load_catalogue()) == set()
 
 
 @each_document
