@@ -1,4 +1,4 @@
-"""The pages of the guide that follow from the code: commands.md from click, settings.md from config.py.
+"""The pages of the guide that follow from the code: commands.md from click, settings.md from config.
 
 bash scripts/guide writes both; a test fails when they are not what is generated here.
 """
