@@ -14,6 +14,7 @@ WRITERS = {
     "human": "human",
     "start": "start",
     "opro": "model",
+    "model": "model",  # what OPRO was called before there were other methods
     "evoprompt-ga": "model",
     "evoprompt-de": "model",
     "paraphrases": "paraphrase",

@@ -20,9 +20,11 @@ from opro_local.tasks.task import task_from_json
 def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, object]]:
     """Every example of every candidate, with the turns that the scorer was shown.
 
-    A candidate that the run was cut off at before it
-    had a calibration has its outcomes as they are.
+    A candidate that the run was cut off at before it had a calibration has its outcomes as they are. A
+    mathematical problem has no examples.
     """
+    if header.kind != "task":
+        return []
     prompt, as_scored = _prompts(database, header), _as_scored(database, header)
     query = (
         f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
