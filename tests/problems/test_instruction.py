@@ -78,7 +78,9 @@ def problem(
 def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
     """With so many train rows set aside for exemplars."""
     rows = len(found.split.train)
-    return replace(found, split=set_aside(found.split, scored=rows, pool=pool, stratify=True))
+    return replace(
+        found, split=set_aside(found.split, scored=rows, pool=pool, stratum=found.task.kind.stratum)
+    )
 
 
 def engine_of(found: InstructionProblem) -> ScriptedEngine:
