@@ -43,9 +43,7 @@ def config_option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
     return click.option(
         *_names(flag, field.annotation),
         parameter(group, name),
-        type=click.Choice(CHOICES[group, name]())
-        if (group, name) in CHOICES
-        else _click_type(field.annotation),
+        type=click.Choice(names()) if names else _click_type(field.annotation),
         multiple=_is_tuple(field.annotation),
         default=None,
         envvar=f"OPRO_LOCAL_{flag.upper()}",

@@ -6,6 +6,7 @@ import pytest
 from reading_aid import CHOICE, FRUIT, NUMBER, POLARITY, TEXT, TRUTH, VALIDITY, graded
 
 from opro_local.answers import AnswerKind, grader_of, kind_class
+from opro_local.config import Grading
 from opro_local.errors import SettingsError
 
 AQUA = "How far is it?\n(A)5 km\n(B)6 km\n(C)7 km\n(D)8 km\n(E)None of these"
@@ -87,8 +88,8 @@ def test_the_published_program_never_stops_early_and_has_no_grader_of_the_user()
 
 
 def rate(form: AnswerKind, constant: str, targets: Sequence[str], question: str, *, official: bool) -> float:
-    grading = "official" if official else "strict"
-    marks = [graded(form, constant, t, question=question, grading=grading).score for t in targets]  # type: ignore[arg-type]
+    grading: Grading = "official" if official else "strict"
+    marks = [graded(form, constant, t, question=question, grading=grading).score for t in targets]
     return sum(marks) / len(marks)
 
 

@@ -13,12 +13,8 @@ from scripted_engine import ScriptedEngine
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
 from opro_local.errors import Interrupted, Rejected, SealedTest
 from opro_local.problem import NullWatcher
-from opro_local.problems.instruction import (
-    STEP_BY_STEP,
-    InstructionProblem,
-    default_starts,
-    polish,
-)
+from opro_local.problems.instruction import InstructionProblem, default_starts, polish
+from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import (
     Candidate,
     Direction,
@@ -133,9 +129,9 @@ class TestStarts:
         ],
     )
     def test_without_settings_there_are_the_empty_one_and_a_direct_one(
-        self, answer: str, direct: str
+        self, answer: direct: str
     ) -> None:
-        task = replace(mail_task(), answer=answer)  # type: ignore[arg-type]
+        task = replace(mail_task(), answer=answer)
         assert default_starts(task) == ["", direct]
         found = problem(starts=None)
         assert [s.instruction for s in found.starts()] == default_starts(mail_task())

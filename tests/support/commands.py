@@ -38,6 +38,8 @@ AXES: dict[str, Sequence[object]] = {
     "instruction": ("Think, then say it.", ""),
 }
 FAMILIES = tuple(CONFIGS)
+REAL = {True: "smollm2-135m", False: "gemma-3-270m"}
+"""The chat model and the pre-trained one."""
 
 ROWS = {
     "label": [(f"Mail {i}: we make {'chips' if i % 2 else 'loans'}.", "ab"[i % 2] * 2) for i in range(14)],
