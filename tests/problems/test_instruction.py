@@ -129,7 +129,7 @@ class TestStarts:
         ],
     )
     def test_without_settings_there_are_the_empty_one_and_a_direct_one(
-        self, answer: direct: str
+        self, answer: str, direct: str
     ) -> None:
         task = replace(mail_task(), answer=answer)
         assert default_starts(task) == ["", direct]
