@@ -40,9 +40,8 @@ class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
-    without. labels has the classes in their order, whose likelihoods can be compared; () where answers are
-    open. metrics are those that suit; the first is taken where none is asked for. targets_are_names: what a
-    spreadsheet holds as a number may have lost a part of its name.
+    without. metrics are those that suit; the first is taken where none is asked for. targets_are_names: what
+    a spreadsheet holds as a number may have lost a part of its name.
     """
 
     labels: tuple[str, ...] = ()
@@ -55,8 +54,13 @@ class AnswerKind:
     targets_are_names: ClassVar[bool] = False
 
     @classmethod
-    def labels_of(cls, _rows: Sequence[LabelledRow], _given: Sequence[str]) -> tuple[str, ...]:
-        """The classes that rows hold, given ones in their order. Raises DataError for rows that cannot be."""
+    def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
+        """The labels of a table: those given, in their order. Raises DataError for rows that cannot be."""
+        return tuple(given)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
         return ()
 
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:

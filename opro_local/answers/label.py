@@ -52,6 +52,10 @@ class Label(AnswerKind):
             raise DataError(f"all rows have the label {quoted(rows[0].target)}: a task needs two labels.")
         return tuple(given) or tuple(sorted(texts))
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.labels
+
     def stratum(self, example: Example) -> str:
         return example.target
 

@@ -102,7 +102,7 @@ class InstructionProblem:
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.labels or self.search.method != "portfolio" or not self.shot_sets.most:
+        if self.task.kind.classes or self.search.method != "portfolio" or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 
@@ -261,7 +261,7 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
-        return LeakCheck((*self.split.train, *self.split.pool), labelled=bool(self.task.labels))
+        return LeakCheck((*self.split.train, *self.split.pool), labelled=bool(self.task.kind.classes))
 
 
 def default_starts(task: Task) -> list[str]:

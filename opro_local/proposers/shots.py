@@ -89,7 +89,7 @@ class ShotSets:
     def _groups(self) -> list[list[int]]:
         """Places in the pool by label; all together where answers are open."""
         strata = [self.kind.stratum(row) for row in self.pool]
-        names = self.kind.labels or sorted(set(strata))
+        names = self.kind.classes or sorted(set(strata))
         return [[i for i, stratum in enumerate(strata) if stratum == name] for name in names]
 
     def _farthest(self, rows: Sequence[int], chosen: Sequence[int]) -> int:

@@ -56,9 +56,9 @@ def confusion_of(
         "WHERE key = ? AND split = ?"
     )
     answers = [as_scored(key, outcome_from_row(row)) for row in read(database, query, (key, split))]
-    if not marking.kind.labels or not answers:
+    if not marking.kind.classes or not answers:
         return None
-    return {"labels": list(marking.kind.labels), "rows": marking.confusion(answers)}
+    return {"labels": list(marking.kind.classes), "rows": marking.confusion(answers)}
 
 
 def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Answer]:

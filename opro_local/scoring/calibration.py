@@ -82,12 +82,12 @@ def calibrated(outcome: Outcome, kind: AnswerKind, biases: Sequence[float]) -> O
     if not biases or not outcome.choice_log_probs:
         return outcome
     logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
-    prediction = kind.labels[logits.index(max(logits))]
+    prediction = kind.classes[logits.index(max(logits))]
     target = Example(id=outcome.example_id, text="", target=outcome.target)
     return replace(
         outcome,
         prediction=prediction,
         score=kind.worth(prediction, target),
         choice_log_probs=logits,
-        gold_log_likelihood=logits[kind.labels.index(outcome.target)],
+        gold_log_likelihood=logits[kind.classes.index(outcome.target)],
     )

@@ -111,7 +111,7 @@ class Marking:
         return table
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
-        return Sample(answers, self.kind.labels, self.spread)
+        return Sample(answers, self.kind.classes, self.spread)
 
     def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
         return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))

@@ -75,7 +75,7 @@ class LikelihoodMode:
 
     def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest | None:
         """Raises ModelError for labels that are the same to the model, or one the beginning of another."""
-        texts = [prompt.answered(label) for label in self.kind.labels]
+        texts = [prompt.answered(label) for label in self.kind.classes]
         opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
         if _prefixes(answers):
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
@@ -91,7 +91,7 @@ class LikelihoodMode:
 
     def _check_apart(self, answers: Sequence[TokenIds]) -> None:
         for short, longer in _prefixes(answers):
-            one, other = (quoted(self.kind.labels[i]) for i in (short, longer))
+            one, other = (quoted(self.kind.classes[i]) for i in (short, longer))
             raise ModelError(
                 f"To this model's tokenizer the label {one} is the same as {other}, or its beginning: their "
                 "likelihoods cannot be compared. Rename one of them or use --scoring generation."
@@ -110,7 +110,7 @@ class LikelihoodMode:
         log_probs = reply.log_probs
         failed = not all(map(math.isfinite, log_probs))
         prediction = (
-            None if failed else self.kind.labels[max(range(len(log_probs)), key=log_probs.__getitem__)]
+            None if failed else self.kind.classes[max(range(len(log_probs)), key=log_probs.__getitem__)]
         )
         return Outcome(
             example_id=example.id,
@@ -119,7 +119,7 @@ class LikelihoodMode:
             score=0.0 if prediction is None else self.kind.worth(prediction, example),
             reason=NOT_FINITE if failed else None,
             choice_log_probs=() if failed else log_probs,
-            gold_log_likelihood=None if failed else log_probs[self.kind.labels.index(example.target)],
+            gold_log_likelihood=None if failed else log_probs[self.kind.classes.index(example.target)],
             prompt_tokens=request.tokens,
         )
 
@@ -171,7 +171,7 @@ class GenerationMode:
         )
 
     def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
-        texts = [prompt.answered(label) for label in self.task.labels]
+        texts = [prompt.answered(label) for label in self.task.kind.classes]
         answers = self.engine.encode_each(prompt.messages, texts)
         return tuple(answer[len(ids) :] for answer in answers if answer[: len(ids)] == ids)
 

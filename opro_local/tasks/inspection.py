@@ -48,7 +48,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     return DataReport(
         rows=len(texts),
         unlabelled=task.unlabelled,
-        labels={label: found[label] for label in task.labels},
+        labels={label: found[label] for label in task.kind.classes},
         repeated=len(texts) - len(set(texts)),
         alike=sum(len(group) for group in groups),
         disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),

@@ -6,7 +6,7 @@ What a benchmark says of itself (answer type, split, positions) holds where the 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,10 +69,10 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         pattern=settings.pattern,
         grader=grader,
         unlabelled=rows.unlabelled,
-        warnings=(*rows.warnings, *warnings_of(rows.all, labels)),
+        warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
-    return task
+    return replace(task, warnings=(*rows.warnings, *warnings_of(rows.all, task.kind.classes)))
 
 
 def overlaid(base: S, given: S) -> S:
