@@ -201,7 +201,8 @@ def test_it_is_listed_shown_and_compared(name: str, path: Path, tmp_path: Path) 
     assert told(name)["status"] in shown
     if told(name)["test"]:
         assert f"test            {told(name)['test'][0]:.3f}" in shown
-    other = str(shutil.copy(KEPT / f"v{VERSION - 1}-finished.sqlite", tmp_path))
+    newest = max((each for each in NAMES if each.endswith("-finished")), key=version)
+    other = str(shutil.copy(KEPT / f"{newest}.sqlite", tmp_path))
     assert f"{told(name)['usage']['tokens']:,}" in said(command(path, "runs", "diff", run, other))
     if name.endswith(("finished", "cut-off")) and version(name) >= 5:
         assert "Look at the money." in said(command(path, "prompts", "list", run))
