@@ -106,12 +106,12 @@ def _own(problem: Problem[S], text: str, taken: set[str]) -> Proposal[S]:
     try:
         solution = problem.parse(text)
     except Rejected as rejection:
-        return Proposal(text=text, reason=rejection.reason, origin=HUMAN)
+        return Proposal(text=text, reason=rejection.reason, origin=HUMAN, author="human")
     key = problem.key(solution)
     if key in taken:
-        return Proposal(text=text, reason="duplicate", origin=HUMAN)
+        return Proposal(text=text, reason="duplicate", origin=HUMAN, author="human")
     taken.add(key)
-    return Proposal(text=text, solution=solution, origin=HUMAN)
+    return Proposal(text=text, solution=solution, origin=HUMAN, author="human")
 
 
 def _checked(

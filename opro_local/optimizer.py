@@ -11,7 +11,7 @@ from opro_local.config import SearchSettings
 from opro_local.errors import DataError, Rejected
 from opro_local.llm import Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.problem import MetaPrompt, Problem
-from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
+from opro_local.records import OptimizerCall, Proposal, S, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ class Optimizer(Generic[S]):
         )
         temperature = self._temperature(number)
         replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
-        return Step(
-            number=number,
-            proposals=tuple(self._proposals(replies, meta_prompt, seen)),
+        call = OptimizerCall(
             meta_prompt=meta_prompt.text,
-            exemplar_ids=meta_prompt.exemplar_ids,
-            temperature=temperature,
             seed=seed,
+            temperature=temperature,
             prompt_tokens=len(ids),
             generated_tokens=sum(reply.tokens for reply in replies),
+            exemplar_ids=meta_prompt.exemplar_ids,
         )
+        proposals = self._proposals(replies, meta_prompt, seen)
+        return Step(number=number, proposals=tuple(proposals), calls=(call,))
 
     def _temperature(self, number: int) -> float:
         """Linear over the steps, as published: the first has the start's, those after the last the end's."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from candidates import call
 from memory_store import MemoryStore
 from square_root import SquareRoot
 
@@ -20,6 +21,8 @@ from opro_local.records import (
     Trajectory,
 )
 
+CALL = call(prompt_tokens=10, generated_tokens=2)
+
 
 @dataclass
 class Halving:
@@ -34,7 +37,7 @@ class Halving:
             Proposal(text="middle", solution=sum(best) // 2),
             Proposal(text="?", reason="not a number"),
         )
-        return Step(number=number, proposals=proposals[:count], prompt_tokens=10, generated_tokens=2)
+        return Step(number=number, proposals=proposals[:count], calls=(CALL,))
 
 
 class Quiet:

@@ -40,7 +40,7 @@ class EvoPrompt:
     matching: Matching
 
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
-        """One child a meta-prompt; the step's meta-prompt are all of them, one after the other."""
+        """One child a meta-prompt."""
         if number == 1:
             return self.first.propose(trajectory, number, count)
         seed = derived_seed(self.optimizer.settings.seed, number, self.name)
@@ -53,11 +53,7 @@ class EvoPrompt:
         return Step(
             number=number,
             proposals=tuple(replace(p, origin=self.name) for part in parts for p in part.proposals),
-            meta_prompt="\n\n\n".join(part.meta_prompt for part in parts),
-            temperature=parts[0].temperature,
-            seed=seed,
-            prompt_tokens=sum(part.prompt_tokens for part in parts),
-            generated_tokens=sum(part.generated_tokens for part in parts),
+            calls=tuple(call for part in parts for call in part.calls),
         )
 
 
@@ -79,7 +75,7 @@ def _roulette(
 ) -> tuple[Scored[Candidate], Scored[Candidate]]:
     """Two different members, or the only one twice."""
     (first,) = _drawn(population, fitness, draw)
-    others = [entry for entry in population if entry is not first] or population
+    others = [entry for entry in population if entry.key != first.key] or population
     (second,) = _drawn(others, fitness, draw)
     return first, second
 
@@ -103,7 +99,7 @@ def differential(task: Task) -> Matching:
         asked = []
         for child in range(made, made + children):
             base = population[child % len(population)]
-            others = [entry for entry in population if entry is not base]
+            others = [entry for entry in population if entry.key != base.key]
             one, other = draw.sample(others, 2) if len(others) > 1 else draw.choices(population, k=2)
             asked.append(differed(task, one.solution, other.solution, best.solution, base.solution))
         return asked

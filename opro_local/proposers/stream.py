@@ -9,7 +9,7 @@ from typing import Generic
 from opro_local.errors import Rejected
 from opro_local.optimizer import proposed_keys
 from opro_local.problem import Problem
-from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
+from opro_local.records import Author, Proposal, S, Step, Trajectory, derived_seed
 
 TRIES = 20
 """Draws for each proposal that is wanted; there may not be as many new ones."""
@@ -26,6 +26,7 @@ class StreamProposer(Generic[S]):
     problem: Problem[S]
     seed: int
     stream: Stream[S]
+    author: Author = "program"
 
     def propose(self, trajectory: Trajectory[S], number: int, count: int) -> Step[S]:
         """New solutions; what was proposed before is drawn again."""
@@ -38,8 +39,8 @@ class StreamProposer(Generic[S]):
             if (key := self.problem.key(solution)) not in seen:
                 seen.add(key)
                 text = self.problem.encode(solution)
-                proposals.append(Proposal(text=text, solution=solution, origin=self.name))
-        return Step(number=number, proposals=tuple(proposals), seed=seed)
+                proposals.append(Proposal(text=text, solution=solution, origin=self.name, author=self.author))
+        return Step(number=number, proposals=tuple(proposals))
 
 
 def parsed(problem: Problem[S], texts: Iterable[str]) -> Iterator[S]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from opro_local.problem import Proposer
 from opro_local.proposers.elite import best_of_each_instruction, elite
 from opro_local.proposers.filters import InstructionFilter
-from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
+from opro_local.records import Candidate, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Filtered:
         return replace(
             step,
             proposals=tuple(
-                Proposal(text=p.text, reason=rejected[id(p)]) if id(p) in rejected else p
+                replace(p, solution=None, reason=rejected[id(p)]) if id(p) in rejected else p
                 for p in step.proposals
             ),
         )

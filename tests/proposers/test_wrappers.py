@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from candidates import candidate, of, shot, step, trajectory
+from candidates import call, candidate, of, shot, step, trajectory
 
 from opro_local.proposers.elite import ELITE, best_of_each_instruction, elite
 from opro_local.proposers.wrappers import Filtered, WithShots
@@ -19,7 +19,9 @@ class Fixed:
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
         self.shown.append(trajectory)
         accepted = [Proposal(text=t, solution=candidate(t)) for t in self.texts[:count]]
-        return Step(number=number, proposals=(*accepted, Proposal(text="?", reason="empty")), meta_prompt="M")
+        return Step(
+            number=number, proposals=(*accepted, Proposal(text="?", reason="empty")), calls=(call("M"),)
+        )
 
 
 class TestElite:
@@ -52,7 +54,7 @@ class TestJoined:
         assert shots == {(shot(1), shot(2)), (shot(3),), ()}
         assert [p.solution.instruction for p in found.proposals if p.solution] == list(texts)
         assert found.proposals[-1] == Proposal(text="?", reason="empty")
-        assert found.meta_prompt == "M"
+        assert found.calls == (call("M"),)
 
     def test_the_writer_sees_instructions_alone(self) -> None:
         inner = Fixed(("new",))

@@ -100,7 +100,7 @@ def test_what_was_validated_during_the_search_comes_with_its_step_and_its_score_
 def test_steps_hold_all_proposals_in_order(document: Document) -> None:
     step = document["steps"][1]
     assert (step["number"], step["closed"], step["seed"]) == (1, True, 2**62 + 1)
-    assert step["meta_prompt"] == "meta-prompt 1"
+    assert step["meta_prompt"] == "meta-prompt 1.0"
     assert step["exemplar_ids"] == ["a", "c"]
     first, rejected, last = step["proposals"]
     assert first["text"] == "<t>0"
