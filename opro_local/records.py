@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, NewType, TypeVar
 
@@ -143,6 +143,38 @@ class Scored(Generic[S]):
         return solution.key if isinstance(solution, Candidate) else content_hash("solution", solution)
 
 
+Reason = Literal[
+    "no finite log-probability",
+    "too long",
+    "cut off",
+    # no instruction
+    "empty",
+    "contains a tag",
+    "refusal",
+    "contains a digit",
+    "goes on with the examples",
+    "copies a row",
+    "copies most of a short row",
+    "copies an answer",
+    "copies a labelled row",
+    # no solution of an objective
+    "wrong number of numbers",
+    "wrong number of points",
+    "not a list of points",
+    "a point twice or unknown",
+    "does not begin with 0",
+    "outside the limits",
+    # a solution that is not worth scoring
+    "prompt too long",
+    "duplicate",
+    "near-duplicate",
+    "wrong language",
+    "repetition",
+    "nonsense",
+    "banned",
+]
+"""Why a proposal is rejected; proposers/admission.py is where."""
+
 Author = Literal["start", "human", "model", "paraphrase", "program"]
 """Who wrote a proposal: the user or the problem at the start, a person later on, the optimizer, a program."""
 
@@ -156,9 +188,13 @@ class Proposal(Generic[S]):
 
     text: str
     solution: S | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     origin: str = "opro"
     author: Author = "model"
+
+    def rejected(self, reason: Reason) -> "Proposal[S]":
+        """The same text, and why there is no solution in it or none that is scored."""
+        return replace(self, solution=None, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class Halving:
         best = [entry.solution for entry in trajectory.ascending()[-2:]]
         proposals: tuple[Proposal[int], ...] = (
             Proposal(text="middle", solution=sum(best) // 2),
-            Proposal(text="?", reason="not a number"),
+            Proposal(text="?", reason="wrong number of numbers"),
         )
         return Step(number=number, proposals=proposals[:count], calls=(CALL,))
 

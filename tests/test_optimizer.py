@@ -87,7 +87,7 @@ def test_a_solution_ends_at_its_end_mark_and_blanks_before_it_do_not_end_it() ->
 
 
 def test_what_the_problem_cannot_parse_is_rejected_with_its_reason() -> None:
-    assert outcomes("seven\n", "7\n") == [("seven\n", None, "not a number"), ("7\n", 7, None)]
+    assert outcomes("seven\n", "7\n") == [("seven\n", None, "wrong number of numbers"), ("7\n", 7, None)]
 
 
 def test_a_reply_that_ends_with_the_models_turn_is_whole() -> None:

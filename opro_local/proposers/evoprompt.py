@@ -16,8 +16,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from opro_local.optimizer import Optimizer, proposed_keys
+from opro_local.optimizer import Optimizer
 from opro_local.problem import MetaPrompt, Proposer
+from opro_local.proposers.admission import Admission
 from opro_local.proposers.breeding import bred, differed
 from opro_local.records import Candidate, Scored, Step, Trajectory, derived_seed
 from opro_local.tasks.task import Task
@@ -45,9 +46,11 @@ class EvoPrompt:
             return self.first.propose(trajectory, number, count)
         seed = derived_seed(self.optimizer.settings.seed, number, self.name)
         asked = self.matching(trajectory, max(count, FEWEST), count, random.Random(seed))
-        seen = proposed_keys(self.optimizer.problem, trajectory)
+        admission = Admission.after(self.optimizer.problem, trajectory)
         parts = [
-            self.optimizer.replies([prompt], number, 1, seed=derived_seed(seed, place, "child"), seen=seen)
+            self.optimizer.replies(
+                [prompt], number, 1, seed=derived_seed(seed, place, "child"), admission=admission
+            )
             for place, prompt in enumerate(asked)
         ]
         return Step(

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from opro_local.problem import Proposer
+from opro_local.proposers.admission import fitting
 from opro_local.proposers.bandit import Tally, allocate, remembered
 from opro_local.proposers.elite import ELITE, elite
-from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
+from opro_local.records import Candidate, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class Portfolio:
             for name, share in shares.items():
                 so_far = replace(trajectory, steps=(*trajectory.steps, step))
                 part = self.arms[name].propose(so_far, number, share)
-                proposals = (self._checked(proposal, name) for proposal in part.proposals)
+                named = (replace(proposal, origin=name) for proposal in part.proposals)
+                proposals = (fitting(proposal, self.fits) for proposal in named)
                 step = replace(
                     step, proposals=(*step.proposals, *proposals), calls=(*step.calls, *part.calls)
                 )
@@ -60,11 +62,6 @@ class Portfolio:
             ((chosen, _),) = sampled.most_common(1)
             shares = shares - sampled + Counter({chosen: sampled.total()})
         return shares
-
-    def _checked(self, proposal: Proposal[Candidate], name: str) -> Proposal[Candidate]:
-        if proposal.solution is None or self.fits(proposal.solution):
-            return replace(proposal, origin=name)
-        return replace(proposal, solution=None, reason="prompt too long", origin=name)
 
 
 def tallies(trajectory: Trajectory[Candidate]) -> Iterator[dict[str, Tally]]:

@@ -5,7 +5,7 @@ from itertools import islice
 
 from square_root import SquareRoot
 
-from opro_local.errors import Rejected
+from opro_local.problem import Rejected
 from opro_local.proposers.baselines import random_instructions, random_search, words_of
 from opro_local.records import Proposal, Step, Trajectory
 

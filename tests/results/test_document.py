@@ -107,12 +107,12 @@ def test_steps_hold_all_proposals_in_order(document: Document) -> None:
     assert first["solution"]["instruction"] == "Instruction 1.0"
     assert first["solution"]["shots"] == ["s"]
     assert first["score"]["value"] == 0.25
-    assert (rejected["text"], rejected["reason"], rejected["solution"]) == ("chatter", "no closing tag", None)
+    assert (rejected["text"], rejected["reason"], rejected["solution"]) == ("chatter", "cut off", None)
     assert last["solution"]["instruction"] == "Instruction 1.1"
 
 
 def test_it_counts_rejections_failures_and_usage(document: Document) -> None:
-    assert document["rejected"] == {"no closing tag": 3}
+    assert document["rejected"] == {"cut off": 3}
     assert document["unanswered"] == {"no answer": 1}
     assert document["usage"] == {
         "steps": 2,

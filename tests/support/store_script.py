@@ -89,7 +89,7 @@ def candidate(step: int, number: int) -> Candidate:
 
 def proposed(number: int) -> Step[Candidate]:
     solutions = [Proposal(text=f"<t>{i}", solution=candidate(number, i)) for i in range(2)]
-    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="no closing tag")
+    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="cut off")
     return Step(
         number=number,
         proposals=(solutions[0], rejected, solutions[1]),
