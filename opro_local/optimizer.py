@@ -3,14 +3,14 @@
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic
 
 from opro_local.config import SearchSettings
 from opro_local.errors import DataError
 from opro_local.llm import Engine, GenerationRequest, TokenIds
-from opro_local.problem import MetaPrompt, Problem
+from opro_local.problem import MetaPrompt, Problem, solution_end
 from opro_local.proposers.admission import Admission
 from opro_local.records import OptimizerCall, S, Step, Trajectory, derived_seed
 
@@ -53,7 +53,7 @@ class Optimizer(Generic[S]):
         request = GenerationRequest(
             prompt=ids,
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
-            final=self._final(meta_prompt),
+            final=SolutionIsWhole(ends=meta_prompt.ends, longest=self.problem.longest_reply()),
         )
         temperature = self._temperature(number)
         replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
@@ -92,6 +92,13 @@ class Optimizer(Generic[S]):
             )
         return meta_prompt, ids
 
-    def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
-        limit = self.problem.longest_reply()
-        return lambda text: len(text) > limit or meta_prompt.end_in(text) is not None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolutionIsWhole:
+    """opro_local.llm.StopRule: the text has come to its end, or has more characters than a solution may."""
+
+    ends: tuple[str, ...]
+    longest: int
+
+    def __call__(self, text: str) -> bool:
+        return len(text) > self.longest or solution_end(text, self.ends) is not None

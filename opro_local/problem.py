@@ -31,11 +31,12 @@ class MetaPrompt:
         turns = "\n\n".join(message.content for message in self.messages)
         return f"{turns}\n\n{self.prefill}" if self.prefill else turns
 
-    def end_in(self, reply: str) -> int | None:
-        """Where the solution ends in a reply so far; leading blanks do not end it. None while it goes on."""
-        start = len(reply) - len(reply.lstrip())
-        found = [position for end in self.ends if (position := reply.find(end, start)) >= 0]
-        return min(found, default=None)
+
+def solution_end(text: str, ends: tuple[str, ...]) -> int | None:
+    """Where the solution ends in the text so far; leading blanks do not end it. None while it goes on."""
+    start = len(text) - len(text.lstrip())
+    found = [position for end in ends if (position := text.find(end, start)) >= 0]
+    return min(found, default=None)
 
 
 class Rejected(Exception):

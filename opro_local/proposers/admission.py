@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Generic
 
 from opro_local.llm import GenerationReply
-from opro_local.problem import MetaPrompt, Problem, Rejected
+from opro_local.problem import MetaPrompt, Problem, Rejected, solution_end
 from opro_local.records import Proposal, S, Trajectory
 
 
@@ -28,7 +28,7 @@ class Admission(Generic[S]):
     def reply(self, reply: GenerationReply, meta_prompt: MetaPrompt) -> Proposal[S]:
         """What the optimizer wrote."""
         proposal: Proposal[S] = Proposal(text=reply.text)
-        end = meta_prompt.end_in(reply.text)
+        end = solution_end(reply.text, meta_prompt.ends)
         text = reply.text[:end]
         if reply.ended == "nan":
             return proposal.rejected("no finite log-probability")

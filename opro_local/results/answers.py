@@ -50,20 +50,20 @@ def confusion_of(
 
     None for a task without labels, and where nothing is recorded.
     """
-    labels, as_scored = _labels(header), _as_scored(database, header)
+    marking, as_scored = Marking.of(task_from_json(header.problem_json)), _as_scored(database, header)
     query = (
         f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
         "WHERE key = ? AND split = ?"
     )
     answers = [as_scored(key, outcome_from_row(row)) for row in read(database, query, (key, split))]
-    if not labels or not answers:
+    if not marking.kind.classes or not answers:
         return None
-    return {"labels": labels, "rows": Marking(labels=tuple(labels)).confusion(answers)}
+    return {"labels": list(marking.kind.classes), "rows": marking.confusion(answers)}
 
 
 def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    marking = Marking(labels=tuple(_labels(header)))
+    marking = Marking.of(task_from_json(header.problem_json))
     # What was fitted last, on most rows, counts: a race may have dropped what a rival found again.
     texts = (
         read(database, "SELECT solution FROM scored ORDER BY dropped DESC") if header.kind == "task" else []
@@ -73,10 +73,6 @@ def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, O
     fitted = [*first, *(Candidate.from_json(text) for (text,) in texts), *evaluated]
     biases = {candidate.key: candidate.calibration for candidate in fitted}
     return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
-
-
-def _labels(header: RunHeader) -> list[str]:
-    return cast("list[str]", header.summary.get("labels", []))
 
 
 def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str], dict[str, object] | None]:

@@ -97,7 +97,7 @@ class Findings:
         return [
             {
                 "instruction": pair.instruction,
-                **flips(pair.ours, pair.theirs, labels=self.labels, texts=texts),
+                **flips(pair.ours, pair.theirs, labels=self.marking.kind.classes, texts=texts),
             }
             for pair in self.pairs()
             if not pair.won
@@ -171,10 +171,6 @@ class Findings:
     def _row_ids(self, split: SplitName) -> list[str]:
         """Empty for the first runs, which did not name their rows."""
         return cast("dict[str, list[str]]", self.header.summary.get("row_ids", {})).get(split, [])
-
-    @property
-    def labels(self) -> list[str]:
-        return cast("list[str]", self.header.summary["labels"])
 
     @property
     def metric(self) -> Metric:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from oracle import ATTENTION
 from tiny_models import CONFIGS, NUMERIC, random_model, tiny_model
+from typed_transformers import moved
 
 import opro_local.engine.probe
 import opro_local.engine.reuse
@@ -118,7 +119,7 @@ def test_a_long_window_is_probed_at_its_real_size(
 
 
 def test_in_16_bit_a_mask_is_proved_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = tiny_model("gemma3-window-8").to(torch.bfloat16)
+    model = moved(tiny_model("gemma3-window-8"), torch.bfloat16)
     likelihood = WholeLikelihood(body=Body(model), head=read_head(model), token_budget=4096)
     assert chosen(likelihood).level == "E3"
     monkeypatch.setattr(opro_local.engine.probe, "PROVED", Allowance(share=1.0, noise=10**6))

@@ -49,7 +49,7 @@ class Letters(SquareRoot):
     def parse(self, reply: str) -> int:
         count = len(set(reply.casefold()) - {" "})
         if count % 2:
-            raise Rejected("odd")
+            raise Rejected("wrong number of numbers")
         return count
 
 

@@ -16,13 +16,9 @@ from xml.etree import ElementTree
 import pytest
 import python_calamine
 from click.testing import CliRunner
-from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
-from scripted_models import play_roles
+from mail_searches import HOSTILE, START, finished
 
-from opro_local.api import Host, optimize_task
 from opro_local.cli import main
-from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
 from opro_local.report.charts import charts
 from opro_local.report.content import candidate_rows, start_of, word_diff
@@ -30,60 +26,6 @@ from opro_local.report.forms import in_form
 from opro_local.report.sheets import sheets
 from opro_local.report.tables import candidates_csv
 from opro_local.results.document import run_document
-
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"
-START = "Which of these is it: fintech, seed?"
-SETTINGS: dict[str, Any] = {
-    "models": {"scorer": "scripted"},
-    "search": {"method": "opro", "proposals_per_step": 3, "headroom": 0, "sensitivity": 2},
-    "scoring": {"calibration": "none"},
-    "budget": {"steps": 2},
-}
-
-
-def after_commit() -> None:
-    """What a run does when something is saved."""
-
-
-def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str) -> Path:
-    skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
-    samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
-    engine = ScriptedEngine(log_prob=mail_model(skills, otherwise=7), samples=samples)
-    play_roles(monkeypatch, engine)
-    host = Host(folders=Folders.of_user(folder), after_commit=lambda: after_commit())
-    return optimize_task(mail_task(), RunSettings.model_validate(SETTINGS), host=host)
-
-
-@pytest.fixture
-def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, "Read twice."))
-
-
-@pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
-
-
-WRITTEN = {
-    *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
-    *("stop_reason", "reason", "origin", "word", "run", "metric", "proposer", "numerics", "description"),
-}
-"""Keys of a document under which people, models or files of others may have put any text."""
-
-
-def poisoned(value: Any, key: str = "") -> Any:
-    """The document with hostile text in rows, labels, names and whatever else is written into it."""
-    if isinstance(value, dict):
-        return {name: poisoned(inner, name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [poisoned(inner, key) for inner in value]
-    return f"{value} {HOSTILE}" if key in WRITTEN and isinstance(value, str) else value
-
-
-@pytest.fixture
-def everywhere(hostile: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = poisoned(hostile)
-    return found
 
 
 class Page(HTMLParser):
@@ -277,7 +219,9 @@ def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
     ]
     row = titles["Rows that it has fixed"].rows[0]
     assert row[1] == f"Mail {str(row[0])[1:]}." and row[5] == pytest.approx(1.386, abs=0.001)
-    assert dict(titles["Settings and versions"].rows)["data"] == document["data_digest"]
+    assert {str(name): value for name, value in titles["Settings and versions"].rows}["data"] == document[
+        "data_digest"
+    ]
     assert titles["What the optimizer read"].rows[0][3] == document["steps"][1]["meta_prompt"]
     for form in ("md", "csv"):
         text = in_form(document, form).decode()
@@ -362,8 +306,7 @@ def test_a_run_that_is_not_finished_has_a_report(
         if count == moment:
             raise Interrupted("stopped")
 
-    monkeypatch.setattr("test_forms.after_commit", cut_off)
     with pytest.raises(Interrupted):
-        finished(tmp_path, monkeypatch, "Read twice.")
+        finished(tmp_path, monkeypatch, "Read twice.", after_commit=cut_off)
     (path,) = [path for path in (tmp_path / "runs").glob("*.sqlite") if path.name != "cache.sqlite"]
     assert in_form(run_document(path), form)

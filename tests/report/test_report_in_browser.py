@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 from browser import browser, complaints, in_chromium, violations
-from test_forms import document, everywhere, hostile
 
 from opro_local.report.forms import in_form
 
-__all__ = ["browser", "document", "everywhere", "hostile"]
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]
 
 
@@ -27,7 +26,8 @@ def test_a_report_is_quiet_and_can_be_read(
                     viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
                 )
                 page = visitor.new_page()
-                errors, asked = complaints(page), []
+                errors = complaints(page)
+                asked: list[str] = []
                 page.on("request", lambda each, asked=asked: asked.append(each.url))
                 page.on("dialog", lambda dialog, asked=asked: asked.append(dialog.message))
                 page.goto(file.as_uri())

@@ -10,11 +10,12 @@ from mail_task import mail_model, mail_task
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local.api import Host, optimize_task
+from opro_local.api import optimize_task
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.report.page import difference_html
 from opro_local.results.difference import run_difference
+from opro_local.wiring.host import Host
 
 
 def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str, rows: int = 60, **search: Any) -> Path:
