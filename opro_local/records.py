@@ -4,9 +4,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NewType, TypeVar
 
 S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
 
@@ -32,6 +32,16 @@ class Example:
     id: str
     text: str
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRow:
+    """A usable row, its place in the file as messages name it; id is None where the file has no ids."""
+
+    where: str
+    text: str
+    target: str
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,9 @@ class Candidate:
 class Outcome:
     """One candidate on one example, before calibration.
 
-    prediction is None exactly when reason says why there is none ("no answer", "several answers", ...).
+    prediction is None exactly when reason says why there is none ("no answer", "several answers", ...). score
+    is what the prediction is worth, from 0 to 1 (1: right); feedback is what the grader says of it, if it
+    says anything.
     choice_log_probs follow the task's label order (nats); reply is the raw text of generation mode.
     prompt_tokens and generated_tokens count what the request asked for, whether or not it was cached.
     """
@@ -77,13 +89,26 @@ class Outcome:
     example_id: str
     target: str
     prediction: str | None
-    correct: bool
+    score: float
+    feedback: str | None = None
     reason: str | None = None
     choice_log_probs: tuple[float, ...] = ()
     gold_log_likelihood: float | None = None
     reply: str | None = None
     prompt_tokens: int = 0
     generated_tokens: int = 0
+
+    @property
+    def correct(self) -> bool:
+        return self.score == 1
+
+
+Answer = NewType("Answer", Outcome)
+"""An Outcome as the calibrated candidate has it: prediction, score and log-probabilities with the biases in.
+
+Runs store Outcomes; scores, comparisons and reports are made of Answers: scoring/marking.py turns one into
+the other.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +146,48 @@ class Scored(Generic[S]):
     step: int
     dropped: bool = False
 
+    @property
+    def key(self) -> str:
+        """Tells the solution from all others: a candidate's own, which also finds its outcomes."""
+        solution = self.solution
+        return solution.key if isinstance(solution, Candidate) else content_hash("solution", solution)
+
+
+Reason = Literal[
+    "no finite log-probability",
+    "too long",
+    "cut off",
+    # no instruction
+    "empty",
+    "contains a tag",
+    "refusal",
+    "contains a digit",
+    "goes on with the examples",
+    "copies a row",
+    "copies most of a short row",
+    "copies an answer",
+    "copies a labelled row",
+    # no solution of an objective
+    "wrong number of numbers",
+    "wrong number of points",
+    "not a list of points",
+    "a point twice or unknown",
+    "does not begin with 0",
+    "outside the limits",
+    # a solution that is not worth scoring
+    "prompt too long",
+    "duplicate",
+    "near-duplicate",
+    "wrong language",
+    "repetition",
+    "nonsense",
+    "banned",
+]
+"""Why a proposal is rejected; proposers/admission.py is where."""
+
+Author = Literal["start", "human", "model", "paraphrase", "program"]
+"""Who wrote a proposal: the user or the problem at the start, a person later on, the optimizer, a program."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal(Generic[S]):
@@ -131,23 +198,47 @@ class Proposal(Generic[S]):
 
     text: str
     solution: S | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     origin: str = "opro"
+    author: Author = "model"
+
+    def rejected(self, reason: Reason) -> "Proposal[S]":
+        """The same text, and why there is no solution in it or none that is scored."""
+        return replace(self, solution=None, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerCall:
+    """A meta-prompt that the optimizer read, how replies to it were sampled, and the tokens of all."""
+
+    meta_prompt: str
+    seed: int
+    temperature: float
+    prompt_tokens: int
+    generated_tokens: int
+    exemplar_ids: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.generated_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Generic[S]):
-    """One turn of the loop. Step 0 holds the starting solutions; scored is empty until the step is closed."""
+    """One turn of the loop. Step 0 holds the starting solutions; scored is empty until the step is closed.
+
+    calls are those of all who asked the optimizer for the proposals, in order; many proposals need none.
+    """
 
     number: int
     proposals: tuple[Proposal[S], ...]
-    meta_prompt: str = ""
-    exemplar_ids: tuple[str, ...] = ()
-    temperature: float | None = None
-    seed: int | None = None
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
+    calls: tuple[OptimizerCall, ...] = ()
     scored: tuple[Scored[S], ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """What the optimizer read and wrote."""
+        return sum(call.tokens for call in self.calls)
 
     @property
     def solutions(self) -> tuple[S, ...]:

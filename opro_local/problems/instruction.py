@@ -13,10 +13,9 @@ from itertools import islice
 import numpy as np
 
 from opro_local.config import CalibrationMethod, SearchSettings, Style
-from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, TAGS
-from opro_local.problem import MetaPrompt, Proposer, Watcher
+from opro_local.problem import MetaPrompt, Proposer, Rejected, Watcher
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.meta_prompts import MetaPrompts
@@ -38,8 +37,6 @@ from opro_local.records import (
     content_hash,
     derived_seed,
 )
-from opro_local.scoring.metrics import METRIC_DIRECTION
-from opro_local.scoring.pairs import hits
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -67,7 +64,7 @@ class InstructionProblem:
 
     @property
     def direction(self) -> Direction:
-        return METRIC_DIRECTION[self.task.metric]
+        return self.measurement.marking.direction
 
     @cached_property
     def shots(self) -> tuple[Example, ...]:
@@ -91,7 +88,7 @@ class InstructionProblem:
     def shot_sets(self) -> ShotSets:
         """The shots that a search may choose from."""
         return ShotSets(
-            pool=self.split.pool, labels=self.task.labels, limit=self.search.max_shots, fits=self.fits
+            pool=self.split.pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits
         )
 
     def with_worked_shots(self, ledger: OutcomeLedger) -> "InstructionProblem":
@@ -104,7 +101,7 @@ class InstructionProblem:
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.labels or self.search.method != "portfolio" or not self.shot_sets.most:
+        if self.task.kind.classes or self.search.method != "portfolio" or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 
@@ -124,13 +121,14 @@ class InstructionProblem:
             style=self.style,
             search=self.search,
             rows=self.measurement.split.train,
-            missed=self._misses.of,
+            marking=self.measurement.marking,
+            wrong=self._wrong_answers.of,
         )
         return prompts.of(trajectory, step)
 
     @cached_property
-    def _misses(self) -> WrongAnswers:
-        return WrongAnswers(task=self.task, ledger=self.ledger)
+    def _wrong_answers(self) -> WrongAnswers:
+        return WrongAnswers(marking=self.measurement.marking, ledger=self.ledger)
 
     def longest_reply(self) -> int:
         return self.search.max_characters
@@ -144,16 +142,13 @@ class InstructionProblem:
             raise Rejected("contains a tag")
         if text.casefold().startswith(REFUSALS):
             raise Rejected("refusal")
-        if self.task.answer == "number" and any(character.isdigit() for character in text):
-            raise Rejected("contains a digit")
+        if told := self.task.kind.forbidden(text):
+            raise Rejected(told)
         if ANSWER_HEADING.casefold() in text.casefold():
             raise Rejected("goes on with the examples")
         for leak in self._leaks.reasons(text):
             raise Rejected(leak)
-        candidate = self.candidate(text)
-        if not self.fits(candidate):
-            raise Rejected("prompt too long")
-        return candidate
+        return self.candidate(text)
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether its prompts are as short as the settings and the model's context want them."""
@@ -186,14 +181,14 @@ class InstructionProblem:
         candidates = self._very_different()
         for block in sheet.blocks(rows):
             sheet.ask(candidates, block)
-        right = []
+        scores = []
         for candidate in candidates:
             outcomes = sheet.outcomes(candidate, rows)
             fitted = self.measurement.calibrated(candidate, outcomes)
             score = self.measurement.score(fitted, outcomes)
             record(Evaluation(role="headroom", split="train", candidate=fitted, score=score), ledger)
-            right.append(hits(outcomes, labels=self.task.labels, calibration=fitted.calibration))
-        return headroom(np.array(right))
+            scores.append([answer.score for answer in self.measurement.answers(fitted, outcomes)])
+        return headroom(np.array(scores))
 
     def _very_different(self) -> list[Candidate]:
         """HEADROOM_CANDIDATES, up to a quarter of them with shots where these are searched."""
@@ -262,18 +257,12 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
-        return LeakCheck((*self.split.train, *self.split.pool), self.task.answer)
+        return LeakCheck((*self.split.train, *self.split.pool), labelled=bool(self.task.kind.classes))
 
 
 def default_starts(task: Task) -> list[str]:
-    """The empty instruction and one direct instruction made from what the task says."""
-    if task.answer in ("label", "boolean"):
-        direct = f"Which of these is it: {', '.join(task.labels)}?"
-    elif task.answer == "number":
-        direct = "Solve the problem. End with the answer as a number."
-    else:
-        direct = "Answer the question. Give only the answer."
-    return ["", direct]
+    """The empty instruction and the plainest direct one for this kind of answer."""
+    return ["", task.kind.instructions[0]]
 
 
 def polish(text: str) -> str:

@@ -6,14 +6,15 @@ rows are given out only once the winner is fixed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from opro_local.config import CalibrationMethod
 from opro_local.errors import LeakedShot, SealedTest
 from opro_local.problem import Watcher
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Candidate, Example, Outcome, Score, SplitName
+from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
 from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
-from opro_local.scoring.metrics import measure
+from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -29,6 +30,10 @@ class Measurement:
     calibration: CalibrationMethod
     block: int
     watcher: Watcher
+
+    @cached_property
+    def marking(self) -> Marking:
+        return Marking.of(self.task)
 
     def rows(self, split: SplitName, ledger: OutcomeLedger) -> tuple[Example, ...]:
         """Raises SealedTest when test rows are asked for too early."""
@@ -54,7 +59,7 @@ class Measurement:
         if self.calibration == "batch":
             return replace(candidate, calibration=fit_batch(outcomes))
         if self.calibration == "auto":
-            return replace(candidate, calibration=fit_if_better(outcomes, self.task.labels))
+            return replace(candidate, calibration=fit_if_better(outcomes, self.task.kind.classes))
         if self.calibration == "contextual" and not candidate.calibration:
             return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
         return candidate
@@ -68,9 +73,11 @@ class Measurement:
 
     def score(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
         """What the outcomes of a fitted candidate add up to."""
-        return measure(
-            outcomes, labels=self.task.labels, metric=self.task.metric, calibration=candidate.calibration
-        )
+        return self.marking.score(self.answers(candidate, outcomes))
+
+    def answers(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> list[Answer]:
+        """The outcomes of a fitted candidate under its calibration."""
+        return self.marking.answers(outcomes, candidate.calibration)
 
     def scores(self, fitted: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger) -> list[Score]:
         """Of fitted candidates on a split, their calibration applied unchanged."""
@@ -78,7 +85,9 @@ class Measurement:
         return [self.score(c, found) for c, found in zip(fitted, outcomes, strict=True)]
 
     def _content_free(self, candidate: Candidate) -> list[Outcome]:
-        label = self.task.labels[0]  # a target is needed to form a row; contextual calibration ignores it
+        label = self.task.kind.classes[
+            0
+        ]  # a target is needed to form a row; contextual calibration ignores it
         rows = [Example(id=f"content-free {text!r}", text=text, target=label) for text in CONTENT_FREE]
         return self.scorer.score([candidate], rows)[0]
 
@@ -107,7 +116,7 @@ class AnswerSheet:
             return
         texts = {row.text for row in block}
         if any(shot.text in texts for candidate in missing.values() for shot in candidate.shots):
-            raise LeakedShot("A row was to be scored with itself as an exemplar; the run cannot go on.")
+            raise LeakedShot("A row was to be scored with itself as a shot; the run cannot go on.")
         scored = self.measurement.scorer.score(list(missing.values()), block)
         fresh = dict(zip(missing, scored, strict=True))
         self.ledger.record_block(self.split, fresh)

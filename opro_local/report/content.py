@@ -10,15 +10,6 @@ Document = Mapping[str, Any]
 LEFT = "left its race"
 SPLITS = ("test", "validation", "train")
 """In the order of their weight."""
-WRITERS = {
-    "human": "human",
-    "start": "start",
-    "opro": "model",
-    "evoprompt-ga": "model",
-    "evoprompt-de": "model",
-    "paraphrases": "paraphrase",
-}
-"""By the first word of an origin; what else proposes draws from texts and rows that it has."""
 
 
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -72,7 +63,7 @@ def _row(step: int, proposal: Document, later: Mapping[tuple[str, str], float | 
     return CandidateRow(
         key=key,
         step=step,
-        by=written_by(proposal["origin"]),
+        by=proposal["author"],
         origin=proposal["origin"],
         text=solution_text(solution) if solution is not None else proposal["text"],
         shots=len(solution["shots"]) if isinstance(solution, Mapping) else 0,
@@ -82,11 +73,6 @@ def _row(step: int, proposal: Document, later: Mapping[tuple[str, str], float | 
         validation=later.get(("validation", key)),
         test=later.get(("test", key)),
     )
-
-
-def written_by(origin: str) -> str:
-    """Who wrote a proposal: human, start, model (the optimizer), paraphrase or program."""
-    return WRITERS.get(origin.partition(" ")[0], "program")
 
 
 def champion(document: Document) -> str:

@@ -9,9 +9,8 @@ from typing import Any, cast
 
 import apsw
 
-from opro_local.records import Candidate, Outcome
-from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.metrics import confusion
+from opro_local.records import Answer, Candidate, Outcome
+from opro_local.scoring.marking import Marking
 from opro_local.scoring.render import Layout
 from opro_local.store.header import RunHeader
 from opro_local.store.rows import OUTCOME_COLUMNS, outcome_from_row, read, read_evaluations
@@ -21,9 +20,11 @@ from opro_local.tasks.task import task_from_json
 def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, object]]:
     """Every example of every candidate, with the turns that the scorer was shown.
 
-    Predictions are calibrated, log-probabilities are not. A candidate that the run was cut off at before it
-    had a calibration has its predictions as they are.
+    A candidate that the run was cut off at before it had a calibration has its outcomes as they are. A
+    mathematical problem has no examples.
     """
+    if header.kind != "task":
+        return []
     prompt, as_scored = _prompts(database, header), _as_scored(database, header)
     query = (
         f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
@@ -34,10 +35,14 @@ def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, 
             "key": key,
             "split": split,
             "prompt": prompt(key, str(row[0])),
-            **asdict(as_scored(key, outcome_from_row(tuple(row)))),
+            **_exported(as_scored(key, outcome_from_row(tuple(row)))),
         }
         for key, split, *row in read(database, query)
     ]
+
+
+def _exported(answer: Answer) -> dict[str, object]:
+    return {**asdict(answer), "correct": answer.correct}
 
 
 def confusion_of(
@@ -47,18 +52,20 @@ def confusion_of(
 
     None for a task without labels, and where nothing is recorded.
     """
-    labels, as_scored = _labels(header), _as_scored(database, header)
+    marking, as_scored = Marking.of(task_from_json(header.problem_json)), _as_scored(database, header)
     query = (
         f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
         "WHERE key = ? AND split = ?"
     )
     answers = [as_scored(key, outcome_from_row(row)) for row in read(database, query, (key, split))]
-    return {"labels": labels, "rows": confusion(answers, labels)} if labels and answers else None
+    if not marking.kind.classes or not answers:
+        return None
+    return {"labels": list(marking.kind.classes), "rows": marking.confusion(answers)}
 
 
-def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Outcome]:
+def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    labels = _labels(header)
+    marking = Marking.of(task_from_json(header.problem_json))
     # What was fitted last, on most rows, counts: a race may have dropped what a rival found again.
     texts = (
         read(database, "SELECT solution FROM scored ORDER BY dropped DESC") if header.kind == "task" else []
@@ -67,11 +74,7 @@ def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, O
     first = [e.candidate for e in read_evaluations(database) if e.role == "headroom"]
     fitted = [*first, *(Candidate.from_json(text) for (text,) in texts), *evaluated]
     biases = {candidate.key: candidate.calibration for candidate in fitted}
-    return lambda key, outcome: calibrated(outcome, labels, biases.get(key, ()))
-
-
-def _labels(header: RunHeader) -> list[str]:
-    return cast("list[str]", header.summary.get("labels", []))
+    return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
 
 
 def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str], dict[str, object] | None]:

@@ -18,7 +18,7 @@ import apsw
 
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation
-from opro_local.records import Usage, content_hash
+from opro_local.records import OptimizerCall, Usage, content_hash
 from opro_local.results.proposals import ProposalRecord, best_entry, by_proposer, in_full, read_entries
 from opro_local.store import schema
 from opro_local.store.database import open_run, sound
@@ -29,6 +29,7 @@ from opro_local.store.rows import (
     read_evaluations,
     read_usage,
 )
+from opro_local.store.steps import read_calls
 from opro_local.tasks.task import task_from_json
 
 Document = dict[str, Any]
@@ -178,17 +179,29 @@ def _frontier(header: RunHeader, evaluations: Sequence[Evaluation]) -> list[Docu
 
 
 def _steps(database: apsw.Connection, header: RunHeader, entries: Sequence[ProposalRecord]) -> list[Document]:
-    columns = ("number", "closed", "temperature", "seed", "prompt_tokens", "generated_tokens", "meta_prompt")
-    rows = read(database, f"SELECT {', '.join(columns)}, exemplar_ids FROM step ORDER BY number")
     return [
         {
-            **dict(zip(columns, row, strict=False)),
-            "closed": bool(row[1]),
-            "exemplar_ids": json.loads(row[-1]),
-            "proposals": [_proposal(header, entry) for entry in entries if entry.step == row[0]],
+            "number": number,
+            "closed": bool(closed),
+            **_calls(read_calls(database, number)),
+            "proposals": [_proposal(header, entry) for entry in entries if entry.step == number],
         }
-        for row in rows
+        for number, closed in read(database, "SELECT number, closed FROM step ORDER BY number")
     ]
+
+
+def _calls(calls: Sequence[OptimizerCall]) -> Document:
+    """All calls of a step; beside them what the first was asked, and the tokens of all."""
+    first = calls[0] if calls else None
+    return {
+        "temperature": first and first.temperature,
+        "seed": first and first.seed,
+        "prompt_tokens": sum(call.prompt_tokens for call in calls),
+        "generated_tokens": sum(call.generated_tokens for call in calls),
+        "meta_prompt": first.meta_prompt if first else "",
+        "exemplar_ids": list(first.exemplar_ids) if first else [],
+        "calls": [asdict(call) for call in calls],
+    }
 
 
 def _proposal(header: RunHeader, entry: ProposalRecord) -> Document:
@@ -199,6 +212,7 @@ def _proposal(header: RunHeader, entry: ProposalRecord) -> Document:
     return {
         "text": entry.text,
         "origin": entry.origin,
+        "author": entry.author,
         "reason": entry.reason,
         "key": entry.key,
         "solution": solution,

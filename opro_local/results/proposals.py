@@ -22,6 +22,7 @@ class ProposalRecord:
     step: int
     text: str
     origin: str
+    author: str
     reason: str | None
     solution: str | None
     key: str | None
@@ -37,14 +38,15 @@ def read_entries(database: apsw.Connection, header: RunHeader) -> Iterator[Propo
             database, "SELECT step, solution, score, dropped FROM scored"
         )
     }
-    query = "SELECT step, text, origin, reason, solution FROM proposal ORDER BY step, position"
-    for step, text, origin, reason, proposed in read(database, query):
+    query = "SELECT step, text, origin, author, reason, solution FROM proposal ORDER BY step, position"
+    for step, text, origin, author, reason, proposed in read(database, query):
         key = None if proposed is None else _key(header, proposed)
         solution, score, dropped = scored.get((step, key), (proposed, None, False))
         yield ProposalRecord(
             step=step,
             text=text,
             origin=origin,
+            author=author,
             reason=reason,
             solution=solution,
             key=key,

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from opro_local.records import Outcome
+from opro_local.answers import AnswerKind
+from opro_local.records import Example, Outcome
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
 
@@ -73,13 +74,19 @@ def choice_probabilities(
     return probabilities
 
 
-def calibrated(outcome: Outcome, labels: Sequence[str], biases: Sequence[float]) -> Outcome:
-    """The outcome as the calibrated model has it: a new prediction, the same log-probabilities.
+def calibrated(outcome: Outcome, kind: AnswerKind, biases: Sequence[float]) -> Outcome:
+    """The outcome as the calibrated model has it: log-probabilities with the biases, and what these predict.
 
-    Of equally probable labels the first is predicted.
+    Of equally probable labels the first is predicted. gold_log_likelihood stays what the model gave.
     """
     if not biases or not outcome.choice_log_probs:
         return outcome
-    logits = [value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True)]
-    prediction = labels[logits.index(max(logits))]
-    return replace(outcome, prediction=prediction, correct=prediction == outcome.target)
+    logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
+    prediction = kind.classes[logits.index(max(logits))]
+    target = Example(id=outcome.example_id, text="", target=outcome.target)
+    return replace(
+        outcome,
+        prediction=prediction,
+        score=kind.worth(prediction, target),
+        choice_log_probs=logits,
+    )

@@ -10,9 +10,9 @@ from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
 from scripted_engine import ScriptedEngine
 
-from opro_local.config import AnswerType, CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
-from opro_local.errors import Interrupted, Rejected, SealedTest
-from opro_local.problem import NullWatcher
+from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
+from opro_local.errors import Interrupted, SealedTest
+from opro_local.problem import NullWatcher, Rejected
 from opro_local.problems.instruction import InstructionProblem, default_starts, polish
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import (
@@ -74,7 +74,9 @@ def problem(
 def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
     """With so many train rows set aside for exemplars."""
     rows = len(found.split.train)
-    return replace(found, split=set_aside(found.split, scored=rows, pool=pool, stratify=True))
+    return replace(
+        found, split=set_aside(found.split, scored=rows, pool=pool, stratum=found.task.kind.stratum)
+    )
 
 
 def engine_of(found: InstructionProblem) -> ScriptedEngine:
@@ -127,7 +129,7 @@ class TestStarts:
         ],
     )
     def test_without_settings_there_are_the_empty_one_and_a_direct_one(
-        self, answer: AnswerType, direct: str
+        self, answer: str, direct: str
     ) -> None:
         task = replace(mail_task(), answer=answer)
         assert default_starts(task) == ["", direct]

@@ -21,7 +21,7 @@ from mail_searches import HOSTILE, START, finished
 from opro_local.cli import main
 from opro_local.errors import Interrupted
 from opro_local.report.charts import charts
-from opro_local.report.content import candidate_rows, start_of, word_diff, written_by
+from opro_local.report.content import candidate_rows, start_of, word_diff
 from opro_local.report.forms import in_form
 from opro_local.report.sheets import sheets
 from opro_local.report.tables import candidates_csv
@@ -247,23 +247,6 @@ def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[st
     document["steps"][1]["meta_prompt"] = "x" * 40_000
     _, row, *_ = dict(_sheets(document))["What the optimizer read"]
     assert len(row[3]) == 32_767 and row[3].endswith("x\u2026")
-
-
-@pytest.mark.parametrize(
-    ("origin", "writer"),
-    [
-        ("human", "human"),
-        ("start", "start"),
-        ("opro", "model"),
-        ("opro bracket", "model"),
-        ("evoprompt-ga", "model"),
-        ("paraphrases", "paraphrase"),
-        ("shot sets", "program"),
-        ("random words", "program"),
-    ],
-)
-def test_it_is_told_who_wrote_a_proposal(origin: str, writer: str) -> None:
-    assert written_by(origin) == writer
 
 
 def test_json_is_the_export(document: dict[str, Any]) -> None:

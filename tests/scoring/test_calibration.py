@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from opro_local.answers.label import Label
 from opro_local.records import Outcome
 from opro_local.scoring.calibration import (
     calibrated,
@@ -13,6 +14,7 @@ from opro_local.scoring.calibration import (
 )
 
 LABELS = ("seed", "fintech")
+KIND = Label(labels=LABELS)
 
 
 def answered(*probabilities: float, target: str = "seed") -> Outcome:
@@ -22,12 +24,12 @@ def answered(*probabilities: float, target: str = "seed") -> Outcome:
         example_id="e",
         target=target,
         prediction=prediction,
-        correct=prediction == target,
+        score=float(prediction == target),
         choice_log_probs=tuple(map(math.log, probabilities)),
     )
 
 
-FAILED = Outcome(example_id="f", target="seed", prediction=None, correct=False, reason="no answer")
+FAILED = Outcome(example_id="f", target="seed", prediction=None, score=0.0, reason="no answer")
 
 
 def test_probabilities_are_normalised_over_the_choices_in_double_precision() -> None:
@@ -71,11 +73,7 @@ def test_without_log_probabilities_there_is_nothing_to_fit() -> None:
 
 def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
     biases = fit_contextual(
-        [
-            Outcome(
-                example_id="e", target="x", prediction="y", correct=False, choice_log_probs=(0.0, -math.inf)
-            )
-        ]
+        [Outcome(example_id="e", target="x", prediction="y", score=0.0, choice_log_probs=(0.0, -math.inf))]
     )
     assert all(map(math.isfinite, biases))
 
@@ -83,26 +81,30 @@ def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
 def test_calibration_turns_a_constant_answer_into_two() -> None:
     outcomes = [answered(0.9, 0.1), answered(0.7, 0.3, target="fintech")]
     assert [o.prediction for o in outcomes] == ["seed", "seed"]
-    turned = [calibrated(o, LABELS, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
+    turned = [calibrated(o, KIND, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
     assert [o.prediction for o in turned] == ["seed", "fintech"]
     assert [o.correct for o in turned] == [True, True]
-    assert [o.choice_log_probs for o in turned] == [o.choice_log_probs for o in outcomes]
+    for before, after in zip(outcomes, turned, strict=True):
+        biases = fit_batch(outcomes)
+        moved = [b - a for a, b in zip(before.choice_log_probs, after.choice_log_probs, strict=True)]
+        assert moved == pytest.approx(biases)
+        assert after.gold_log_likelihood == before.gold_log_likelihood
 
 
 def test_of_equally_probable_labels_the_first_is_predicted() -> None:
     tie = answered(0.25, 0.5)
-    assert calibrated(tie, LABELS, (math.log(2), 0.0)).prediction == "seed"
+    assert calibrated(tie, KIND, (math.log(2), 0.0)).prediction == "seed"
 
 
 def test_outcomes_that_cannot_be_calibrated_stay() -> None:
-    assert calibrated(FAILED, LABELS, (1.0, 0.0)) is FAILED
+    assert calibrated(FAILED, KIND, (1.0, 0.0)) is FAILED
     plain = answered(0.25, 0.75)
-    assert calibrated(plain, LABELS, ()) is plain
+    assert calibrated(plain, KIND, ()) is plain
 
 
 def test_biases_for_another_number_of_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        calibrated(answered(0.5, 0.5), LABELS, (1.0,))
+        calibrated(answered(0.5, 0.5), KIND, (1.0,))
 
 
 class TestFitIfBetter:
@@ -119,7 +121,7 @@ class TestFitIfBetter:
         # All three are right either way, two of them narrowly without biases.
         rows = [answered(0.51, 0.49), answered(0.501, 0.499), answered(0.02, 0.98, target="fintech")]
         biases = fit_batch(rows)
-        assert [calibrated(row, LABELS, biases).correct for row in rows] == [True, True, True]
+        assert [calibrated(row, KIND, biases).correct for row in rows] == [True, True, True]
         assert fit_if_better(rows, LABELS) == biases
 
     def test_outcomes_without_probabilities_are_left_out(self) -> None:

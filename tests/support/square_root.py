@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from opro_local.errors import Rejected
 from opro_local.llm import Message
-from opro_local.problem import MetaPrompt
+from opro_local.problem import MetaPrompt, Rejected
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Direction, Outcome, Score, Scored, Step, Trajectory
 
@@ -32,8 +31,11 @@ class SquareRoot:
 
     def parse(self, reply: str) -> int:
         if not reply.strip().isdecimal():
-            raise Rejected("not a number")
+            raise Rejected("wrong number of numbers")
         return int(reply)
+
+    def fits(self, solution: int) -> bool:
+        return True
 
     def longest_reply(self) -> int:
         return 5
@@ -67,4 +69,4 @@ class SquareRoot:
         self.finished.append(trajectory.best.solution)
 
     def _outcome(self, solution: int) -> Outcome:
-        return Outcome(example_id=str(solution), target="", prediction=None, correct=False, reason="-")
+        return Outcome(example_id=str(solution), target="", prediction=None, score=0.0, reason="-")

@@ -14,8 +14,18 @@ from pathlib import Path
 
 import apsw
 
-from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Example, Outcome, Proposal, Score, Scored, SplitName, Step
+from opro_local.recording import Evaluation, RunStore
+from opro_local.records import (
+    Candidate,
+    Example,
+    OptimizerCall,
+    Outcome,
+    Proposal,
+    Score,
+    Scored,
+    SplitName,
+    Step,
+)
 from opro_local.store.header import ModelRecord, RunHeader
 from opro_local.store.run_file import RunFile
 from opro_local.tasks.task import Task, task_to_json
@@ -79,16 +89,21 @@ def candidate(step: int, number: int) -> Candidate:
 
 def proposed(number: int) -> Step[Candidate]:
     solutions = [Proposal(text=f"<t>{i}", solution=candidate(number, i)) for i in range(2)]
-    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="no closing tag")
+    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="cut off")
     return Step(
         number=number,
         proposals=(solutions[0], rejected, solutions[1]),
-        meta_prompt=f"meta-prompt {number}",
-        exemplar_ids=("a", "c"),
-        temperature=1.0,
-        seed=2**62 + number,
-        prompt_tokens=100,
-        generated_tokens=7 * number,
+        calls=tuple(
+            OptimizerCall(
+                meta_prompt=f"meta-prompt {number}.{i}",
+                seed=2**62 + number,
+                temperature=0.1 + 0.2 * i,
+                prompt_tokens=50,
+                generated_tokens=3 * number + i,
+                exemplar_ids=("a", "c")[i:],
+            )
+            for i in range(2)
+        ),
     )
 
 
@@ -101,7 +116,7 @@ def outcome(who: Candidate, example_id: str) -> Outcome:
         example_id=example_id,
         target="seed",
         prediction=None if failed else "seed" if correct else "fintech",
-        correct=correct,
+        score=float(correct),
         reason="no answer" if failed else None,
         choice_log_probs=() if failed else (impossible, likely) if correct else (likely, impossible),
         gold_log_likelihood=float("nan") if failed else -1 / 3,
@@ -111,7 +126,7 @@ def outcome(who: Candidate, example_id: str) -> Outcome:
     )
 
 
-def drive(store: RunFile[Candidate]) -> None:
+def drive(store: RunStore[Candidate]) -> None:
     """Bring the run to its end from wherever it is."""
     while store.stopped() is None:
         number = len(store.trajectory().steps)
@@ -128,7 +143,7 @@ def drive(store: RunFile[Candidate]) -> None:
     finish(store)
 
 
-def finish(store: RunFile[Candidate]) -> None:
+def finish(store: RunStore[Candidate]) -> None:
     best = store.trajectory().best
     assert best is not None
     plan: list[tuple[str, SplitName, Candidate]] = [
@@ -146,7 +161,7 @@ def finish(store: RunFile[Candidate]) -> None:
     store.record_finish()
 
 
-def evaluated(store: RunFile[Candidate], who: Sequence[Candidate], split: SplitName) -> Sequence[Candidate]:
+def evaluated(store: RunStore[Candidate], who: Sequence[Candidate], split: SplitName) -> Sequence[Candidate]:
     """The same candidates, once their outcomes are recorded."""
     for start in range(0, len(ROWS[split]), BLOCK):
         block = ROWS[split][start : start + BLOCK]
@@ -156,13 +171,13 @@ def evaluated(store: RunFile[Candidate], who: Sequence[Candidate], split: SplitN
     return who
 
 
-def measured(store: RunFile[Candidate], who: Candidate, split: SplitName) -> Score:
+def measured(store: RunStore[Candidate], who: Candidate, split: SplitName) -> Score:
     outcomes = store.outcomes(who.key, split).values()
     value = sum(o.correct for o in outcomes) / len(outcomes)
     return Score(value=value, n=len(outcomes), interval=(value / 3, 1.0), metrics={"mcc": -0.1}, reasons={})
 
 
-def scored(store: RunFile[Candidate], who: Candidate, step: int) -> Scored[Candidate]:
+def scored(store: RunStore[Candidate], who: Candidate, step: int) -> Scored[Candidate]:
     fitted = replace(who, calibration=(0.1 + 0.2, -1e-300))
     return Scored(solution=fitted, score=measured(store, who, "train"), step=step)
 
