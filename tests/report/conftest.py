@@ -1,5 +1,7 @@
 """Documents of finished runs: a plain one, one with a hostile winner, one with hostile text everywhere."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,28 @@ WRITTEN = {
 """Keys of a document under which people, models or files of others may have put any text."""
 
 
-@pytest.fixture
-def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, "Read twice."))
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The file of a run by its winner, for tests that only read it: searched once."""
+
+    @cache
+    def file(best: str) -> Path:
+        home = tmp_path_factory.mktemp("searched")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPRO_LOCAL_HOME", str(home))
+            return finished(home, patch, best)
+
+    return file
 
 
 @pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
+def document(searched: Callable[[str], Path]) -> dict[str, Any]:
+    return run_document(searched("Read twice."))
+
+
+@pytest.fixture
+def hostile(searched: Callable[[str], Path]) -> dict[str, Any]:
+    return run_document(searched(f"Read twice. {HOSTILE}"))
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import ast
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +19,8 @@ from opro_local.results.document import run_document
 
 
 @pytest.fixture
-def document(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, "Read twice."), outcomes=True)
+def document(searched: Callable[[str], Path]) -> dict[str, Any]:
+    return run_document(searched("Read twice."), outcomes=True)
 
 
 def with_shots(document: dict[str, Any], position: str = "Q_begin") -> dict[str, Any]:

@@ -40,6 +40,7 @@ STRIDES = pytest.mark.parametrize(
 
 
 @STRIDES
+@pytest.mark.usefixtures("disk")
 def test_a_run_killed_before_any_statement_ends_like_an_unbroken_one(
     tmp_path: Path, unbroken: dict[str, object], stride: int
 ) -> None:
