@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 import store_script
+from full_disk import FullDisk
 from store_script import HEADER, CandidateCodec, run_to_the_end
 
 from opro_local.errors import StoreBusy, StoreError
@@ -57,38 +58,6 @@ def test_a_run_killed_before_any_statement_ends_like_an_unbroken_one(
             path.unlink()
             run_to_the_end(path)
         assert document(path) == unbroken
-
-
-class FullDisk(apsw.VFS):
-    """A disk on which the writes after the first `room` ones fail; nothing is synced, to be quick."""
-
-    def __init__(self) -> None:
-        super().__init__("full_disk", "unix", makedefault=True)
-        self.room = sys.maxsize
-
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "FullDiskFile":  # noqa: N802
-        return FullDiskFile(self, name, flags)
-
-
-class FullDiskFile(apsw.VFSFile):
-    def __init__(self, disk: FullDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
-        super().__init__("unix", name, flags)
-        self.disk = disk
-
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
-        self.disk.room -= 1
-        if self.disk.room < 0:
-            raise apsw.FullError("test")
-        super().xWrite(data, offset)
-
-    def xLock(self, level: int) -> None:  # noqa: N802
-        try:
-            super().xLock(level)
-        except apsw.IOError:  # a reader cannot lock for writing: SQLite does not mind, apsw would report it
-            raise apsw.BusyError from None
-
-    def xSync(self, flags: int) -> None:  # noqa: N802
-        pass
 
 
 @pytest.fixture(params=["wal", "truncate"])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import apsw
+from full_disk import FullDisk
 
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import (
@@ -219,6 +220,7 @@ def _die_at_statement(at: int) -> None:
 
 
 if __name__ == "__main__":
+    disk = FullDisk()  # never full; what SIGKILL ends need not be synced
     folder, first, stride = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     for n in itertools.count(first, stride):
         if not _killed(folder / f"{n}.sqlite", n):
