@@ -152,10 +152,10 @@ def solve(
 
 
 class _Ready(Protocol[S]):
-    """TaskRun or ObjectiveRun: a problem with the models loaded."""
+    """TaskRun or ObjectiveRun: everything that a run needs but its file, the models loaded."""
 
     @property
-    def problem(self) -> Codec[S]: ...
+    def codec(self) -> Codec[S]: ...
     @property
     def models(self) -> Models: ...
     def search(self, store: RunFile[S], host: Host) -> None: ...
@@ -163,7 +163,7 @@ class _Ready(Protocol[S]):
 
 def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
     path = host.folders.runs / f"{header.run_id}.sqlite"
-    with RunFile.create(path, header, ready.problem, after_commit=host.after_commit) as store:
+    with RunFile.create(path, header, ready.codec, after_commit=host.after_commit) as store:
         ready.search(store, host)
     return path
 
@@ -192,7 +192,7 @@ def resume_run(
 
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     _check_same_models(header, ready.models)
-    with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
+    with RunFile.open(path, ready.codec, write=True, after_commit=host.after_commit) as store:
         if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
         ready.search(store, host)
@@ -252,11 +252,11 @@ def measure_candidates(
     Interrupted when the user stops it.
     """
     host = host or Host()
-    problem = prepare(task, settings, host).problem
+    run = prepare(task, settings, host)
     from opro_local.problems.evaluation import evaluate
 
     if on in ("test", "all"):
-        note_use(host.folders.runs, f"measurement {new_run_id()}", problem.split.test)
+        note_use(host.folders.runs, f"measurement {new_run_id()}", run.measurement.split.test)
     ledger = NullLedger(host.after_commit)
-    fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
-    return evaluate(problem, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
+    fitted = run.measurement.fit([run.space.candidate(text) for text in instructions], ledger)
+    return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)

@@ -23,7 +23,9 @@ def new_run_id() -> str:
 
 
 def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
-    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
+    return {
+        name: [row.id for row in getattr(prepared.measurement.split, name)] for name in get_args(SplitName)
+    }
 
 
 def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> RunHeader:
@@ -39,8 +41,9 @@ def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> Run
             "labels": list(task.labels),
             "metric": task.metric,
             "grading": prepared.settings.scoring.grading,
-            "layout": asdict(prepared.problem.scorer.layout),
-            "rows": {name: len(rows) for name, rows in ids.items()} | {"pool": len(prepared.split.pool)},
+            "layout": asdict(prepared.measurement.scorer.layout),
+            "rows": {name: len(rows) for name, rows in ids.items()}
+            | {"pool": len(prepared.measurement.split.pool)},
             "row_ids": ids,
         },
     )
@@ -70,8 +73,8 @@ def _header(
         run_id=run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=kind,
-        direction=ready.problem.direction,
-        settings_json=ready.settings.model_dump_json(),
+        direction=ready.direction,
+        settings_json=ready.settings.stored.model_dump_json(),
         problem_json=problem_json,
         summary=summary,
         models=ready.models.records,

@@ -81,6 +81,11 @@ class Plan:
         )
         return load_task(settings, folder=Path(), name=path.stem)
 
+    def split(self, task: Task, seed: int) -> Split:
+        """As the reference divides it."""
+        rows = self.budget.train_rows or self.train
+        return split_task(task, seed=seed, shots=0, search_shots=True, train_rows=rows)
+
     def settings(self, model: str, method: Method, seed: int) -> RunSettings:
         """Nothing is measured beyond what the comparison needs; tokens end the searches but the reference."""
         steps = self.budget.steps if method == REFERENCE else MANY_STEPS
@@ -192,7 +197,7 @@ class Contest:
         return found
 
     def _theirs(self, name: CellName, task: Task, child: Child) -> Cell:
-        split = split_task(task, self.plan.settings(name.model, REFERENCE, name.seed))
+        split = self.plan.split(task, name.seed)
         question = question_for(name, task, split, self._reference(name).scorer_tokens)
         return cell_of_answer(name, child.ask(question), split.test)
 
