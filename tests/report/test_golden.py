@@ -63,7 +63,7 @@ def paths(value: Any, name: str = "") -> Iterator[str]:
     if re.search(r"versions|timing|seconds|digest|numerics|power", name):
         yield name
     elif isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in sorted(value.items()):
             yield from paths(inner, f"{name}.{key}")
     elif isinstance(value, list):
         for place, inner in enumerate(value):
