@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NewType, TypeVar
 
 S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
 
@@ -69,7 +69,9 @@ class Candidate:
 class Outcome:
     """One candidate on one example, before calibration.
 
-    prediction is None exactly when reason says why there is none ("no answer", "several answers", ...).
+    prediction is None exactly when reason says why there is none ("no answer", "several answers", ...). score
+    is what the prediction is worth, from 0 to 1 (1: right); feedback is what the grader says of it, if it
+    says anything.
     choice_log_probs follow the task's label order (nats); reply is the raw text of generation mode.
     prompt_tokens and generated_tokens count what the request asked for, whether or not it was cached.
     """
@@ -77,13 +79,26 @@ class Outcome:
     example_id: str
     target: str
     prediction: str | None
-    correct: bool
+    score: float
+    feedback: str | None = None
     reason: str | None = None
     choice_log_probs: tuple[float, ...] = ()
     gold_log_likelihood: float | None = None
     reply: str | None = None
     prompt_tokens: int = 0
     generated_tokens: int = 0
+
+    @property
+    def correct(self) -> bool:
+        return self.score == 1
+
+
+Answer = NewType("Answer", Outcome)
+"""An Outcome as the calibrated candidate has it: prediction, score and log-probabilities with the biases in.
+
+Runs store Outcomes; scores, comparisons and reports are made of Answers: scoring/marking.py turns one into
+the other.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

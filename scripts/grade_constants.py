@@ -61,7 +61,7 @@ class Benchmark:
 
     def rate(self, reply: str, grading: Grading) -> float:
         grader = grader_for(self, grading)
-        return fmean(grader.grade(reply, row).correct for row in self.rows)
+        return fmean(grader.grade(reply, row).score for row in self.rows)
 
 
 def benchmarks(folder: Path) -> Iterator[Benchmark]:

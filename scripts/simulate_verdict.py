@@ -25,7 +25,7 @@ from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
 from opro_local.records import Outcome
-from opro_local.scoring.pairs import compare
+from opro_local.scoring.marking import Marking
 
 ROWS = 50
 FINALISTS = 5
@@ -153,7 +153,8 @@ def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Compar
     targets = generator.choice(len(LABELS), n, p=[0.3, 0.6, 0.1])
     seen = 1.5 * np.eye(len(LABELS))[targets] + generator.normal(size=(n, len(LABELS)))
     ours, theirs = (_outcomes(targets, seen + generator.normal(size=seen.shape)) for _ in range(2))
-    found = compare(ours, theirs, labels=LABELS, metric=metric)
+    marking = Marking(labels=LABELS, metric=metric)
+    found = marking.compare(marking.answers(ours), marking.answers(theirs))
     assert found is not None
     return found
 
@@ -165,7 +166,7 @@ def _outcomes(targets: NDArray[np.int64], logits: NDArray[np.float64]) -> list[O
             example_id=str(number),
             target=LABELS[target],
             prediction=LABELS[int(np.argmax(row))],
-            correct=int(np.argmax(row)) == target,
+            score=float(int(np.argmax(row)) == target),
             choice_log_probs=tuple(row),
         )
         for number, (target, row) in enumerate(zip(targets, log_probs, strict=True))

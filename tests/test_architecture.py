@@ -140,10 +140,11 @@ def test_what_needs_no_model_loads_no_heavy_library(work: str) -> None:
     assert set(done.stderr.split()) & HEAVY == set()
 
 
-def test_importing_the_package_and_listing_the_commands_load_no_settings() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["guide"], ["guide", "evidence"]])
+def test_importing_the_package_and_asking_what_there_is_load_no_settings(arguments: list[str]) -> None:
     # The list of commands answers within a few tenths of a second because of this.
     program = (
-        "import sys, opro_local\nfrom opro_local.cli import main\nmain(['--help'], standalone_mode=False)\n"
+        f"import sys, opro_local\nfrom opro_local.cli import main\nmain({arguments}, standalone_mode=False)\n"
         "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

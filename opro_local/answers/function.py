@@ -29,9 +29,9 @@ class FunctionGrader:
         except (Exception, SystemExit):  # the user's code may raise anything
             return FAILED
         if isinstance(said, bool):
-            return Graded(prediction=reply.strip(), correct=said)
+            return Graded(prediction=reply.strip(), score=float(said))
         if isinstance(said, str):
-            return Graded(prediction=said, correct=spaced(said) == spaced(example.target))
+            return Graded(prediction=said, score=float(spaced(said) == spaced(example.target)))
         return NO_ANSWER if said is None else FAILED
 
     def is_final(self, text: str, question: str) -> bool:

@@ -50,7 +50,7 @@ class OfficialGrader:
             parsed = self._parsed(reply)
         parsed = parsed.strip(":").strip().split("\n")[0].split("Q:")[0].lower()
         right = self._right(parsed, example.target.lower(), example.text)
-        return Graded(prediction=example.target, correct=True) if right else NO_MATCH
+        return Graded(prediction=example.target, score=1.0) if right else NO_MATCH
 
     def is_final(self, text: str, question: str) -> bool:
         return False

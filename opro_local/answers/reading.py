@@ -25,10 +25,11 @@ from opro_local.records import Example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
-    """prediction is None exactly when reason says why."""
+    """prediction is None exactly when reason says why; score from 0 to 1, 1 is right."""
 
     prediction: str | None = None
-    correct: bool = False
+    score: float = 0.0
+    feedback: str | None = None
     reason: str | None = None
 
 
@@ -83,7 +84,7 @@ class StrictGrader:
             return CUT_OFF
         if not answers:
             return NO_ANSWER
-        return Graded(prediction=answers[0], correct=self.reader.equal(answers[0], example))
+        return Graded(prediction=answers[0], score=float(self.reader.equal(answers[0], example)))
 
     def is_final(self, text: str, question: str) -> bool:
         return self._counted(text, question)[1]

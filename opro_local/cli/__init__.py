@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
     module: str
     help: str
+    folders: bool = True
+    """Whether it works with models and runs: to know their folders, the settings are imported."""
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -35,6 +37,7 @@ COMMANDS: Mapping[str, Entry] = {
     "init": Entry("data", "Write a task folder to start from."),
     "data": Entry("data", "Look at tables of labelled rows."),
     "config": Entry("config", "Look at the settings."),
+    "guide": Entry("guide", "Read the manual: the page on TOPIC, or the list of topics.", folders=False),
 }
 
 
@@ -72,6 +75,7 @@ def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
     Every flag is also a variable: --max-pairs is OPRO_LOCAL_MAX_PAIRS. Exit codes: 0 done, 1 failed, 2 wrong
     usage, 3 bad data, 4 model missing or changed, 75 run busy, 130 interrupted.
     """
-    from opro_local.config import Folders  # checking settings takes a library that help does without
+    if ctx.invoked_subcommand is not None and COMMANDS[ctx.invoked_subcommand].folders:
+        from opro_local.config import Folders  # checking settings takes a library that help does without
 
-    ctx.obj = Folders.of_user(home)
+        ctx.obj = Folders.of_user(home)

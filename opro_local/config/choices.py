@@ -4,7 +4,17 @@ from typing import Literal
 
 AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
-Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier"]
+Metric = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "mcc",
+    "weighted_kappa",
+    "log_loss",
+    "brier",
+    "mean_score",
+    "mae",
+]
 ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]

@@ -16,11 +16,13 @@ SIGNIFICANT = 0.05
 LEAST_SPREAD = 0.02
 """With less between the best and the worst, no search is worth its time (arXiv 2604.14585)."""
 DRAWS = 1999
+ROUNDING = 1e-9
+"""Fractions are not added up exactly; ties are to be ties."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headroom:
-    """Scores of different instructions on the same rows, as shares of right answers.
+    """Mean scores of different instructions on the same rows, from 0 to 1.
 
     lowest and highest are measured and hold noise; spread is their distance with the noise taken off.
     """
@@ -37,44 +39,43 @@ class Headroom:
         return self.p_value < SIGNIFICANT and self.spread > LEAST_SPREAD
 
 
-def headroom(correct: NDArray[np.bool_], *, seed: int = 0) -> Headroom:
-    """Compare instructions; correct (M, n) says which of M >= 2 instructions is right on which of n rows.
+def headroom(scores: NDArray[np.float64], *, seed: int = 0) -> Headroom:
+    """Compare instructions by their scores (M, n): of M >= 2 instructions on n rows, each from 0 to 1.
 
-    The same answers and seed give the same result.
+    The same scores and seed give the same result.
     """
-    scores = correct.mean(axis=1)  # (M,)
-    lowest, highest = float(scores.min()), float(scores.max())
+    means = scores.mean(axis=1)  # (M,)
+    lowest, highest = float(means.min()), float(means.max())
     return Headroom(
-        instructions=correct.shape[0],
-        rows=correct.shape[1],
+        instructions=scores.shape[0],
+        rows=scores.shape[1],
         lowest=lowest,
         highest=highest,
-        spread=(highest - lowest) * reliability(correct),
-        p_value=_p_value(correct, np.random.default_rng(seed)),
+        spread=(highest - lowest) * reliability(scores),
+        p_value=_p_value(scores, np.random.default_rng(seed)),
     )
 
 
-def reliability(correct: NDArray[np.bool_]) -> float:
+def reliability(scores: NDArray[np.float64]) -> float:
     """The share of the scores' variance that is no noise, in [0, 1].
 
     From the analysis of variance, instructions by rows (Hoyt 1941). Scores shrunk by it towards their mean
     have the least expected error.
     """
-    instructions, rows = correct.shape
-    scores = correct.mean(axis=1, keepdims=True)  # (M, 1)
-    between = rows * float(scores.var(ddof=1))
-    residuals = correct - scores - correct.mean(axis=0) + correct.mean()  # (M, n)
+    instructions, rows = scores.shape
+    means = scores.mean(axis=1, keepdims=True)  # (M, 1)
+    between = rows * float(means.var(ddof=1))
+    residuals = scores - means - scores.mean(axis=0) + scores.mean()  # (M, n)
     # One row leaves no residuals; its p-value is 1.
     noise = float((residuals**2).sum()) / (instructions - 1) / max(1, rows - 1)
     return max(0.0, 1 - noise / between) if between else 0.0
 
 
-def _p_value(correct: NDArray[np.bool_], draw: np.random.Generator) -> float:
+def _p_value(scores: NDArray[np.float64], draw: np.random.Generator) -> float:
     """How often random sign flips of whole rows spread the scores as far."""
-    instructions, rows = correct.shape
-    right = correct.astype(np.int64)
-    deviations = instructions * right - right.sum(axis=0)  # (M, n), whole numbers, so that ties are ties
+    instructions, rows = scores.shape
+    deviations = instructions * scores - scores.sum(axis=0)  # (M, n), whole numbers where scores are 0 or 1
     signs = draw.choice(np.array([-1, 1]), size=(DRAWS, rows))
     flipped = ((signs @ deviations.T) ** 2).sum(axis=1)  # (DRAWS,)
     observed = (deviations.sum(axis=1) ** 2).sum()
-    return float(1 + (flipped >= observed).sum()) / (1 + DRAWS)
+    return float(1 + (flipped >= observed - ROUNDING).sum()) / (1 + DRAWS)

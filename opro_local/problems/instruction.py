@@ -38,8 +38,6 @@ from opro_local.records import (
     content_hash,
     derived_seed,
 )
-from opro_local.scoring.metrics import METRIC_DIRECTION
-from opro_local.scoring.pairs import hits
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -67,7 +65,7 @@ class InstructionProblem:
 
     @property
     def direction(self) -> Direction:
-        return METRIC_DIRECTION[self.task.metric]
+        return self.measurement.marking.direction
 
     @cached_property
     def shots(self) -> tuple[Example, ...]:
@@ -124,13 +122,14 @@ class InstructionProblem:
             style=self.style,
             search=self.search,
             rows=self.measurement.split.train,
-            missed=self._misses.of,
+            marking=self.measurement.marking,
+            wrong=self._wrong_answers.of,
         )
         return prompts.of(trajectory, step)
 
     @cached_property
-    def _misses(self) -> WrongAnswers:
-        return WrongAnswers(task=self.task, ledger=self.ledger)
+    def _wrong_answers(self) -> WrongAnswers:
+        return WrongAnswers(marking=self.measurement.marking, ledger=self.ledger)
 
     def longest_reply(self) -> int:
         return self.search.max_characters
@@ -186,14 +185,14 @@ class InstructionProblem:
         candidates = self._very_different()
         for block in sheet.blocks(rows):
             sheet.ask(candidates, block)
-        right = []
+        scores = []
         for candidate in candidates:
             outcomes = sheet.outcomes(candidate, rows)
             fitted = self.measurement.calibrated(candidate, outcomes)
             score = self.measurement.score(fitted, outcomes)
             record(Evaluation(role="headroom", split="train", candidate=fitted, score=score), ledger)
-            right.append(hits(outcomes, labels=self.task.labels, calibration=fitted.calibration))
-        return headroom(np.array(right))
+            scores.append([answer.score for answer in self.measurement.answers(fitted, outcomes)])
+        return headroom(np.array(scores))
 
     def _very_different(self) -> list[Candidate]:
         """HEADROOM_CANDIDATES, up to a quarter of them with shots where these are searched."""

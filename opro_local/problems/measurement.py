@@ -6,14 +6,15 @@ rows are given out only once the winner is fixed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from opro_local.config import CalibrationMethod
 from opro_local.errors import LeakedShot, SealedTest
 from opro_local.problem import Watcher
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Candidate, Example, Outcome, Score, SplitName
+from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
 from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
-from opro_local.scoring.metrics import measure
+from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -29,6 +30,10 @@ class Measurement:
     calibration: CalibrationMethod
     block: int
     watcher: Watcher
+
+    @cached_property
+    def marking(self) -> Marking:
+        return Marking.of(self.task)
 
     def rows(self, split: SplitName, ledger: OutcomeLedger) -> tuple[Example, ...]:
         """Raises SealedTest when test rows are asked for too early."""
@@ -68,9 +73,11 @@ class Measurement:
 
     def score(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
         """What the outcomes of a fitted candidate add up to."""
-        return measure(
-            outcomes, labels=self.task.labels, metric=self.task.metric, calibration=candidate.calibration
-        )
+        return self.marking.score(self.answers(candidate, outcomes))
+
+    def answers(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> list[Answer]:
+        """The outcomes of a fitted candidate under its calibration."""
+        return self.marking.answers(outcomes, candidate.calibration)
 
     def scores(self, fitted: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger) -> list[Score]:
         """Of fitted candidates on a split, their calibration applied unchanged."""
@@ -107,7 +114,7 @@ class AnswerSheet:
             return
         texts = {row.text for row in block}
         if any(shot.text in texts for candidate in missing.values() for shot in candidate.shots):
-            raise LeakedShot("A row was to be scored with itself as an exemplar; the run cannot go on.")
+            raise LeakedShot("A row was to be scored with itself as a shot; the run cannot go on.")
         scored = self.measurement.scorer.score(list(missing.values()), block)
         fresh = dict(zip(missing, scored, strict=True))
         self.ledger.record_block(self.split, fresh)

@@ -13,13 +13,13 @@ from opro_local.config import SearchSettings, Style
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import MetaPrompt
 from opro_local.records import Candidate, Example, Scored, Trajectory, derived_seed
-from opro_local.scoring.metrics import normalised_score
+from opro_local.scoring.marking import Marking
 from opro_local.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaPrompts:
-    """rows may be shown as exemplars; missed gives the ids of those that a scored candidate got wrong.
+    """rows may be shown as exemplars; wrong gives those that a scored candidate got wrong, by id.
 
     Candidates that left a race saw some of the rows only: they are neither shown nor asked what they missed.
     """
@@ -29,7 +29,8 @@ class MetaPrompts:
     style: Style
     search: SearchSettings
     rows: Sequence[Example]
-    missed: Callable[[Candidate], Collection[str]]
+    marking: Marking
+    wrong: Callable[[Candidate], Collection[str]]
 
     def of(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         """With less and less of the trajectory (the best stay longest), at last with fewer exemplars."""
@@ -39,14 +40,13 @@ class MetaPrompts:
             yield self._meta_prompt(self._ordered(best[len(best) - shown :], step), exemplars[:count])
 
     def _meta_prompt(self, shown: Sequence[Scored[Candidate]], exemplars: Sequence[Example]) -> MetaPrompt:
-        metric = self.task.metric
         brief = MetaPromptContent(
             description="" if self.search.instructions_only else self.task.description,
             position=self.task.position,
             qa=self.qa,
             shown=[
                 TrajectoryLine(
-                    instruction=entry.solution.instruction, score=normalised_score(entry.score.value, metric)
+                    instruction=entry.solution.instruction, score=self.marking.normalised(entry.score.value)
                 )
                 for entry in shown
             ],
@@ -61,9 +61,8 @@ class MetaPrompts:
         """Ascending; of those below the threshold none but the best of all."""
         best = trajectory.ascending()[-self.search.shown :]
         least = self.search.score_threshold
-        return [e for e in best[:-1] if normalised_score(e.score.value, self.task.metric) >= least] + best[
-            -1:
-        ]
+        shown = [entry for entry in best[:-1] if self.marking.normalised(entry.score.value) >= least]
+        return [*shown, *best[-1:]]
 
     def _ordered(self, ascending: list[Scored[Candidate]], step: int) -> list[Scored[Candidate]]:
         if self.search.trajectory_order == "ascending":
@@ -93,7 +92,7 @@ class MetaPrompts:
 
     def _misses(self, scored: Sequence[Scored[Candidate]]) -> Counter[Example]:
         """How many of the candidates missed a row, for the rows that any missed, in order."""
-        counts = Counter(row for entry in scored for row in self.missed(entry.solution))
+        counts = Counter(row for entry in scored for row in self.wrong(entry.solution))
         return Counter({row: counts[row.id] for row in self.rows if counts[row.id]})
 
     def _most_missed(self, misses: Counter[Example], draw: random.Random) -> list[Example]:

@@ -12,7 +12,6 @@ from opro_local.evidence.racing import has_lost
 from opro_local.problems.measurement import AnswerSheet, Measurement
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Scored
-from opro_local.scoring.pairs import gains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +45,11 @@ class Race:
     def _has_lost(self, candidate: Candidate, sheet: AnswerSheet, rows: Sequence[Example]) -> bool:
         if self.best is None:
             return False
-        answers = [sheet.outcomes(each, rows) for each in (candidate, self.best)]
-        difference = gains(
-            *answers,
-            labels=self.measurement.task.labels,
-            metric=self.measurement.task.metric,
-            calibrations=(
-                self.measurement.calibrated(candidate, answers[0]).calibration,
-                self.best.calibration,
-            ),
+        outcomes = sheet.outcomes(candidate, rows)
+        fitted = self.measurement.calibrated(candidate, outcomes)
+        difference = self.measurement.marking.gains(
+            self.measurement.answers(fitted, outcomes),
+            self.measurement.answers(self.best, sheet.outcomes(self.best, rows)),
         )
         return has_lost(difference, rows=len(sheet.rows), alpha=self.error_rate)
 

@@ -1,11 +1,11 @@
-"""Which rows of train a candidate got wrong, from what its run has recorded."""
+"""What a candidate got wrong on train, from what its run has recorded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Candidate
-from opro_local.scoring.pairs import hits
-from opro_local.tasks.task import Task
+from opro_local.records import Answer, Candidate
+from opro_local.scoring.marking import Marking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,17 +15,17 @@ class WrongAnswers:
     Only for candidates that were scored on all rows of train: nothing is added to their outcomes.
     """
 
-    task: Task
+    marking: Marking
     ledger: OutcomeLedger
-    _known: dict[str, frozenset[str]] = field(default_factory=dict)
+    _known: dict[str, Mapping[str, Answer]] = field(default_factory=dict)
 
-    def of(self, candidate: Candidate) -> frozenset[str]:
-        """The ids of the rows that are wrong under the candidate's calibration."""
+    def of(self, candidate: Candidate) -> Mapping[str, Answer]:
+        """By row, the answers that are not worth 1, under the candidate's calibration."""
         if candidate.key not in self._known:
-            self._known[candidate.key] = frozenset(self._read(candidate))
+            self._known[candidate.key] = self._read(candidate)
         return self._known[candidate.key]
 
-    def _read(self, candidate: Candidate) -> list[str]:
+    def _read(self, candidate: Candidate) -> Mapping[str, Answer]:
         outcomes = list(self.ledger.outcomes(candidate.key, "train").values())
-        right = hits(outcomes, labels=self.task.labels, calibration=candidate.calibration)
-        return [o.example_id for o, correct in zip(outcomes, right, strict=True) if not correct]
+        answers = self.marking.answers(outcomes, candidate.calibration)
+        return {answer.example_id: answer for answer in answers if not answer.correct}

@@ -9,9 +9,8 @@ from typing import Any, cast
 
 import apsw
 
-from opro_local.records import Candidate, Outcome
-from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.metrics import confusion
+from opro_local.records import Answer, Candidate, Outcome
+from opro_local.scoring.marking import Marking
 from opro_local.scoring.render import Layout
 from opro_local.store.header import RunHeader
 from opro_local.store.rows import OUTCOME_COLUMNS, outcome_from_row, read, read_evaluations
@@ -21,8 +20,8 @@ from opro_local.tasks.task import task_from_json
 def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, object]]:
     """Every example of every candidate, with the turns that the scorer was shown.
 
-    Predictions are calibrated, log-probabilities are not. A candidate that the run was cut off at before it
-    had a calibration has its predictions as they are.
+    A candidate that the run was cut off at before it
+    had a calibration has its outcomes as they are.
     """
     prompt, as_scored = _prompts(database, header), _as_scored(database, header)
     query = (
@@ -34,10 +33,14 @@ def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, 
             "key": key,
             "split": split,
             "prompt": prompt(key, str(row[0])),
-            **asdict(as_scored(key, outcome_from_row(tuple(row)))),
+            **_exported(as_scored(key, outcome_from_row(tuple(row)))),
         }
         for key, split, *row in read(database, query)
     ]
+
+
+def _exported(answer: Answer) -> dict[str, object]:
+    return {**asdict(answer), "correct": answer.correct}
 
 
 def confusion_of(
@@ -53,12 +56,14 @@ def confusion_of(
         "WHERE key = ? AND split = ?"
     )
     answers = [as_scored(key, outcome_from_row(row)) for row in read(database, query, (key, split))]
-    return {"labels": labels, "rows": confusion(answers, labels)} if labels and answers else None
+    if not labels or not answers:
+        return None
+    return {"labels": labels, "rows": Marking(labels=tuple(labels)).confusion(answers)}
 
 
-def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Outcome]:
+def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    labels = _labels(header)
+    marking = Marking(labels=tuple(_labels(header)))
     # What was fitted last, on most rows, counts: a race may have dropped what a rival found again.
     texts = (
         read(database, "SELECT solution FROM scored ORDER BY dropped DESC") if header.kind == "task" else []
@@ -67,7 +72,7 @@ def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, O
     first = [e.candidate for e in read_evaluations(database) if e.role == "headroom"]
     fitted = [*first, *(Candidate.from_json(text) for (text,) in texts), *evaluated]
     biases = {candidate.key: candidate.calibration for candidate in fitted}
-    return lambda key, outcome: calibrated(outcome, labels, biases.get(key, ()))
+    return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
 
 
 def _labels(header: RunHeader) -> list[str]:

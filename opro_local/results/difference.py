@@ -1,17 +1,17 @@
 """Two runs side by side: in which settings they differ, and whether one has found a better prompt."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from opro_local.evidence.verdict import verdicts
-from opro_local.records import Outcome
+from opro_local.records import Answer
 from opro_local.results.document import run_document
 from opro_local.results.findings import Findings
 from opro_local.results.flips import flips
-from opro_local.scoring.pairs import compare
+from opro_local.scoring.marking import Marking
 from opro_local.store.database import open_run, sound
 from opro_local.store.header import load_header
 
@@ -67,28 +67,27 @@ def _comparison(first: Path, second: Path) -> tuple[Document | None, Document | 
     """The verdict and the flips."""
     ours, theirs = _tested(second), _tested(first)
     shared = [row for row, told in ours.answers.items() if _same_row(told, theirs.answers.get(row))]
-    if not shared or (ours.labels, ours.metric) != (theirs.labels, theirs.metric):
+    if not shared or ours.marking is None or ours.marking != theirs.marking:
         return None, None
     pair = [ours.answers[row] for row in shared], [theirs.answers[row] for row in shared]
-    found = compare(*pair, labels=ours.labels, metric=ours.metric)
-    changed = flips(*pair, labels=ours.labels, texts=ours.texts)
+    found = ours.marking.compare(*pair)
+    changed = flips(*pair, labels=ours.marking.labels, texts=ours.texts)
     if found is None:
         return None, changed
     (verdict,) = verdicts([found])
     return asdict(verdict), changed
 
 
-def _same_row(one: Outcome, other: Outcome | None) -> bool:
+def _same_row(one: Answer, other: Answer | None) -> bool:
     return other is not None and one.target == other.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tested:
-    """What a winner answered on test, calibrated, by row."""
+    """What a winner answered on test, by row; no marking: the run was on no task."""
 
-    answers: Mapping[str, Outcome]
-    labels: Sequence[str]
-    metric: Any
+    answers: Mapping[str, Answer]
+    marking: Marking | None
     texts: Mapping[str, str]
 
 
@@ -96,7 +95,7 @@ def _tested(path: Path) -> _Tested:
     with sound(path), closing(open_run(path, write=False)) as database:
         run = Findings(database=database, header=load_header(database))
         if run.header.kind != "task":
-            return _Tested(answers={}, labels=[], metric=None, texts={})
+            return _Tested(answers={}, marking=None, texts={})
         pairs = run.pairs()
         answers = {outcome.example_id: outcome for outcome in pairs[0].ours} if pairs else {}
-        return _Tested(answers=answers, labels=run.labels, metric=run.metric, texts=run.texts())
+        return _Tested(answers=answers, marking=run.marking, texts=run.texts())

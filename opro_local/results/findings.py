@@ -5,9 +5,8 @@ Everything is worked out from the file, so that a report can be checked against 
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from itertools import repeat
-from operator import add
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +19,9 @@ from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import expected_best, verdicts
 from opro_local.proposers.paraphrases import style_of
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Direction, Outcome, Score, SplitName
+from opro_local.records import Answer, Candidate, Direction, Outcome, Score, SplitName
 from opro_local.results.flips import flips, reliability
-from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.pairs import compare, hits
+from opro_local.scoring.marking import Marking
 from opro_local.store.database import open_run, sound
 from opro_local.store.header import RunHeader, load_header
 from opro_local.store.rows import (
@@ -64,21 +62,15 @@ class Findings:
         if len(tried) < HEADROOM_CANDIDATES:  # none, or cut off while they were recorded
             return None
         ids = self._row_ids("train")[: tried[0].score.n]
-        right = [
-            hits(
-                self._outcomes(e.candidate, "train", ids),
-                labels=self.labels,
-                calibration=e.candidate.calibration,
-            )
-            for e in tried
-        ]
-        found = headroom(np.array(right))
+        found = headroom(
+            np.array([[a.score for a in self._answers(e.candidate, "train", ids)] for e in tried])
+        )
         return {**asdict(found), "exists": found.exists}
 
     def verdicts(self) -> list[Document]:
         """The winner against each baseline on test, corrected for their number."""
         others = [pair for pair in self.pairs() if not pair.won]
-        return _verdicts(others, labels=self.labels, metric=self.metric)
+        return _verdicts(others, self.marking)
 
     def pairs(self) -> list["Pair"]:
         """What the winner and each baseline answered on test."""
@@ -119,16 +111,11 @@ class Findings:
         pair = next(iter(self.pairs()), None)
         return reliability(pair.ours) if pair else []
 
-    def _on_test(self, candidate: Candidate) -> list[Outcome]:
-        """Predictions and log-probabilities with the candidate's calibration in them."""
-        biases = candidate.calibration
-        return [
-            replace(
-                calibrated(outcome, self.labels, biases),
-                choice_log_probs=tuple(map(add, outcome.choice_log_probs, biases or repeat(0.0))),
-            )
-            for outcome in self._outcomes(candidate, "test", self._row_ids("test"))
-        ]
+    def _on_test(self, candidate: Candidate) -> list[Answer]:
+        return self._answers(candidate, "test", self._row_ids("test"))
+
+    def _answers(self, candidate: Candidate, split: SplitName, ids: Sequence[str]) -> list[Answer]:
+        return self.marking.answers(self._outcomes(candidate, split, ids), candidate.calibration)
 
     def selection(self) -> Document:
         """How much was tried, and what the luck of the best of so many amounts to."""
@@ -193,14 +180,18 @@ class Findings:
     def metric(self) -> Metric:
         return cast("Metric", self.header.summary["metric"])
 
+    @cached_property
+    def marking(self) -> Marking:
+        return Marking.of(task_from_json(self.header.problem_json))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Calibrated outcomes of a winner and of a baseline on the same rows; won: it is the baseline."""
 
     instruction: str
-    ours: list[Outcome]
-    theirs: list[Outcome]
+    ours: list[Answer]
+    theirs: list[Answer]
     won: bool = False
 
 
@@ -226,11 +217,11 @@ def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
             for text in pooled
             if text in pairs
         }
-    return _verdicts(list(pooled.values()), labels=run.labels, metric=run.metric)
+    return _verdicts(list(pooled.values()), run.marking)
 
 
-def _verdicts(pairs: Sequence[Pair], *, labels: Sequence[str], metric: Metric) -> list[Document]:
-    found = [(p.instruction, compare(p.ours, p.theirs, labels=labels, metric=metric)) for p in pairs]
+def _verdicts(pairs: Sequence[Pair], marking: Marking) -> list[Document]:
+    found = [(p.instruction, marking.compare(p.ours, p.theirs)) for p in pairs]
     known = [(text, comparison) for text, comparison in found if comparison is not None]
     judged = verdicts([comparison for _, comparison in known])
     return [

@@ -6,25 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from opro_local.records import Outcome
+from opro_local.records import Answer
 
 Document = dict[str, Any]
 BINS = 5
 
 
 def flips(
-    ours: Sequence[Outcome],
-    theirs: Sequence[Outcome],
+    ours: Sequence[Answer],
+    theirs: Sequence[Answer],
     *,
     labels: Sequence[str],
     texts: Mapping[str, str],
 ) -> Document:
-    """The rows that only one of two candidates answers rightly; outcomes are calibrated, texts go by row."""
+    """The rows that one of two candidates answers better than the other; texts go by row."""
     both = zip(ours, theirs, strict=True)
     rows = [
-        ({"text": texts[a.example_id], **_flip(a, b, labels)}, a.correct)
+        ({"text": texts[a.example_id], **_flip(a, b, labels)}, a.score > b.score)
         for a, b in both
-        if a.correct != b.correct
+        if a.score != b.score
     ]
     return {
         "fixed": [row for row, right in rows if right],
@@ -32,7 +32,7 @@ def flips(
     }
 
 
-def _flip(ours: Outcome, theirs: Outcome, labels: Sequence[str]) -> Document:
+def _flip(ours: Answer, theirs: Answer, labels: Sequence[str]) -> Document:
     return {
         "id": ours.example_id,
         "target": ours.target,
@@ -43,14 +43,14 @@ def _flip(ours: Outcome, theirs: Outcome, labels: Sequence[str]) -> Document:
     }
 
 
-def margin(outcome: Outcome, labels: Sequence[str]) -> float | None:
+def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
     """By how many nats the right label is likelier than the best other; None where none was scored."""
     log_probs = dict(zip(labels, outcome.choice_log_probs, strict=False))
     right = log_probs.pop(outcome.target, None)
     return None if right is None or not log_probs else right - max(log_probs.values())
 
 
-def reliability(outcomes: Sequence[Outcome]) -> list[Mapping[str, float]]:
+def reliability(outcomes: Sequence[Answer]) -> list[Mapping[str, float]]:
     """How often the winner is right by how sure it is: equal steps of confidence, the empty ones left out."""
     sure = [(_confidence(o.choice_log_probs), o.correct) for o in outcomes if o.choice_log_probs]
     found: list[Mapping[str, float]] = []

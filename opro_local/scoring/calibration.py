@@ -74,12 +74,18 @@ def choice_probabilities(
 
 
 def calibrated(outcome: Outcome, labels: Sequence[str], biases: Sequence[float]) -> Outcome:
-    """The outcome as the calibrated model has it: a new prediction, the same log-probabilities.
+    """The outcome as the calibrated model has it: log-probabilities with the biases, and what these predict.
 
     Of equally probable labels the first is predicted.
     """
     if not biases or not outcome.choice_log_probs:
         return outcome
-    logits = [value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True)]
+    logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
     prediction = labels[logits.index(max(logits))]
-    return replace(outcome, prediction=prediction, correct=prediction == outcome.target)
+    return replace(
+        outcome,
+        prediction=prediction,
+        score=float(prediction == outcome.target),
+        choice_log_probs=logits,
+        gold_log_likelihood=logits[labels.index(outcome.target)],
+    )

@@ -1,120 +1,85 @@
-"""From outcomes to a Score, with scikit-learn's metrics.
+"""The metrics: one record each, in METRICS, with scikit-learn's functions.
 
 Classes are encoded by their place in the label order, so that the columns of the probabilities are in sorted
-class order, as scikit-learn assumes. An outcome without a prediction is a class of its own: never right, and
+class order, as scikit-learn assumes. An answer without a prediction is a class of its own: never right, and
 in no average over the labels. Log loss and Brier score need a probability for every example; where one is
 missing they are not reported, and as the primary metric they are infinite, the worst there is.
-
-Resampling takes a metric a thousand times, for which scikit-learn is too slow: the functions on confusion
-tables do the same sums for all resamples at once, and tests hold them equal to scikit-learn's.
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from statistics import fmean
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
     brier_score_loss,
+    cohen_kappa_score,
     confusion_matrix,
     f1_score,
     log_loss,
     matthews_corrcoef,
+    mean_absolute_error,
     recall_score,
 )
 
+from opro_local.answers.normalisation import number_value
 from opro_local.config import Metric
-from opro_local.evidence.intervals import Interval, bootstrap, wilson
-from opro_local.records import Direction, Outcome, Score
-from opro_local.scoring.calibration import calibrated, choice_probabilities
+from opro_local.records import Answer, Direction
+from opro_local.scoring.calibration import choice_probabilities
+from opro_local.scoring.confusion_tables import (
+    Array,
+    balanced_accuracies,
+    farthest,
+    macro_f1s,
+    mccs,
+    weighted_kappas,
+)
 
-METRIC_DIRECTION: Mapping[Metric, Direction] = {
-    "accuracy": "maximize",
-    "balanced_accuracy": "maximize",
-    "macro_f1": "maximize",
-    "mcc": "maximize",
-    "log_loss": "minimize",
-    "brier": "minimize",
-}
-
-Array = NDArray[np.float64]
-
-
-def normalised_score(value: float, metric: Metric) -> float:
-    """A value of the metric from 0 to 1, higher is better."""
-    if metric == "log_loss":
-        return math.exp(-value)  # geometric mean probability of the right label
-    if metric == "brier":
-        return 1 - min(value, 2) / 2  # it lies in [0, 2], inf if it failed
-    if metric == "mcc":
-        return (1 + value) / 2  # it lies in [-1, 1]
-    return value
-
-
-def measure(
-    outcomes: Sequence[Outcome], *, labels: Sequence[str], metric: Metric, calibration: Sequence[float] = ()
-) -> Score:
-    """The primary metric with its 95 % interval, and every other one that these outcomes allow.
-
-    labels is empty for tasks without a label set: those have accuracy only. Outcomes are not empty.
-    """
-    assert labels or metric == "accuracy"
-    answers = [calibrated(outcome, labels, calibration) for outcome in outcomes]
-    correct = sum(answer.correct for answer in answers)
-    values: dict[Metric, float] = {"accuracy": correct / len(answers)}
-    interval: Interval | None = wilson(correct, len(answers))
-    if labels:
-        sample = Sample(answers, labels, calibration)
-        values |= {name: float(compute(sample)) for name, compute in _METRICS.items() if sample.allows(name)}
-        if metric != "accuracy":
-            interval = _interval(sample, metric) if metric in values else None
-    return Score(
-        value=values.pop(metric, math.inf),
-        n=len(answers),
-        interval=interval,
-        metrics={str(name): value for name, value in values.items()},
-        reasons=dict(sorted(Counter(a.reason for a in answers if a.reason is not None).items())),
-        prompt_tokens=fmean(outcome.prompt_tokens for outcome in outcomes),
-    )
-
-
-def confusion(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[list[int]]:
-    """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
-    table: list[list[int]] = Sample(outcomes, labels).confusion.tolist()
-    return table
+Needs = Literal["scores", "classes", "probabilities", "values"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Outcomes as the arrays that scikit-learn takes; biases apply to the probabilities only."""
+    """Answers to a task as the arrays that metrics take.
 
-    outcomes: Sequence[Outcome]
-    labels: Sequence[str]
-    biases: Sequence[float] = ()
+    labels is empty for tasks without a label set. spread is the distance of the task's largest number from
+    its smallest, where answers are numbers.
+    """
 
-    @property
-    def correct(self) -> list[bool]:
-        return [outcome.correct for outcome in self.outcomes]
+    answers: Sequence[Answer]
+    labels: Sequence[str] = ()
+    spread: float = 0.0
+
+    @cached_property
+    def scores(self) -> Array:
+        """(N,) from 0 to 1"""
+        return np.array([answer.score for answer in self.answers], dtype=np.float64)
 
     @cached_property
     def targets(self) -> list[int]:
-        return [self.labels.index(outcome.target) for outcome in self.outcomes]
+        return [self.labels.index(answer.target) for answer in self.answers]
 
     @cached_property
     def predictions(self) -> list[int]:
         """Class by class; len(labels) where there is no prediction."""
         return [
-            len(self.labels) if outcome.prediction is None else self.labels.index(outcome.prediction)
-            for outcome in self.outcomes
+            len(self.labels) if answer.prediction is None else self.labels.index(answer.prediction)
+            for answer in self.answers
         ]
 
     @cached_property
+    def nearest_predictions(self) -> list[int]:
+        """Class by class; the one that is farthest from the target where there is no prediction."""
+        ends = farthest(np.array(self.targets), len(self.labels)).tolist()
+        return [end if p == len(self.labels) else p for p, end in zip(self.predictions, ends, strict=True)]
+
+    @cached_property
     def probabilities(self) -> Array:
-        return choice_probabilities([outcome.choice_log_probs for outcome in self.outcomes], self.biases)
+        """(N, C)"""
+        return choice_probabilities([answer.choice_log_probs for answer in self.answers])
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -123,20 +88,70 @@ class Sample:
         table: NDArray[np.int64] = confusion_matrix(self.targets, self.predictions, labels=classes)[:-1]
         return table
 
-    @property
-    def losses(self) -> Mapping[Metric, Array]:
-        """What each example contributes to the metrics that are means over examples."""
-        right = np.eye(len(self.labels))[self.targets]
-        smallest = np.finfo(np.float64).eps  # as log_loss clips
-        return {
-            "log_loss": -np.log(np.maximum(self.probabilities[right == 1], smallest)),
-            "brier": ((self.probabilities - right) ** 2).sum(axis=1),
-        }
+    @cached_property
+    def values(self) -> tuple[list[float], list[float]]:
+        """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
+        targets = [_number(answer.target) or 0.0 for answer in self.answers]
+        said = [None if a.prediction is None else _number(a.prediction) for a in self.answers]
+        return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
 
-    def allows(self, metric: Metric) -> bool:
-        if metric not in ("log_loss", "brier"):
+    @cached_property
+    def one_hot(self) -> Array:
+        """(N, C): 1 at the target"""
+        return np.eye(len(self.labels))[self.targets]
+
+    def has(self, needs: Needs) -> bool:
+        """Whether the answers have what a metric needs."""
+        if needs == "scores":
             return True
-        return all(o.choice_log_probs and o.prediction is not None for o in self.outcomes)
+        if needs == "values":
+            return all(_number(answer.target) is not None for answer in self.answers)
+        if needs == "classes" or not self.labels:
+            return bool(self.labels)
+        return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
+
+
+def _number(text: str) -> float | None:
+    value = number_value(text)
+    return None if value is None else float(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """One metric of a sample.
+
+    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
+    confusion table: from_counts has it for (R, C, C + 1) tables at once. low and high are its range. scale
+    turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
+    beside says whether it is reported where another metric is optimised.
+    """
+
+    direction: Direction
+    needs: Needs
+    compute: Callable[[Sample], float]
+    per_row: Callable[[Sample], Array] | None = None
+    from_counts: Callable[[Array], Array] | None = None
+    low: float = 0.0
+    high: float = 1.0
+    scale: Callable[[float, float], float] | None = None
+    beside: bool = True
+
+    @property
+    def sign(self) -> int:
+        """What makes larger values better."""
+        return 1 if self.direction == "maximize" else -1
+
+    def normalised(self, value: float, spread: float = 0.0) -> float:
+        """A value of the metric from 0 to 1, higher is better."""
+        if self.scale is not None:
+            return self.scale(value, spread)
+        share = (min(value, self.high) - self.low) / (self.high - self.low)
+        return share if self.direction == "maximize" else 1 - share
+
+
+def _exact(sample: Sample) -> Array:
+    exact: Array = (sample.scores == 1).astype(np.float64)
+    return exact
 
 
 def _balanced_accuracy(sample: Sample) -> float:
@@ -163,9 +178,26 @@ def _mcc(sample: Sample) -> float:
     return score
 
 
+def _weighted_kappa(sample: Sample) -> float:
+    """Cohen's kappa with quadratic weights, for labels in order."""
+    if len({*sample.targets, *sample.nearest_predictions}) == 1:
+        return 0.0  # scikit-learn has NaN: all agree, and by chance too
+    classes = range(len(sample.labels))
+    score: float = cohen_kappa_score(
+        sample.targets, sample.nearest_predictions, labels=classes, weights="quadratic"
+    )
+    return score
+
+
 def _log_loss(sample: Sample) -> float:
     loss: float = log_loss(sample.targets, y_proba=sample.probabilities, labels=range(len(sample.labels)))
     return loss
+
+
+def _log_losses(sample: Sample) -> Array:
+    smallest = np.finfo(np.float64).eps  # as log_loss clips
+    losses: Array = -np.log(np.maximum(sample.probabilities[sample.one_hot == 1], smallest))
+    return losses
 
 
 def _brier(sample: Sample) -> float:
@@ -176,67 +208,75 @@ def _brier(sample: Sample) -> float:
     return loss
 
 
-_METRICS: Mapping[Metric, Callable[[Sample], float]] = {
-    "balanced_accuracy": _balanced_accuracy,
-    "macro_f1": _macro_f1,
-    "mcc": _mcc,
-    "log_loss": _log_loss,
-    "brier": _brier,
+def _briers(sample: Sample) -> Array:
+    losses: Array = ((sample.probabilities - sample.one_hot) ** 2).sum(axis=1)
+    return losses
+
+
+def _mae(sample: Sample) -> float:
+    loss: float = mean_absolute_error(*sample.values)
+    return loss
+
+
+def _absolute_errors(sample: Sample) -> Array:
+    targets, said = map(np.array, sample.values)
+    errors: Array = np.abs(targets - said)
+    return errors
+
+
+def _of_spread(error: float, spread: float) -> float:
+    return max(0.0, 1 - error / spread) if spread else float(error == 0)
+
+
+METRICS: Mapping[Metric, MetricSpec] = {
+    "accuracy": MetricSpec(
+        direction="maximize", needs="scores", compute=lambda s: float(_exact(s).mean()), per_row=_exact
+    ),
+    "balanced_accuracy": MetricSpec(
+        direction="maximize", needs="classes", compute=_balanced_accuracy, from_counts=balanced_accuracies
+    ),
+    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_counts=macro_f1s),
+    "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_counts=mccs, low=-1.0),
+    "weighted_kappa": MetricSpec(
+        direction="maximize",
+        needs="classes",
+        compute=_weighted_kappa,
+        from_counts=weighted_kappas,
+        low=-1.0,
+        beside=False,  # says nothing where labels have no order
+    ),
+    "log_loss": MetricSpec(
+        direction="minimize",
+        needs="probabilities",
+        compute=_log_loss,
+        per_row=_log_losses,
+        high=math.inf,
+        scale=lambda value, _spread: math.exp(-value),  # geometric mean probability of the right label
+    ),
+    "brier": MetricSpec(
+        direction="minimize", needs="probabilities", compute=_brier, per_row=_briers, high=2.0
+    ),
+    "mean_score": MetricSpec(
+        direction="maximize",
+        needs="scores",
+        compute=lambda s: float(s.scores.mean()),
+        per_row=lambda s: s.scores,
+        beside=False,
+    ),
+    "mae": MetricSpec(
+        direction="minimize",
+        needs="values",
+        compute=_mae,
+        per_row=_absolute_errors,
+        high=math.inf,
+        scale=_of_spread,
+        beside=False,
+    ),
 }
+"""In the order in which they are reported."""
 
 
-def _interval(sample: Sample, metric: Metric) -> Interval:
-    if metric in FROM_COUNTS:
-        table = sample.confusion
-        statistic = partial(from_tables, FROM_COUNTS[metric], table.shape)
-        return bootstrap(table.ravel(), statistic)
-    losses = sample.losses[metric]
-    return bootstrap(np.ones(len(losses), dtype=np.int64), partial(mean, losses))
-
-
-def mean(values: Array, counts: Array) -> Array:
-    """counts (R, N) of the N values -> (R)"""
-    means: Array = counts @ values / len(values)
-    return means
-
-
-def from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:
-    return statistic(counts.reshape(-1, *shape))
-
-
-def balanced_accuracies(tables: Array) -> Array:
-    """(R, C, C + 1) confusion tables -> (R): mean recall over the classes that a table has examples of."""
-    support = tables.sum(axis=2)
-    recall = _hits(tables) / np.maximum(support, 1)
-    means: Array = recall.sum(axis=1) / (support > 0).sum(axis=1)
-    return means
-
-
-def macro_f1s(tables: Array) -> Array:
-    """(R, C, C + 1) -> (R): mean over the classes of 2 TP / (targets + predictions); 0 / 0 counts as 0."""
-    totals = tables.sum(axis=2) + tables.sum(axis=1)[:, :-1]
-    means: Array = (2 * _hits(tables) / np.maximum(totals, 1)).mean(axis=1)
-    return means
-
-
-def mccs(tables: Array) -> Array:
-    """(R, C, C + 1) -> (R): Gorodkin's multi-class correlation (2004), no answer being a class of its own."""
-    n = tables.sum(axis=(1, 2))
-    targets = np.pad(tables.sum(axis=2), [(0, 0), (0, 1)])
-    predictions = tables.sum(axis=1)
-    covariance = _hits(tables).sum(axis=1) * n - (targets * predictions).sum(axis=1)
-    spread = (n**2 - (targets**2).sum(axis=1)) * (n**2 - (predictions**2).sum(axis=1))
-    correlations: Array = np.where(spread > 0, covariance / np.sqrt(np.maximum(spread, 1)), 0.0)
-    return correlations
-
-
-def _hits(tables: Array) -> Array:
-    hits: Array = np.diagonal(tables, axis1=1, axis2=2)
-    return hits
-
-
-FROM_COUNTS: Mapping[Metric, Callable[[Array], Array]] = {
-    "balanced_accuracy": balanced_accuracies,
-    "macro_f1": macro_f1s,
-    "mcc": mccs,
-}
+def spread_of(targets: Sequence[str]) -> float:
+    """The distance of the largest number among targets from the smallest; 0 where there are none."""
+    numbers = [value for target in targets if (value := _number(target)) is not None]
+    return max(numbers) - min(numbers) if numbers else 0.0

@@ -116,7 +116,7 @@ class LikelihoodMode:
             example_id=example.id,
             target=example.target,
             prediction=prediction,
-            correct=prediction == example.target,
+            score=float(prediction == example.target),
             reason=NOT_FINITE if failed else None,
             choice_log_probs=() if failed else log_probs,
             gold_log_likelihood=None if failed else log_probs[self.labels.index(example.target)],
@@ -193,7 +193,7 @@ class GenerationMode:
             example_id=example.id,
             target=example.target,
             prediction=None,
-            correct=False,
+            score=0.0,
             reason=NOT_FINITE,
             reply=reply.text,
             prompt_tokens=len(request.prompt),
@@ -234,7 +234,13 @@ class GenerationMode:
         if answer is None:
             return replace(outcome, reason=unended(outcome.generated_tokens))
         graded = self.grader.grade(answer, example, cut=last.ended == "length")
-        return replace(outcome, prediction=graded.prediction, correct=graded.correct, reason=graded.reason)
+        return replace(
+            outcome,
+            prediction=graded.prediction,
+            score=graded.score,
+            feedback=graded.feedback,
+            reason=graded.reason,
+        )
 
 
 def _cued(outcome: Outcome) -> str:

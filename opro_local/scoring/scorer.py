@@ -138,6 +138,4 @@ def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
 
 
 def _without_answer(example: Example, reason: str | None) -> Outcome:
-    return Outcome(
-        example_id=example.id, target=example.target, prediction=None, correct=False, reason=reason
-    )
+    return Outcome(example_id=example.id, target=example.target, prediction=None, score=0.0, reason=reason)

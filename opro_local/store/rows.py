@@ -12,8 +12,8 @@ from opro_local.records import Candidate, Outcome, Score, Usage
 from opro_local.store.database import Row
 
 OUTCOME_COLUMNS = (
-    "example_id, target, prediction, correct, reason, choice_log_probs, gold_log_likelihood, reply, "
-    "prompt_tokens, generated_tokens"
+    "example_id, target, prediction, score, feedback, reason, choice_log_probs, gold_log_likelihood, "
+    "reply, prompt_tokens, generated_tokens"
 )
 
 
@@ -32,7 +32,8 @@ def outcome_to_row(outcome: Outcome) -> Row:
         outcome.example_id,
         outcome.target,
         outcome.prediction,
-        outcome.correct,
+        outcome.score,
+        outcome.feedback,
         outcome.reason,
         pack_floats(outcome.choice_log_probs),
         "nan" if gold is not None and math.isnan(gold) else gold,
@@ -43,18 +44,19 @@ def outcome_to_row(outcome: Outcome) -> Row:
 
 
 def outcome_from_row(row: Row) -> Outcome:
-    example_id, target, prediction, correct, reason, log_probs, gold, reply, prompt_tokens, generated = row
+    example_id, target, prediction, score, feedback, reason, log_probs, gold, reply, *tokens = row
     return Outcome(
         example_id=example_id,
         target=target,
         prediction=prediction,
-        correct=bool(correct),
+        score=score,
+        feedback=feedback,
         reason=reason,
         choice_log_probs=unpack_floats(log_probs),
         gold_log_likelihood=None if gold is None else float(gold),
         reply=reply,
-        prompt_tokens=prompt_tokens,
-        generated_tokens=generated,
+        prompt_tokens=tokens[0],
+        generated_tokens=tokens[1],
     )
 
 

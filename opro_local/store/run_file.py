@@ -215,7 +215,7 @@ class RunFile(Generic[S]):
                 candidate = self._candidate_id(key)
                 self._database.executemany(
                     f"INSERT INTO outcome (candidate, split, {OUTCOME_COLUMNS}) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (candidate, split, example_id) DO NOTHING",
                     [(candidate, split, *outcome_to_row(outcome)) for outcome in block],
                 )

@@ -117,6 +117,15 @@ MIGRATIONS = (
     ALTER TABLE event ADD COLUMN block INTEGER;  -- how many of that step's blocks were scored by then
     ALTER TABLE step ADD COLUMN blocks INTEGER NOT NULL DEFAULT 0;  -- scored so far
     """,
+    """
+    -- From right or wrong to a score from 0 to 1.
+    ALTER TABLE outcome ADD COLUMN score REAL NOT NULL DEFAULT 0;
+    UPDATE outcome SET score = correct;
+    ALTER TABLE outcome DROP COLUMN correct;
+    ALTER TABLE outcome ADD COLUMN feedback TEXT;
+    -- Exemplars are the rows of the meta-prompt; few-shot examples of the scorer's prompt are shots.
+    UPDATE proposal SET origin = replace(origin, 'exemplar ', 'shot ') WHERE origin LIKE 'exemplar %';
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -28,7 +28,6 @@ from opro_local.proposers.stream import Stream, StreamProposer, parsed
 from opro_local.proposers.variations import crossed, paraphrased
 from opro_local.proposers.wrappers import Filtered, WithShots
 from opro_local.records import Candidate
-from opro_local.scoring.metrics import normalised_score
 
 DRAWS = {"shot sets": "exemplar sets", "shot moves": "exemplar moves"}
 """What the draws of an arm are named by where it once had another name: a resumed run draws the same."""
@@ -109,7 +108,7 @@ def _evoprompt(method: Method, problem: InstructionProblem, optimizer: Optimizer
     if method == "evoprompt-de":
         matching = differential(task)
     else:
-        matching = genetic(task, lambda entry: normalised_score(entry.score.value, task.metric))
+        matching = genetic(task, lambda entry: problem.measurement.marking.normalised(entry.score.value))
     return EvoPrompt(name=method, optimizer=optimizer, first=_library(problem), matching=matching)
 
 

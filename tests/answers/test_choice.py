@@ -70,9 +70,9 @@ def test_the_ways_to_list_options_are_known(question: str, reply: str, expected:
 
 @pytest.mark.parametrize("target", ["(B)", "B", "b", "B)", "an orange", "An  orange"])
 def test_a_target_is_a_letter_or_a_text(target: str) -> None:
-    assert graded(CHOICE, "(B)", target, question=FRUIT).correct
-    assert graded(CHOICE, "an orange", target, question=FRUIT).correct
-    assert not graded(CHOICE, "(C)", target, question=FRUIT).correct
+    assert graded(CHOICE, "(B)", target, question=FRUIT).score
+    assert graded(CHOICE, "an orange", target, question=FRUIT).score
+    assert not graded(CHOICE, "(C)", target, question=FRUIT).score
 
 
 def test_a_question_without_options_has_no_answer() -> None:

@@ -70,4 +70,4 @@ def test_several_answers_stay_several() -> None:
 
 def test_the_published_graders_do_not_mind() -> None:
     official = grader_for(NUMBER, "official")
-    assert official.grade("15 + 14 = 29", example("29"), cut=True).correct
+    assert official.grade("15 + 14 = 29", example("29"), cut=True).score

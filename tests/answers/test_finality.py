@@ -103,5 +103,5 @@ def test_no_reply_breaks_a_grader(reply: str, target: str) -> None:
     for grader in GRADERS:
         found = grader.grade(reply, example(target, FRUIT))
         assert (found.prediction is None) == (found.reason is not None)
-        assert found.prediction is not None or not found.correct
+        assert found.prediction is not None or not found.score
         assert grader.is_final(reply, FRUIT) in (True, False)

@@ -22,10 +22,10 @@ def judge(reply, target):
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        ("right", Graded(prediction="right", correct=True)),
-        ("wrong", Graded(prediction="wrong", correct=False)),
-        ("b  c", Graded(prediction="B  C", correct=True)),
-        ("d", Graded(prediction="D", correct=False)),
+        ("right", Graded(prediction="right", score=1.0)),
+        ("wrong", Graded(prediction="wrong", score=0.0)),
+        ("b  c", Graded(prediction="B  C", score=1.0)),
+        ("d", Graded(prediction="D", score=0.0)),
         ("silent", Graded(reason="no answer")),
         ("list", Graded(reason="the grader failed")),
         ("crash", Graded(reason="the grader failed")),

@@ -57,8 +57,8 @@ def test_a_label_is_found_as_a_whole_word(reply: str, expected: str) -> None:
 
 
 def test_a_label_is_correct_only_when_it_is_the_target() -> None:
-    assert graded(STAGES, "Seed", "seed") == Graded(prediction="seed", correct=True)
-    assert graded(STAGES, "Seed", "fintech") == Graded(prediction="seed", correct=False)
+    assert graded(STAGES, "Seed", "seed") == Graded(prediction="seed", score=1.0)
+    assert graded(STAGES, "Seed", "fintech") == Graded(prediction="seed", score=0.0)
     assert graded(STAGES, "?", "seed") == Graded(reason="no answer")
 
 
@@ -121,4 +121,4 @@ def test_one_side_is_said_and_not_both(form: Form, reply: str, expected: str) ->
 def test_no_constant_is_right_about_both_sides(labels: tuple[str, str]) -> None:
     form = Form(answer="boolean", labels=labels)
     for constant in (*labels, " or ".join(labels), "Unknown", "not " + labels[0]):
-        assert sum(graded(form, constant, target).correct for target in labels) <= 1
+        assert sum(graded(form, constant, target).score for target in labels) <= 1

@@ -81,7 +81,7 @@ from reading_aid import NUMBER, graded, said
     ],
 )
 def test_numbers_are_compared_by_value(reply: str, target: str, correct: bool) -> None:
-    assert graded(NUMBER, reply, target).correct is correct
+    assert graded(NUMBER, reply, target).score == correct
 
 
 @pytest.mark.parametrize("reply", ["", "none", r"\boxed", r"\boxed{", "1/0", "Q: 5", "no" * 300])

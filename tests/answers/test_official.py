@@ -63,14 +63,14 @@ EVERY_LETTER = " ".join(f"({letter})" for letter in "ABCDEFGHIJK")
 def test_the_published_cases(
     form: Form, question: str, reply: str, target: str, official: bool, strict: bool
 ) -> None:
-    assert graded(form, reply, target, question=question, grading="official").correct is official
-    assert graded(form, reply, target, question=question).correct is strict
+    assert graded(form, reply, target, question=question, grading="official").score == official
+    assert graded(form, reply, target, question=question).score == strict
 
 
 def test_a_box_without_braces_breaks_the_published_parser_and_nothing_else() -> None:
     assert graded(NUMBER, r"\boxed 42", "42", grading="official").reason == "the published parser fails"
-    assert graded(NUMBER, r"\boxed 42", "42").correct
-    assert graded(NUMBER, r"\boxed{42} \boxed{43}", "42", grading="official").correct
+    assert graded(NUMBER, r"\boxed 42", "42").score
+    assert graded(NUMBER, r"\boxed{42} \boxed{43}", "42", grading="official").score
 
 
 def test_a_reply_that_is_not_counted_has_a_reason_and_a_counted_one_the_target() -> None:
@@ -88,7 +88,7 @@ def test_the_published_program_never_stops_early_and_has_no_grader_of_the_user()
 
 def rate(form: Form, constant: str, targets: Sequence[str], question: str, *, official: bool) -> float:
     grading = "official" if official else "strict"
-    marks = [graded(form, constant, t, question=question, grading=grading).correct for t in targets]  # type: ignore[arg-type]
+    marks = [graded(form, constant, t, question=question, grading=grading).score for t in targets]  # type: ignore[arg-type]
     return sum(marks) / len(marks)
 
 

@@ -33,7 +33,7 @@ from opro_local.answers.reading import Graded
     ],
 )
 def test_text_is_compared_as_a_whole_line_of_the_answer(reply: str, target: str, correct: bool) -> None:
-    assert graded(TEXT, reply, target).correct is correct
+    assert graded(TEXT, reply, target).score == correct
 
 
 @pytest.mark.parametrize("reply", ["", " \n ", "Q: next", "Answer:\n"])
@@ -60,7 +60,7 @@ def test_a_pattern_finds_one_answer(reply: str, expected: str) -> None:
 
 def test_group_1_of_a_pattern_is_the_answer_and_may_follow_a_marker_of_its_own() -> None:
     form = Form(answer="regex", pattern=r"(?:answer is|Result:) *(\w+)!")
-    assert graded(form, "Result: blue!", "blue") == Graded(prediction="blue", correct=True)
-    assert graded(form, "The answer is blue!", "blue").correct
+    assert graded(form, "Result: blue!", "blue") == Graded(prediction="blue", score=1.0)
+    assert graded(form, "The answer is blue!", "blue").score
     assert graded(form, "Result: blue! Result: red!", "blue") == Graded(reason="several answers")
     assert said(Form(answer="regex", pattern=r"x(y)?"), "x") == "no answer"

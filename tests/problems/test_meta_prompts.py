@@ -10,6 +10,7 @@ from opro_local.config import SearchSettings, Style
 from opro_local.problem import MetaPrompt
 from opro_local.problems.meta_prompts import MetaPrompts
 from opro_local.records import Candidate, Score, Scored, Step, Trajectory
+from opro_local.scoring.marking import Marking
 
 ROWS = tuple(map(row, range(8)))
 SCORES = {"a": 0.5, "b": 0.9, "c": 0.7, "d": 0.1}
@@ -41,7 +42,8 @@ def prompts(
         style=style,
         search=SearchSettings.model_validate(search),
         rows=ROWS,
-        missed=lambda candidate: (misses or {})[candidate.instruction],
+        marking=Marking.of(mail_task()),
+        wrong=lambda candidate: (misses or {})[candidate.instruction],
     )
     return list(made.of(found or trajectory(), step))
 

@@ -5,6 +5,7 @@ from memory_store import MemoryStore
 
 from opro_local.problems.wrong_answers import WrongAnswers
 from opro_local.records import Candidate, Outcome
+from opro_local.scoring.marking import Marking
 
 WHO = Candidate(instruction="Sort.", calibration=(1.0, 0.0))
 
@@ -15,7 +16,7 @@ def outcome(example_id: str, log_probs: tuple[float, float], target: str) -> Out
         example_id=example_id,
         target=target,
         prediction=prediction,
-        correct=prediction == target,
+        score=float(prediction == target),
         choice_log_probs=log_probs,
     )
 
@@ -30,6 +31,7 @@ def test_a_row_is_missed_that_is_wrong_under_the_calibration_and_of_train() -> N
     ]
     ledger.record_block("train", {WHO.key: block})
     ledger.record_block("validation", {WHO.key: [outcome("elsewhere", (-3.0, -0.1), "fintech")]})
-    misses = WrongAnswers(task=mail_task(), ledger=ledger)
-    assert misses.of(WHO) == {"turned wrong", "still wrong"}
-    assert misses.of(Candidate(instruction="Another.")) == frozenset()
+    wrong = WrongAnswers(marking=Marking.of(mail_task()), ledger=ledger)
+    assert list(wrong.of(WHO)) == ["turned wrong", "still wrong"]
+    assert wrong.of(WHO)["turned wrong"].prediction == "fintech"
+    assert wrong.of(Candidate(instruction="Another.")) == {}

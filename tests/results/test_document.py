@@ -18,7 +18,7 @@ from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
 from opro_local.report.tables import COLUMNS, candidates_csv, neutralised
 from opro_local.results.document import Document, _data_digest, run_document, run_overview
-from opro_local.scoring.metrics import measure
+from opro_local.scoring.marking import Marking
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
 from opro_local.tasks.task import Task, task_to_json
@@ -157,14 +157,15 @@ def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_s
             example_id=row,
             target=target,
             prediction="fintech",
-            correct=target == "fintech",
+            score=float(target == "fintech"),
             choice_log_probs=pair,
         )
         for row, target, pair in zip("abcde", targets, raw, strict=True)
     ]
-    answers.append(Outcome(example_id="f", target="seed", prediction=None, correct=False, reason="no answer"))
+    answers.append(Outcome(example_id="f", target="seed", prediction=None, score=0.0, reason="no answer"))
     fitted = replace(candidate(0, 0), calibration=(0.0, 2.0))
-    score = measure(answers, labels=["fintech", "seed"], metric="accuracy", calibration=fitted.calibration)
+    marking = Marking(labels=("fintech", "seed"))
+    score = marking.score(marking.answers(answers, fitted.calibration))
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
         store.record_proposals(proposed(0))
         store.close_step(0, [Scored(solution=fitted, score=Score(value=0.5), step=0)])
@@ -176,14 +177,14 @@ def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_s
         *("fintech", "fintech", "seed", "seed", "seed", None)
     ]
     assert mean(e["correct"] for e in document["outcomes"]) == document["test"]["value"] == 0.5
-    assert document["outcomes"][2]["choice_log_probs"] == [-0.3, -1.4]
+    assert document["outcomes"][2]["choice_log_probs"] == pytest.approx([-0.3, 0.6])
     assert document["test"]["confusion"] == {"labels": ["fintech", "seed"], "rows": [[1, 1, 0], [1, 2, 1]]}
 
 
 def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration(path: Path) -> None:
     fitted = replace(candidate(7, 7), calibration=(0.0, 9.0))
     answer = Outcome(
-        example_id="g", target="seed", prediction="fintech", correct=False, choice_log_probs=(-0.1, -2.0)
+        example_id="g", target="seed", prediction="fintech", score=0.0, choice_log_probs=(-0.1, -2.0)
     )
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
         store.open_test(fitted, [])
@@ -197,7 +198,7 @@ def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
     document: Document, tmp_path: Path
 ) -> None:
     assert document["validation"]["confusion"]["rows"] == [[0, 0, 0], [0, 2, 0]]
-    answer = Outcome(example_id="g", target="4", prediction="4", correct=True, reply="4")
+    answer = Outcome(example_id="g", target="4", prediction="4", score=1.0, reply="4")
     who = candidate(0, 0)
     header = replace(HEADER, summary={**HEADER.summary, "labels": []})
     with RunFile.create(tmp_path / "numbers.sqlite", header, CandidateCodec()) as store:

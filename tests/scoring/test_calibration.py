@@ -22,12 +22,12 @@ def answered(*probabilities: float, target: str = "seed") -> Outcome:
         example_id="e",
         target=target,
         prediction=prediction,
-        correct=prediction == target,
+        score=float(prediction == target),
         choice_log_probs=tuple(map(math.log, probabilities)),
     )
 
 
-FAILED = Outcome(example_id="f", target="seed", prediction=None, correct=False, reason="no answer")
+FAILED = Outcome(example_id="f", target="seed", prediction=None, score=0.0, reason="no answer")
 
 
 def test_probabilities_are_normalised_over_the_choices_in_double_precision() -> None:
@@ -71,11 +71,7 @@ def test_without_log_probabilities_there_is_nothing_to_fit() -> None:
 
 def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
     biases = fit_contextual(
-        [
-            Outcome(
-                example_id="e", target="x", prediction="y", correct=False, choice_log_probs=(0.0, -math.inf)
-            )
-        ]
+        [Outcome(example_id="e", target="x", prediction="y", score=0.0, choice_log_probs=(0.0, -math.inf))]
     )
     assert all(map(math.isfinite, biases))
 
@@ -86,7 +82,11 @@ def test_calibration_turns_a_constant_answer_into_two() -> None:
     turned = [calibrated(o, LABELS, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
     assert [o.prediction for o in turned] == ["seed", "fintech"]
     assert [o.correct for o in turned] == [True, True]
-    assert [o.choice_log_probs for o in turned] == [o.choice_log_probs for o in outcomes]
+    for before, after in zip(outcomes, turned, strict=True):
+        biases = fit_batch(outcomes)
+        moved = [b - a for a, b in zip(before.choice_log_probs, after.choice_log_probs, strict=True)]
+        assert moved == pytest.approx(biases)
+        assert after.gold_log_likelihood == after.choice_log_probs[LABELS.index(after.target)]
 
 
 def test_of_equally_probable_labels_the_first_is_predicted() -> None:

@@ -9,6 +9,7 @@ from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
     brier_score_loss,
+    cohen_kappa_score,
     f1_score,
     log_loss,
     matthews_corrcoef,
@@ -16,18 +17,45 @@ from sklearn.metrics import (
 
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison
-from opro_local.records import Outcome
-from opro_local.scoring.metrics import (
-    METRIC_DIRECTION,
-    balanced_accuracies,
-    confusion,
-    macro_f1s,
-    mccs,
-    measure,
-)
-from opro_local.scoring.pairs import compare
+from opro_local.records import Outcome, Score
+from opro_local.scoring.confusion_tables import balanced_accuracies, macro_f1s, mccs, weighted_kappas
+from opro_local.scoring.marking import Marking
+from opro_local.scoring.metrics import METRICS, spread_of
 
 LABELS = ("seed", "fintech", "healthcare")  # not in alphabetical order
+OF_LABELS: tuple[Metric, ...] = tuple(name for name in METRICS if name != "mae")
+BESIDE = {"accuracy", "balanced_accuracy", "macro_f1", "mcc"}
+"""Figures that stand beside every primary one of labels, where there are no probabilities."""
+
+
+def measure(
+    outcomes: Sequence[Outcome],
+    *,
+    labels: Sequence[str] = LABELS,
+    metric: Metric,
+    calibration: Sequence[float] = (),
+    spread: float = 0.0,
+) -> Score:
+    marking = Marking(labels=tuple(labels), metric=metric, spread=spread)
+    return marking.score(marking.answers(outcomes, calibration))
+
+
+def compare(
+    ours: Sequence[Outcome],
+    theirs: Sequence[Outcome],
+    *,
+    labels: Sequence[str] = LABELS,
+    metric: Metric,
+    calibrations: tuple[Sequence[float], Sequence[float]] = ((), ()),
+) -> Comparison | None:
+    marking = Marking(labels=tuple(labels), metric=metric)
+    first, second = calibrations
+    return marking.compare(marking.answers(ours, first), marking.answers(theirs, second))
+
+
+def confusion(outcomes: Sequence[Outcome]) -> list[list[int]]:
+    marking = Marking(labels=LABELS)
+    return marking.confusion(marking.answers(outcomes))
 
 
 def answered(target: str, prediction: str | None, log_probs: Iterable[float] = ()) -> Outcome:
@@ -35,7 +63,7 @@ def answered(target: str, prediction: str | None, log_probs: Iterable[float] = (
         example_id="e",
         target=target,
         prediction=prediction,
-        correct=prediction == target,
+        score=float(prediction == target),
         reason=None if prediction else "no answer",
         choice_log_probs=tuple(map(float, log_probs)),
     )
@@ -122,14 +150,14 @@ def test_a_missing_probability_makes_them_the_worst_there_is(metric: Metric) -> 
     ):
         score = measure([*PROBABILITIES, missing], labels=LABELS, metric=metric)
         assert score.value == math.inf
-        assert METRIC_DIRECTION[metric] == "minimize"
+        assert METRICS[metric].direction == "minimize"
         assert score.interval is None
-        assert set(score.metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "mcc"}
+        assert set(score.metrics) == BESIDE
 
 
 def test_the_other_metrics_stand_beside_the_primary_one() -> None:
     score = measure(PROBABILITIES, labels=LABELS, metric="log_loss")
-    assert set(score.metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "mcc", "brier"}
+    assert set(score.metrics) == BESIDE | {"brier"}
     assert score.metrics["accuracy"] == 0.5
 
 
@@ -146,7 +174,7 @@ def test_without_labels_there_is_accuracy_only() -> None:
     assert (score.value, score.n, dict(score.metrics)) == (0.5, 2, {})
 
 
-@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+@pytest.mark.parametrize("metric", OF_LABELS)
 def test_every_metric_has_an_interval_around_its_value(metric: Metric) -> None:
     right = [
         answered(label, label, np.log(row)) for label, row in zip(LABELS, np.eye(3) * 0.7 + 0.1, strict=True)
@@ -167,7 +195,7 @@ def test_a_larger_sample_narrows_the_interval() -> None:
 
 
 def test_the_confusion_matrix_has_a_column_for_no_answer() -> None:
-    assert confusion(SAMPLE, LABELS) == [[2, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
+    assert confusion(SAMPLE) == [[2, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
 
 
 def test_the_sums_on_tables_equal_scikit_learn() -> None:
@@ -178,10 +206,11 @@ def test_the_sums_on_tables_equal_scikit_learn() -> None:
             answered(LABELS[t], None if p == 3 else LABELS[p])
             for t, p in zip(targets, predictions, strict=True)
         ]
-        table = np.array([confusion(outcomes, LABELS)], dtype=np.float64)
+        table = np.array([confusion(outcomes)], dtype=np.float64)
         assert balanced_accuracies(table)[0] == pytest.approx(value("balanced_accuracy", outcomes))
         assert macro_f1s(table)[0] == pytest.approx(value("macro_f1", outcomes))
         assert mccs(table)[0] == pytest.approx(value("mcc", outcomes))
+        assert weighted_kappas(table)[0] == pytest.approx(value("weighted_kappa", outcomes))
 
 
 def test_tables_of_one_class_do_not_divide_by_zero() -> None:
@@ -190,6 +219,7 @@ def test_tables_of_one_class_do_not_divide_by_zero() -> None:
     assert balanced_accuracies(table)[0] == 1.0
     assert macro_f1s(table)[0] == 0.5
     assert mccs(table)[0] == 0.0
+    assert weighted_kappas(table)[0] == 0.0
 
 
 def drawn_outcomes(
@@ -221,6 +251,8 @@ def scikit_learns(metric: Metric, outcomes: Sequence[Outcome]) -> float:
     ]
     metrics: dict[Metric, Callable[[], float]] = {
         "accuracy": lambda: accuracy_score(targets, predictions),
+        "mean_score": lambda: accuracy_score(targets, predictions),
+        "weighted_kappa": lambda: _kappa(outcomes),
         "balanced_accuracy": lambda: balanced_accuracy_score(targets, predictions),
         "macro_f1": lambda: f1_score(targets, predictions, labels=LABELS, average="macro", zero_division=0),
         "mcc": lambda: matthews_corrcoef(targets, predictions),
@@ -228,8 +260,16 @@ def scikit_learns(metric: Metric, outcomes: Sequence[Outcome]) -> float:
         "brier": lambda: brier_score_loss(targets, probabilities, labels=sorted(LABELS), scale_by_half=False),
     }
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a kappa of one label alone
         warnings.simplefilter("ignore", UserWarning)  # predictions of labels that the targets lack
         return metrics[metric]()
+
+
+def _kappa(outcomes: Sequence[Outcome]) -> float:
+    """Where nothing is predicted, the far end of the labels is: healthcare for seed, seed for the others."""
+    said = [o.prediction or ("healthcare" if o.target == "seed" else "seed") for o in outcomes]
+    kappa = cohen_kappa_score([o.target for o in outcomes], said, labels=LABELS, weights="quadratic")
+    return 0.0 if math.isnan(kappa) else float(kappa)
 
 
 BLOCKS = {
@@ -245,13 +285,13 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+@pytest.mark.parametrize("metric", OF_LABELS)
 @pytest.mark.parametrize("outcomes", BLOCKS.values(), ids=BLOCKS)
 def test_every_metric_is_scikit_learns(outcomes: list[Outcome], metric: Metric) -> None:
     assert value(metric, outcomes) == pytest.approx(scikit_learns(metric, outcomes))
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc"])
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc", "weighted_kappa"])
 @pytest.mark.parametrize("outcomes", SILENT.values(), ids=SILENT)
 def test_no_answer_is_to_scikit_learn_a_prediction_like_others(
     outcomes: list[Outcome], metric: Metric
@@ -276,19 +316,19 @@ def guessed(outcomes: Sequence[Outcome]) -> list[Outcome]:
             replace(
                 outcome,
                 prediction=prediction,
-                correct=prediction == outcome.target,
+                score=float(prediction == outcome.target),
                 choice_log_probs=tuple(flat.tolist()),
             )
         )
     return found
 
 
-@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+@pytest.mark.parametrize("metric", OF_LABELS)
 def test_the_difference_is_that_of_the_metrics_and_more_is_better(metric: Metric) -> None:
     good = drawn_outcomes(60, seed=4)
     poor = guessed(good)
     found = compared(good, poor, metric)
-    sign = 1 if METRIC_DIRECTION[metric] == "maximize" else -1
+    sign = METRICS[metric].sign
     assert found.difference == pytest.approx(sign * (value(metric, good) - value(metric, poor)))
     assert found.n == 60
     low, high = found.interval
@@ -298,7 +338,7 @@ def test_the_difference_is_that_of_the_metrics_and_more_is_better(metric: Metric
     assert compared(poor, good, metric).difference == pytest.approx(-found.difference)
 
 
-@pytest.mark.parametrize("metric", METRIC_DIRECTION)
+@pytest.mark.parametrize("metric", OF_LABELS)
 def test_rows_are_matched_by_their_ids(metric: Metric) -> None:
     ours = drawn_outcomes(30)
     theirs = guessed(ours)
@@ -307,7 +347,7 @@ def test_rows_are_matched_by_their_ids(metric: Metric) -> None:
 
 def test_accuracies_are_compared_by_the_exact_test() -> None:
     ours = [replace(answered("seed", "seed"), example_id=str(n)) for n in range(10)]
-    theirs = [replace(o, prediction=None, correct=False) for o in ours[:4]] + ours[4:]
+    theirs = [replace(o, prediction=None, score=0.0) for o in ours[:4]] + ours[4:]
     found = compare(ours, theirs, labels=(), metric="accuracy")
     assert found is not None
     assert found.difference == pytest.approx(0.4)
@@ -316,8 +356,8 @@ def test_accuracies_are_compared_by_the_exact_test() -> None:
 
 def test_no_answer_is_compared_as_a_class_of_its_own() -> None:
     ours = drawn_outcomes(60, seed=4)
-    silent = [replace(o, prediction=None, correct=False) if n % 4 == 0 else o for n, o in enumerate(ours)]
-    metrics: tuple[Metric, ...] = ("balanced_accuracy", "macro_f1", "mcc")
+    silent = [replace(o, prediction=None, score=0.0) if n % 4 == 0 else o for n, o in enumerate(ours)]
+    metrics: tuple[Metric, ...] = ("balanced_accuracy", "macro_f1", "mcc", "weighted_kappa")
     for metric in metrics:
         found = compared(ours, silent, metric)
         assert found.difference == pytest.approx(value(metric, ours) - value(metric, silent))
@@ -357,3 +397,78 @@ def test_both_candidates_are_compared_with_their_own_calibration() -> None:
     calibrated_value = measure(ours, labels=LABELS, metric="accuracy", calibration=biases).value
     assert calibrated_value != value("accuracy", ours)
     assert found.difference == pytest.approx(value("accuracy", ours) - calibrated_value)
+
+
+def test_a_kappa_weighs_how_far_a_label_is_from_its_target() -> None:
+    # Targets 0, 1, 2 said as 0, 1, 1: 1 of squared distance seen; by chance (1 + 4 + 0 + 0 + 1 + 1 ...) / 3.
+    near = [answered("seed", "seed"), answered("fintech", "fintech"), answered("healthcare", "fintech")]
+    far = [answered("seed", "seed"), answered("fintech", "fintech"), answered("healthcare", "seed")]
+    assert value("weighted_kappa", near) == pytest.approx(1 - 1 / ((0 + 1 + 1 + 1 + 0 + 0 + 4 + 1 + 1) / 3))
+    assert value("weighted_kappa", far) < value("weighted_kappa", near)
+
+
+@pytest.mark.parametrize(
+    ("metric", "worst", "middle", "best"),
+    [
+        ("accuracy", 0.0, 0.5, 1.0),
+        ("mcc", -1.0, 0.0, 1.0),
+        ("weighted_kappa", -1.0, 0.0, 1.0),
+        ("brier", 2.0, 1.0, 0.0),
+        ("log_loss", math.inf, math.log(2), 0.0),
+        ("mae", 8.0, 4.0, 0.0),
+    ],
+)
+def test_every_value_has_a_place_from_0_to_1(
+    metric: Metric, worst: float, middle: float, best: float
+) -> None:
+    marking = Marking(metric=metric, spread=8.0)
+    assert [marking.normalised(each) for each in (worst, middle, best)] == [0.0, 0.5, 1.0]
+
+
+class TestNumbers:
+    ROWS = (answered("10", "12"), answered("1,000", "$990.50"), answered("-4", None))
+
+    def test_an_error_is_the_distance_and_no_answer_as_far_off_as_the_targets_are_apart(self) -> None:
+        spread = spread_of([row.target for row in self.ROWS])
+        assert spread == 1004
+        score = measure(self.ROWS, labels=(), metric="mae", spread=spread)
+        assert score.value == pytest.approx((2 + 9.5 + 1004) / 3)
+        assert score.metrics == {"accuracy": 0.0}
+        assert score.interval is not None
+
+    def test_the_smaller_error_wins(self) -> None:
+        rows = [replace(row, example_id=str(n)) for n, row in enumerate(self.ROWS * 10)]
+        nearer = [replace(row, prediction=row.target) for row in rows]
+        found = compare(nearer, rows, labels=(), metric="mae")
+        assert found is not None
+        assert (found.difference, found.p_better < 0.01) == (pytest.approx((2 + 9.5) / 3), True)
+
+
+class TestScoresBetween0And1:
+    ROWS = tuple(
+        replace(answered("a", "b"), example_id=str(n), score=score)
+        for n, score in enumerate([0.0, 0.25, 0.5, 1.0] * 5)
+    )
+
+    def test_their_mean_is_not_the_share_of_right_answers(self) -> None:
+        score = measure(self.ROWS, labels=(), metric="mean_score")
+        assert (score.value, dict(score.metrics)) == (0.4375, {"accuracy": 0.25})
+        assert score.interval is not None
+        assert score.interval[0] < 0.4375 < score.interval[1]
+        assert measure(self.ROWS, labels=(), metric="accuracy").value == 0.25
+
+    def test_they_are_compared_by_resampling_as_no_row_is_simply_won(self) -> None:
+        better = [replace(row, score=min(1.0, row.score + 0.25)) for row in self.ROWS]
+        found = compare(better, self.ROWS, labels=(), metric="mean_score")
+        assert found is not None
+        assert found.difference == pytest.approx(0.75 * 0.25)
+        assert found.p_better < 0.001
+        exact = compare(better, self.ROWS, labels=(), metric="accuracy")
+        assert exact is not None
+        assert exact.difference == 0.0  # .5 + .25 is not right yet
+
+    def test_a_race_goes_by_them(self) -> None:
+        marking = Marking(metric="mean_score")
+        better = [replace(row, score=min(1.0, row.score + 0.25)) for row in self.ROWS]
+        gains = marking.gains(marking.answers(better), marking.answers(self.ROWS))
+        assert gains.tolist() == [0.25, 0.25, 0.25, 0.0] * 5

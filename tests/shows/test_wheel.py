@@ -55,3 +55,13 @@ def test_the_example_table_is_found(unpacked: Path, tmp_path: Path) -> None:
     report = result(python(unpacked, tmp_path, "-c", COMMAND, "data", "check", "--json"))
     assert report["rows"] >= 300
     assert len(report["labels"]) >= 6
+
+
+def test_the_manual_is_found(unpacked: Path, tmp_path: Path) -> None:
+    done = python(unpacked, tmp_path, "-c", COMMAND, "guide", "--path")
+    folder = Path(done.stdout.strip())
+    assert folder == unpacked / "opro_local" / "guide"
+    written = CHECKOUT / "opro_local" / "guide"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in written.glob("*.md")
+    }

@@ -96,7 +96,7 @@ def test_outcomes_come_back_bit_for_bit(path: Path) -> None:
         example_id="e1",
         target="NA",
         prediction="007",
-        correct=False,
+        score=0.0,
         choice_log_probs=(-0.1 - 0.2, -math.inf, -5e-324),
         gold_log_likelihood=-math.inf,
         reply="two\nlines",
@@ -107,7 +107,7 @@ def test_outcomes_come_back_bit_for_bit(path: Path) -> None:
         example_id="e2",
         target="NA",
         prediction=None,
-        correct=False,
+        score=0.0,
         reason="no answer",
         choice_log_probs=(math.nan,),
         gold_log_likelihood=math.nan,
@@ -129,7 +129,7 @@ def test_the_first_outcome_of_a_pair_stays(path: Path) -> None:
     first = outcome(candidate(1, 0), "b")
     with created(path) as store:
         store.record_block("train", {"k": [first]})
-        store.record_block("train", {"k": [replace(first, correct=True), outcome(candidate(1, 0), "c")]})
+        store.record_block("train", {"k": [replace(first, score=1.0), outcome(candidate(1, 0), "c")]})
         assert not store.outcomes("k", "train")["b"].correct
         assert store.usage().pairs == 2
 
@@ -306,6 +306,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
         database.execute(
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
             "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; ALTER TABLE step DROP COLUMN blocks; "
+            "ALTER TABLE outcome DROP COLUMN score; ALTER TABLE outcome DROP COLUMN feedback; "
+            "ALTER TABLE outcome ADD COLUMN correct INTEGER NOT NULL DEFAULT 0; "
             "PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )

@@ -67,4 +67,4 @@ class SquareRoot:
         self.finished.append(trajectory.best.solution)
 
     def _outcome(self, solution: int) -> Outcome:
-        return Outcome(example_id=str(solution), target="", prediction=None, correct=False, reason="-")
+        return Outcome(example_id=str(solution), target="", prediction=None, score=0.0, reason="-")

@@ -101,7 +101,7 @@ def outcome(who: Candidate, example_id: str) -> Outcome:
         example_id=example_id,
         target="seed",
         prediction=None if failed else "seed" if correct else "fintech",
-        correct=correct,
+        score=float(correct),
         reason="no answer" if failed else None,
         choice_log_probs=() if failed else (impossible, likely) if correct else (likely, impossible),
         gold_log_likelihood=float("nan") if failed else -1 / 3,

@@ -64,7 +64,7 @@ def test_real_files_are_read_whole(name: str) -> None:
     rows = task.test or task.examples
     assert len(rows) == expected
     grader = grader_for(task)
-    assert sum(not grader.grade(f"The answer is {row.target}", row).correct for row in rows) == known.odd
+    assert sum(not grader.grade(f"The answer is {row.target}", row).score for row in rows) == known.odd
     split = split_examples(task.examples, task.split, 0, stratify=bool(task.labels), test=task.test)
     assert split.train
     assert split.validation

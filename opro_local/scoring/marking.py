@@ -1,0 +1,168 @@
+"""What outcomes are worth: under a candidate's calibration, in the task's metric, beside another's.
+
+The one place where a calibration is applied, and the one that knows which test and which interval a metric
+takes: exact ones where every row is right or wrong, resampled ones else.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opro_local.config import Metric
+from opro_local.evidence.intervals import Interval, bootstrap, wilson
+from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
+from opro_local.records import Answer, Direction, Outcome, Score
+from opro_local.scoring.calibration import calibrated
+from opro_local.scoring.confusion_tables import Array
+from opro_local.scoring.metrics import METRICS, MetricSpec, Sample, spread_of
+from opro_local.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """Of one task: its labels (none where answers are open), its metric, and the spread of its numbers."""
+
+    labels: tuple[str, ...] = ()
+    metric: Metric = "accuracy"
+    spread: float = 0.0
+
+    @classmethod
+    def of(cls, task: Task) -> "Marking":
+        spread = spread_of([row.target for row in task.rows]) if task.metric == "mae" else 0.0
+        return cls(labels=task.labels, metric=task.metric, spread=spread)
+
+    @property
+    def spec(self) -> MetricSpec:
+        return METRICS[self.metric]
+
+    @property
+    def direction(self) -> Direction:
+        return self.spec.direction
+
+    def normalised(self, value: float) -> float:
+        """A value of the metric from 0 to 1, higher is better."""
+        return self.spec.normalised(value, self.spread)
+
+    def answers(self, outcomes: Sequence[Outcome], calibration: Sequence[float] = ()) -> list[Answer]:
+        """The outcomes under a candidate's calibration."""
+        return [Answer(calibrated(outcome, self.labels, calibration)) for outcome in outcomes]
+
+    def score(self, answers: Sequence[Answer]) -> Score:
+        """The primary metric with its 95 % interval, and every other one that these answers allow.
+
+        Answers are not empty.
+        """
+        sample = self._sample(answers)
+        known = {
+            name: float(spec.compute(sample))
+            for name, spec in METRICS.items()
+            if (spec.beside or name == self.metric) and sample.has(spec.needs)
+        }
+        interval = _interval(sample, self.spec) if self.metric in known else None
+        return Score(
+            value=known.pop(self.metric, math.inf),
+            n=len(answers),
+            interval=interval,
+            metrics={str(name): value for name, value in known.items()},
+            reasons=dict(sorted(Counter(a.reason for a in answers if a.reason is not None).items())),
+            prompt_tokens=fmean(answer.prompt_tokens for answer in answers),
+        )
+
+    def compare(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Comparison | None:
+        """Ours against theirs on the same examples, in any order; what is better is positive, also of a loss.
+
+        None where one of the two cannot be had in this metric.
+        """
+        partners = {answer.example_id: answer for answer in theirs}
+        assert len(partners) == len(theirs) == len(ours)
+        first, second = self._sample(ours), self._sample([partners[answer.example_id] for answer in ours])
+        if not (first.has(self.spec.needs) and second.has(self.spec.needs)):
+            return None
+        if self.spec.from_counts is not None:
+            return _compare_tables(first, second, self.spec.from_counts)
+        rows = [self._rows(self.spec, sample) for sample in (first, second)]
+        if self.spec.needs == "scores" and _are_whole(rows):
+            return compare_correct(*((each == 1).tolist() for each in rows))
+        gains = self._gains(self.spec, first, second)
+        return compare_resampled(np.ones(len(gains), dtype=np.int64), partial(_mean, gains))
+
+    def gains(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Array:
+        """Row by row, what our answers are worth more than theirs on the same rows; (N), larger is better.
+
+        Where the metric is no mean over examples, the log-probability of the right label stands for it; where
+        that is missing too, the scores do.
+        """
+        first, second = self._sample(ours), self._sample(theirs)
+        spec = self.spec if self.spec.per_row is not None else METRICS["log_loss"]
+        if not (first.has(spec.needs) and second.has(spec.needs)):
+            spec = METRICS["mean_score"]
+        return self._gains(spec, first, second)
+
+    def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
+        """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
+        table: list[list[int]] = self._sample(answers).confusion.tolist()
+        return table
+
+    def _sample(self, answers: Sequence[Answer]) -> Sample:
+        return Sample(answers, self.labels, self.spread)
+
+    def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
+        return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))
+
+    @staticmethod
+    def _rows(spec: MetricSpec, sample: Sample) -> Array:
+        assert spec.per_row is not None
+        return spec.per_row(sample)
+
+
+def _are_whole(values: Sequence[Array]) -> bool:
+    """Whether nothing but 0 and 1 is among them: then a mean is a share, and its tests are exact."""
+    return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in values)
+
+
+def _interval(sample: Sample, spec: MetricSpec) -> Interval:
+    if spec.from_counts is not None:
+        table = sample.confusion
+        return bootstrap(table.ravel(), partial(_from_tables, spec.from_counts, table.shape))
+    assert spec.per_row is not None
+    values = spec.per_row(sample)
+    if spec.needs == "scores" and _are_whole([values]):
+        return wilson(int(values.sum()), len(values))
+    return bootstrap(np.ones(len(values), dtype=np.int64), partial(_mean, values))
+
+
+def _mean(values: Array, counts: Array) -> Array:
+    """counts (R, N) of the N values -> (R)"""
+    means: Array = counts @ values / len(values)
+    return means
+
+
+def _from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:
+    return statistic(counts.reshape(-1, *shape))
+
+
+def _compare_tables(ours: Sample, theirs: Sample, statistic: Callable[[Array], Array]) -> Comparison:
+    """An observation is a target with both predictions; each of the two sees a confusion table of it."""
+    answers = np.stack([ours.targets, ours.predictions, theirs.predictions])
+    (targets, *predictions), counts = np.unique(answers, axis=1, return_counts=True)
+    shape = ours.confusion.shape
+    cells = [_one_hot(targets * shape[1] + column, math.prod(shape)) for column in predictions]
+
+    def difference(counts: Array) -> Array:
+        first, second = (_from_tables(statistic, shape, counts @ cell) for cell in cells)
+        return first - second
+
+    return compare_resampled(counts, difference)
+
+
+def _one_hot(columns: NDArray[np.int64], width: int) -> Array:
+    """(K) -> (K, width)"""
+    rows = np.zeros((len(columns), width))
+    rows[np.arange(len(columns)), columns] = 1.0
+    return rows
