@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, say
+from opro_local.cli.output import emit_json, json_option, say, say_note
 from opro_local.config import Folders, SearchSettings, TaskSettings
 from opro_local.config.checking import parse_settings
 from opro_local.errors import OproError, SettingsError
@@ -45,7 +45,7 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
         return
     say(f"task: {chosen}", err=True)
     for warning in task.warnings:
-        say(f"note: {warning}", err=True)
+        say_note(warning)
     for title, text in _summary(report):
         say(f"{title:<12}{text}")
 

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,11 +11,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
-from opro_local.cli.output import fitted, printable, say
+from opro_local.cli.output import fitted, say
 from opro_local.llm import EngineStats
 from opro_local.records import Estimate, SplitName, Step, Trajectory
+from opro_local.results.verdicts import headroom_line, power_line
+from opro_local.wording import printable
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
@@ -105,7 +105,7 @@ class RunProgress:
         self._effort = effort
 
     def headroom_found(self, found: "Headroom") -> None:
-        self.say(headroom_line({**asdict(found), "exists": found.exists}))
+        self.say(headroom_line(found))
 
     def ask(self, question: str) -> bool:
         """A yes or no of the person at the terminal."""

@@ -17,6 +17,16 @@ class Codec(Protocol[S]):
     def decode(self, text: str) -> S: ...
 
 
+class AsText:
+    """The codec of a reader that takes solutions as they are kept."""
+
+    def encode(self, solution: str) -> str:
+        return solution
+
+    def decode(self, text: str) -> str:
+        return text
+
+
 def read_steps(database: apsw.Connection, codec: Codec[S], *, closed: bool) -> Iterator[Step[S]]:
     """The closed steps, or the open one, in order."""
     query = (

@@ -22,6 +22,7 @@ from opro_local.records import Candidate, Estimate
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.store.run_folder import RunFolder
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
@@ -149,7 +150,7 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         task=task,
         split=split,
         scorer=Scorer(
-            models.scorer, task, settings.scoring, ReplyCacheFile(host.folders.runs / "cache.sqlite")
+            models.scorer, task, settings.scoring, ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
         ),
         search=settings.search,
         style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),

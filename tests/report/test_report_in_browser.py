@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 from browser import browser, complaints, in_chromium, violations
-from test_forms import document, everywhere, hostile
-
-from opro_local.report.forms import in_form
+from test_forms import document, everywhere, hostile, in_form
 
 __all__ = ["browser", "document", "everywhere", "hostile"]
 pytestmark = [pytest.mark.slow, in_chromium]

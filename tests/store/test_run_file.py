@@ -19,7 +19,7 @@ from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
-from opro_local.results.document import run_overview
+from opro_local.results.reading import read_overview
 from opro_local.store.header import read_header
 from opro_local.store.run_file import Clock, RunFile
 
@@ -311,7 +311,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
             "PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
-    assert run_overview(path)["timing"]["scorer"] == []
+    assert read_overview(path).timing.scorer == []
     effort = EngineStats(
         level="E3",
         requests=8,
@@ -332,8 +332,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
         "headroom": 0,
         "sensitivity": 0,
     }  # as it was begun
-    (figures,) = run_overview(path)["timing"]["scorer"]
-    assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)
+    (figures,) = read_overview(path).timing.scorer
+    assert (figures.tokens_run, figures.efficiency) == (90, 0.5)
 
 
 def test_test_rows_are_refused_until_the_winner_is_fixed(path: Path) -> None:
