@@ -4,7 +4,7 @@ Requests are whole token-id prompts. What prompts share is the engine's business
 and the engine finds the common prefixes, so that reuse equals no reuse by construction.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -69,17 +69,23 @@ class ChoiceReply:
     log_probs: tuple[float, ...]
 
 
+class StopRule(Protocol):
+    """Whether a reply may end behind a text; an object that pickle takes, no closure."""
+
+    def __call__(self, text: str, /) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """Continue prompt until end of turn, max_tokens, or final(text so far) is true, whichever comes first.
 
-    prompt is not empty, max_tokens is 1 at least. drafts are replies that are likely; they may save time and
-    change nothing else.
+    All of it is data: a request may be sent to an engine in another process. prompt is not empty, max_tokens
+    is 1 at least. drafts are replies that are likely; they may save time and change nothing else.
     """
 
     prompt: TokenIds
     max_tokens: int
-    final: Callable[[str], bool]
+    final: StopRule
     drafts: tuple[TokenIds, ...] = ()
 
     def __post_init__(self) -> None:

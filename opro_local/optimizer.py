@@ -3,7 +3,7 @@
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic
 
@@ -50,7 +50,7 @@ class Optimizer(Generic[S]):
         request = GenerationRequest(
             prompt=ids,
             max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
-            final=self._final(meta_prompt),
+            final=SolutionIsWhole(ends=meta_prompt.ends, longest=self.problem.longest_reply()),
         )
         temperature = self._temperature(number)
         replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
@@ -89,10 +89,6 @@ class Optimizer(Generic[S]):
             )
         return meta_prompt, ids
 
-    def _final(self, meta_prompt: MetaPrompt) -> Callable[[str], bool]:
-        limit = self.problem.longest_reply()
-        return lambda text: len(text) > limit or _end(text, meta_prompt.ends) is not None
-
     def _proposals(
         self, replies: list[GenerationReply], meta_prompt: MetaPrompt, seen: set[str]
     ) -> list[Proposal[S]]:
@@ -120,6 +116,17 @@ class Optimizer(Generic[S]):
         if self.problem.key(solution) in seen:
             raise Rejected("duplicate")
         return solution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolutionIsWhole:
+    """opro_local.llm.StopRule: the text has come to its end, or has more characters than a solution may."""
+
+    ends: tuple[str, ...]
+    longest: int
+
+    def __call__(self, text: str) -> bool:
+        return len(text) > self.longest or _end(text, self.ends) is not None
 
 
 def proposed_keys(problem: Problem[S], trajectory: Trajectory[S]) -> set[str]:

@@ -35,6 +35,16 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRow:
+    """A usable row, its place in the file as messages name it; id is None where the file has no ids."""
+
+    where: str
+    text: str
+    target: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """What is optimised for a task: an instruction, its shots (few-shot examples) and its calibration.
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from opro_local.answers import grader_for
-from opro_local.config import AnswerType, Grading
+from opro_local.answers import grader_of, kind_of
+from opro_local.config import Grading
 from opro_local.records import Example
 from opro_local.user_code import UserFunction
 
@@ -46,7 +46,7 @@ class Benchmark:
     """Rows of one file, and their form of answer."""
 
     name: str
-    answer: AnswerType
+    answer: str
     rows: tuple[Example, ...]
     pattern: str | None = None
     grader: UserFunction | None = None
@@ -60,7 +60,7 @@ class Benchmark:
         return max(Counter(row.target for row in self.rows).values()) / len(self.rows)
 
     def rate(self, reply: str, grading: Grading) -> float:
-        grader = grader_for(self, grading)
+        grader = grader_of(kind_of(self.answer, self), grading)
         return fmean(grader.grade(reply, row).score for row in self.rows)
 
 
@@ -82,7 +82,7 @@ def _examples(pairs: Iterable[tuple[str, str]]) -> tuple[Example, ...]:
     return tuple(Example(id=str(i), text=text, target=target) for i, (text, target) in enumerate(pairs))
 
 
-def _answer(name: str) -> AnswerType:
+def _answer(name: str) -> str:
     if name in NUMERIC:
         return "number"
     if name in WRITTEN:

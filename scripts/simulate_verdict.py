@@ -21,6 +21,7 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 from simulated_answers import discordance, right_answers
 
+from opro_local.answers.label import Label
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
@@ -153,7 +154,7 @@ def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Compar
     targets = generator.choice(len(LABELS), n, p=[0.3, 0.6, 0.1])
     seen = 1.5 * np.eye(len(LABELS))[targets] + generator.normal(size=(n, len(LABELS)))
     ours, theirs = (_outcomes(targets, seen + generator.normal(size=seen.shape)) for _ in range(2))
-    marking = Marking(labels=LABELS, metric=metric)
+    marking = Marking(kind=Label(labels=LABELS), metric=metric)
     found = marking.compare(marking.answers(ours), marking.answers(theirs))
     assert found is not None
     return found

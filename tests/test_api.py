@@ -123,7 +123,7 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
 def test_equal_weights_are_loaded_once_and_play_both_roles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = []
+    loaded: list[str] = []
 
     def load(
         models: Mapping[str, StoredModel], chosen: ModelSettings

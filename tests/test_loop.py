@@ -9,16 +9,9 @@ from square_root import SquareRoot
 
 from opro_local.config import BudgetSettings
 from opro_local.errors import Interrupted
-from opro_local.llm import EngineStats
 from opro_local.loop import optimize
-from opro_local.problem import Watcher
-from opro_local.records import (
-    Estimate,
-    Proposal,
-    SplitName,
-    Step,
-    Trajectory,
-)
+from opro_local.problem import NullWatcher, Watcher
+from opro_local.records import Proposal, Step, Trajectory
 
 
 @dataclass
@@ -37,17 +30,8 @@ class Halving:
         return Step(number=number, proposals=proposals[:count], prompt_tokens=10, generated_tokens=2)
 
 
-class Quiet:
-    def started(self, run_id: str, cost: Estimate) -> None: ...
-    def metered(self, effort: Callable[[], EngineStats]) -> None: ...
-    def step_opened(self, step: Step[int]) -> None: ...
-    def block_scored(self, split: SplitName, pairs: int) -> None: ...
-    def paused(self) -> None: ...
-    def step_closed(self, trajectory: Trajectory[int]) -> None: ...
-
-
 @dataclass
-class Told(Quiet):
+class Told(NullWatcher):
     """What a watcher was told."""
 
     events: list[str] = field(default_factory=list)
@@ -74,7 +58,7 @@ def run(
         proposals_per_step=2,
         budget=budget,
         store=store,
-        watcher=watcher or Quiet(),
+        watcher=watcher or NullWatcher(),
     )
 
 

@@ -95,7 +95,7 @@ def test_no_shot_is_scored_as_its_own_example_and_none_is_of_validation_or_test(
     texts = {row.id: row.text for row in task().examples}
     shots = shots_by_key(document)
     assert sum(map(len, shots.values())) > 20
-    scored = Counter()
+    scored: Counter[bool] = Counter()
     for outcome in document["outcomes"]:
         own = {texts[shot] for shot in shots.get(outcome["key"], [])}
         assert texts[outcome["example_id"]] not in own
@@ -155,7 +155,7 @@ def test_the_limit_of_a_prompt_holds_for_all_that_is_scored(
 def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"exemplar_choice": "current-wrong", "shots": 2, "shown": 1}
+    options: Document = {"exemplar_choice": "current-wrong", "shots": 2, "shown": 1}
     document = run_document(searched(tmp_path, monkeypatch, method=method, **options), outcomes=True)
     steps = [step for step in document["steps"] if step["exemplar_ids"]]
     assert len(steps) > 1

@@ -14,7 +14,7 @@ from memory_store import MemoryStore
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local.api import Host, optimize_task
+from opro_local.api import optimize_task
 from opro_local.config import BudgetSettings, Folders, RunSettings, SearchSettings
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
@@ -26,6 +26,7 @@ from opro_local.problems.objectives.tsp import Tsp
 from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Step
 from opro_local.results.document import run_document
+from opro_local.wiring.host import Host
 
 PAIR = re.compile(r"input: \[w=(-?\d+), b=(-?\d+)\]\nvalue: (\d+)")
 TOUR = re.compile(r"<trace>([\d,]+)</trace>\nlength: (\d+)")

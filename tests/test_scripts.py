@@ -105,4 +105,8 @@ def test_the_tests_are_fetched_for_and_run_with_the_arguments(outline: Outline) 
 
 
 def test_style_and_types_are_checked_apart_from_the_tests(outline: Outline) -> None:
-    assert outline.run("check")[-3:] == ["ruff check .", "ruff format --check .", "mypy opro_local scripts"]
+    assert outline.run("check")[-3:] == [
+        "ruff check .",
+        "ruff format --check .",
+        "mypy opro_local scripts tests",
+    ]

@@ -1,62 +1,132 @@
-"""Graders: what a generated reply answers, or the reason why it answers nothing; one for each answer type."""
+"""Answer kinds: what an answer to a task is. A module each, found by its name, with one class.
 
-import re
-from typing import Protocol
+A kind says what a target must be, how it is asked for, how a reply is read, what the reading is worth, and
+which metrics suit it. Nothing outside this room names a kind: to add one, add a file. Its class is a subclass
+of AnswerKind; what that does not say is as in an open answer.
+"""
 
-from opro_local.answers.choice import ChoiceReader
-from opro_local.answers.function import FunctionGrader
-from opro_local.answers.labels import boolean_reader, label_reader
-from opro_local.answers.number import NumberReader
-from opro_local.answers.official import OfficialGrader
-from opro_local.answers.reading import Graded, Reader, StrictGrader
-from opro_local.answers.text import PatternReader, TextReader
-from opro_local.config import AnswerType, Grading
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, ClassVar
+
+from opro_local.config import Grading, Metric
 from opro_local.errors import SettingsError
-from opro_local.records import Example
-from opro_local.user_code import UserFunction, load_function
+from opro_local.reading.official import OfficialGrader
+from opro_local.reading.replies import Grader, StrictGrader
+from opro_local.records import Example, LabelledRow
+from opro_local.user_code import UserFunction
+from opro_local.wording import listed, quoted
+
+OPEN_INSTRUCTIONS = (
+    "Answer the question. Give only the answer.",
+    "Answer.",
+    "What is the right answer?",
+    "Reply as briefly as you can.",
+    "Think about what is asked, then answer.",
+    "You are an expert on this subject. Answer precisely.",
+    "Answer in the form that the question asks for, without any comment.",
+    "Work it out in small steps and finish with the answer.",
+    "List what the question tells you, then draw the conclusion.",
+    "Read the question twice before you answer it.",
+    "Check your answer against every part of the question before you write it down.",
+)
 
 
-class AnswerForm(Protocol):
-    """The part of a task that says what an answer is."""
+@dataclass(frozen=True, kw_only=True)
+class AnswerKind:
+    """The answers to one task, and opro_local.reading.replies.Reader of them.
+
+    The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
+    without. metrics are those that suit; the first is taken where none is asked for. targets_are_names: what
+    a spreadsheet holds as a number may have lost a part of its name.
+    """
+
+    labels: tuple[str, ...] = ()
+    pattern: str | None = None
+    grader: UserFunction | None = None
+
+    uses: ClassVar[Sequence[str]] = ()
+    needs: ClassVar[Sequence[str]] = ()
+    metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
+    targets_are_names: ClassVar[bool] = False
+
+    @classmethod
+    def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
+        """The labels of a table: those given, in their order. Raises DataError for rows that cannot be."""
+        return tuple(given)
 
     @property
-    def answer(self) -> AnswerType: ...
+    def classes(self) -> tuple[str, ...]:
+        """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
+        return ()
+
+    def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
+        """Why no reply could equal the row's target, if so; published rows stay as they are."""
+        return None
+
+    def stratum(self, _example: Example) -> str:
+        """What a split keeps in proportion; shots show each of these in turn."""
+        return ""
+
     @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def pattern(self) -> str | None: ...
-    @property
-    def grader(self) -> UserFunction | None: ...
+    def instructions(self) -> Sequence[str]:
+        """Different direct instructions, the plainest first: that is where a search starts."""
+        return OPEN_INSTRUCTIONS
+
+    def forbidden(self, _instruction: str) -> str | None:
+        """Why an instruction is rejected that would give answers of this kind away, if it is."""
+        return None
+
+    def strict(self) -> Grader:
+        """How replies are read. Raises SettingsError for code of the user's that does not load."""
+        return StrictGrader(self)
+
+    def official(self) -> Grader:
+        """How the published implementation reads them. Raises SettingsError where it has no such kind."""
+        return OfficialGrader()
+
+    def answers(self, text: str, question: str) -> Sequence[str]:
+        raise NotImplementedError
+
+    def is_answer(self, text: str, question: str) -> bool:
+        raise NotImplementedError
+
+    def awaits_end(self, _text: str) -> bool:
+        return False
+
+    def worth(self, answer: str, example: Example) -> float:
+        """From 0 to 1, which is right."""
+        return float(answer == example.target)
 
 
-class Grader(Protocol):
-    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
-        """What a reply comes to; cut says that it was ended by its limit."""
-        ...
-
-    def is_final(self, text: str, question: str) -> bool:
-        """Whether no further text can change the grade, so that generation may stop."""
-        ...
+def kind_names() -> list[str]:
+    """As users write them: the names of the files."""
+    return sorted(module.name for module in iter_modules(__path__))
 
 
-def grader_for(form: AnswerForm, grading: Grading = "strict") -> Grader:
-    """The grader of an answer type. Raises SettingsError when there is none, or the user's does not load."""
-    if grading == "official":
-        if form.answer in ("regex", "python"):
-            raise SettingsError(f"no grader was published for answer {form.answer}: use --grading strict.")
-        return OfficialGrader(form.answer)
-    if form.grader is not None:
-        return FunctionGrader(load_function(form.grader))
-    return StrictGrader(_reader(form))
+@cache
+def kind_class(name: str) -> type[AnswerKind]:
+    """The one kind that the file of this name defines. Raises SettingsError when there is none."""
+    if name not in kind_names():
+        raise SettingsError(f"answer {quoted(name)} is none of {listed(kind_names(), most=20)}.")
+    module = import_module(f"{__name__}.{name}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, AnswerKind) and value.__module__ == module.__name__
+    )
+    return found
 
 
-def _reader(form: AnswerForm) -> Reader:
-    if form.pattern is not None:
-        return PatternReader(re.compile(form.pattern))
-    if form.answer == "label":
-        return label_reader(form.labels)
-    if form.answer == "boolean":
-        return boolean_reader(form.labels)
-    if form.answer == "choice":
-        return ChoiceReader()
-    return NumberReader() if form.answer == "number" else TextReader()
+def kind_of(name: str, form: object) -> AnswerKind:
+    """The kind of this name with the settings that form (a task) has for it."""
+    settings: dict[str, Any] = {field.name: getattr(form, field.name) for field in fields(AnswerKind)}
+    return kind_class(name)(**settings)
+
+
+def grader_of(kind: AnswerKind, grading: Grading = "strict") -> Grader:
+    """How replies are read. Raises SettingsError as strict and official do."""
+    return kind.official() if grading == "official" else kind.strict()

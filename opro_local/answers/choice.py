@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_local.answers.options import option_letter, options_of
-from opro_local.answers.reading import answer_span, wording
-from opro_local.records import Example
+from opro_local.answers import AnswerKind
+from opro_local.reading.official import OfficialGrader, right_choice
+from opro_local.reading.options import option_letter, options_of
+from opro_local.reading.replies import Grader, answer_span, wording
+from opro_local.records import Example, LabelledRow
 
 LETTERS = (
     re.compile(r"(?<!\w)\(([A-Z])\)|(?<![\w(])([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice)\s+([A-Z])\b"),
@@ -20,9 +22,21 @@ HEAD = re.compile(r"[^\w\n]*(?:([B-HJ-Z])(?![\w'])|([AI])(?=\s*(?:[.,;:\n]|\Z)))
 """At the head of a marked answer; A and I are words too."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceReader:
-    """opro_local.answers.reading.Reader; answers are letters."""
+@dataclass(frozen=True, kw_only=True)
+class Choice(AnswerKind):
+    """Answers are letters."""
+
+    def fault(self, row: LabelledRow, *, published: bool) -> str | None:
+        """Some targets of BIG-Bench Hard name no option; such rows stay, and are never right."""
+        options = options_of(row.text)
+        if not options:
+            return "the text lists no options. Write them as (A) first, (B) second, one a line."
+        if not published and option_letter(row.target, options) is None:
+            return f"the label is none of the text's options {', '.join(options)}. Correct it."
+        return None
+
+    def official(self) -> Grader:
+        return OfficialGrader(right=right_choice)
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         options = options_of(question)
@@ -40,11 +54,8 @@ class ChoiceReader:
         rest = answer_span(text).casefold().replace(option, "", 1)
         return re.search(r"\w", re.sub(rf"\b{found[0].casefold()}\b", "", rest, count=1)) is None
 
-    def awaits_end(self, text: str) -> bool:
-        return False
-
-    def equal(self, answer: str, example: Example) -> bool:
-        return answer == option_letter(example.target, options_of(example.text))
+    def worth(self, answer: str, example: Example) -> float:
+        return float(answer == option_letter(example.target, options_of(example.text)))
 
 
 def _letters(span: str, *, marked: bool) -> Iterator[str]:

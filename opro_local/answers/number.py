@@ -3,21 +3,57 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from opro_local.answers.normalisation import match_value, number_value, numbers_in
-from opro_local.answers.reading import BOXED, MARKER, SENTENCE_END, answer_span
-from opro_local.records import Example
+from opro_local.answers import AnswerKind
+from opro_local.config import Metric
+from opro_local.reading.normalisation import match_value, number_value, numbers_in
+from opro_local.reading.official import OfficialGrader, as_number, right_number
+from opro_local.reading.replies import BOXED, MARKER, SENTENCE_END, Grader, answer_span
+from opro_local.records import Example, LabelledRow
 
 OR = re.compile(r"\W*(?:\w+ )?or\W+", re.IGNORECASE)
 """What stands between two numbers of which the reply does not say which one it means."""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberReader:
-    """opro_local.answers.reading.Reader: the last number of the answer.
+INSTRUCTIONS = (
+    "Solve the problem. End with the answer as a number.",
+    "Calculate.",
+    "What is the number that is asked for?",
+    "Give the final number and nothing else.",
+    "Work through the problem one step at a time, then state the result.",
+    "You are a careful accountant. Check every sum before you give the result.",
+    "Write down what is known and what is asked, then do the calculation.",
+    "Turn the problem into an equation and solve it.",
+    "Read the problem twice. Then compute the result.",
+    "Estimate the answer first, compute it exactly, and compare the two.",
+    "Break the problem into smaller ones, solve each, and put the results together.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(AnswerKind):
+    """The last number of the answer.
 
     Behind a marker it is the last one of the first sentence that has any: what follows is chatter.
     """
+
+    metrics: ClassVar[Sequence[Metric]] = ("accuracy", "mae")
+
+    def fault(self, row: LabelledRow, *, published: bool) -> str | None:
+        if number_value(row.target) is None:
+            return "the label is not a number. Correct it or set answer to label or text."
+        return None
+
+    @property
+    def instructions(self) -> Sequence[str]:
+        return INSTRUCTIONS
+
+    def forbidden(self, instruction: str) -> str | None:
+        return "contains a digit" if any(map(str.isdigit, instruction)) else None
+
+    def official(self) -> Grader:
+        return OfficialGrader(parse=as_number, right=right_number)
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         span = answer_span(text)
@@ -37,8 +73,8 @@ class NumberReader:
         """The last number of a calculation is behind all others."""
         return not _is_marked(text)
 
-    def equal(self, answer: str, example: Example) -> bool:
-        return number_value(answer) == number_value(example.target)
+    def worth(self, answer: str, example: Example) -> float:
+        return float(number_value(answer) == number_value(example.target))
 
 
 def _is_marked(text: str) -> bool:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
+from opro_local.answers import kind_names
+
 FLAGS = {
     ("models", "scorer"): "model",
     ("budget", "preset"): "budget",
@@ -18,6 +20,8 @@ FLAGS = {
     ("split", "seed"): "split_seed",
 }
 """Settings (group, field) whose flag has another name than their field."""
+CHOICES = {("task", "answer"): kind_names}
+"""Settings that are one of some names which the type does not tell."""
 SHORT = {"model": "-m", "data": "-d"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,10 +39,11 @@ def config_option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
     repeated = "  Repeat it for several." if _is_tuple(field.annotation) else ""
     shown = not field.is_required() and field.default not in (None, "", ())
     default = f"  [default: {field.default}]" if shown else ""
+    names = CHOICES.get((group, name))
     return click.option(
         *_names(flag, field.annotation),
         parameter(group, name),
-        type=_click_type(field.annotation),
+        type=click.Choice(names()) if names else _click_type(field.annotation),
         multiple=_is_tuple(field.annotation),
         default=None,
         envvar=f"OPRO_LOCAL_{flag.upper()}",

@@ -2,7 +2,6 @@
 
 from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
 from opro_local.config.choices import (
-    AnswerType,
     BadRows,
     Baselines,
     BlockOrder,
@@ -32,7 +31,6 @@ __all__ = [
     "BUDGETS",
     "HEADROOM_CANDIDATES",
     "SHORTER_FINALISTS",
-    "AnswerType",
     "BadRows",
     "Baselines",
     "BlockOrder",

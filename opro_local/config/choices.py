@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-AnswerType = Literal["label", "boolean", "choice", "number", "text", "regex", "python"]
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
 Metric = Literal[
     "accuracy",

@@ -3,7 +3,6 @@
 from pydantic import Field, field_validator, model_validator
 
 from opro_local.config.choices import (
-    AnswerType,
     BadRows,
     Metric,
     Position,
@@ -51,21 +50,23 @@ class TaskSettings(Settings):
     max_field: int = Field(
         131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
     )
-    answer: AnswerType = Field("label", description="What an answer is.")
+    answer: str = Field("label", description="What an answer is.")
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
     grader: str | None = Field(
         None,
-        description="FILE.py:FUNCTION of a python answer: gets reply and target, says whether it is right.",
+        description="FILE.py:FUNCTION of a python answer: what a reply is worth, of reply and target.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric = Field("accuracy", description="What is optimised.")
+    metric: Metric | None = Field(
+        None, description="What is optimised; accuracy if not given, mean_score for python answers."
+    )
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
     @field_validator("text", mode="before")

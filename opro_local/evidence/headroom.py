@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Scores = NDArray[np.float64] | NDArray[np.bool_]
+"""From 0 to 1, or right and wrong."""
 SIGNIFICANT = 0.05
 LEAST_SPREAD = 0.02
 """With less between the best and the worst, no search is worth its time (arXiv 2604.14585)."""
@@ -39,7 +41,7 @@ class Headroom:
         return self.p_value < SIGNIFICANT and self.spread > LEAST_SPREAD
 
 
-def headroom(scores: NDArray[np.float64], *, seed: int = 0) -> Headroom:
+def headroom(scores: Scores, *, seed: int = 0) -> Headroom:
     """Compare instructions by their scores (M, n): of M >= 2 instructions on n rows, each from 0 to 1.
 
     The same scores and seed give the same result.
@@ -56,7 +58,7 @@ def headroom(scores: NDArray[np.float64], *, seed: int = 0) -> Headroom:
     )
 
 
-def reliability(scores: NDArray[np.float64]) -> float:
+def reliability(scores: Scores) -> float:
     """The share of the scores' variance that is no noise, in [0, 1].
 
     From the analysis of variance, instructions by rows (Hoyt 1941). Scores shrunk by it towards their mean
@@ -71,7 +73,7 @@ def reliability(scores: NDArray[np.float64]) -> float:
     return max(0.0, 1 - noise / between) if between else 0.0
 
 
-def _p_value(scores: NDArray[np.float64], draw: np.random.Generator) -> float:
+def _p_value(scores: Scores, draw: np.random.Generator) -> float:
     """How often random sign flips of whole rows spread the scores as far."""
     instructions, rows = scores.shape
     deviations = instructions * scores - scores.sum(axis=0)  # (M, n), whole numbers where scores are 0 or 1

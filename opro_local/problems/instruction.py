@@ -89,7 +89,7 @@ class InstructionProblem:
     def shot_sets(self) -> ShotSets:
         """The shots that a search may choose from."""
         return ShotSets(
-            pool=self.split.pool, labels=self.task.labels, limit=self.search.max_shots, fits=self.fits
+            pool=self.split.pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits
         )
 
     def with_worked_shots(self, ledger: OutcomeLedger) -> "InstructionProblem":
@@ -102,7 +102,7 @@ class InstructionProblem:
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.labels or self.search.method != "portfolio" or not self.shot_sets.most:
+        if self.task.kind.classes or self.search.method != "portfolio" or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 
@@ -143,8 +143,8 @@ class InstructionProblem:
             raise Rejected("contains a tag")
         if text.casefold().startswith(REFUSALS):
             raise Rejected("refusal")
-        if self.task.answer == "number" and any(character.isdigit() for character in text):
-            raise Rejected("contains a digit")
+        if told := self.task.kind.forbidden(text):
+            raise Rejected(told)
         if ANSWER_HEADING.casefold() in text.casefold():
             raise Rejected("goes on with the examples")
         for leak in self._leaks.reasons(text):
@@ -261,18 +261,12 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
-        return LeakCheck((*self.split.train, *self.split.pool), self.task.answer)
+        return LeakCheck((*self.split.train, *self.split.pool), labelled=bool(self.task.kind.classes))
 
 
 def default_starts(task: Task) -> list[str]:
-    """The empty instruction and one direct instruction made from what the task says."""
-    if task.answer in ("label", "boolean"):
-        direct = f"Which of these is it: {', '.join(task.labels)}?"
-    elif task.answer == "number":
-        direct = "Solve the problem. End with the answer as a number."
-    else:
-        direct = "Answer the question. Give only the answer."
-    return ["", direct]
+    """The empty instruction and the plainest direct one for this kind of answer."""
+    return ["", task.kind.instructions[0]]
 
 
 def polish(text: str) -> str:

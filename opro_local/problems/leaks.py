@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from opro_local.config import AnswerType
 from opro_local.records import Example
 
 LEAK_WORDS = 8
@@ -32,10 +31,10 @@ _THOUSANDS_COMMA = re.compile(r"(?<=\d),(?=\d{3})")
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """The rows that no instruction may copy."""
+    """The rows that no instruction may copy; labelled: their answers are classes."""
 
     rows: Sequence[Example]
-    answer: AnswerType
+    labelled: bool
 
     def reasons(self, instruction: str) -> list[str]:
         """What the instruction gives away; empty when it is clean."""
@@ -45,7 +44,7 @@ class LeakCheck:
             "copies a row": not self._passages.isdisjoint(_runs(spoken, LEAK_WORDS)),
             "copies most of a short row": any(piece in text for piece in self._short_rows),
             "copies an answer": any(answer in text for answer in self._rare_answers),
-            "copies a labelled row": self.answer in ("label", "boolean") and self._labels_a_piece(spoken),
+            "copies a labelled row": self.labelled and self._labels_a_piece(spoken),
         }
         return [reason for reason, leaks in found.items() if leaks]
 
@@ -67,7 +66,7 @@ class LeakCheck:
     @cached_property
     def _rare_answers(self) -> Sequence[str]:
         """Answers that no instruction has by chance: several words, or a number of three digits."""
-        if self.answer == "label":
+        if self.labelled:
             return ()
         counts = Counter(words(row.target) for row in self.rows)
         most = max(1, len(self.rows) // RARE)

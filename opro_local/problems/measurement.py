@@ -59,7 +59,7 @@ class Measurement:
         if self.calibration == "batch":
             return replace(candidate, calibration=fit_batch(outcomes))
         if self.calibration == "auto":
-            return replace(candidate, calibration=fit_if_better(outcomes, self.task.labels))
+            return replace(candidate, calibration=fit_if_better(outcomes, self.task.kind.classes))
         if self.calibration == "contextual" and not candidate.calibration:
             return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
         return candidate
@@ -85,7 +85,9 @@ class Measurement:
         return [self.score(c, found) for c, found in zip(fitted, outcomes, strict=True)]
 
     def _content_free(self, candidate: Candidate) -> list[Outcome]:
-        label = self.task.labels[0]  # a target is needed to form a row; contextual calibration ignores it
+        label = self.task.kind.classes[
+            0
+        ]  # a target is needed to form a row; contextual calibration ignores it
         rows = [Example(id=f"content-free {text!r}", text=text, target=label) for text in CONTENT_FREE]
         return self.scorer.score([candidate], rows)[0]
 

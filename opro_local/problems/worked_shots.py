@@ -8,8 +8,8 @@ bootstrapped few-shot prompting (DSPy, arXiv 2310.03714). Rows that are answered
 from collections.abc import Sequence
 from dataclasses import replace
 
-from opro_local.answers.reading import own_part
 from opro_local.problems.measurement import Measurement
+from opro_local.reading.replies import own_part
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome
 

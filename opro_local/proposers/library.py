@@ -6,7 +6,6 @@ to show whether instructions matter on a task at all.
 """
 
 import random
-from collections.abc import Sequence
 from itertools import islice
 
 from opro_local.config import HEADROOM_CANDIDATES
@@ -17,32 +16,6 @@ from opro_local.tasks.task import Task
 STEP_BY_STEP = "Let's think step by step."
 """Kojima et al. 2022; the baseline of Yang et al. 2023."""
 
-NUMBER = (
-    "Solve the problem. End with the answer as a number.",
-    "Calculate.",
-    "What is the number that is asked for?",
-    "Give the final number and nothing else.",
-    "Work through the problem one step at a time, then state the result.",
-    "You are a careful accountant. Check every sum before you give the result.",
-    "Write down what is known and what is asked, then do the calculation.",
-    "Turn the problem into an equation and solve it.",
-    "Read the problem twice. Then compute the result.",
-    "Estimate the answer first, compute it exactly, and compare the two.",
-    "Break the problem into smaller ones, solve each, and put the results together.",
-)
-TEXT = (
-    "Answer the question. Give only the answer.",
-    "Answer.",
-    "What is the right answer?",
-    "Reply as briefly as you can.",
-    "Think about what is asked, then answer.",
-    "You are an expert on this subject. Answer precisely.",
-    "Answer in the form that the question asks for, without any comment.",
-    "Work it out in small steps and finish with the answer.",
-    "List what the question tells you, then draw the conclusion.",
-    "Read the question twice before you answer it.",
-    "Check your answer against every part of the question before you write it down.",
-)
 OPENINGS = (
     "The answer is",
     "Let's solve the problem.",
@@ -60,31 +33,8 @@ OPENINGS = (
 
 def direct_instructions(task: Task) -> list[str]:
     """Different instructions for the task, the plainest first; its description, if it has one, comes last."""
-    if task.position == "A_begin":
-        texts: Sequence[str] = OPENINGS
-    elif task.labels:
-        texts = _for_labels(task.labels)
-    else:
-        texts = NUMBER if task.answer == "number" else TEXT
+    texts = OPENINGS if task.position == "A_begin" else task.kind.instructions
     return list(dict.fromkeys([*texts, *([task.description] if task.description else [])]))
-
-
-def _for_labels(labels: Sequence[str]) -> list[str]:
-    named = ", ".join(labels)
-    lines = "\n".join(f"- {label}" for label in labels)
-    return [
-        f"Which of these is it: {named}?",
-        "Classify the text.",
-        "What kind of text is this?",
-        f"Answer with one of these and nothing else: {named}.",
-        f"Assign the text to exactly one of the following categories: {named}.",
-        f"The possible labels are:\n{lines}\nPick the one that describes the text best.",
-        f"Work out step by step what the text is about, then decide on one of: {named}.",
-        f"You are an expert who has sorted thousands of such texts. Sort this one into: {named}.",
-        f"Rule out the labels that do not fit and give the one that is left. The labels: {named}.",
-        "Go with your first impression.",
-        "Read every word of the text before you decide on its label.",
-    ]
 
 
 def headroom_instructions(task: Task, seed: int) -> list[str]:

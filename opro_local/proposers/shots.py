@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from opro_local.answers import AnswerKind
 from opro_local.proposers.elite import bare, elite
 from opro_local.records import Candidate, Example, Trajectory
 
@@ -23,13 +24,13 @@ Move = Callable[[Shots, random.Random], Shots]
 
 @dataclass(frozen=True, kw_only=True)
 class ShotSets:
-    """What can be drawn: from pool, at most limit of them; labels is empty where answers are open.
+    """What can be drawn: from pool, at most limit of them.
 
     fits says whether a prompt is short enough.
     """
 
     pool: Sequence[Example]
-    labels: Sequence[str]
+    kind: AnswerKind
     limit: int
     fits: Callable[[Candidate], bool]
 
@@ -87,9 +88,9 @@ class ShotSets:
     @cached_property
     def _groups(self) -> list[list[int]]:
         """Places in the pool by label; all together where answers are open."""
-        if not self.labels:
-            return [list(range(len(self.pool)))]
-        return [[i for i, row in enumerate(self.pool) if row.target == label] for label in self.labels]
+        strata = [self.kind.stratum(row) for row in self.pool]
+        names = self.kind.classes or sorted(set(strata))
+        return [[i for i, stratum in enumerate(strata) if stratum == name] for name in names]
 
     def _farthest(self, rows: Sequence[int], chosen: Sequence[int]) -> int:
         """The row that is least like the most similar of the chosen."""
@@ -119,7 +120,8 @@ class ShotSets:
     def _exchanged(self, shots: Shots, draw: random.Random) -> Shots:
         """One shot for another row, of the same label if there are labels."""
         place = draw.randrange(len(shots))
-        others = [row for row in self._others(shots) if not self.labels or row.target == shots[place].target]
+        like = self.kind.stratum(shots[place])
+        others = [row for row in self._others(shots) if self.kind.stratum(row) == like]
         return (*shots[:place], draw.choice(others), *shots[place + 1 :]) if others else shots
 
     def _added(self, shots: Shots, draw: random.Random) -> Shots:

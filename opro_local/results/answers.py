@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from opro_local.records import Answer, Candidate, Outcome
 from opro_local.results.overview import Confusion, finite
 from opro_local.results.reading import fields_of
-from opro_local.results.tasks import labels_of, layout_of
+from opro_local.results.tasks import layout_of
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.render import ScorerPrompt
 from opro_local.store.reader import RunReader
@@ -57,15 +57,15 @@ def _answer(key: str, split: str, prompt: ScorerPrompt | None, answer: Answer) -
 
 def confusion_of(run: RunReader, *, key: str, split: str) -> Confusion | None:
     """None for a task without labels, and where nothing is recorded."""
-    labels, as_scored = labels_of(run.header), _as_scored(run)
-    marking = Marking(labels=tuple(labels))
+    marking, as_scored = Marking.of(task_from_json(run.header.problem_json)), _as_scored(run)
+    classes = marking.kind.classes
     answers = [as_scored(key, outcome) for outcome in run.outcomes(key, split).values()]
-    return Confusion(labels=labels, rows=marking.confusion(answers)) if labels and answers else None
+    return Confusion(labels=classes, rows=marking.confusion(answers)) if classes and answers else None
 
 
 def _as_scored(run: RunReader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    marking = Marking(labels=tuple(labels_of(run.header)))
+    marking = Marking.of(task_from_json(run.header.problem_json))
     biases = {candidate.key: candidate.calibration for candidate in _fitted(run)}
     return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
 

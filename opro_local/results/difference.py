@@ -82,7 +82,7 @@ def _comparison(first: Path, second: Path) -> tuple[Verdict | None, Flips | None
         return None, None
     pair = [ours.answers[row] for row in shared], [theirs.answers[row] for row in shared]
     found = ours.marking.compare(*pair)
-    changed = flips(*pair, labels=ours.marking.labels, texts=ours.texts)
+    changed = flips(*pair, labels=ours.marking.kind.classes, texts=ours.texts)
     if found is None:
         return None, changed
     (verdict,) = verdicts([found])

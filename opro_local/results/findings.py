@@ -134,7 +134,7 @@ class Findings:
         return [
             BaselineFlips(
                 instruction=pair.instruction,
-                **fields_of(flips(pair.ours, pair.theirs, labels=self.marking.labels, texts=texts)),
+                **fields_of(flips(pair.ours, pair.theirs, labels=self.marking.kind.classes, texts=texts)),
             )
             for pair in self.pairs()
             if not pair.won

@@ -8,10 +8,6 @@ from opro_local.scoring.render import Layout
 from opro_local.store.header import RunHeader
 
 
-def labels_of(header: RunHeader) -> list[str]:
-    return cast("list[str]", header.summary.get("labels", []))
-
-
 def row_ids(header: RunHeader, split: SplitName) -> Sequence[str]:
     """Empty for the first runs, which did not name their rows."""
     return cast("dict[str, list[str]]", header.summary.get("row_ids", {})).get(split, [])

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from opro_local.records import Outcome
+from opro_local.answers import AnswerKind
+from opro_local.records import Example, Outcome
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
 
@@ -73,7 +74,7 @@ def choice_probabilities(
     return probabilities
 
 
-def calibrated(outcome: Outcome, labels: Sequence[str], biases: Sequence[float]) -> Outcome:
+def calibrated(outcome: Outcome, kind: AnswerKind, biases: Sequence[float]) -> Outcome:
     """The outcome as the calibrated model has it: log-probabilities with the biases, and what these predict.
 
     Of equally probable labels the first is predicted.
@@ -81,11 +82,12 @@ def calibrated(outcome: Outcome, labels: Sequence[str], biases: Sequence[float])
     if not biases or not outcome.choice_log_probs:
         return outcome
     logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
-    prediction = labels[logits.index(max(logits))]
+    prediction = kind.classes[logits.index(max(logits))]
+    target = Example(id=outcome.example_id, text="", target=outcome.target)
     return replace(
         outcome,
         prediction=prediction,
-        score=float(prediction == outcome.target),
+        score=kind.worth(prediction, target),
         choice_log_probs=logits,
-        gold_log_likelihood=logits[labels.index(outcome.target)],
+        gold_log_likelihood=logits[kind.classes.index(outcome.target)],
     )

@@ -14,6 +14,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from opro_local.answers import AnswerKind
 from opro_local.config import Metric
 from opro_local.evidence.intervals import Interval, bootstrap, wilson
 from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
@@ -26,16 +27,16 @@ from opro_local.tasks.task import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marking:
-    """Of one task: its labels (none where answers are open), its metric, and the spread of its numbers."""
+    """Of one task: its kind of answer, its metric, and the spread of its numbers."""
 
-    labels: tuple[str, ...] = ()
+    kind: AnswerKind
     metric: Metric = "accuracy"
     spread: float = 0.0
 
     @classmethod
     def of(cls, task: Task) -> "Marking":
         spread = spread_of([row.target for row in task.rows]) if task.metric == "mae" else 0.0
-        return cls(labels=task.labels, metric=task.metric, spread=spread)
+        return cls(kind=task.kind, metric=task.metric, spread=spread)
 
     @property
     def spec(self) -> MetricSpec:
@@ -51,7 +52,7 @@ class Marking:
 
     def answers(self, outcomes: Sequence[Outcome], calibration: Sequence[float] = ()) -> list[Answer]:
         """The outcomes under a candidate's calibration."""
-        return [Answer(calibrated(outcome, self.labels, calibration)) for outcome in outcomes]
+        return [Answer(calibrated(outcome, self.kind, calibration)) for outcome in outcomes]
 
     def score(self, answers: Sequence[Answer]) -> Score:
         """The primary metric with its 95 % interval, and every other one that these answers allow.
@@ -110,7 +111,7 @@ class Marking:
         return table
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
-        return Sample(answers, self.labels, self.spread)
+        return Sample(answers, self.kind.classes, self.spread)
 
     def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
         return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))

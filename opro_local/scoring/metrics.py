@@ -25,8 +25,8 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from opro_local.answers.normalisation import number_value
 from opro_local.config import Metric
+from opro_local.reading.normalisation import number_value
 from opro_local.records import Answer, Direction
 from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.confusion_tables import (

@@ -6,17 +6,17 @@ A mode says what to ask, how to ask it, and what the model's reply comes to; ask
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from opro_local.answers import Grader
-from opro_local.answers.reading import own_part
+from opro_local.answers import AnswerKind
 from opro_local.config import ScoringSettings
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
+from opro_local.reading.replies import own_part
 from opro_local.records import Example, Outcome
 from opro_local.scoring.render import ScorerPrompt
+from opro_local.scoring.stopping import AnswerIsFinal, grader
 from opro_local.scoring.thinking import behind_thought, end_of_open_thought, unended
 from opro_local.tasks.task import Task
 from opro_local.wording import quoted
@@ -36,30 +36,32 @@ EMPTY = "an empty prompt"
 
 Request = ChoiceRequest | GenerationRequest
 Reply = ChoiceReply | GenerationReply
+Q = TypeVar("Q", bound=Request)
+R = TypeVar("R", bound=Reply)
 
 
-class Mode(Protocol):
+class Mode(Protocol[Q, R]):
     """One way to get an answer out of the model: what to ask, how to ask it, how to read the reply."""
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> Request | None:
+    def request(self, prompt: ScorerPrompt, example: Example) -> Q | None:
         """None where there is no token to go on from. Raises ModelError as the engine does."""
         ...
 
-    def key(self, request: Request) -> object:
+    def key(self, request: Q) -> object:
         """What the reply depends on besides the model."""
         ...
 
-    def longest(self, request: Request) -> int:
+    def longest(self, request: Q) -> int:
         """Tokens of the longest sequence that the request asks for, its reply included."""
         ...
 
-    def run(self, requests: Sequence[Request]) -> Sequence[Reply]: ...
-    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome: ...
-    def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
+    def run(self, requests: Sequence[Q]) -> Sequence[R]: ...
+    def outcome(self, example: Example, request: Q, reply: R) -> Outcome: ...
+    def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> Q | None:
         """What to ask after an outcome without an answer, if anything."""
         ...
 
-    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
+    def amended(self, example: Example, outcome: Outcome, request: Q, reply: R) -> Outcome:
         """The outcome of both replies."""
         ...
 
@@ -69,11 +71,11 @@ class LikelihoodMode:
     """The model's log-probability of every label; the largest is the prediction (ties: the first label)."""
 
     engine: Engine
-    labels: tuple[str, ...]
+    kind: AnswerKind
 
     def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest | None:
         """Raises ModelError for labels that are the same to the model, or one the beginning of another."""
-        texts = [prompt.answered(label) for label in self.labels]
+        texts = [prompt.answered(label) for label in self.kind.classes]
         opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
         if _prefixes(answers):
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
@@ -89,50 +91,50 @@ class LikelihoodMode:
 
     def _check_apart(self, answers: Sequence[TokenIds]) -> None:
         for short, longer in _prefixes(answers):
-            one, other = (quoted(self.labels[i]) for i in (short, longer))
+            one, other = (quoted(self.kind.classes[i]) for i in (short, longer))
             raise ModelError(
                 f"To this model's tokenizer the label {one} is the same as {other}, or its beginning: their "
                 "likelihoods cannot be compared. Rename one of them or use --scoring generation."
             )
 
-    def key(self, request: Request) -> object:
-        assert isinstance(request, ChoiceRequest)
+    def key(self, request: ChoiceRequest) -> object:
         return ["choices", request.context, request.choices]
 
-    def longest(self, request: Request) -> int:
-        assert isinstance(request, ChoiceRequest)
+    def longest(self, request: ChoiceRequest) -> int:
         return len(request.context) + max(map(len, request.choices))
 
-    def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
-        return self.engine.loglikelihood([r for r in requests if isinstance(r, ChoiceRequest)])
+    def run(self, requests: Sequence[ChoiceRequest]) -> Sequence[ChoiceReply]:
+        return self.engine.loglikelihood(requests)
 
-    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome:
-        assert isinstance(request, ChoiceRequest)
-        assert isinstance(reply, ChoiceReply)
+    def outcome(self, example: Example, request: ChoiceRequest, reply: ChoiceReply) -> Outcome:
         log_probs = reply.log_probs
         failed = not all(map(math.isfinite, log_probs))
-        prediction = None if failed else self.labels[max(range(len(log_probs)), key=log_probs.__getitem__)]
+        prediction = (
+            None if failed else self.kind.classes[max(range(len(log_probs)), key=log_probs.__getitem__)]
+        )
         return Outcome(
             example_id=example.id,
             target=example.target,
             prediction=prediction,
-            score=float(prediction == example.target),
+            score=0.0 if prediction is None else self.kind.worth(prediction, example),
             reason=NOT_FINITE if failed else None,
             choice_log_probs=() if failed else log_probs,
-            gold_log_likelihood=None if failed else log_probs[self.labels.index(example.target)],
+            gold_log_likelihood=None if failed else log_probs[self.kind.classes.index(example.target)],
             prompt_tokens=request.tokens,
         )
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> None:
         """A likelihood has its answer."""
 
-    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
+    def amended(
+        self, example: Example, outcome: Outcome, request: ChoiceRequest, reply: ChoiceReply
+    ) -> Outcome:
         return outcome
 
 
 @dataclass(slots=True)
 class GenerationMode:
-    """A greedy reply, read by the grader of the task's answer type.
+    """A greedy reply, read as the task's kind of answer is.
 
     The engine is given what the reply may be: the last replies to the same question under other instructions
     (earlier, by example), and the labels, if there are any.
@@ -141,7 +143,6 @@ class GenerationMode:
     engine: Engine
     task: Task
     settings: ScoringSettings
-    grader: Grader
     earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
     labels: tuple[TokenIds, ...] | None = None
 
@@ -156,36 +157,37 @@ class GenerationMode:
         return GenerationRequest(
             prompt=ids,
             max_tokens=self.settings.answer_tokens + (self.settings.thinking_tokens if end else 0),
-            final=partial(self._is_final, question=example.text, end=end),
+            final=self._final(example, thought_end=end),
             drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
         )
 
-    def _is_final(self, text: str, question: str, end: str | None) -> bool:
-        answer = behind_thought(text, end)
-        return answer is not None and self.grader.is_final(answer, question=question)
+    def _final(self, example: Example, *, thought_end: str | None = None, begun: str = "") -> AnswerIsFinal:
+        return AnswerIsFinal(
+            kind=self.task.kind,
+            grading=self.settings.grading,
+            question=example.text,
+            thought_end=thought_end,
+            begun=begun,
+        )
 
     def _label_drafts(self, prompt: ScorerPrompt, ids: TokenIds) -> tuple[TokenIds, ...]:
-        texts = [prompt.answered(label) for label in self.task.labels]
+        texts = [prompt.answered(label) for label in self.task.kind.classes]
         answers = self.engine.encode_each(prompt.messages, texts)
         return tuple(answer[len(ids) :] for answer in answers if answer[: len(ids)] == ids)
 
-    def key(self, request: Request) -> object:
-        assert isinstance(request, GenerationRequest)
+    def key(self, request: GenerationRequest) -> object:
         task = self.task
         # The prompt holds the question; the rest of what decides where a reply ends is here.
         form = [task.answer, task.labels, task.pattern, self.settings.grading]
         return ["generation", request.prompt, request.max_tokens, form]
 
-    def longest(self, request: Request) -> int:
-        assert isinstance(request, GenerationRequest)
+    def longest(self, request: GenerationRequest) -> int:
         return request.tokens
 
-    def run(self, requests: Sequence[Request]) -> Sequence[Reply]:
-        return self.engine.generate([r for r in requests if isinstance(r, GenerationRequest)])
+    def run(self, requests: Sequence[GenerationRequest]) -> Sequence[GenerationReply]:
+        return self.engine.generate(requests)
 
-    def outcome(self, example: Example, request: Request, reply: Reply) -> Outcome:
-        assert isinstance(request, GenerationRequest)
-        assert isinstance(reply, GenerationReply)
+    def outcome(self, example: Example, request: GenerationRequest, reply: GenerationReply) -> Outcome:
         if reply.ids:
             others = (ids for ids in self.earlier.get(example.id, ()) if ids != reply.ids)
             self.earlier[example.id] = (reply.ids, *others)[:REMEMBERED_REPLIES]
@@ -211,12 +213,12 @@ class GenerationMode:
         return GenerationRequest(
             prompt=self.engine.encode(prompt.messages, prompt.answered(begun)),
             max_tokens=CUE_TOKENS,
-            final=lambda text: self.grader.is_final(begun + text, question=example.text),
+            final=self._final(example, begun=begun),
         )
 
-    def amended(self, example: Example, outcome: Outcome, request: Request, reply: Reply) -> Outcome:
-        assert isinstance(request, GenerationRequest)
-        assert isinstance(reply, GenerationReply)
+    def amended(
+        self, example: Example, outcome: Outcome, request: GenerationRequest, reply: GenerationReply
+    ) -> Outcome:
         both = replace(
             outcome,
             reply=_cued(outcome) + reply.text,
@@ -233,7 +235,9 @@ class GenerationMode:
         answer = behind_thought(outcome.reply or "", end)
         if answer is None:
             return replace(outcome, reason=unended(outcome.generated_tokens))
-        graded = self.grader.grade(answer, example, cut=last.ended == "length")
+        graded = grader(self.task.kind, self.settings.grading).grade(
+            answer, example, cut=last.ended == "length"
+        )
         return replace(
             outcome,
             prediction=graded.prediction,

@@ -7,8 +7,8 @@ first (key: model, numerics, token ids, kind of request); failures are never kep
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
-from opro_local.answers import grader_for
 from opro_local.config import ScoringMode, ScoringSettings
 from opro_local.errors import SettingsError
 from opro_local.llm import Engine
@@ -51,11 +51,11 @@ class Scorer:
         self.layout = Layout(
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
         )
-        self.mode: Mode
+        self.mode: Mode[Any, Any]
         if scoring_mode(task, settings) == "likelihood":
-            self.mode = LikelihoodMode(engine, task.labels)
+            self.mode = LikelihoodMode(engine, task.kind)
         else:
-            self.mode = GenerationMode(engine, task, settings, grader_for(task, settings.grading))
+            self.mode = GenerationMode(engine, task, settings)
 
     def score(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[list[Outcome]]:
         """One list a candidate, in order, with one Outcome an example, in order."""
@@ -134,7 +134,7 @@ def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
         raise SettingsError(
             "likelihood scoring has no replies to read: leave out --grading and --second-round."
         )
-    return settings.mode or ("likelihood" if task.labels and not reads else "generation")
+    return settings.mode or ("likelihood" if task.kind.classes and not reads else "generation")
 
 
 def _without_answer(example: Example, reason: str | None) -> Outcome:

@@ -43,12 +43,12 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     """Count what the table holds and how a run would split it; tokens only if they can be counted."""
     texts = [example.text for example in task.rows]
     groups = _alike(task.rows)
-    split = split_examples(task.examples, task.split, seed, stratify=bool(task.labels), test=task.test)
+    split = split_examples(task.examples, task.split, seed, stratum=task.kind.stratum, test=task.test)
     found = Counter(example.target for example in task.rows)
     return DataReport(
         rows=len(texts),
         unlabelled=task.unlabelled,
-        labels={label: found[label] for label in task.labels},
+        labels={label: found[label] for label in task.kind.classes},
         repeated=len(texts) - len(set(texts)),
         alike=sum(len(group) for group in groups),
         disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),

@@ -8,24 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from opro_local.answers.normalisation import number_value
-from opro_local.answers.options import option_letter, options_of
-from opro_local.config import TaskSettings
+from opro_local.answers import AnswerKind
 from opro_local.errors import DataError
-from opro_local.records import Example, content_hash
+from opro_local.reading.options import option_letter, options_of
+from opro_local.records import Example, LabelledRow, content_hash
 from opro_local.wording import counted, listed, quoted
 
 ID_DIGITS = 16  # hexadecimal: 64 bits of the text's hash
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledRow:
-    """A usable row, its place in the file as messages name it; id is None where the file has no ids."""
-
-    where: str
-    text: str
-    target: str
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,51 +50,11 @@ def check_conflicts(lines: Sequence[LabelledRow]) -> None:
         raise DataError(f"the same text has two labels: {listed(conflicts)}. Correct or remove one of each.")
 
 
-def labels_of(lines: Sequence[LabelledRow], settings: TaskSettings) -> tuple[str, ...]:
-    """The classes, each with two different texts at least: one to learn from and one to judge by."""
-    texts: dict[str, set[str]] = defaultdict(set)
-    where: dict[str, str] = {}
+def check_targets(lines: Sequence[LabelledRow], kind: AnswerKind, *, published: bool) -> None:
+    """Raises DataError for a target that no reply could equal; published rows may have some."""
     for line in lines:
-        if settings.labels and line.target not in settings.labels:
-            known = listed([quoted(label) for label in settings.labels], most=20)
-            raise DataError(f"{line.where}: label {quoted(line.target)} is not one of labels: {known}.")
-        texts[line.target].add(line.text)
-        where.setdefault(line.target, line.where)
-    single = [f"{quoted(label)} ({where[label]})" for label, seen in texts.items() if len(seen) == 1]
-    if single:
-        raise DataError(
-            f"{counted(len(single), 'label')} with one example only, copies not counted: {listed(single)}. "
-            "Add rows or remove the label."
-        )
-    if len(texts) == 1:
-        raise DataError(f"all rows have the label {quoted(lines[0].target)}: a task needs two labels.")
-    labels = settings.labels or tuple(sorted(texts))
-    if settings.answer == "boolean" and len(labels) != 2:
-        raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
-    return labels
-
-
-def check_targets(lines: Sequence[LabelledRow], settings: TaskSettings) -> None:
-    """Raises DataError for a target that no reply could equal."""
-    for line in lines:
-        if settings.answer == "number" and number_value(line.target) is None:
-            raise DataError(
-                f"{line.where}: the label is not a number. Correct it or set answer to label or text."
-            )
-        if settings.answer == "choice":
-            _check_choice(line, benchmark=settings.benchmark is not None)
-
-
-def _check_choice(line: LabelledRow, *, benchmark: bool) -> None:
-    """Some targets of BIG-Bench Hard name no option; such rows stay, and are never right."""
-    options = options_of(line.text)
-    if not options:
-        raise DataError(
-            f"{line.where}: the text lists no options. Write them as (A) first, (B) second, one a line."
-        )
-    if not benchmark and option_letter(line.target, options) is None:
-        known = ", ".join(options)
-        raise DataError(f"{line.where}: the label is none of the text's options {known}. Correct it.")
+        if told := kind.fault(line, published=published):
+            raise DataError(f"{line.where}: {told}")
 
 
 def without_option(lines: Iterable[LabelledRow]) -> list[LabelledRow]:

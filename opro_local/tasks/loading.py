@@ -6,20 +6,21 @@ What a benchmark says of itself (answer type, split, positions) holds where the 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from opro_local.answers import AnswerKind, kind_class
 from opro_local.config import Settings, TaskSettings
 from opro_local.errors import DataError, SettingsError
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
 from opro_local.tasks.formats import RawRow
 from opro_local.tasks.labelled_rows import (
-    LabelledRow,
     LabelledRows,
     check_conflicts,
     check_targets,
     examples_of,
-    labels_of,
     warnings_of,
 )
 from opro_local.tasks.readers import STDIN, Table, read_table
@@ -29,8 +30,6 @@ from opro_local.wording import counted, listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
-LABELLED = ("label", "boolean")
-"""Answers that are classes."""
 OF_TABLES = ("text", "label", "id", "sheet", "bad_rows", "max_field")
 """Settings that say nothing about the files of a benchmark."""
 
@@ -46,16 +45,16 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
     if benchmark is not None:
         _check_benchmark_settings(settings)
         settings = overlaid(benchmark.settings, settings)
-    _check_settings(settings)
+    kind = kind_class(settings.answer)
+    _check_settings(settings, kind)
     grader = _user_function(settings.grader, folder, allowed=allow_python)
     path = data_path(settings, folder)
     rows = _table_rows(path, settings) if benchmark is None else benchmark.rows(path, settings.encoding)
-    labels = labels_of(rows.all, settings) if settings.answer in LABELLED else ()
-    check_targets(rows.all, settings)
+    labels = kind.labels_of(rows.all, settings.labels)
     if rows.test:
         _check_split(settings)
     examples = examples_of(rows.all)
-    return Task(
+    task = Task(
         name=name if benchmark is None else benchmark.name,
         examples=examples[: len(rows.lines)],
         test=examples[len(rows.lines) :],
@@ -65,13 +64,15 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         position=settings.position,
         pretrained_position=None if benchmark is None or own_position else benchmark.pretrained_position,
         qa=settings.qa,
-        metric=settings.metric,
+        metric=settings.metric or kind.metrics[0],
         split=settings.split,
         pattern=settings.pattern,
         grader=grader,
         unlabelled=rows.unlabelled,
-        warnings=(*rows.warnings, *warnings_of(rows.all, labels)),
+        warnings=rows.warnings,
     )
+    check_targets(rows.all, task.kind, published=benchmark is not None)
+    return replace(task, warnings=(*rows.warnings, *warnings_of(rows.all, task.kind.classes)))
 
 
 def overlaid(base: S, given: S) -> S:
@@ -107,19 +108,21 @@ def _check_split(settings: TaskSettings) -> None:
         )
 
 
-def _check_settings(settings: TaskSettings) -> None:
-    if settings.answer not in LABELLED and settings.metric != "accuracy":
+def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
+    if settings.metric is not None and settings.metric not in kind.metrics:
         raise SettingsError(
-            f"metric {settings.metric} needs labels, and answer is {settings.answer}: use metric accuracy."
+            f"metric {settings.metric} does not suit answer {settings.answer}: "
+            f"use metric {' or '.join(kind.metrics)}."
         )
-    if settings.answer not in LABELLED and settings.labels:
-        raise SettingsError(f"labels are given, and answer is {settings.answer}: remove one of the two.")
+    for key in (field.name for field in fields(AnswerKind)):
+        given = getattr(settings, key) not in (None, ())
+        if given and key not in kind.uses:
+            raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
+        if not given and key in kind.needs:
+            raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
     twice = [quoted(label) for label, n in Counter(settings.labels).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
-    for key, value, answer in (("pattern", settings.pattern, "regex"), ("grader", settings.grader, "python")):
-        if (value is not None) != (settings.answer == answer):
-            raise SettingsError(f"{key} = and answer {answer} go together; answer is {settings.answer}.")
     _check_pattern(settings.pattern)
 
 
@@ -183,7 +186,7 @@ def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:
 
 def _table_warnings(table: Table, settings: TaskSettings, *, unlabelled: int, blank: int) -> Iterator[str]:
     yield from table.warnings
-    if settings.answer in LABELLED and settings.label in table.numeric_columns:
+    if kind_class(settings.answer).targets_are_names and settings.label in table.numeric_columns:
         yield (
             f"column {quoted(settings.label)} of {table.name} holds numbers: leading zeros are already gone. "
             "Format it as text where they matter."

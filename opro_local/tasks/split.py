@@ -6,7 +6,7 @@ Rows with the same text move as one. A new row shifts only texts next to a cut; 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opro_local.config import SplitSettings
@@ -18,6 +18,8 @@ FEWEST_TEXTS_OF_A_LABEL = 2
 TRAIN, TEST, VALIDATION, UNUSED = range(4)  # where rounding leaves two equal claims, the first wins
 
 Ranks = Mapping[str, str]  # example id -> its place in hash order
+Stratum = Callable[[Example], str]
+"""What a split keeps in proportion: the label; the same for all where answers are open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +41,12 @@ def split_examples(
     settings: SplitSettings,
     seed: int,
     *,
-    stratify: bool,
+    stratum: Stratum,
     test: Sequence[Example] = (),
 ) -> Split:
     """Cut the examples by the shares of their different texts, then drop what exceeds the caps.
 
-    With several folds, every text is in test in one of them. With stratify every label has a row in train if
+    With several folds, every text is in test in one of them. Every stratum (label) has a row in train if
     max_train allows it; no part is ever empty. Rows given as test are the test part, examples with the text
     of one are left out, and the two other shares need not use all that are left. Raises DataError when there
     are too few texts for that, SettingsError when the shares do not add up.
@@ -53,7 +55,7 @@ def split_examples(
     ranks = {example.id: content_hash("split", [seed, example.id]) for example in (*examples, *test)}
     parts: tuple[list[Example], ...] = ([], list(test), [], [])
     tested = {row.text for row in test}
-    strata = _strata([example for example in examples if example.text not in tested], ranks, stratify)
+    strata = _strata([example for example in examples if example.text not in tested], ranks, stratum)
     if settings.folds > 1:
         parts[TEST].extend(row for rows in _take_fold(strata, settings) for row in rows)
         shares = (settings.train, 0.0, settings.validation)
@@ -64,7 +66,7 @@ def split_examples(
                 part += next(queue)
     caps = (settings.max_train, settings.max_test, settings.max_validation)
     train, kept_test, validation = (
-        _capped(part, cap, ranks, stratify) for part, cap in zip(parts[:UNUSED], caps, strict=True)
+        _capped(part, cap, ranks, stratum) for part, cap in zip(parts[:UNUSED], caps, strict=True)
     )
     return Split(train=train, validation=validation, test=kept_test)
 
@@ -84,7 +86,7 @@ def _shares(settings: SplitSettings, *, fixed_test: bool) -> tuple[float, ...]:
     return shares
 
 
-def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
+def set_aside(split: Split, *, scored: int, pool: int, stratum: Stratum) -> Split:
     """The split with at most scored rows left in train, the labels in proportion, and the rest in the pool.
 
     The pool has pool different texts at least, but leaves one to score.
@@ -93,7 +95,7 @@ def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
     firsts: dict[str, Example] = {}
     for row in split.train:
         firsts.setdefault(row.text, row)
-    kept = _capped(list(firsts.values()), max(1, min(scored, len(firsts) - pool)), ranks, stratify)
+    kept = _capped(list(firsts.values()), max(1, min(scored, len(firsts) - pool)), ranks, stratum)
     texts = {row.text for row in kept}
     return replace(
         split,
@@ -102,14 +104,14 @@ def set_aside(split: Split, *, scored: int, pool: int, stratify: bool) -> Split:
     )
 
 
-def _strata(examples: Sequence[Example], ranks: Ranks, stratify: bool) -> list[list[list[Example]]]:
+def _strata(examples: Sequence[Example], ranks: Ranks, stratum: Stratum) -> list[list[list[Example]]]:
     """The rows by label, within a label by text, the texts in hash order of their first row."""
     texts: dict[str, list[Example]] = defaultdict(list)
     for example in sorted(examples, key=lambda example: ranks[example.id]):
         texts[example.text].append(example)
     strata: dict[str, list[list[Example]]] = defaultdict(list)
     for rows in texts.values():
-        strata[rows[0].target if stratify else ""].append(rows)
+        strata[stratum(rows[0])].append(rows)
     if len(texts) < FEWEST_TEXTS or min(map(len, strata.values())) < FEWEST_TEXTS_OF_A_LABEL:
         raise DataError(
             f"{len(texts)} different texts with {len(strata)} labels: a split needs {FEWEST_TEXTS} texts at "
@@ -168,14 +170,14 @@ def _largest_remainder(quotas: Sequence[float], total: int, owed: Sequence[float
     return counts
 
 
-def _capped(rows: Sequence[Example], cap: int, ranks: Ranks, stratify: bool) -> tuple[Example, ...]:
+def _capped(rows: Sequence[Example], cap: int, ranks: Ranks, stratum: Stratum) -> tuple[Example, ...]:
     """At most cap rows in hash order, the labels in proportion and none lost if cap allows it."""
     ordered = sorted(rows, key=lambda example: ranks[example.id])
     if len(rows) <= cap:
         return tuple(ordered)
     labels: dict[str, list[Example]] = defaultdict(list)
     for example in ordered:
-        labels[example.target if stratify else ""].append(example)
+        labels[stratum(example)].append(example)
     sure = 1 if cap >= len(labels) else 0
     spare = cap - sure * len(labels)
     rest = len(rows) - sure * len(labels)

@@ -1,11 +1,12 @@
 """A task.toml to start from: every setting with its meaning, those at their default commented out."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from opro_local.answers import kind_names
 from opro_local.config import Settings, SplitSettings, TaskSettings
 
 EXAMPLES: Mapping[type, object] = {bool: True, int: 0}
@@ -24,12 +25,26 @@ def _lines(settings: Settings, fields: Mapping[str, FieldInfo]) -> Iterator[str]
         value = getattr(settings, name)
         if isinstance(value, Settings):
             continue
-        allowed = get_args(field.annotation)
-        choices = [json.dumps(each) for each in allowed if isinstance(each, str)]
-        yield f"\n# {field.description}" + (f" One of {', '.join(choices)}." if choices else "")
+        choices = kind_names() if name == "answer" else list(_choices(field.annotation))
+        listed = f" One of {', '.join(map(json.dumps, choices))}." if choices else ""
+        yield f"\n# {field.description}{listed}"
         # TOML knows no missing value: what stands behind the # is then an example of its type.
-        shown = next((EXAMPLES[kind] for kind in EXAMPLES if kind in allowed), "") if value is None else value
+        shown = _example(field.annotation, choices) if value is None else value
         yield f"{'# ' if value == field.default else ''}{name} = {_toml(shown)}"
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    """The texts that a setting may be, also one that may be left out."""
+    for allowed in get_args(annotation):
+        if isinstance(allowed, str):
+            yield allowed
+        else:
+            yield from _choices(allowed)
+
+
+def _example(annotation: Any, choices: Sequence[str]) -> object:
+    found = (EXAMPLES[kind] for kind in EXAMPLES if kind in get_args(annotation))
+    return next(found, choices[0] if choices else "")
 
 
 def _toml(value: object) -> str:

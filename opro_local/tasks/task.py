@@ -4,30 +4,32 @@ It knows no file: loading.py makes one from a table, a run file keeps one as JSO
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import TypeAdapter, ValidationError
 
-from opro_local.config import AnswerType, Metric, Position, SplitSettings
+from opro_local.answers import AnswerKind, kind_of
+from opro_local.config import Metric, Position, SplitSettings
 from opro_local.errors import StoreError
 from opro_local.records import Example
 from opro_local.user_code import UserFunction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """Examples + answer type + description + instruction position.
 
     test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
     pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
-    labels: the classes of a label or boolean task, in the order of the settings, else sorted; () for other
-    answers. pattern and grader belong to regex and python answers.
+    answer is the name of its kind; labels, pattern and grader are the kind's settings. labels stand in the
+    order of the settings, else sorted, () where answers are open.
     unlabelled: rows of the table that are left out because they have no label.
     warnings: what the user should know about the table; they do not change the task.
     """
 
     name: str
     examples: tuple[Example, ...]
-    answer: AnswerType
+    answer: str
     labels: tuple[str, ...]
     description: str
     position: Position
@@ -40,6 +42,10 @@ class Task:
     grader: UserFunction | None = None
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def kind(self) -> AnswerKind:
+        return kind_of(self.answer, self)
 
     @property
     def rows(self) -> tuple[Example, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opro_local.answers import grader_for
+from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate, with_preset
 from opro_local.catalogue import stored_names
 from opro_local.config import ModelSettings, RunSettings
@@ -183,8 +183,8 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 def _check_metric(task: Task, settings: RunSettings) -> None:
     mode = scoring_mode(task, settings.scoring)
-    grader_for(task, settings.scoring.grading)
-    if mode == "likelihood" and not task.labels:
+    grader_of(task.kind, settings.scoring.grading)
+    if mode == "likelihood" and not task.kind.classes:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):
         raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")
@@ -197,9 +197,9 @@ def _check_metric(task: Task, settings: RunSettings) -> None:
 
 def split_task(task: Task, settings: RunSettings) -> Split:
     """Train, validation and test as a run with these settings sees them. Raises DataError."""
-    search, sizes, stratify = settings.search, task.split, bool(task.labels)
+    search, sizes, stratum = settings.search, task.split, task.kind.stratum
     seed = search.seed if sizes.seed is None else sizes.seed
-    split = split_examples(task.examples, sizes, seed, stratify=stratify, test=task.test)
+    split = split_examples(task.examples, sizes, seed, stratum=stratum, test=task.test)
     rows = len(split.train)
     chosen = rows // SHARE_OF_POOL if search.method == "portfolio" and search.max_shots else 0
     if search.shots >= rows:
@@ -208,5 +208,5 @@ def split_task(task: Task, settings: RunSettings) -> Split:
         split,
         scored=min(rows, settings.budget.train_rows or rows),
         pool=max(search.shots, chosen),
-        stratify=stratify,
+        stratum=stratum,
     )

@@ -9,15 +9,14 @@ from reading_aid import (
     POLARITY,
     STAGES,
     TEXT,
-    Form,
     example,
     strict,
 )
 
-from opro_local.answers import grader_for
+from opro_local.answers import AnswerKind, grader_of
 
 
-def said(form: Form, reply: str, *, cut: bool) -> str | None:
+def said(form: AnswerKind, reply: str, *, cut: bool) -> str | None:
     found = strict(form).grade(reply, example("-", FRUIT), cut=cut)
     return found.prediction or found.reason
 
@@ -40,7 +39,7 @@ def said(form: Form, reply: str, *, cut: bool) -> str | None:
     ],
 )
 def test_what_rests_on_the_last_word_or_is_still_to_come_is_no_answer(
-    form: Form, reply: str, whole: str
+    form: AnswerKind, reply: str, whole: str
 ) -> None:
     assert said(form, reply, cut=False) == whole
     assert said(form, reply, cut=True) == "cut off"
@@ -60,7 +59,7 @@ def test_what_rests_on_the_last_word_or_is_still_to_come_is_no_answer(
         (CODES, "ABC-12, which is", "ABC-12"),
     ],
 )
-def test_an_answer_that_stands_before_the_cut_counts(form: Form, reply: str, answer: str) -> None:
+def test_an_answer_that_stands_before_the_cut_counts(form: AnswerKind, reply: str, answer: str) -> None:
     assert said(form, reply, cut=True) == answer
 
 
@@ -69,5 +68,5 @@ def test_several_answers_stay_several() -> None:
 
 
 def test_the_published_graders_do_not_mind() -> None:
-    official = grader_for(NUMBER, "official")
+    official = grader_of(NUMBER, "official")
     assert official.grade("15 + 14 = 29", example("29"), cut=True).score

@@ -13,17 +13,16 @@ from reading_aid import (
     TEXT,
     TRUTH,
     VALIDITY,
-    Form,
     example,
     strict,
 )
 
-from opro_local.answers import grader_for
+from opro_local.answers import AnswerKind, grader_of
 
 FORMS = [STAGES, POLARITY, TRUTH, VALIDITY, CHOICE, NUMBER, TEXT, CODES]
 GRADERS = [
-    *(grader_for(form) for form in FORMS),
-    *(grader_for(form, "official") for form in FORMS if form.pattern is None),
+    *(grader_of(form) for form in FORMS),
+    *(grader_of(form, "official") for form in FORMS if form.pattern is None),
 ]
 
 WORDS = """
@@ -74,15 +73,15 @@ PIECES = st.lists(st.sampled_from([*WORDS.strip().replace("\n", "|").split("|"),
         (CODES, "Answer: ABC-1 or so\n", False),
     ],
 )
-def test_a_reply_is_final_when_nothing_can_change_it(form: Form, text: str, final: bool) -> None:
+def test_a_reply_is_final_when_nothing_can_change_it(form: AnswerKind, text: str, final: bool) -> None:
     assert strict(form).is_final(text, FRUIT) is final
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join((form.answer, *form.labels[:1])))
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join((type(form).__name__, *form.labels[:1])))
 @settings(deadline=None, max_examples=40)
 @given(text=PIECES)
-def test_a_prefix_that_is_final_has_the_grade_of_the_whole(form: Form, text: str) -> None:
-    grader, row = grader_for(form), example("12", FRUIT)
+def test_a_prefix_that_is_final_has_the_grade_of_the_whole(form: AnswerKind, text: str) -> None:
+    grader, row = grader_of(form), example("12", FRUIT)
     whole = grader.grade(text, row)
     was_final = False
     for end in range(len(text) + 1):

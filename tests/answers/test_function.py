@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from reading_aid import Form, example
+from reading_aid import example
 
-from opro_local.answers import grader_for
-from opro_local.answers.reading import Graded
+from opro_local.answers import grader_of
+from opro_local.answers.python import Python
+from opro_local.reading.replies import Graded
 from opro_local.user_code import find_function
 
 SOURCE = """
@@ -34,6 +35,6 @@ def judge(reply, target):
 )
 def test_what_the_function_says_is_the_grade(tmp_path: Path, reply: str, expected: Graded) -> None:
     (tmp_path / "own.py").write_text(SOURCE, encoding="utf-8")
-    grader = grader_for(Form(answer="python", grader=find_function("own.py:judge", folder=tmp_path)))
+    grader = grader_of(Python(grader=find_function("own.py:judge", folder=tmp_path)))
     assert grader.grade(reply, example("B C")) == expected
     assert not grader.is_final(reply + "\nQ:", "what?")

@@ -1,11 +1,14 @@
 """One label or one side of a question of yes or no, as a whole word."""
 
 import pytest
-from reading_aid import LETTERS, POLARITY, STAGES, TRUTH, VALIDITY, Form, graded, said
+from reading_aid import LETTERS, POLARITY, STAGES, TRUTH, VALIDITY, graded, said
 
-from opro_local.answers.reading import Graded
+from opro_local.answers import AnswerKind
+from opro_local.answers.boolean import Boolean
+from opro_local.answers.label import Label
+from opro_local.reading.replies import Graded
 
-OPTIONS = Form(answer="label", labels=("(A)", "(B)", "(C)"))
+OPTIONS = Label(labels=("(A)", "(B)", "(C)"))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_a_label_is_correct_only_when_it_is_the_target() -> None:
 def test_labels_that_hold_each_other_or_are_short_are_told_apart(
     reply: str, labels: tuple[str, ...], expected: str
 ) -> None:
-    assert said(Form(answer="label", labels=labels), reply) == expected
+    assert said(Label(labels=labels), reply) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_labels_that_hold_each_other_or_are_short_are_told_apart(
         (TRUTH, "not ( True ) is ... the answer is False", "False"),
     ],
 )
-def test_one_side_is_said_and_not_both(form: Form, reply: str, expected: str) -> None:
+def test_one_side_is_said_and_not_both(form: AnswerKind, reply: str, expected: str) -> None:
     assert said(form, reply) == expected
 
 
@@ -119,6 +122,6 @@ def test_one_side_is_said_and_not_both(form: Form, reply: str, expected: str) ->
     "labels", [("plausible", "implausible"), ("Entailment", "Non-entailment"), ("Yes", "No")]
 )
 def test_no_constant_is_right_about_both_sides(labels: tuple[str, str]) -> None:
-    form = Form(answer="boolean", labels=labels)
+    form = Boolean(labels=labels)
     for constant in (*labels, " or ".join(labels), "Unknown", "not " + labels[0]):
         assert sum(graded(form, constant, target).score for target in labels) <= 1

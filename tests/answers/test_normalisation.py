@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from opro_local.answers.normalisation import normalised, number_value
+from opro_local.reading.normalisation import normalised, number_value
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from reading_aid import CHOICE, FRUIT, NUMBER, POLARITY, TEXT, TRUTH, VALIDITY, Form, graded
+from reading_aid import CHOICE, FRUIT, NUMBER, POLARITY, TEXT, TRUTH, VALIDITY, graded
 
-from opro_local.answers import grader_for
+from opro_local.answers import AnswerKind, grader_of, kind_class
+from opro_local.config import Grading
 from opro_local.errors import SettingsError
 
 AQUA = "How far is it?\n(A)5 km\n(B)6 km\n(C)7 km\n(D)8 km\n(E)None of these"
@@ -61,7 +62,7 @@ EVERY_LETTER = " ".join(f"({letter})" for letter in "ABCDEFGHIJK")
     ],
 )
 def test_the_published_cases(
-    form: Form, question: str, reply: str, target: str, official: bool, strict: bool
+    form: AnswerKind, question: str, reply: str, target: str, official: bool, strict: bool
 ) -> None:
     assert graded(form, reply, target, question=question, grading="official").score == official
     assert graded(form, reply, target, question=question).score == strict
@@ -80,15 +81,15 @@ def test_a_reply_that_is_not_counted_has_a_reason_and_a_counted_one_the_target()
 
 
 def test_the_published_program_never_stops_early_and_has_no_grader_of_the_user() -> None:
-    assert not grader_for(NUMBER, "official").is_final("#### 5\nQ: ", "?")
+    assert not grader_of(NUMBER, "official").is_final("#### 5\nQ: ", "?")
     for answer in ("regex", "python"):
         with pytest.raises(SettingsError, match="no grader was published"):
-            grader_for(Form(answer=answer), "official")  # type: ignore[arg-type]
+            grader_of(kind_class(answer)(), "official")
 
 
-def rate(form: Form, constant: str, targets: Sequence[str], question: str, *, official: bool) -> float:
-    grading = "official" if official else "strict"
-    marks = [graded(form, constant, t, question=question, grading=grading).score for t in targets]  # type: ignore[arg-type]
+def rate(form: AnswerKind, constant: str, targets: Sequence[str], question: str, *, official: bool) -> float:
+    grading: Grading = "official" if official else "strict"
+    marks = [graded(form, constant, t, question=question, grading=grading).score for t in targets]
     return sum(marks) / len(marks)
 
 
@@ -110,7 +111,7 @@ def rate(form: Form, constant: str, targets: Sequence[str], question: str, *, of
     ],
 )
 def test_a_constant_answer_wins_nothing_in_strict_mode(
-    form: Form, constant: str, targets: Sequence[str], question: str, official: float, strict: float
+    form: AnswerKind, constant: str, targets: Sequence[str], question: str, official: float, strict: float
 ) -> None:
     assert rate(form, constant, targets, question, official=True) == pytest.approx(official)
     assert rate(form, constant, targets, question, official=False) == pytest.approx(strict)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opro_local.answers.options import option_letter, options_of
+from opro_local.reading.options import option_letter, options_of
 
 
 @pytest.mark.parametrize(

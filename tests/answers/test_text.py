@@ -1,9 +1,10 @@
 """Exact text, and what a pattern finds."""
 
 import pytest
-from reading_aid import CODES, TEXT, Form, graded, said
+from reading_aid import CODES, TEXT, graded, said
 
-from opro_local.answers.reading import Graded
+from opro_local.answers.regex import Regex
+from opro_local.reading.replies import Graded
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,8 @@ def test_a_pattern_finds_one_answer(reply: str, expected: str) -> None:
 
 
 def test_group_1_of_a_pattern_is_the_answer_and_may_follow_a_marker_of_its_own() -> None:
-    form = Form(answer="regex", pattern=r"(?:answer is|Result:) *(\w+)!")
+    form = Regex(pattern=r"(?:answer is|Result:) *(\w+)!")
     assert graded(form, "Result: blue!", "blue") == Graded(prediction="blue", score=1.0)
     assert graded(form, "The answer is blue!", "blue").score
     assert graded(form, "Result: blue! Result: red!", "blue") == Graded(reason="several answers")
-    assert said(Form(answer="regex", pattern=r"x(y)?"), "x") == "no answer"
+    assert said(Regex(pattern=r"x(y)?"), "x") == "no answer"

@@ -99,7 +99,7 @@ def test_python_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_flag_that_older_transformers_wrote_is_harmless(tmp_path: Path) -> None:
-    verify(write_model_folder(tmp_path / "tiny", _attn_implementation_autoset=True))
+    verify(write_model_folder(tmp_path / "tiny", {"_attn_implementation_autoset": True}))
 
 
 def test_a_folder_without_configuration_or_weights_says_what_is_expected(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tiny_gguf import split_gguf, tiny_tensors, write_tiny_gguf
 from tiny_models import LOADABLE, save_tiny_model
 
 from opro_local.catalogue import add, stored_names, verify
+from opro_local.catalogue.conversion import StoredQuantize
 from opro_local.errors import ModelError
 
 pytestmark = pytest.mark.slow
@@ -46,12 +47,12 @@ def test_what_cannot_load_is_refused_at_add_and_nothing_is_stored(tmp_path: Path
 
 
 @pytest.mark.parametrize("quantize", [None, "nf4"])
-def test_a_whole_folder_is_stored(tmp_path: Path, quantize: str | None) -> None:
+def test_a_whole_folder_is_stored(tmp_path: Path, quantize: StoredQuantize | None) -> None:
     folder = save_tiny_model(tmp_path / "tiny", "llama")
     named = folder / "additional_chat_templates"
     named.mkdir()
     (named / "rag.jinja").write_text("{{ messages }}")
-    stored = add(folder, tmp_path / "models", name="m", quantize=quantize)  # type: ignore[arg-type]
+    stored = add(folder, tmp_path / "models", name="m", quantize=quantize)
     assert stored.manifest is not None
     assert stored.manifest.quantize == (quantize or "none")
     assert (stored.path / "additional_chat_templates" / "rag.jinja").exists()
@@ -70,7 +71,7 @@ def test_what_cannot_be_quantised_is_refused_by_the_name_it_was_to_have(tmp_path
 def test_an_adapter_is_merged_into_the_base_that_is_named_or_given(tmp_path: Path) -> None:
     base = save_tiny_model(tmp_path / "base", "llama")
     add(base, tmp_path / "home" / "models", name="my-base")
-    adapter, change = write_adapter(tmp_path / "adapter", base_model_name_or_path="my-base")
+    adapter, change = write_adapter(tmp_path / "adapter", {"base_model_name_or_path": "my-base"})
     done = model_add(tmp_path / "home", str(adapter), "--as", "tuned", "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)["stored"]
@@ -85,7 +86,7 @@ def test_an_adapter_is_merged_into_the_base_that_is_named_or_given(tmp_path: Pat
 
 def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -> None:
     base = save_tiny_model(tmp_path / "base", "llama")
-    adapter, _ = write_adapter(tmp_path / "adapter", base_model_name_or_path=str(base))
+    adapter, _ = write_adapter(tmp_path / "adapter", {"base_model_name_or_path": str(base)})
     (adapter / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
     stored = add(adapter, tmp_path / "models", name="tuned")
     assert (stored.path / "chat_template.jinja").read_text().endswith("!{% endfor %}")
@@ -97,7 +98,7 @@ def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -
 
 @pytest.mark.usefixtures("made_up_folders")
 def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None:
-    adapter, _ = write_adapter(tmp_path / "adapter", base_model_name_or_path="some/base")
+    adapter, _ = write_adapter(tmp_path / "adapter", {"base_model_name_or_path": "some/base"})
     with pytest.raises(
         ModelError, match=r"an adapter of some/base, which is not here\. Give its base: --base"
     ):

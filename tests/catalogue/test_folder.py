@@ -1,7 +1,7 @@
 """A folder is judged by names, JSON and headers alone: what can never load is refused at once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,11 @@ def refusal(folder: Path) -> str:
     return str(caught.value)
 
 
-def model(path: Path, tensors: dict[str, tuple[str, list[int]]] | None = None, **config: object) -> Path:
-    folder = write_model_folder(path / "tiny", **config)
+Tensors = dict[str, tuple[str, list[int]]]
+
+
+def model(path: Path, tensors: Tensors | None = None, config: Mapping[str, object] | None = None) -> Path:
+    folder = write_model_folder(path / "tiny", config or {})
     if tensors is not None:
         write_safetensors(folder / "model.safetensors", tensors)
     return folder
@@ -45,12 +48,12 @@ def indexed(folder: Path, placed: object) -> Path:
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32", "F64"])
 def test_parameters_are_counted_by_shapes_whatever_config_json_says(tmp_path: Path, dtype: str) -> None:
-    folder = model(tmp_path, {"a": (dtype, [10, 20]), "b": (dtype, [7])}, dtype="float16")
+    folder = model(tmp_path, {"a": (dtype, [10, 20]), "b": (dtype, [7])}, {"dtype": "float16"})
     assert read_folder(folder) == ModelFolder(path=folder, parameters=207, stored=None)
 
 
 def test_a_byte_of_a_4_bit_weight_counts_as_two_and_its_scales_as_nothing(tmp_path: Path) -> None:
-    packed = {
+    packed: Tensors = {
         "x.weight": ("U8", [100, 1]),
         "x.weight.absmax": ("U8", [4]),
         "x.weight.quant_map": ("F32", [16]),
@@ -60,7 +63,7 @@ def test_a_byte_of_a_4_bit_weight_counts_as_two_and_its_scales_as_nothing(tmp_pa
         "head.weight": ("BF16", [3, 4]),
     }
     folder = model(
-        tmp_path, packed, quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}
+        tmp_path, packed, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
     )
     assert (read_folder(folder).parameters, read_folder(folder).stored) == (212, "nf4")
 
@@ -196,7 +199,7 @@ def test_weights_of_a_type_that_is_not_run_are_refused(tmp_path: Path, dtype: st
     "method", ["gptq", "awq", "fp8", "compressed-tensors", "mxfp4", "modelopt", "torchao"]
 )
 def test_quantisation_that_is_not_run_is_refused_by_name(tmp_path: Path, method: str) -> None:
-    folder = model(tmp_path, quantization_config={"quant_method": method, "bits": 4})
+    folder = model(tmp_path, config={"quantization_config": {"quant_method": method, "bits": 4}})
     assert f"its weights are quantised by {method!r}" in refusal(folder)
 
 
@@ -212,7 +215,7 @@ def test_quantisation_that_is_not_run_is_refused_by_name(tmp_path: Path, method:
 def test_quantisation_that_is_told_elsewhere_or_not_whole_is_refused(
     tmp_path: Path, entry: dict[str, object]
 ) -> None:
-    assert "quantised by" in refusal(model(tmp_path, **entry))
+    assert "quantised by" in refusal(model(tmp_path, config=entry))
 
 
 @pytest.mark.parametrize("name", ["hf_quant_config.json", "quantize_config.json", "quant_config.json"])
@@ -224,7 +227,7 @@ def test_a_file_that_tells_of_other_quantisation_is_refused(tmp_path: Path, name
 
 @pytest.mark.parametrize("bits", ["load_in_4bit", "load_in_8bit"])
 def test_dense_weights_that_config_json_calls_packed_are_refused(tmp_path: Path, bits: str) -> None:
-    folder = model(tmp_path, quantization_config={"quant_method": "bitsandbytes", bits: True})
+    folder = model(tmp_path, config={"quantization_config": {"quant_method": "bitsandbytes", bits: True}})
     assert "the files hold dense weights" in refusal(folder)
 
 

@@ -122,7 +122,7 @@ def test_a_name_that_another_process_stored_first_is_opened_as_it_is(tmp_path: P
 def test_weights_that_are_quantised_already_are_described_and_not_quantised_again(
     tmp_path: Path, settings: dict[str, object], tensors: dict[str, str], form: str
 ) -> None:
-    source = write_model_folder(tmp_path / "source", quantization_config=settings)
+    source = write_model_folder(tmp_path / "source", {"quantization_config": settings})
     write_safetensors(source / "model.safetensors", {name: (dtype, [8]) for name, dtype in tensors.items()})
     stored = add(source, tmp_path / "models", name="tiny")
     assert stored.manifest is not None

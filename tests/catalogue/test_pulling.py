@@ -18,7 +18,7 @@ from opro_local.errors import ModelError
 from opro_local.offline import ENVIRONMENT
 
 REPOSITORY = "microsoft/Phi-4-mini-instruct"
-STAND_IN = Path(__file__).with_name("hub_stand_in.py")
+STAND_IN = Path(__file__).parents[1] / "support" / "hub_stand_in.py"
 PULL = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ except ModelError as error:
 def hub(folder: Path, *token: str) -> Iterator[dict[str, str]]:
     """Serve folder; gives the environment of a process that may reach it."""
     server = subprocess.Popen(
-        [sys.executable, STAND_IN, REPOSITORY, folder, *token], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(STAND_IN), REPOSITORY, str(folder), *token], stdout=subprocess.PIPE, text=True
     )
     assert server.stdout is not None
     port = server.stdout.readline().strip()
@@ -48,7 +48,7 @@ def hub(folder: Path, *token: str) -> Iterator[dict[str, str]]:
 
 
 def pull_here(models: Path, environment: dict[str, str], *token: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PULL, models, *token]
+    command = [sys.executable, "-c", PULL, str(models), *token]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -78,33 +79,53 @@ def test_show_tells_whether_a_model_thinks(folders: Folders) -> None:
     assert "thinking: always" in call(folders, "show", "olmo-3-7b-think").stdout
 
 
-def found(**changes: object) -> FamilyCheck:
-    facts = {"level": "E1", "reason": "it is so", "choice_gap": 2e-6, "token_gap": 1e-6, "greedy_equal": True}
-    return FamilyCheck(family="llama", transformers="5.23.0", **(facts | changes))  # type: ignore[arg-type]
+FOUND = FamilyCheck(
+    family="llama",
+    level="E2",
+    reason="it is so",
+    choice_gap=2e-6,
+    token_gap=1e-6,
+    greedy_equal=True,
+    transformers="5.23.0",
+)
+
+
+def families_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every family that is checked from now on; none is built."""
+    asked: list[str] = []
+
+    def check(family: str) -> FamilyCheck:
+        asked.append(family)
+        return FOUND
+
+    monkeypatch.setattr("opro_local.wiring.models.check_family", check)
+    return asked
 
 
 def test_show_checks_the_family_when_asked(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(
-        "opro_local.wiring.models.check_family", lambda family: asked.append(family) or found()
-    )
+    asked = families_asked_for(monkeypatch)
     shown = call(folders, "show", "llama-3.2-1b", "--check").stdout
-    assert "check: a tiny random llama runs at E1: it is so" in shown
+    assert "check: a tiny random llama runs at E2: it is so" in shown
     assert "by at most 2.0e-06 nats a choice and 1.0e-06 a token (fp32); greedy replies are equal" in shown
     facts = json.loads(call(folders, "show", "llama-3.2-1b", "--check", "--json").stdout)
-    assert (facts["check"]["level"], facts["check"]["choice_gap"]) == ("E1", 2e-6)
+    assert (facts["check"]["level"], facts["check"]["choice_gap"]) == ("E2", 2e-6)
     assert asked == ["llama", "llama"]
     assert "check" not in json.loads(call(folders, "show", "llama-3.2-1b", "--json").stdout)
     assert asked == ["llama", "llama"], "nothing is built unless asked for"
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"choice_gap": 2e-4}, {"token_gap": float("inf")}, {"greedy_equal": False}]
+    "wrong",
+    [
+        replace(FOUND, choice_gap=2e-4),
+        replace(FOUND, token_gap=float("inf")),
+        replace(FOUND, greedy_equal=False),
+    ],
 )
 def test_a_family_that_is_not_exact_is_refused_by_the_check(
-    folders: Folders, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, wrong: FamilyCheck
 ) -> None:
-    monkeypatch.setattr("opro_local.wiring.models.check_family", lambda _family: found(**wrong))
+    monkeypatch.setattr("opro_local.wiring.models.check_family", lambda _family: wrong)
     result = call(folders, "show", "llama-3.2-1b", "--check")
     assert isinstance(result.exception, ModelError)
     assert "Do not trust scores of this family here." in str(result.exception)
@@ -114,10 +135,7 @@ def test_a_stored_model_of_ones_own_is_checked_by_its_config(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call(folders, "add", str(save_tiny_model(tmp_path / "neox", "gpt-neox")), "--as", "mine")
-    asked: list[str] = []
-    monkeypatch.setattr(
-        "opro_local.wiring.models.check_family", lambda family: asked.append(family) or found()
-    )
+    asked = families_asked_for(monkeypatch)
     call(folders, "show", "mine", "--check")
     assert asked == ["gpt_neox"]
 

@@ -11,12 +11,13 @@ from mail_task import mail_model, mail_task
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local.api import Host, optimize_task, resume_run
+from opro_local.api import optimize_task, resume_run
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
 from opro_local.problem import NullWatcher
 from opro_local.store.events import ask
+from opro_local.wiring.host import Host
 
 OWN = "Read twice."
 

@@ -22,7 +22,7 @@ from opro_local.cli.output import fitted
 from opro_local.cli.progress import RunProgress
 from opro_local.cli.runs import find_run
 from opro_local.errors import DataError, ModelError, OproError, SettingsError, StoreBusy, StoreError
-from opro_local.problems.instruction import STEP_BY_STEP
+from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.store import lease
 from opro_local.wiring import models
 

@@ -181,7 +181,7 @@ def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
 def test_the_list_of_commands_is_complete() -> None:
     listed = CliRunner().invoke(main, ["--help"]).stdout
     assert set(COMMANDS) == {
-        *("run", "solve", "study", "resume", "score", "prompts", "report", "export", "serve"),
+        *("run", "solve", "study", "resume", "score", "prompts", "report", "export", "serve", "guide"),
         *("runs", "model", "init", "data", "config"),
     }
     assert all(f"  {name} " in listed for name in COMMANDS)

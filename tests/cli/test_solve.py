@@ -12,7 +12,11 @@ from scripted_models import play_roles
 from opro_local.cli import main
 from opro_local.errors import Interrupted
 from opro_local.problems import objectives
+from opro_local.problems.mathematical import MathematicalProblem
+from opro_local.problems.objective import Numbers
 from opro_local.problems.objectives import box
+from opro_local.recording import OutcomeLedger
+from opro_local.records import Scored, Step, Trajectory
 
 NO_LUCK = ["w=11, b=11]", "no]"]
 SOLVED = ["w=15, b=14]", "w=12, b=11]"]
@@ -81,11 +85,12 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     says(NO_LUCK, SOLVED)
     whole = json.loads(solve(*PAIRS, "--repeats", "1", "--json").stdout)["runs"][0]
     says(NO_LUCK, SOLVED)
-    from opro_local.problems.mathematical import MathematicalProblem
 
     evaluate = MathematicalProblem.evaluate
 
-    def cut_off(self, step, trajectory, ledger):  # type: ignore[no-untyped-def]
+    def cut_off(
+        self: MathematicalProblem, step: Step[Numbers], trajectory: Trajectory[Numbers], ledger: OutcomeLedger
+    ) -> list[Scored[Numbers]]:
         if step.number == 1:
             raise Interrupted("stopped")
         return evaluate(self, step, trajectory, ledger)

@@ -149,8 +149,13 @@ def test_a_greedy_reply_is_the_same_alone_beside_others_and_with_drafts(small: E
 
 
 def test_final_is_asked_about_what_was_written_so_far(small: Engine) -> None:
-    seen = []
-    request = writing(small, final=lambda text: bool(seen.append(text)))
+    seen: list[str] = []
+
+    def never(text: str) -> bool:
+        seen.append(text)
+        return False
+
+    request = writing(small, final=never)
     (reply,) = small.generate([request])
     written = [small.decode(reply.ids[: n + 1]) for n in range(reply.tokens - (reply.ended == "end"))]
     assert seen == written

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 import torch
 from oracle import by_the_model_itself, ids, largest_gap, numbers
-from tiny_models import CONFIGS, NUMERIC, gemma4, random_model, tiny_model
+from tiny_models import CONFIGS, NUMERIC, configured, gemma4, random_model, tiny_model
 from transformers import (
     GPTNeoConfig,
     Llama4TextConfig,
@@ -20,7 +20,7 @@ from transformers import (
     Starcoder2Config,
 )
 
-from opro_local.engine.asking import Attention, Heads, ask_attention, reach_of
+from opro_local.engine.asking import Attention, Heads, Rule, ask_attention, reach_of
 from opro_local.engine.blocks import body_of
 from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
@@ -67,18 +67,20 @@ IGNORED = {
     "gpt2": left_over(CONFIGS["gpt2"](NUMERIC), sliding_window=8),
     "gpt-neox": left_over(CONFIGS["gpt-neox"](NUMERIC), sliding_window=8, attention_window=8),
     "granite": left_over(CONFIGS["granite"](NUMERIC), sliding_window=8),
-    "olmo": left_over(OlmoConfig(**SMALL), sliding_window=8),
-    "qwen2-switched-off": Qwen2Config(**SMALL, use_sliding_window=False, sliding_window=8),
+    "olmo": left_over(configured(OlmoConfig, SMALL), sliding_window=8),
+    "qwen2-switched-off": configured(Qwen2Config, SMALL, use_sliding_window=False, sliding_window=8),
     "qwen2-switched-off-later": left_over(
-        Qwen2Config(**SMALL, use_sliding_window=False), sliding_window=8, layer_types=["full_attention"] * 3
+        configured(Qwen2Config, SMALL, use_sliding_window=False),
+        sliding_window=8,
+        layer_types=["full_attention"] * 3,
     ),
-    "smollm3-switched-off": SmolLM3Config(
-        **SMALL, use_sliding_window=False, sliding_window=8, pad_token_id=0
+    "smollm3-switched-off": configured(
+        SmolLM3Config, SMALL, use_sliding_window=False, sliding_window=8, pad_token_id=0
     ),
 }
 USED = {
-    "mistral": (MistralConfig(**SMALL, sliding_window=8), (Reach(window=8),) * 3),
-    "starcoder2": (Starcoder2Config(**SMALL, sliding_window=8), (Reach(window=8),) * 3),
+    "mistral": (configured(MistralConfig, SMALL, sliding_window=8), (Reach(window=8),) * 3),
+    "starcoder2": (configured(Starcoder2Config, SMALL, sliding_window=8), (Reach(window=8),) * 3),
     "qwen2": (CONFIGS["qwen2-window-8"](NUMERIC), (FULL, Reach(window=8), Reach(window=8))),
     "gemma3": (CONFIGS["gemma3-window-8"](NUMERIC), (*[Reach(window=8)] * 5, FULL)),
     "cohere2": (CONFIGS["cohere2-window-8"](NUMERIC), (Reach(window=8),) * 3),
@@ -98,7 +100,7 @@ def test_windows_are_those_that_the_model_masks_by(name: str) -> None:
 
 
 def test_a_window_as_long_as_the_context_cuts_nothing() -> None:
-    config = MistralConfig(**SMALL, sliding_window=512)
+    config = configured(MistralConfig, SMALL, sliding_window=512)
     assert set(asked(random_model(config)).kinds.layers) == {FULL}
 
 
@@ -125,7 +127,7 @@ def test_the_models_own_attention_is_back() -> None:
 
 
 @cache
-def rule(reach: Reach) -> object:
+def rule(reach: Reach) -> Rule:
     def sees(batch: object, head: object, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         near = torch.ones_like(query - key, dtype=torch.bool)
         if reach.window:
@@ -142,7 +144,7 @@ def rule(reach: Reach) -> object:
     [FULL, *(Reach(window=n) for n in (1, 2, 7, 99)), *(Reach(chunk=n) for n in (2, 7, 33, 50, 99))],
 )
 def test_a_rule_of_masks_is_known_by_what_it_does(reach: Reach) -> None:
-    assert reach_of(rule(reach), 100, device=CPU) == reach  # type: ignore[arg-type]
+    assert reach_of(rule(reach), 100, device=CPU) == reach
 
 
 def test_other_rules_are_refused() -> None:
@@ -160,7 +162,7 @@ def test_other_rules_are_refused() -> None:
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (Qwen3NextConfig(**SMALL | {"num_hidden_layers": 4}, num_experts=4), "recurrent"),
+        (configured(Qwen3NextConfig, SMALL | {"num_hidden_layers": 4}, num_experts=4), "recurrent"),
         (
             GPTNeoConfig(
                 vocab_size=97,
@@ -216,8 +218,9 @@ def test_gemma4_runs_at_the_highest_level(settings: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("tuned", [True, False])
 def test_llama4_is_exact_and_reuses_only_where_positions_are_told(tuned: bool) -> None:
-    config = Llama4TextConfig(
-        **SMALL | {"num_hidden_layers": 4},
+    config = configured(
+        Llama4TextConfig,
+        SMALL | {"num_hidden_layers": 4},
         intermediate_size_mlp=96,
         head_dim=8,
         num_local_experts=4,

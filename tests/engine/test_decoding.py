@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import CONFIGS, tiny_model
+from tiny_models import CONFIGS, tiny_model, without_numbers
 from transformers import PreTrainedModel
+from typed_transformers import generated
 
 import opro_local.engine.decode
 import opro_local.engine.generation
@@ -82,20 +83,21 @@ def tokens_of(reply: GenerationReply) -> TokenIds:
 
 def by_transformers(model: PreTrainedModel, prompt: TokenIds, ends: Sequence[int] = ()) -> str:
     ids = torch.tensor([prompt])
-    result = model.generate(
-        ids,
+    (result,) = generated(
+        model,
+        inputs=ids,
         attention_mask=torch.ones_like(ids),
         do_sample=False,
         max_new_tokens=12,
         eos_token_id=list(ends) or None,
         pad_token_id=0,
     )
-    return written([token for token in result[0, len(prompt) :].tolist() if token not in ends])
+    return written([token for token in result[len(prompt) :] if token not in ends])
 
 
 def levels_of(name: str) -> list[Level]:
     """A soft-capped attention runs at E2 at the most."""
-    return ["E1", "E2"] if name.startswith("gemma2") else ["E1", "E2", "E3"]
+    return ["E2"] if name.startswith("gemma2") else ["E2", "E3"]
 
 
 @pytest.mark.parametrize("name", ATTENTION)
@@ -157,7 +159,7 @@ def test_a_draft_is_cut_at_the_limit_of_the_reply() -> None:
     assert (tokens_of(reply), reply.ended) == (tokens_of(long)[:3], "length")
 
 
-@pytest.mark.parametrize("level", ["E1", "E2", "E3"])
+@pytest.mark.parametrize("level", ["E2", "E3"])
 def test_batches_of_any_size_give_the_same_replies(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model("gemma3-window-8")
     plain = greedy_replies(model)
@@ -235,7 +237,7 @@ def test_a_reply_stops_when_its_answer_is_final() -> None:
 
 def test_a_model_without_a_number_ends_the_row_and_no_other() -> None:
     model = tiny_model("llama")
-    model.get_input_embeddings().weight.data[50] = math.nan
+    without_numbers(model, 50)
     with torch.inference_mode():
         bad, good = generation(model, [50]).greedy([asked((3, 50)), asked((3, 4), 2)])
     assert bad == GenerationReply(text="", tokens=0, ended="nan")
@@ -245,7 +247,7 @@ def test_a_model_without_a_number_ends_the_row_and_no_other() -> None:
 def test_a_draft_without_numbers_does_not_reach_the_reply() -> None:
     model = tiny_model("llama")
     plain = greedy_replies(model)[3]
-    model.get_input_embeddings().weight.data[96] = math.nan
+    without_numbers(model, 96)
     assert 96 not in (*PROMPTS[3], *tokens_of(plain))
     with torch.inference_mode():
         (reply,) = generation(model).greedy([asked(PROMPTS[3], drafts=[(96, 5), tokens_of(plain)[:2]])])

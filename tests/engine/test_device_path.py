@@ -5,14 +5,16 @@ left on the CPU. A pass is read from once, when its scores or tokens are there.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import pytest
 import torch
-from oracle import CASES, LEVELS, many, scorer, work_of
+from oracle import CASES, LEVELS, body_beneath, many, scorer, work_of
 from tiny_models import tiny_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel
+from typed_transformers import moved
 
 from opro_local.engine.cache import Placed, Prefix
 from opro_local.engine.continuations import CachedRows
@@ -28,29 +30,34 @@ from opro_local.llm import GenerationRequest
 META = torch.device("meta")
 
 
-class OneDevice(TorchDispatchMode):
+class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]  # so is torch's __init_subclass__
     """Raises where tensors of two devices meet; for indices torch itself does not mind on the meta device."""
 
     def __torch_dispatch__(
-        self, func: Callable[..., object], _: object, args: object = (), kwargs: object = None
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
     ) -> object:
         given = tree_leaves((args, kwargs))
         devices = {each.device for each in given if isinstance(each, torch.Tensor) and each.dim()}
         if len(devices) > 1:
             raise RuntimeError(f"{func} has tensors of {devices}")
-        return func(*args, **(kwargs or {}))  # type: ignore[misc, dict-item]
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def one_device() -> Iterator[None]:
-    with torch.inference_mode(), OneDevice():
+    untyped: Any = OneDevice  # as torch's own __init__ is
+    with torch.inference_mode(), untyped():
         yield
 
 
 def on_meta(name: str) -> PreTrainedModel:
     model = tiny_model(name)
     model.config.pad_token_id = None  # with one, GPT-2 looks for pads in every pass
-    return model.to(META)
+    return moved(model, META)
 
 
 class HostReads:
@@ -142,7 +149,7 @@ def test_a_step_of_decoding_stays_on_the_device(name: str) -> None:
 def test_greedy_replies_read_twice_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     score = scorer(on_meta("llama"), "E3")
     decoder = Decoder(head=score.head, ends=frozenset(), text=str)
-    body = score.prefixes.reuse.body  # type: ignore[attr-defined]
+    body = body_beneath(score)
     reads = HostReads(monkeypatch)
     requests = [
         GenerationRequest(prompt=request.context, max_tokens=4, final=lambda _: False) for request in many(6)

@@ -56,7 +56,7 @@ def checked(tmp_path: Path, seed_of_other: int | None) -> FamilyCheck:
     """A tiny llama held against itself, or against one with other weights."""
     save_tiny("llama", tmp_path / "llama")
     engine = load_engine(tmp_path / "llama", digest="tiny", quantize="fp32", device="cpu")
-    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "llama", dtype=torch.float32).eval()
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "llama", dtype=torch.float32)
     if seed_of_other is not None:
         torch.manual_seed(seed_of_other)
         torch.nn.init.normal_(plain.lm_head.weight, std=0.1)

@@ -13,10 +13,17 @@ from opro_local.engine.probe import check_head
 from opro_local.errors import ModelError
 
 
-def by_hand(**changes: object) -> Head:
+def by_hand(
+    weight: torch.Tensor | None = None,
+    *,
+    bias: torch.Tensor | None = None,
+    scale: float = 1.0,
+    cap: float | None = None,
+) -> Head:
     """Two dimensions, three tokens: logits of a state (a, b) are a, b and a + b."""
-    weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    return Head(**{"weight": weight, "bias": None, "scale": 1.0, "cap": None} | changes)  # type: ignore[arg-type]
+    if weight is None:
+        weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    return Head(weight=weight, bias=bias, scale=scale, cap=cap)
 
 
 def scored(head: Head, state: list[float], token: int) -> float:

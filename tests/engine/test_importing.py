@@ -25,7 +25,8 @@ def logits(folder: Path) -> list[float]:
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, local_files_only=True)
     with torch.no_grad():
-        return model(torch.tensor(IDS)).logits[0, -1].float().tolist()
+        found: list[float] = model(torch.tensor(IDS)).logits[0, -1].float().tolist()
+    return found
 
 
 @pytest.mark.slow

@@ -10,12 +10,14 @@ from random import Random
 import pytest
 import torch
 from oracle import LEVELS, Scores, by_the_model_itself, ids, largest_gap, many, run, scorer
-from tiny_models import save_tiny_model, tiny_model
+from tiny_models import save_tiny_model, tiny_model, without_numbers
 from transformers import PreTrainedModel
+from typed_transformers import moved
 
+from opro_local.config import Quantize
 from opro_local.engine.cache import Placed
 from opro_local.engine.forward import Body
-from opro_local.engine.loading import Quantize, load_folder
+from opro_local.engine.loading import load_folder
 from opro_local.engine.probe import Level
 from opro_local.engine.reuse import MASK_CELLS, PackedTokens
 from opro_local.engine.rows import trunk_row
@@ -49,7 +51,7 @@ def test_the_order_of_requests_changes_not_a_bit(name: str, level: Level) -> Non
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_changed_row_leaves_the_others_alone(level: Level, dtype: torch.dtype) -> None:
-    model = tiny_model("qwen2").to(dtype)
+    model = moved(tiny_model("qwen2"), dtype)
     requests = many(18)
     scores, changed = (run(scorer(model, level), asked) for asked in (requests, with_another_row(requests)))
     assert changed[:7] + changed[8:] == scores[:7] + scores[8:]
@@ -138,10 +140,10 @@ def test_memory_for_less_than_a_row_is_a_clear_error(level: Level, monkeypatch: 
         tight_scores(tiny_model("llama"), level)
 
 
-@pytest.mark.parametrize("level", ["E1", "E2", "E3"])
+@pytest.mark.parametrize("level", ["E2", "E3"])
 def test_a_choice_without_numbers_spoils_no_other(level: Level) -> None:
     model = tiny_model("llama")
-    model.get_input_embeddings().weight.data[96] = math.nan
+    without_numbers(model, 96)
     request = ChoiceRequest(context=(3, 4, 5), choices=((10, 11), (96, 12), (13, 14)))
     with torch.inference_mode():
         (reply,) = scorer(model, level)([request])

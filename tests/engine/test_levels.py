@@ -19,7 +19,8 @@ from oracle import (
     work_of,
     workload,
 )
-from tiny_models import tiny_model
+from tiny_models import tiny_model, without_numbers
+from typed_transformers import moved
 
 from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
@@ -33,7 +34,7 @@ WINDOWED = [case for case in CASES if case[0].endswith("window-8")]
 
 @cache  # for all levels
 def expected(name: str, dtype: torch.dtype = torch.float32) -> Scores:
-    return by_the_model_itself(tiny_model(name).to(dtype), workload())
+    return by_the_model_itself(moved(tiny_model(name), dtype), workload())
 
 
 def around_a_window_of_8() -> list[ChoiceRequest]:
@@ -136,7 +137,7 @@ def test_what_is_shared_is_run_once(level: Level) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_row_without_a_number_says_nan_and_spoils_no_other(level: Level) -> None:
     model = tiny_model("llama")
-    model.get_input_embeddings().weight.data[50] = math.nan
+    without_numbers(model, 50)
     contexts = [(1, 50, 3), (1, 60, 4), (1, 50)]
     bad, good, worse = run(
         scorer(model, level), [ChoiceRequest(context=c, choices=((3,), (4, 5))) for c in contexts]
@@ -149,7 +150,7 @@ def test_a_row_without_a_number_says_nan_and_spoils_no_other(level: Level) -> No
 def test_in_16_bit_reuse_is_as_near_to_fp32_as_no_reuse(name: str) -> None:
     exact = expected(name)
     noise = largest_gap(expected(name, torch.bfloat16), exact)
-    rounded = tiny_model(name).to(torch.bfloat16)
+    rounded = moved(tiny_model(name), torch.bfloat16)
     for level in LEVELS:
         scores = run(scorer(rounded, level), workload())
         assert largest_gap(scores, exact) < 2 * noise

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import CONFIGS, NUMERIC, gemma4, random_model, save_tiny_model, tiny_model
-from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig
+from transformers import DeepseekV3Config, MixtralConfig
+from typed_transformers import from_config, moved
 
 from opro_local.engine.counts import Counts, count
 from opro_local.engine.forward import Body
@@ -106,7 +107,7 @@ def test_latent_attention_keeps_whole_keys_and_values_of_every_head() -> None:
         bos_token_id=None,
         eos_token_id=None,
     )
-    cost = read_cost(AutoModelForCausalLM.from_config(config))
+    cost = read_cost(from_config(config))
     assert (cost.full_width, cost.kv_bytes) == (3 * 6 * (12 + 8) // 2, 4 * 3 * 6 * (12 + 8))
 
 
@@ -125,7 +126,7 @@ def test_of_the_experts_only_the_chosen_ones_cost() -> None:
         eos_token_id=None,
     )
     router = 5 * 48
-    cost = read_cost(AutoModelForCausalLM.from_config(config))
+    cost = read_cost(from_config(config))
     assert cost.body_parameters == 3 * (ATTENTION + router + 2 * FEED_FORWARD)
 
 
@@ -154,7 +155,7 @@ def test_the_slower_of_work_and_traffic_sets_the_limit() -> None:
     assert efficiency(COST, COUNTS, Peaks(flops=100, bandwidth=1000), seconds=66) == 0.5
 
 
-@pytest.mark.parametrize("level", ["E0", "E1", "E2", "E3"])
+@pytest.mark.parametrize("level", ["E0", "E2", "E3"])
 def test_no_level_runs_less_or_faster_than_the_limit(tmp_path: Path, level: Level) -> None:
     loaded = load_folder(save_tiny_model(tmp_path, "llama"), quantize="fp32", device="cpu")
     engine = LocalEngine(loaded, digest="tiny", level=level)
@@ -181,7 +182,7 @@ def test_the_peak_is_measured_in_the_models_dtype(monkeypatch: pytest.MonkeyPatc
         return real(inputs, weight)
 
     monkeypatch.setattr("opro_local.engine.limits.linear", spy)
-    measure_peaks(tiny_model("llama").to(torch.bfloat16), copy_bytes=2**20)
+    measure_peaks(moved(tiny_model("llama"), torch.bfloat16), copy_bytes=2**20)
     shapes = {(48, 48), (16, 48), (96, 48), (48, 96)}
     assert seen == {(torch.bfloat16, torch.Size(shape)) for shape in shapes}
 

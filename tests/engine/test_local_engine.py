@@ -12,8 +12,10 @@ from tiny_models import CONFIGS, LOADABLE, byte_tokenizer, save_tiny_model
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVisionConfig
 
 from opro_local.catalogue.folder import ModelFolder
+from opro_local.config import Quantize
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.importing import store_quantized
+from opro_local.engine.probe import Level
 from opro_local.engine.profile import choose_device, choose_quantization
 from opro_local.errors import DataError, ModelError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
@@ -26,8 +28,10 @@ def mistral(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("models") / "mistral", "mistral")
 
 
-def load(folder: Path, **options: object) -> LocalEngine:
-    return load_engine(folder, digest="model:test", **options)  # type: ignore[arg-type]
+def load(
+    folder: Path, *, quantize: Quantize = "auto", level: Level | None = None, chat: bool | None = None
+) -> LocalEngine:
+    return load_engine(folder, digest="model:test", quantize=quantize, level=level, chat=chat)
 
 
 def choices(engine: Engine, *answers: str) -> ChoiceRequest:
@@ -72,7 +76,7 @@ def test_no_reuse_gives_the_same_answers(mistral: Path) -> None:
 
 
 @pytest.mark.parametrize(("quantize", "tag"), [("nf4", "bfloat16/nf4"), ("int8", "bfloat16/int8")])
-def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: str, tag: str) -> None:
+def test_quantised_weights_run_on_the_cpu(mistral: Path, quantize: Quantize, tag: str) -> None:
     engine = load(mistral, quantize=quantize)
     assert engine.numerics.startswith(f"{tag}/cpu/")
     (reply,) = engine.loglikelihood([choices(engine, "yes", "no")])
@@ -96,7 +100,8 @@ def test_the_text_part_of_a_multimodal_model_is_loaded(tmp_path: Path) -> None:
         hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28
     )
     config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
-    whole = Gemma3ForConditionalGeneration(config).eval()
+    whole = Gemma3ForConditionalGeneration(config)
+    whole.train(False)
     whole.save_pretrained(tmp_path)
     byte_tokenizer().save_pretrained(tmp_path)
     engine = load(tmp_path, quantize="fp32")

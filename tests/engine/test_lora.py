@@ -52,7 +52,7 @@ def test_scaled_products_are_added_to_the_weights_that_are_named_and_to_no_other
 def test_the_scale_is_the_configurations(
     base: Path, tmp_path: Path, config: dict[str, object], factor: float
 ) -> None:
-    adapter, change = write_adapter(tmp_path / "adapter", **config)
+    adapter, change = write_adapter(tmp_path / "adapter", config)
     difference = merged(adapter, base)[WEIGHT] - load_file(base / "model.safetensors")[WEIGHT]
     assert torch.allclose(difference, factor * change, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_weights_stored_by_input_get_the_transposed_product(tmp_path: Path) -> N
     base = save_tiny_model(tmp_path / "gpt2", "gpt2")
     module = "transformer.h.0.attn.c_proj"
     adapter, change = write_adapter(
-        tmp_path / "adapter", module=module, target_modules=["c_proj"], fan_in_fan_out=True
+        tmp_path / "adapter", {"target_modules": ["c_proj"], "fan_in_fan_out": True}, module=module
     )
     before = load_file(base / "model.safetensors")[f"{module}.weight"]
     assert torch.equal(merged(adapter, base)[f"{module}.weight"], before + change.T)
@@ -87,13 +87,13 @@ def test_weights_stored_by_input_get_the_transposed_product(tmp_path: Path) -> N
 def test_what_is_more_than_plain_lora_is_refused_by_name(
     base: Path, tmp_path: Path, config: dict[str, object], said: str
 ) -> None:
-    adapter, _ = write_adapter(tmp_path / "adapter", **config)
+    adapter, _ = write_adapter(tmp_path / "adapter", config)
     with pytest.raises(ModelError, match=f"only plain LoRA adapters are merged, this has {said}"):
         merged(adapter, base)
 
 
 def test_a_rank_that_is_not_the_configurations_is_refused(base: Path, tmp_path: Path) -> None:
-    adapter, _ = write_adapter(tmp_path / "adapter", r=4)
+    adapter, _ = write_adapter(tmp_path / "adapter", {"r": 4})
     with pytest.raises(ModelError, match=f"{MODULE} has rank 2, adapter_config.json says 4"):
         merged(adapter, base)
 
@@ -105,7 +105,9 @@ def test_an_adapter_of_another_base_is_refused(base: Path, tmp_path: Path) -> No
     ):
         merged(adapter, base)
     (tmp_path / "merged").rmdir()
-    adapter, _ = write_adapter(tmp_path / "two", module="model.layers.1.mlp.up_proj", target_modules=None)
+    adapter, _ = write_adapter(
+        tmp_path / "two", {"target_modules": None}, module="model.layers.1.mlp.up_proj"
+    )
     with pytest.raises(ModelError, match=r"up_proj is \(64, 64\), in the base \(128, 64\)"):
         merged(adapter, base)
 
@@ -132,7 +134,7 @@ def test_tensors_that_are_left_over_are_refused(
 
 
 def test_a_target_without_tensors_and_numbers_that_overflow_are_refused(base: Path, tmp_path: Path) -> None:
-    adapter, _ = write_adapter(tmp_path / "one", target_modules=["q_proj", "v_proj"])
+    adapter, _ = write_adapter(tmp_path / "one", {"target_modules": ["q_proj", "v_proj"]})
     with pytest.raises(ModelError, match="its target v_proj has no tensors"):
         merged(adapter, base)
     (tmp_path / "merged").rmdir()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_models import save_tiny_model
 
+from opro_local.config import Quantize
 from opro_local.engine import memory
 from opro_local.engine.memory import Needs, plan_folder, plan_memory, plan_together, read_needs
 from opro_local.engine.profile import profile_folder
@@ -45,8 +46,8 @@ LLAMA_REST = 2 * 288 * 64 + (2 * 3 + 1) * 64
         ("nf4", LLAMA_LAYERS * 33 // 64 + 2 * LLAMA_REST),
     ],
 )
-def test_weights_are_counted_as_they_will_be_held(llama: Path, quantize: str, weights: int) -> None:
-    profile = profile_folder(llama, quantize=quantize, device="cpu")  # type: ignore[arg-type]
+def test_weights_are_counted_as_they_will_be_held(llama: Path, quantize: Quantize, weights: int) -> None:
+    profile = profile_folder(llama, quantize=quantize, device="cpu")
     needs = read_needs(profile)
     assert needs.weights == weights
     file = (llama / "model.safetensors").stat().st_size

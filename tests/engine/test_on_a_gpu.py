@@ -8,7 +8,9 @@ import pytest
 import torch
 from oracle import CASES, by_the_model_itself, largest_gap, run, scorer, workload
 from tiny_models import save_tiny_model, tiny_model
+from typed_transformers import moved
 
+from opro_local.config import Quantize
 from opro_local.engine import LocalEngine, load_engine
 from opro_local.engine.probe import Level
 from opro_local.llm import ChoiceRequest, GenerationRequest, Message
@@ -38,7 +40,8 @@ def asked(engine: LocalEngine) -> GenerationRequest:
 @pytest.mark.parametrize(("name", "level"), CASES)
 def test_reuse_equals_the_model_itself_on_the_cpu(name: str, level: Level) -> None:
     expected = by_the_model_itself(tiny_model(name), workload())
-    assert largest_gap(run(scorer(tiny_model(name).cuda(), level), workload()), expected) < 1e-4  # type: ignore[arg-type]
+    there = moved(tiny_model(name), torch.device("cuda"))
+    assert largest_gap(run(scorer(there, level), workload()), expected) < 1e-4
 
 
 def test_replies_and_draws_are_those_of_the_cpu(mistral: Path) -> None:
@@ -53,9 +56,9 @@ def test_replies_and_draws_are_those_of_the_cpu(mistral: Path) -> None:
 
 
 @pytest.mark.parametrize("quantize", ["auto", "nf4", "int8"])
-def test_a_gpu_is_taken_where_there_is_one(mistral: Path, quantize: str) -> None:
-    engine = load_engine(mistral, digest="model:test", quantize=quantize)  # type: ignore[arg-type]
-    plain = load_engine(mistral, digest="model:test", quantize=quantize, level="E0")  # type: ignore[arg-type]
+def test_a_gpu_is_taken_where_there_is_one(mistral: Path, quantize: Quantize) -> None:
+    engine = load_engine(mistral, digest="model:test", quantize=quantize)
+    plain = load_engine(mistral, digest="model:test", quantize=quantize, level="E0")
     assert engine.device == "cuda"
     assert engine.level == "E3"
     ours, whole = (e.loglikelihood([choices(e)])[0].log_probs for e in (engine, plain))

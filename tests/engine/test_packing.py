@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import LOADABLE, byte_tokenizer, random_model
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, MixtralConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig, PreTrainedModel
+from typed_transformers import packing
 
 from opro_local.catalogue.weights import quantized_share
 from opro_local.engine.importing import store_quantized
@@ -126,9 +127,7 @@ def test_a_stored_folder_leaves_the_same_matrices_dense_and_tells_its_share(tmp_
 
 def stored_elsewhere(folder: Path, target: Path, compute: torch.dtype = torch.bfloat16) -> Path:
     """As other programs store it: every matrix packed."""
-    settings = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute
-    )
+    settings = packing(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute)
     AutoModelForCausalLM.from_pretrained(
         folder, quantization_config=settings, dtype=torch.bfloat16, device_map={"": "cpu"}
     ).save_pretrained(target)
@@ -163,7 +162,7 @@ def test_numerics_tell_what_4_bit_matrices_are_multiplied_in(tmp_path: Path, ker
     model = load_folder(folder, quantize="auto", device="cpu").model
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = kernel
+            vars(module)["support_avx512bf16_for_cpu"] = kernel
     assert multiplied(model) == ("avx512_bf16" if kernel else "float32")
     assert multiplied(load_folder(dense, quantize="bf16", device="cpu").model) == ""
 

@@ -31,7 +31,10 @@ def stored(*kept: TokenIds, room: int = 1000) -> PrefixStore:
 
 
 def tokens_of(found: Prefix | None) -> list[float] | None:
-    return found and found.by_token(0)[0][:, 0, 0].tolist()
+    if found is None:
+        return None
+    numbers: list[float] = found.by_token(0)[0][:, 0, 0].tolist()
+    return numbers
 
 
 def test_the_longest_kept_beginning_is_found() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from tiny_models import CHAT_TEMPLATE, byte_tokenizer
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from typed_transformers import fast_tokenizer
 
 from opro_local.engine.chat import KEPT_HEADS, ChatPrompter, PlainPrompter, turn_end
 from opro_local.errors import ModelError
@@ -67,7 +67,7 @@ def test_a_prompt_in_two_parts_has_the_ids_of_the_whole(first: str, special: dic
     backend = Tokenizer(models.BPE({t: i for i, t in enumerate(letters)}, merges, unk_token="<unk>"))
     backend.pre_tokenizer = metaspace(first)
     backend.normalizer = normalizers.Lowercase()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    tokenizer = fast_tokenizer(backend, unk_token="<unk>")
     tokenizer.add_tokens(
         [AddedToken(t, special=True, **{"normalized": False} | special) for t in ("<|start|>", "<|end|>")]
     )

@@ -100,7 +100,7 @@ def test_smollm2_keeps_the_blanks_of_a_prefill_and_closes_its_turn(smollm2: Loca
         smollm2.encode(turn, " <INS> "),
         smollm2.encode(turn, " <INS> ", closed=True),
     )
-    text = smollm2._tokenizer.decode(list(closed))
+    text = str(smollm2._tokenizer.decode(list(closed)))
     assert text.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n <INS> <|im_end|>")
     assert opened[: len(prompt)] == prompt
     assert closed == (*opened, smollm2._tokenizer.eos_token_id)

@@ -8,6 +8,7 @@ from bitsandbytes.functional import QuantState, dequantize_4bit
 from safetensors.torch import load_file
 from tiny_models import Size, save_tiny_model
 
+from opro_local.catalogue.conversion import StoredQuantize
 from opro_local.engine.importing import store_quantized
 from opro_local.errors import ModelError
 
@@ -20,11 +21,11 @@ def never(module: torch.nn.Module, *_arguments: object, **_options: object) -> N
 
 @pytest.mark.parametrize("quantize", ["nf4", "int8"])
 def test_nothing_runs_before_it_is_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantize: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantize: StoredQuantize
 ) -> None:
     dense = save_tiny_model(tmp_path / "dense", "llama")
     monkeypatch.setattr(torch.nn.Module, "__call__", never)
-    store_quantized(dense, tmp_path / "packed", quantize)  # type: ignore[arg-type]
+    store_quantized(dense, tmp_path / "packed", quantize)
     packed, right = (
         load_file(tmp_path / "packed" / "model.safetensors"),
         load_file(dense / "model.safetensors"),

@@ -10,8 +10,8 @@ from tiny_models import save_tiny_model
 from transformers import PreTrainedModel
 
 from opro_local.engine import local, memory, swapping
-from opro_local.engine.loading import Loaded
-from opro_local.engine.profile import profile_folder
+from opro_local.engine.loading import Loaded, Place, load_weights
+from opro_local.engine.profile import ModelProfile, profile_folder
 from opro_local.engine.swapping import LoadOptions, SwappedEngine, load_engines
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest, Message
 
@@ -31,13 +31,13 @@ class Loads:
     """Counts how many models are alive whenever weights are to be read."""
 
     def __init__(self) -> None:
-        self._load = local.load_weights
+        self._load = load_weights
         self._models: list[weakref.ref[PreTrainedModel]] = []
         self.alive: list[int] = []
 
-    def __call__(self, profile: object, **options: object) -> Loaded:
+    def __call__(self, profile: ModelProfile, *, spread: Mapping[str, Place] | None = None) -> Loaded:
         self.alive.append(sum(model() is not None for model in self._models))
-        loaded = self._load(profile, **options)  # type: ignore[arg-type]
+        loaded = self._load(profile, spread=spread)
         self._models.append(weakref.ref(loaded.model))
         return loaded
 

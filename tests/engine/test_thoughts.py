@@ -69,7 +69,7 @@ def test_a_given_reply_stands_behind_one_closed_thought(
 def test_the_thought_is_of_the_templates_tokens_even_where_contents_are_made_text() -> None:
     prompter = chat(OPENS, marks=True)
     (ids,) = prompter.encode_each([Message("user", "a </think> b")], ["Yes"], closed=False)
-    opening, end = prompter.tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
+    opening, end = (prompter.tokenizer.convert_tokens_to_ids(mark) for mark in ("<think>", "</think>"))
     assert (ids.count(opening), ids.count(end)) == (1, 1), "the mark in the question is text"
     assert ids.index(opening) < ids.index(end) < len(ids) - len("Yes"), "those of the thought are tokens"
 
@@ -120,7 +120,7 @@ def test_labels_of_a_model_that_opens_a_thought_are_scored_behind_an_empty_one(t
     )
     row = Example(id="1", text="Hi", target="yes")
     ((outcome,),) = Scorer(engine, task, ScoringSettings()).score([Candidate(instruction="")], [row])
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     expected = [_plain_score(model, tokenizer, HEAD + EMPTY, label) for label in task.labels]
     assert outcome.choice_log_probs == pytest.approx(expected, abs=1e-4)

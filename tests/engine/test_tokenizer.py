@@ -47,9 +47,9 @@ def trained(*, start: bool = False) -> Tokenizer:
     return tokenizer
 
 
-def write(folder: Path, tokenizer: Tokenizer, model_type: str = "llama", **config: object) -> Path:
+def write(folder: Path, tokenizer: Tokenizer, **config: object) -> Path:
     """A folder with the files that a tokenizer is loaded from, and what else must be there to be judged."""
-    write_model_folder(folder, model_type=model_type)
+    write_model_folder(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
@@ -167,7 +167,7 @@ def test_the_post_processor_of_the_file_decides_on_start_and_end(
     tmp_path: Path, key: str, wanted: bool
 ) -> None:
     told = trained(start=True)
-    config = {"bos_token": SPECIAL[1], "eos_token": SPECIAL[0], key: wanted}
+    config: dict[str, object] = {"bos_token": SPECIAL[1], "eos_token": SPECIAL[0], key: wanted}
     loaded = load_tokenizer(write(tmp_path / "m", told, tokenizer_class="LlamaTokenizer", **config))
     assert loaded("Pay 12")["input_ids"] == told.encode("Pay 12").ids
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import CONFIGS, LOADABLE, save_tiny_model
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForSequenceClassification
+from tiny_models import CONFIGS, LOADABLE, configured, save_tiny_model
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForSequenceClassification
+from typed_transformers import from_config, packing
 
 from opro_local.engine import load_engine
 from opro_local.engine.profile import ModelProfile, profile_folder
@@ -183,7 +184,7 @@ def test_experts_stored_one_by_one_are_understood(tmp_path: Path, tiny: Tiny) ->
         num_local_experts=3,
     )
     folder = tiny("llama")
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    from_config(config).save_pretrained(folder)
     names = load_file(folder / "model.safetensors")
     assert any("experts.2.w1.weight" in name for name in names)
     tried(folder)
@@ -231,8 +232,9 @@ def test_a_configuration_that_no_model_has_is_refused(
 
 def test_a_classifier_is_refused(tiny: Tiny) -> None:
     folder = tiny("llama")
-    config = LlamaConfig(**CONFIGS["llama"](LOADABLE).to_dict() | {"tie_word_embeddings": True})
-    LlamaForSequenceClassification(config).save_pretrained(folder)
+    config = configured(LlamaConfig, CONFIGS["llama"](LOADABLE).to_dict(), tie_word_embeddings=True)
+    classifier: Any = LlamaForSequenceClassification  # its __init__ has no annotations
+    classifier(config).save_pretrained(folder)
     assert "score.weight" in refusal(folder) or "no causal language model" in refusal(folder)
 
 
@@ -340,13 +342,13 @@ def test_an_end_that_generation_config_names_needs_one(tiny: Tiny) -> None:
 
 
 def stored_packed(folder: Path, kind: str) -> None:
-    packing = (
-        BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_use_double_quant=True)
+    settings = (
+        packing(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_use_double_quant=True)
         if kind != "int8"
-        else BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)
+        else packing(load_in_8bit=True, llm_int8_threshold=0.0)
     )
     model = AutoModelForCausalLM.from_pretrained(
-        folder, quantization_config=packing, dtype=torch.bfloat16, device_map={"": "cpu"}
+        folder, quantization_config=settings, dtype=torch.bfloat16, device_map={"": "cpu"}
     )
     model.save_pretrained(folder)
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from oracle import LEVELS, Scores, by_the_model_itself, ids, largest_gap, run, scorer, workload
+from oracle import LEVELS, Scores, body_beneath, by_the_model_itself, ids, largest_gap, run, scorer, workload
 from tiny_models import tiny_model
 
 import opro_local.engine.likelihood
@@ -37,7 +37,7 @@ def gap(name: str, level: Level, kinds: AttentionKinds | None = None) -> float:
     """How far the scores are off, with other kinds of layers if given."""
     score = scorer(tiny_model(name), level)
     if kinds:
-        vars(score.prefixes.reuse.body)["kinds"] = kinds  # type: ignore[attr-defined]
+        vars(body_beneath(score))["kinds"] = kinds
     return largest_gap(run(score, workload()), expected(name))
 
 
@@ -111,6 +111,6 @@ def test_positions_that_start_anew_behind_the_prefix(
 
         return row
 
-    tree_row = opro_local.engine.likelihood.tree_row
+    tree_row = opro_local.engine.rows.tree_row
     monkeypatch.setattr(opro_local.engine.likelihood, "tree_row", from_zero(tree_row))
     assert gap(name, level) > WRONG

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import (
+    REAL,
     ROWS,
     VALIDATION_ROWS,
     Commands,
@@ -20,7 +21,6 @@ from commands import (
     run_cells,
 )
 from covering import Cell
-from test_score_matrix import REAL
 
 
 def check_run(commands: Commands, cell: Cell, model: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from commands import (
     AXES,
     FAMILIES,
+    REAL,
     VALIDATION_ROWS,
     Commands,
     check_refused,
@@ -24,9 +25,8 @@ from commands import (
 )
 from covering import Cell, pairs_of
 
-SMALL = sorted(with_families(meant_cells()), key=lambda cell: (cell["family"], cell["chat"]))
-REAL = {True: "smollm2-135m", False: "gemma-3-270m"}
-"""The chat model and the pre-trained one."""
+SMALL = sorted(with_families(meant_cells()), key=lambda cell: (str(cell["family"]), bool(cell["chat"])))
+ANSWERS = sorted(each_answer_cells(), key=lambda cell: bool(cell["chat"]))
 
 
 def check_value(commands: Commands, cell: Cell, model: Path) -> None:
@@ -45,7 +45,7 @@ def test_what_has_a_meaning_gives_a_value(commands: Commands, cell: Cell) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", sorted(each_answer_cells(), key=lambda cell: bool(cell["chat"])), ids=named)
+@pytest.mark.parametrize("cell", ANSWERS, ids=named)
 def test_the_real_models_give_a_value(
     commands: Commands, cell: Cell, real_model: Callable[[str], Path]
 ) -> None:

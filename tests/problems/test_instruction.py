@@ -13,12 +13,8 @@ from scripted_engine import ScriptedEngine
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
 from opro_local.errors import Interrupted, Rejected, SealedTest
 from opro_local.problem import NullWatcher
-from opro_local.problems.instruction import (
-    STEP_BY_STEP,
-    InstructionProblem,
-    default_starts,
-    polish,
-)
+from opro_local.problems.instruction import InstructionProblem, default_starts, polish
+from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import (
     Candidate,
     Direction,
@@ -78,7 +74,9 @@ def problem(
 def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
     """With so many train rows set aside for exemplars."""
     rows = len(found.split.train)
-    return replace(found, split=set_aside(found.split, scored=rows, pool=pool, stratify=True))
+    return replace(
+        found, split=set_aside(found.split, scored=rows, pool=pool, stratum=found.task.kind.stratum)
+    )
 
 
 def engine_of(found: InstructionProblem) -> ScriptedEngine:
@@ -133,7 +131,7 @@ class TestStarts:
     def test_without_settings_there_are_the_empty_one_and_a_direct_one(
         self, answer: str, direct: str
     ) -> None:
-        task = replace(mail_task(), answer=answer)  # type: ignore[arg-type]
+        task = replace(mail_task(), answer=answer)
         assert default_starts(task) == ["", direct]
         found = problem(starts=None)
         assert [s.instruction for s in found.starts()] == default_starts(mail_task())

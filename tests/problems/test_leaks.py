@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from opro_local.config import AnswerType
 from opro_local.problems.leaks import LeakCheck
 from opro_local.records import Example
 
@@ -28,8 +27,8 @@ SUMS = rows(
 )
 
 
-def reasons(instruction: str, examples: list[Example] = MAILS, answer: AnswerType = "label") -> list[str]:
-    return LeakCheck(examples, answer).reasons(instruction)
+def reasons(instruction: str, examples: list[Example] = MAILS, answer: str = "label") -> list[str]:
+    return LeakCheck(examples, labelled=answer in ("label", "boolean")).reasons(instruction)
 
 
 class TestPassages:
@@ -113,7 +112,7 @@ class TestAnswers:
         ],
     )
     def test_a_rare_answer_of_some_length_is_private(
-        self, answer: AnswerType, instruction: str, leaks: bool
+        self, answer: str, instruction: str, leaks: bool
     ) -> None:
         assert reasons(instruction, SUMS, answer) == (["copies an answer"] if leaks else [])
 
@@ -176,7 +175,7 @@ def test_a_thousand_long_rows_are_checked_in_a_moment() -> None:
     draw = random.Random(0)
     vocabulary = [f"word{i}" for i in range(2000)]
     private = rows(*((" ".join(draw.choices(vocabulary, k=250)), "yes") for _ in range(1000)))
-    check = LeakCheck(private, "label")
+    check = LeakCheck(private, labelled=True)
     check.reasons("")
     instructions = [" ".join(draw.choices(vocabulary, k=70)) for _ in range(10)]
     started = time.perf_counter()

@@ -41,7 +41,7 @@ def run(objective: Objective, engine: Parrot, **budget: int) -> MemoryStore[Numb
         problem,
         RetryingOptimizer(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
         proposals_per_step=COUNT,
-        budget=BudgetSettings(**budget),  # type: ignore[arg-type]
+        budget=BudgetSettings(**budget),
         store=store,
         watcher=NullWatcher(),
     )

@@ -111,7 +111,7 @@ def bowl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.chdir(tmp_path)
     code = "def bowl(x, y):\n    return 1 / 0 if x == 5 else float('nan') if x == 6 else x * x + y * y\n"
     Path("own.py").write_text(code, encoding="utf-8")
-    return Box(function="own.py:bowl", low=-8, high=8)  # type: ignore[arg-type]
+    return Box(function="own.py:bowl", low=-8, high=8)
 
 
 def test_a_box_holds_a_function_of_the_users(bowl: Box) -> None:

@@ -14,14 +14,14 @@ from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
-from opro_local.config import Method, RunSettings, SearchSettings
+from opro_local.config import Method, RunSettings, ScoringSettings, SearchSettings
 from opro_local.errors import Interrupted
 from opro_local.problem import NullWatcher
 from opro_local.problems.instruction import InstructionProblem
 from opro_local.proposers.breeding import bred, differed
 from opro_local.proposers.evoprompt import EvoPrompt, differential, genetic, survivors
 from opro_local.records import Candidate, Proposal, Step, Trajectory
-from opro_local.scoring.scorer import Scorer, ScoringSettings
+from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.wiring.methods import PUBLISHED, proposer_for, with_method
 

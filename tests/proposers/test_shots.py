@@ -7,6 +7,8 @@ from itertools import islice
 
 from candidates import LABELS, POOL, candidate, of, shot
 
+from opro_local.answers import AnswerKind
+from opro_local.answers.label import Label
 from opro_local.proposers.shots import ShotSets
 from opro_local.records import Candidate, Example
 
@@ -18,7 +20,9 @@ def shot_sets(
     fits: Callable[[Candidate], bool] = lambda _: True,
     labels: tuple[str, ...] = LABELS,
 ) -> ShotSets:
-    return ShotSets(pool=pool, labels=labels, limit=limit, fits=fits)
+    return ShotSets(
+        pool=pool, kind=Label(labels=tuple(labels)) if labels else AnswerKind(), limit=limit, fits=fits
+    )
 
 
 def some(stream: Iterator[Candidate], count: int = 200) -> list[Candidate]:

@@ -1,10 +1,14 @@
 """Proposers of instructions in a search for instructions and shots."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from candidates import candidate, of, shot, step, trajectory
+from mail_task import mail_task
+from scripted_engine import ScriptedEngine
 
 from opro_local.proposers.elite import ELITE, best_of_each_instruction, elite
+from opro_local.proposers.filters import InstructionFilter
 from opro_local.proposers.wrappers import Filtered, WithShots
 from opro_local.records import Candidate, Proposal, Step, Trajectory
 
@@ -73,14 +77,15 @@ class TestJoined:
 
 class TestGuarded:
     def test_what_is_not_worth_scoring_is_rejected_with_the_reason(self) -> None:
-        asked = []
+        asked: list[tuple[Sequence[str], Sequence[str]]] = []
 
-        class Strict:
-            def reasons(self, texts: list[str], earlier: list[str]) -> list[str | None]:
+        class Strict(InstructionFilter):
+            def reasons(self, texts: Sequence[str], earlier: Sequence[str]) -> list[str | None]:
                 asked.append((texts, earlier))
                 return ["nonsense" if text == "gfdhj" else None for text in texts]
 
-        guarded = Filtered(inner=Fixed(("Sort.", "gfdhj")), guard=Strict())
+        strict = Strict(engine=ScriptedEngine(), task=mail_task())
+        guarded = Filtered(inner=Fixed(("Sort.", "gfdhj")), guard=strict)
         found = guarded.propose(of((candidate("a", 1), 0.5)), 2, 2)
         assert [(p.text, p.solution, p.reason) for p in found.proposals] == [
             ("Sort.", candidate("Sort."), None),

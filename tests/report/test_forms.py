@@ -16,14 +16,10 @@ from xml.etree import ElementTree
 import pytest
 import python_calamine
 from click.testing import CliRunner
-from mail_task import mail_model, mail_task
+from mail_searches import HOSTILE, START, finished
 from results import task_result
-from scripted_engine import ScriptedEngine
-from scripted_models import play_roles
 
-from opro_local.api import Host, optimize_task
 from opro_local.cli import main
-from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
 from opro_local.report import forms
 from opro_local.report.candidates import candidate_rows, candidates_csv, written_by
@@ -31,63 +27,8 @@ from opro_local.report.chart import Chart
 from opro_local.report.section import word_diff
 from opro_local.report.sections import sections
 from opro_local.report.table import Table
-from opro_local.results.document import run_document
 from opro_local.results.result import read_result
 from opro_local.results.steps import best_start
-
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"
-START = "Which of these is it: fintech, seed?"
-SETTINGS: dict[str, Any] = {
-    "models": {"scorer": "scripted"},
-    "search": {"method": "opro", "proposals_per_step": 3, "headroom": 0, "sensitivity": 2},
-    "scoring": {"calibration": "none"},
-    "budget": {"steps": 2},
-}
-
-
-def after_commit() -> None:
-    """What a run does when something is saved."""
-
-
-def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str) -> Path:
-    skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
-    samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
-    engine = ScriptedEngine(log_prob=mail_model(skills, otherwise=7), samples=samples)
-    play_roles(monkeypatch, engine)
-    host = Host(folders=Folders.of_user(folder), after_commit=lambda: after_commit())
-    return optimize_task(mail_task(), RunSettings.model_validate(SETTINGS), host=host)
-
-
-@pytest.fixture
-def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, "Read twice."))
-
-
-@pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
-
-
-WRITTEN = {
-    *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
-    *("stop_reason", "reason", "origin", "run", "metric", "proposer", "numerics", "description"),
-}
-"""Keys of a document under which people, models or files of others may have put any text."""
-
-
-def poisoned(value: Any, key: str = "") -> Any:
-    """The document with hostile text in rows, labels, names and whatever else is written into it."""
-    if isinstance(value, dict):
-        return {name: poisoned(inner, name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [poisoned(inner, key) for inner in value]
-    return f"{value} {HOSTILE}" if key in WRITTEN and isinstance(value, str) else value
-
-
-@pytest.fixture
-def everywhere(hostile: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = poisoned(hostile)
-    return found
 
 
 def in_form(document: dict[str, Any], form: str) -> bytes:
@@ -426,8 +367,7 @@ def test_a_run_that_is_not_finished_has_a_report(
         if count == moment:
             raise Interrupted("stopped")
 
-    monkeypatch.setattr("test_forms.after_commit", cut_off)
     with pytest.raises(Interrupted):
-        finished(tmp_path, monkeypatch, "Read twice.")
+        finished(tmp_path, monkeypatch, "Read twice.", after_commit=cut_off)
     (path,) = [path for path in (tmp_path / "runs").glob("*.sqlite") if path.name != "cache.sqlite"]
     assert forms.in_form(read_result(path), form)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from test_forms import finished
+from mail_searches import finished
 
 from opro_local.cli import main
 from opro_local.report.candidates import candidates_csv

@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from mail_searches import HOSTILE, finished
 from mail_task import mail_task
 from results import task_result
-from test_forms import HOSTILE, finished
 
 from opro_local.cli import main
 from opro_local.errors import SettingsError
 from opro_local.report import ready_prompt
 from opro_local.report.ready_prompt import USES
 from opro_local.results.document import run_document
-
-__all__ = ["finished"]
 
 
 @pytest.fixture

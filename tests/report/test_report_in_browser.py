@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from browser import browser, complaints, in_chromium, violations
-from test_forms import document, everywhere, hostile, in_form
+from results import task_result
 
-__all__ = ["browser", "document", "everywhere", "hostile"]
+from opro_local.report import forms
+
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]
 
 
@@ -17,7 +19,7 @@ def test_a_report_is_quiet_and_can_be_read(
 ) -> None:
     run = request.getfixturevalue(name)
     file = tmp_path / "report.html"
-    file.write_bytes(in_form(run, "html"))
+    file.write_bytes(forms.in_form(task_result(run), "html"))
     for width in (320, 1280):
         for scheme in ("light", "dark"):
             for scripts in (True, False):
@@ -25,7 +27,8 @@ def test_a_report_is_quiet_and_can_be_read(
                     viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
                 )
                 page = visitor.new_page()
-                errors, asked = complaints(page), []
+                errors = complaints(page)
+                asked: list[str] = []
                 page.on("request", lambda each, asked=asked: asked.append(each.url))
                 page.on("dialog", lambda dialog, asked=asked: asked.append(dialog.message))
                 page.goto(file.as_uri())
@@ -39,7 +42,7 @@ def test_a_report_is_quiet_and_can_be_read(
 
 def test_scripts_sort_and_copy(document: dict[str, Any], tmp_path: Path, browser: Any) -> None:
     file = tmp_path / "report.html"
-    file.write_bytes(in_form(document, "html"))
+    file.write_bytes(forms.in_form(task_result(document), "html"))
     visitor = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = visitor.new_page()
     page.goto(file.as_uri())

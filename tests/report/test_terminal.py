@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from mail_searches import finished
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
-from test_forms import finished
 
 from opro_local.cli import main
 

@@ -11,13 +11,14 @@ from mail_task import mail_model, mail_task
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
-from opro_local.api import Host, optimize_task
+from opro_local.api import optimize_task
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
 from opro_local.report.forms import difference_in_form
 from opro_local.results.difference import RunDifference, run_difference
 from opro_local.results.overview import Prompt
 from opro_local.results.words import solution_text
+from opro_local.wiring.host import Host
 
 
 def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str, rows: int = 60, **search: Any) -> Path:
@@ -56,7 +57,7 @@ def test_the_better_prompt_is_told_on_the_rows_of_both(
 
 
 def word(found: RunDifference) -> str | None:
-    return found.comparison and found.comparison.word
+    return None if found.comparison is None else found.comparison.word
 
 
 def test_only_rows_that_both_have_tested_are_compared(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_script import HEADER, SHOT, TASK, CandidateCodec, candidate, outcome, proposed, run_to_the_end
 
+from opro_local.answers.label import Label
 from opro_local.config import SearchSettings
 from opro_local.problem import NullWatcher
 from opro_local.problems.mathematical import MathematicalProblem
@@ -168,7 +169,7 @@ def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_s
     ]
     answers.append(Outcome(example_id="f", target="seed", prediction=None, score=0.0, reason="no answer"))
     fitted = replace(candidate(0, 0), calibration=(0.0, 2.0))
-    marking = Marking(labels=("fintech", "seed"))
+    marking = Marking(kind=Label(labels=("fintech", "seed")))
     score = marking.score(marking.answers(answers, fitted.calibration))
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
         store.record_proposals(proposed(0))
@@ -204,7 +205,8 @@ def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
     assert document["validation"]["confusion"]["rows"] == [[0, 0, 0], [0, 2, 0]]
     answer = Outcome(example_id="g", target="4", prediction="4", score=1.0, reply="4")
     who = candidate(0, 0)
-    header = replace(HEADER, summary={**HEADER.summary, "labels": []})
+    numbers = replace(TASK, answer="number", labels=())
+    header = replace(HEADER, problem_json=task_to_json(numbers), summary={**HEADER.summary, "labels": []})
     with RunFile.create(tmp_path / "numbers.sqlite", header, CandidateCodec()) as store:
         store.record_proposals(proposed(0))
         store.close_step(0, [_scored(who, 0.5)])

@@ -7,7 +7,7 @@ import pytest
 from store_script import HEADER
 
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Direction, Proposal, Score, Scored, Step
+from opro_local.records import Candidate, Direction, Proposal, Score, Scored, SplitName, Step
 from opro_local.results.reading import overview
 from opro_local.results.verdicts import gain_line
 from opro_local.store.reader import RunReader
@@ -18,7 +18,7 @@ def candidate(name: str) -> Candidate:
 
 
 def evaluated(role: str, name: str, value: float) -> Evaluation:
-    split = "validation" if role == "finalist" else "test"
+    split: SplitName = "validation" if role == "finalist" else "test"
     return Evaluation(role=role, split=split, candidate=candidate(name), score=Score(value=value, n=8))
 
 

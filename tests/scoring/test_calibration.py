@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from opro_local.answers.label import Label
 from opro_local.records import Outcome
 from opro_local.scoring.calibration import (
     calibrated,
@@ -13,6 +14,7 @@ from opro_local.scoring.calibration import (
 )
 
 LABELS = ("seed", "fintech")
+KIND = Label(labels=LABELS)
 
 
 def answered(*probabilities: float, target: str = "seed") -> Outcome:
@@ -79,7 +81,7 @@ def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
 def test_calibration_turns_a_constant_answer_into_two() -> None:
     outcomes = [answered(0.9, 0.1), answered(0.7, 0.3, target="fintech")]
     assert [o.prediction for o in outcomes] == ["seed", "seed"]
-    turned = [calibrated(o, LABELS, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
+    turned = [calibrated(o, KIND, fit_batch(outcomes)) for o in outcomes]  # divides by 0.8 and 0.2
     assert [o.prediction for o in turned] == ["seed", "fintech"]
     assert [o.correct for o in turned] == [True, True]
     for before, after in zip(outcomes, turned, strict=True):
@@ -91,18 +93,18 @@ def test_calibration_turns_a_constant_answer_into_two() -> None:
 
 def test_of_equally_probable_labels_the_first_is_predicted() -> None:
     tie = answered(0.25, 0.5)
-    assert calibrated(tie, LABELS, (math.log(2), 0.0)).prediction == "seed"
+    assert calibrated(tie, KIND, (math.log(2), 0.0)).prediction == "seed"
 
 
 def test_outcomes_that_cannot_be_calibrated_stay() -> None:
-    assert calibrated(FAILED, LABELS, (1.0, 0.0)) is FAILED
+    assert calibrated(FAILED, KIND, (1.0, 0.0)) is FAILED
     plain = answered(0.25, 0.75)
-    assert calibrated(plain, LABELS, ()) is plain
+    assert calibrated(plain, KIND, ()) is plain
 
 
 def test_biases_for_another_number_of_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        calibrated(answered(0.5, 0.5), LABELS, (1.0,))
+        calibrated(answered(0.5, 0.5), KIND, (1.0,))
 
 
 class TestFitIfBetter:
@@ -119,7 +121,7 @@ class TestFitIfBetter:
         # All three are right either way, two of them narrowly without biases.
         rows = [answered(0.51, 0.49), answered(0.501, 0.499), answered(0.02, 0.98, target="fintech")]
         biases = fit_batch(rows)
-        assert [calibrated(row, LABELS, biases).correct for row in rows] == [True, True, True]
+        assert [calibrated(row, KIND, biases).correct for row in rows] == [True, True, True]
         assert fit_if_better(rows, LABELS) == biases
 
     def test_outcomes_without_probabilities_are_left_out(self) -> None:

@@ -6,28 +6,16 @@ from pathlib import Path
 
 import pytest
 from scripted_engine import END, ScriptedEngine
+from stages import CANDIDATE, STAGES, SUMS
 
-from opro_local.config import ScoringSettings, SplitSettings
+from opro_local.config import ScoringSettings
 from opro_local.errors import ModelError, SettingsError
-from opro_local.llm import GenerationReply, Message
+from opro_local.llm import GenerationReply, Message, TokenIds
 from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.tasks.task import Task
 
-STAGES = Task(
-    name="stages",
-    examples=(),
-    answer="label",
-    labels=("seed", "series A"),
-    description="",
-    position="Q_begin",
-    qa=None,
-    metric="accuracy",
-    split=SplitSettings(),
-)
-SUMS = replace(STAGES, answer="number", labels=())
-CANDIDATE = Candidate(instruction="I")
 ROWS = (
     Example(id="1", text="first round", target="seed"),
     Example(id="2", text="second round", target="series A"),
@@ -78,8 +66,8 @@ def test_the_context_is_what_all_labels_share_with_the_prompt() -> None:
 
 def test_where_joint_encoding_merges_the_prompt_with_a_label_the_choice_starts_before_the_seam() -> None:
     class Merging(ScriptedEngine):
-        def encode(self, *args: object, **kwargs: object) -> tuple[int, ...]:
-            ids = super().encode(*args, **kwargs)  # type: ignore[arg-type]
+        def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
+            ids = super().encode(messages, prefill, closed=closed)
             text = self.decode(ids)
             if " s" not in text:
                 return ids
@@ -163,12 +151,18 @@ def test_a_block_that_is_known_whole_asks_nothing(cache: ReplyCacheFile) -> None
     assert len(engine.asked) == 1
 
 
-@pytest.mark.parametrize("change", [{"digest": "model:sha256:other"}, {"numerics": "bf16"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(table(*FAVOURS_SEED), digest="model:sha256:other"),
+        replace(table(*FAVOURS_SEED), numerics="bf16"),
+    ],
+    ids=["digest", "numerics"],
+)
 def test_another_model_or_other_numerics_share_no_replies(
-    change: dict[str, str], cache: ReplyCacheFile
+    other: ScriptedEngine, cache: ReplyCacheFile
 ) -> None:
     Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
-    other = replace(table(*FAVOURS_SEED), **change)  # type: ignore[arg-type]
     Scorer(other, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     assert [len(call) for call in other.asked] == [2]
 

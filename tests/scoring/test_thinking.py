@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from scripted_engine import ScriptedEngine
-from test_scorer import CANDIDATE, STAGES, SUMS
+from stages import CANDIDATE, STAGES, SUMS
 
 from opro_local.config import ScoringSettings
 from opro_local.llm import Message, TokenIds

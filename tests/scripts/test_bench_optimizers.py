@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bench.contest
 import pytest
@@ -43,8 +44,8 @@ CELL = Cell(
 )
 
 
-def cell(seed: int, right: str, **changes: object) -> Cell:
-    return replace(CELL, name=replace(NAME, seed=seed), right=right, **changes)  # type: ignore[arg-type]
+def cell(seed: int, right: str, start_right: str = "1000") -> Cell:
+    return replace(CELL, name=replace(NAME, seed=seed), right=right, start_right=start_right)
 
 
 class TestCells:
@@ -76,7 +77,7 @@ class TestSummary:
         worse = [cell(0, "0" * 100, start_right="1" * 50 + "0" * 50)]
         gain, low, high = mean_gain(worse)
         assert gain == -0.5
-        assert (low, high) == (pytest.approx(-0.6, abs=0.03), pytest.approx(-0.4, abs=0.03))
+        assert [low, high] == pytest.approx([-0.6, -0.4], abs=0.03)
         assert summary(worse)[0].below_start
 
     def test_the_last_line_holds_rows_and_cells(self) -> None:
@@ -86,18 +87,17 @@ class TestSummary:
         assert "portfolio" in as_table(summary([CELL]))
 
 
-def contest(folder: Path, **changes: object) -> Contest:
+def contest(folder: Path, peers: tuple[str, ...] = ()) -> Contest:
     plan = Plan(train=12, validation=6, test=8, budget=BudgetSettings(steps=1, train_rows=8))
-    whole = Contest(
+    return Contest(
         plan=plan,
         folders=Folders.of_user(folder),
         cells=CellFile(folder / "cells.jsonl"),
         methods=("random",),
-        peers=(),
+        peers=peers,
         peer_python=None,
         seeds=(0,),
     )
-    return replace(whole, **changes)  # type: ignore[arg-type]
 
 
 class TestContest:
@@ -197,7 +197,8 @@ class TestPeer:
         rows = [[f"Mail {i}", "fintech"] for i in (2, 4, 5)]
         judge = Judge({"labels": ["fintech"], "validation": rows}, Echo(), Meter(float("inf")))
         best, value = judge.best([Prompted("a", 0), Prompted("b", 3)])
-        assert (best.text, value) == ("a", pytest.approx(2 / 3))
+        assert best.text == "a"
+        assert value == pytest.approx(2 / 3)
 
     def test_what_was_asked_once_is_not_asked_again(self) -> None:
         rows = [[f"Mail {i}", "fintech"] for i in (2, 4, 5, 5)]
@@ -212,8 +213,9 @@ class TestPeer:
         settings = plan.settings("m", "portfolio", 3)
         task = mail_task()
         split = split_task(task, settings)
-        asked = question_for(replace(NAME, method="promptolution-opro", seed=3), task, split, 99)
-        assert (asked["tokens"], asked["seed"], len(asked["scored"]), len(asked["train"])) == (99, 3, 4, 8)  # type: ignore[arg-type]
+        name = replace(NAME, method="promptolution-opro", seed=3)
+        asked: dict[str, Any] = question_for(name, task, split, 99)
+        assert (asked["tokens"], asked["seed"], len(asked["scored"]), len(asked["train"])) == (99, 3, 4, 8)
         assert asked["test"] == [[each.text, each.target] for each in split.test]
         assert asked["starts"] == ["Answer:", "Which of these is it: fintech, seed?"]
         test = [row(0), row(1), row(2)]

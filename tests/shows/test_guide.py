@@ -10,9 +10,10 @@ import guide_pages
 import pytest
 from click.testing import CliRunner, Result
 
+from opro_local.answers import kind_names
 from opro_local.cli import main
 from opro_local.cli.guide import PAGES, TOPICS, first_sentence, page
-from opro_local.config import AnswerType, CalibrationMethod, Method, Position
+from opro_local.config import CalibrationMethod, Method, Position
 from opro_local.problems.objectives import objective_names
 from opro_local.studies.plan import shipped_studies
 
@@ -77,7 +78,7 @@ def test_what_follows_from_the_code_is_what_it_generates(topic: str) -> None:
 @pytest.mark.parametrize(
     ("topic", "names"),
     [
-        ("answers", (*get_args(AnswerType), *get_args(CalibrationMethod))),
+        ("answers", (*kind_names(), *get_args(CalibrationMethod))),
         ("searching", get_args(Method)),
         ("your-table", get_args(Position)),
         ("studies", tuple(shipped_studies())),

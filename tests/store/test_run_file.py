@@ -180,7 +180,7 @@ def test_a_block_that_cannot_be_recorded_leaves_no_trace(path: Path) -> None:
 
 
 def replace_id(wrong: object) -> Outcome:
-    return replace(outcome(candidate(0, 0), "b"), example_id=wrong)  # type: ignore[arg-type]
+    return replace(outcome(candidate(0, 0), "b"), example_id=wrong)  # type: ignore[arg-type]  # it is to be wrong
 
 
 def test_only_its_owner_can_read_a_run(path: Path) -> None:

@@ -38,6 +38,8 @@ AXES: dict[str, Sequence[object]] = {
     "instruction": ("Think, then say it.", ""),
 }
 FAMILIES = tuple(CONFIGS)
+REAL = {True: "smollm2-135m", False: "gemma-3-270m"}
+"""The chat model and the pre-trained one."""
 
 ROWS = {
     "label": [(f"Mail {i}: we make {'chips' if i % 2 else 'loans'}.", "ab"[i % 2] * 2) for i in range(14)],
@@ -66,7 +68,7 @@ def refusal_of(cell: Cell) -> str | None:
     """What stderr says of a cell that has no meaning; None if it has one."""
     labelled, likelihood = cell["answer"] in LABELLED, cell["mode"] == "likelihood"
     if cell["metric"] != "accuracy" and not labelled:
-        return "needs labels"
+        return "does not suit answer"
     if likelihood and (cell["grading"] == "official" or cell["second_round"]):
         return "has no replies to read"
     if cell["grading"] == "official" and cell["answer"] in ("regex", "python"):

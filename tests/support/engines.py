@@ -13,6 +13,7 @@ from tiny_models import VOCABULARY, Size, byte_tokenizer, save_tiny_model
 
 from opro_local.engine import load_engine, memory, swapping
 from opro_local.engine.local import LocalEngine
+from opro_local.engine.probe import Level
 from opro_local.engine.profile import profile_folder
 from opro_local.engine.swapping import LoadOptions, load_engines
 from opro_local.llm import ChoiceRequest, Engine
@@ -51,7 +52,7 @@ class Engines:
             return load_engine(folder, digest=name)
         architecture = {"tiny-plain": "gpt2", "tiny-recurrent": "mamba"}.get(name, "llama")
         folder = self._small(architecture, chat=name != "tiny-plain")
-        level = "E0" if name == "tiny-E0" else None
+        level: Level | None = "E0" if name == "tiny-E0" else None
         return load_engine(folder, digest=name, quantize="fp32", level=level)
 
     def _small(self, architecture: str, *, chat: bool) -> Path:

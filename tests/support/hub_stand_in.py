@@ -10,7 +10,8 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-REPOSITORY, FOLDER, TOKEN = sys.argv[1], Path(sys.argv[2]), (sys.argv[3:] or [None])[0]
+REPOSITORY, FOLDER = sys.argv[1], Path(sys.argv[2])
+TOKEN = sys.argv[3] if len(sys.argv) > 3 else None
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 

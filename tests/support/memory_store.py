@@ -50,8 +50,8 @@ class MemoryStore(Generic[S]):
         return list(self.asked)
 
     def hear(self, number: int) -> list[Event]:
-        heard = {"step": number, "block": self.blocks_of_step if self.opened else 0}
-        self.asked = [replace(e, **heard) if e.step is None else e for e in self.asked]
+        block = self.blocks_of_step if self.opened else 0
+        self.asked = [replace(e, step=number, block=block) if e.step is None else e for e in self.asked]
         return self.events()
 
     def idle(self, seconds: float) -> None:

@@ -3,17 +3,22 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from zipfile import ZipFile
 
 from opro_local.catalogue.safetensors_header import BITS
 
 
-def write_model_folder(folder: Path, *, weights: bytes = b"weight", **config: object) -> Path:
+def write_model_folder(
+    folder: Path, config: Mapping[str, object] = MappingProxyType({}), *, weights: bytes = b"weight"
+) -> Path:
     """A folder that passes every check short of loading it; its one tensor has the bytes of weights."""
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "dtype": "bfloat16", **config}))
+    plain = {"model_type": "llama", "dtype": "bfloat16"}
+    (folder / "config.json").write_text(json.dumps({**plain, **config}))
     write_safetensors(folder / "model.safetensors", {"x": ("BF16", [len(weights) // 2])}, content=weights)
     (folder / "tokenizer.json").write_text("{}")
     (folder / "README.md").write_text("---\nlanguage: en\nlicense: mit\n---\n# Tiny\n")

@@ -212,7 +212,7 @@ def _shapes(variant: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "token_embd_norm.weight" if architecture == "lfm2" else "output_norm.weight", (HIDDEN,)
     if variant in ("llama-biases", "mixtral", "phi3", "olmo2", "olmo3"):  # the others tie their output layer
         yield "output.weight", (len(vocabulary()["tokenizer.ggml.tokens"]), HIDDEN)
-    for layer in range(own.get("block_count", BASE["block_count"])):
+    for layer in range((BASE | own)["block_count"]):
         for name, shape in {
             **_mixing(variant, layer),
             **_feed_forward(variant),
@@ -235,10 +235,10 @@ def _mixing(variant: str, layer: int) -> Shapes:
 
 def _attention(variant: str, head: int) -> Shapes:
     queries, keys = HEADS * head, KV_HEADS * head
-    out = {"attn_output.weight": (HIDDEN, queries)}
+    out: Shapes = {"attn_output.weight": (HIDDEN, queries)}
     if variant.startswith("phi3"):
         return {"attn_qkv.weight": (queries + 2 * keys, HIDDEN), **out}
-    shapes = {
+    shapes: Shapes = {
         "attn_q.weight": (queries, HIDDEN),
         "attn_k.weight": (keys, HIDDEN),
         "attn_v.weight": (keys, HIDDEN),

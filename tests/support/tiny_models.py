@@ -4,14 +4,15 @@ Matrices are multiplied by 5, so that logits reach 3: with the usual start a wro
 anything, and a test against it proves nothing.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
-    AutoModelForCausalLM,
     Cohere2Config,
     Gemma2Config,
     Gemma3TextConfig,
@@ -29,6 +30,7 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
 )
+from typed_transformers import fast_tokenizer, from_config
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -40,6 +42,9 @@ SPECIAL = ("<pad>", "<|bos|>", "<|start|>", "<|end|>")
 BYTES = 256
 VOCABULARY = 288
 """Bytes, specials and spare ids; a multiple of 32, which 4-bit layers need."""
+
+
+C = TypeVar("C", bound=PreTrainedConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ LOADABLE = Size(vocabulary=VOCABULARY, hidden=64, heads=4, context=16384)
 """Sizes for folders: the tokenizer's ids fit, and so do 4-bit blocks."""
 
 
-def _common(size: Size) -> dict[str, int]:
+def _common(size: Size) -> dict[str, object]:
     return {
         "vocab_size": size.vocabulary,
         "hidden_size": size.hidden,
@@ -71,13 +76,18 @@ def _common(size: Size) -> dict[str, int]:
     }
 
 
-def _grouped(size: Size) -> dict[str, int]:
+def _grouped(size: Size) -> dict[str, object]:
     return _common(size) | {"num_key_value_heads": 2, "head_dim": size.hidden // size.heads}
+
+
+def configured(kind: type[C], settings: Mapping[str, object], **own: object) -> C:
+    """A configuration of an architecture from settings that several share, and its own."""
+    return kind.from_dict({**settings, **own})
 
 
 def _gemma3(size: Size, window: int) -> PreTrainedConfig:
     # Fewer than six layers have no full attention among them.
-    return Gemma3TextConfig(**_grouped(size) | {"num_hidden_layers": 6}, sliding_window=window)
+    return configured(Gemma3TextConfig, _grouped(size), num_hidden_layers=6, sliding_window=window)
 
 
 def gemma4(**settings: object) -> PreTrainedConfig:
@@ -94,32 +104,34 @@ def gemma4(**settings: object) -> PreTrainedConfig:
         "num_kv_shared_layers": 2,
         "final_logit_softcapping": 30.0,
     }
-    return Gemma4TextConfig(**_grouped(NUMERIC) | own | settings)
+    return configured(Gemma4TextConfig, _grouped(NUMERIC) | own | settings)
 
 
 CONFIGS: dict[str, Callable[[Size], PreTrainedConfig]] = {
-    "llama": lambda size: LlamaConfig(**_grouped(size)),
-    "mistral": lambda size: MistralConfig(**_grouped(size), sliding_window=64),
-    "mistral-window-8": lambda size: MistralConfig(**_grouped(size), sliding_window=8),
-    "qwen2": lambda size: Qwen2Config(**_common(size), num_key_value_heads=2),
-    "qwen2-window-8": lambda size: Qwen2Config(
-        **_common(size),
+    "llama": lambda size: configured(LlamaConfig, _grouped(size)),
+    "mistral": lambda size: configured(MistralConfig, _grouped(size), sliding_window=64),
+    "mistral-window-8": lambda size: configured(MistralConfig, _grouped(size), sliding_window=8),
+    "qwen2": lambda size: configured(Qwen2Config, _common(size), num_key_value_heads=2),
+    "qwen2-window-8": lambda size: configured(
+        Qwen2Config,
+        _common(size),
         num_key_value_heads=2,
         use_sliding_window=True,
         sliding_window=8,
         max_window_layers=1,
     ),
-    "qwen3": lambda size: Qwen3Config(**_grouped(size)),
+    "qwen3": lambda size: configured(Qwen3Config, _grouped(size)),
     "gemma3": lambda size: _gemma3(size, 64),
     "gemma3-window-8": lambda size: _gemma3(size, 8),
-    "gemma2-window-8": lambda size: Gemma2Config(
-        **_grouped(size),
+    "gemma2-window-8": lambda size: configured(
+        Gemma2Config,
+        _grouped(size),
         sliding_window=8,
         query_pre_attn_scalar=8,
         attn_logit_softcapping=20.0,
         final_logit_softcapping=3.0,
     ),
-    "phi3": lambda size: Phi3Config(**_common(size), num_key_value_heads=2, pad_token_id=0),
+    "phi3": lambda size: configured(Phi3Config, _common(size), num_key_value_heads=2, pad_token_id=0),
     "gpt2": lambda size: GPT2Config(
         vocab_size=size.vocabulary,
         n_embd=size.hidden,
@@ -127,9 +139,13 @@ CONFIGS: dict[str, Callable[[Size], PreTrainedConfig]] = {
         n_head=size.heads,
         n_positions=size.context,
     ),
-    "gpt-neox": lambda size: GPTNeoXConfig(**_common(size)),
-    "cohere2-window-8": lambda size: Cohere2Config(**_grouped(size), sliding_window=8, logit_scale=0.25),
-    "granite": lambda size: GraniteConfig(**_common(size), num_key_value_heads=2, logits_scaling=2.0),
+    "gpt-neox": lambda size: configured(GPTNeoXConfig, _common(size)),
+    "cohere2-window-8": lambda size: configured(
+        Cohere2Config, _grouped(size), sliding_window=8, logit_scale=0.25
+    ),
+    "granite": lambda size: configured(
+        GraniteConfig, _common(size), num_key_value_heads=2, logits_scaling=2.0
+    ),
     "mamba": lambda size: MambaConfig(
         vocab_size=size.vocabulary, hidden_size=size.hidden, num_hidden_layers=size.layers, state_size=8
     ),
@@ -147,11 +163,17 @@ def random_model(config: PreTrainedConfig, *, seed: int = 0) -> PreTrainedModel:
     attention = "eager" if getattr(config, "attn_logit_softcapping", None) else None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+        model = from_config(config, attention=attention)
     for weight in model.parameters():
         if weight.dim() >= 2:
             weight.data *= 5
-    return model.eval()
+    model.train(False)
+    return model
+
+
+def without_numbers(model: PreTrainedModel, token: int) -> None:
+    """Make a Llama give nan wherever it reads token."""
+    model.get_parameter("model.embed_tokens.weight").data[token] = math.nan
 
 
 def byte_tokenizer(*, chat: bool = True, start: bool = False) -> PreTrainedTokenizerFast:
@@ -160,9 +182,7 @@ def byte_tokenizer(*, chat: bool = True, start: bool = False) -> PreTrainedToken
     backend = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=SPECIAL[0], bos_token=SPECIAL[1], eos_token=SPECIAL[3]
-    )
+    tokenizer = fast_tokenizer(backend, pad_token=SPECIAL[0], bos_token=SPECIAL[1], eos_token=SPECIAL[3])
     tokenizer.add_special_tokens({"additional_special_tokens": [SPECIAL[2]]})
     if start:
         first = (SPECIAL[1], tokenizer.bos_token_id)

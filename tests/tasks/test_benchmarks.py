@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from opro_local.answers.options import options_of
 from opro_local.config import SplitSettings, TaskSettings
 from opro_local.errors import DataError, SettingsError
+from opro_local.reading.options import options_of
 from opro_local.records import Example
 from opro_local.tasks.benchmarks.bbh import ANSWER
 from opro_local.tasks.benchmarks.mmlu import CATEGORIES
@@ -34,7 +34,7 @@ def refusal(folder: Path, name: str) -> str:
 
 
 def split(task: Task) -> Split:
-    return split_examples(task.examples, task.split, 0, stratify=bool(task.labels), test=task.test)
+    return split_examples(task.examples, task.split, 0, stratum=task.kind.stratum, test=task.test)
 
 
 def sizes(task: Task) -> tuple[int, int, int]:

@@ -187,14 +187,21 @@ def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"answer": "number", "metric": "log_loss"}, "metric log_loss needs labels"),
-        ({"answer": "text", "labels": ("A",)}, "labels are given, and answer is text"),
-        ({"answer": "choice", "metric": "mcc"}, "metric mcc needs labels"),
-        ({"answer": "regex"}, "pattern = and answer regex go together; answer is regex"),
-        ({"pattern": "x"}, "pattern = and answer regex go together; answer is label"),
+        (
+            {"answer": "number", "metric": "log_loss"},
+            "log_loss does not suit answer number: use metric accuracy or mae",
+        ),
+        ({"answer": "text", "labels": ("A",)}, "answer text takes no labels"),
+        (
+            {"answer": "choice", "metric": "mcc"},
+            "mcc does not suit answer choice: use metric accuracy",
+        ),
+        ({"answer": "regex"}, "answer regex needs a pattern: pass --pattern"),
+        ({"pattern": "x"}, "answer label takes no pattern"),
         ({"answer": "regex", "pattern": "(x"}, "pattern is no regular expression: missing \\)"),
-        ({"answer": "python"}, "grader = and answer python go together"),
-        ({"grader": "own.py:judge"}, "grader = and answer python go together"),
+        ({"answer": "python"}, "answer python needs a grader"),
+        ({"grader": "own.py:judge"}, "answer label takes no grader"),
+        ({"answer": "sentence"}, "answer 'sentence' is none of boolean, choice, label, number"),
         ({"labels": ("A", "B", "A")}, "'A' given twice"),
         ({"data": None}, "no data file is named"),
         ({"text": ()}, "which columns of t.csv .* found 'text', 'label'"),

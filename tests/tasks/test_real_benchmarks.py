@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_local.answers import grader_for
+from opro_local.answers import grader_of
 from opro_local.config import TaskSettings
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.split import split_examples
@@ -63,9 +63,9 @@ def test_real_files_are_read_whole(name: str) -> None:
         expected = COUNT[name.partition(":")[0]](file.read())
     rows = task.test or task.examples
     assert len(rows) == expected
-    grader = grader_for(task)
+    grader = grader_of(task.kind)
     assert sum(not grader.grade(f"The answer is {row.target}", row).score for row in rows) == known.odd
-    split = split_examples(task.examples, task.split, 0, stratify=bool(task.labels), test=task.test)
+    split = split_examples(task.examples, task.split, 0, stratum=task.kind.stratum, test=task.test)
     assert split.train
     assert split.validation
     assert not task.test or len(split.test) == len(task.test)

@@ -17,6 +17,14 @@ SHARES = [PLAIN, SplitSettings(train=0.8, validation=0.1, test=0.1)]
 SHARES += [SplitSettings(train=0.05, validation=0.05, test=0.9)]
 
 
+def by_label(row: Example) -> str:
+    return row.target
+
+
+def all_alike(_row: Example) -> str:
+    return ""
+
+
 def rows(**labels: int) -> list[Example]:
     """So many different texts of each label."""
     return [
@@ -49,10 +57,10 @@ def test_parts_are_disjoint_complete_and_independent_of_row_order(
     table: dict[str, int], shares: SplitSettings, seed: int, stratify: bool, random: Random
 ) -> None:
     examples = rows(**table)
-    split = split_examples(examples, shares, seed, stratify=stratify)
+    split = split_examples(examples, shares, seed, stratum=by_label if stratify else all_alike)
     assert sorted(example.id for part in parts(split) for example in part) == sorted(e.id for e in examples)
     random.shuffle(examples)
-    assert split_examples(examples, shares, seed, stratify=stratify) == split
+    assert split_examples(examples, shares, seed, stratum=by_label if stratify else all_alike) == split
 
 
 @given(tables, st.sampled_from(SHARES), st.integers(0, 9))
@@ -60,7 +68,7 @@ def test_parts_are_disjoint_complete_and_independent_of_row_order(
 def test_every_label_is_in_train_and_no_part_is_empty(
     table: dict[str, int], shares: SplitSettings, seed: int
 ) -> None:
-    split = split_examples(rows(**table), shares, seed, stratify=True)
+    split = split_examples(rows(**table), shares, seed, stratum=by_label)
     assert {example.target for example in split.train} == set(table)
     assert min(sizes(split)) > 0
 
@@ -70,7 +78,7 @@ def test_every_label_is_in_train_and_no_part_is_empty(
 def test_each_part_of_each_label_is_next_to_its_share_and_so_are_the_parts(
     table: dict[str, int], seed: int
 ) -> None:
-    split = split_examples(rows(**table), PLAIN, seed, stratify=True)
+    split = split_examples(rows(**table), PLAIN, seed, stratum=by_label)
     for part, share in zip(parts(split), (0.4, 0.2, 0.4), strict=True):
         found = Counter(example.target for example in part)
         for label, n in table.items():
@@ -81,8 +89,8 @@ def test_each_part_of_each_label_is_next_to_its_share_and_so_are_the_parts(
 @given(st.integers(5, 40), st.integers(0, 9))
 @settings(max_examples=60, deadline=None)
 def test_a_new_row_moves_at_most_three_others_of_its_label(n: int, seed: int) -> None:
-    before = homes(split_examples(rows(A=n), PLAIN, seed, stratify=True))
-    after = homes(split_examples(rows(A=n + 1), PLAIN, seed, stratify=True))
+    before = homes(split_examples(rows(A=n), PLAIN, seed, stratum=by_label))
+    after = homes(split_examples(rows(A=n + 1), PLAIN, seed, stratum=by_label))
     assert sum(before[key] != after[key] for key in before) <= 3
 
 
@@ -94,7 +102,7 @@ def test_rows_with_one_text_stay_together(copies: list[int], seed: int) -> None:
         for text, n in enumerate(copies)
         for copy in range(n)
     ]
-    split = split_examples(examples, PLAIN, seed, stratify=True)
+    split = split_examples(examples, PLAIN, seed, stratum=by_label)
     texts = [{example.text for example in part} for part in parts(split)]
     assert sum(map(len, texts)) == len(copies)
 
@@ -102,8 +110,10 @@ def test_rows_with_one_text_stay_together(copies: list[int], seed: int) -> None:
 @given(tables, st.integers(1, 30), st.integers(0, 9))
 @settings(max_examples=60, deadline=None)
 def test_a_cap_only_takes_rows_away(table: dict[str, int], cap: int, seed: int) -> None:
-    whole = split_examples(rows(**table), PLAIN, seed, stratify=True)
-    capped = split_examples(rows(**table), PLAIN.model_copy(update={"max_train": cap}), seed, stratify=True)
+    whole = split_examples(rows(**table), PLAIN, seed, stratum=by_label)
+    capped = split_examples(
+        rows(**table), PLAIN.model_copy(update={"max_train": cap}), seed, stratum=by_label
+    )
     assert len(capped.train) == min(cap, len(whole.train))
     kept = set(capped.train)
     assert capped.train == tuple(example for example in whole.train if example in kept)
@@ -122,51 +132,51 @@ def test_a_cap_only_takes_rows_away(table: dict[str, int], cap: int, seed: int) 
     ],
 )
 def test_shares_are_met_over_all_labels(table: dict[str, int], expected: tuple[int, ...]) -> None:
-    assert sizes(split_examples(rows(**table), PLAIN, 0, stratify=True)) == expected
+    assert sizes(split_examples(rows(**table), PLAIN, 0, stratum=by_label)) == expected
 
 
 def test_small_classes_together_still_meet_small_shares() -> None:
     table = {f"label {i}": 4 for i in range(25)}
-    assert sizes(split_examples(rows(**table), SHARES[1], 0, stratify=True)) == (80, 10, 10)
+    assert sizes(split_examples(rows(**table), SHARES[1], 0, stratum=by_label)) == (80, 10, 10)
 
 
 def test_parts_are_in_seeded_hash_order() -> None:
-    split = split_examples(rows(A=30), PLAIN, 7, stratify=False)
+    split = split_examples(rows(A=30), PLAIN, 7, stratum=all_alike)
     for part in parts(split):
         ranks = [content_hash("split", [7, example.id]) for example in part]
         assert ranks == sorted(ranks)
-    assert split != split_examples(rows(A=30), PLAIN, 8, stratify=False)
+    assert split != split_examples(rows(A=30), PLAIN, 8, stratum=all_alike)
 
 
 def test_caps_keep_the_labels_in_proportion() -> None:
     capped = PLAIN.model_copy(update={"max_test": 10})
-    split = split_examples(rows(A=100, B=20, C=5), capped, 0, stratify=True)
+    split = split_examples(rows(A=100, B=20, C=5), capped, 0, stratum=by_label)
     # test holds 40, 8 and 2; one of each is sure, the other 7 go by 39 : 7 : 1.
     assert Counter(example.target for example in split.test) == {"A": 7, "B": 2, "C": 1}
 
 
 def test_a_cap_below_the_number_of_labels_takes_the_largest() -> None:
     capped = PLAIN.model_copy(update={"max_train": 2})
-    split = split_examples(rows(A=50, B=50, C=5), capped, 0, stratify=True)
+    split = split_examples(rows(A=50, B=50, C=5), capped, 0, stratum=by_label)
     assert Counter(example.target for example in split.train) == {"A": 1, "B": 1}
 
 
 @pytest.mark.parametrize("table", [{"A": 4}, {"A": 5, "B": 1}])
 def test_too_few_texts_are_refused_with_what_is_needed(table: dict[str, int]) -> None:
     with pytest.raises(DataError, match="a split needs 5 texts at least, and 2 of each label"):
-        split_examples(rows(**table), PLAIN, 0, stratify=True)
+        split_examples(rows(**table), PLAIN, 0, stratum=by_label)
 
 
 def test_shares_that_are_not_one_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"add up to 1\.2"):
-        split_examples(rows(A=9), SplitSettings(train=0.6), 0, stratify=True)
+        split_examples(rows(A=9), SplitSettings(train=0.6), 0, stratum=by_label)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
 def test_over_all_folds_every_row_is_tested_once(folds: int) -> None:
     examples = rows(a=7, b=12, c=20)
     splits = [
-        split_examples(examples, SplitSettings(folds=folds, fold=fold), 3, stratify=True)
+        split_examples(examples, SplitSettings(folds=folds, fold=fold), 3, stratum=by_label)
         for fold in range(folds)
     ]
     tested = [row.id for split in splits for row in split.test]
@@ -181,13 +191,13 @@ def test_over_all_folds_every_row_is_tested_once(folds: int) -> None:
 
 def test_a_fold_that_leaves_a_label_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="Take fewer folds"):
-        split_examples(rows(a=5, b=2), SplitSettings(folds=9, fold=8), 0, stratify=True)
+        split_examples(rows(a=5, b=2), SplitSettings(folds=9, fold=8), 0, stratum=by_label)
 
 
 def test_rows_of_a_test_file_are_test_and_their_texts_are_nowhere_else() -> None:
     test = [Example(id="x", text="text A 3", target="A"), Example(id="y", text="other", target="B")]
     shares = SplitSettings(train=0.5, validation=0.25)
-    split = split_examples(rows(A=9, B=8), shares, 0, stratify=True, test=test)
+    split = split_examples(rows(A=9, B=8), shares, 0, stratum=by_label, test=test)
     assert sizes(split) == (8, 4, 2)
     assert set(split.test) == set(test)
     assert "text A 3" not in {row.text for row in (*split.train, *split.validation)}
@@ -200,7 +210,7 @@ def test_beside_a_test_file_no_part_is_empty_and_small_shares_leave_rows_unused(
 ) -> None:
     test = [Example(id="x", text="other", target="A")]
     shares = SplitSettings(train=share, validation=share)
-    split = split_examples(rows(A=count), shares, seed, stratify=False, test=test)
+    split = split_examples(rows(A=count), shares, seed, stratum=all_alike, test=test)
     train, validation, tested = sizes(split)
     assert (train >= 1, validation >= 1, tested) == (True, True, 1)
     assert abs(train - share * count) <= 1

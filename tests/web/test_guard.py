@@ -129,7 +129,11 @@ def test_a_change_between_the_page_and_its_stream_is_told(tmp_path: Path) -> Non
     """The run may end while the browser still reads the page; then nothing would tell it any more."""
     run = tmp_path / "r.sqlite"
     run.write_bytes(b"one")
-    told = asyncio.run(anext(changes_of(run, "an earlier state")))  # type: ignore[arg-type]
+
+    async def first() -> dict[str, str]:
+        return await anext(changes_of(run, "an earlier state"))
+
+    told = asyncio.run(first())
     assert told["event"] == "changed"
 
     async def again() -> None:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 from opro_local.errors import DataError
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, choice_line, list_at, text_at
-from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
+from opro_local.tasks.labelled_rows import LabelledRows
 
 OPTION = re.compile(r"\s*([A-Z])\s*\)(.*)", re.DOTALL)
 

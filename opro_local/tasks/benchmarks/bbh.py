@@ -5,13 +5,13 @@ Targets are kept as they are: "(B)", "yes", "True", "8". Some name no option of 
 
 from collections.abc import Mapping, Sequence
 
-from opro_local.config import AnswerType
 from opro_local.errors import DataError
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, line_of, list_at, text_at
-from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows, without_option
+from opro_local.tasks.labelled_rows import LabelledRows, without_option
 from opro_local.wording import counted, listed
 
-_ANSWERS: Mapping[AnswerType, str] = {
+_ANSWERS: Mapping[str, str] = {
     "number": "multistep_arithmetic_two object_counting",
     "boolean": (
         "boolean_expressions causal_judgement formal_fallacies navigate sports_understanding web_of_lies"
@@ -25,9 +25,7 @@ _ANSWERS: Mapping[AnswerType, str] = {
         tracking_shuffled_objects_seven_objects tracking_shuffled_objects_three_objects
     """,
 }
-ANSWER: Mapping[str, AnswerType] = {
-    task: answer for answer, tasks in _ANSWERS.items() for task in tasks.split()
-}
+ANSWER: Mapping[str, str] = {task: answer for answer, tasks in _ANSWERS.items() for task in tasks.split()}
 """Answer type by task."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from opro_local.config import AnswerType, Position, SplitSettings, TaskSettings
+from opro_local.config import Position, SplitSettings, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.benchmarks import aqua, bbh, gsm8k, mmlu, multiarith
 from opro_local.tasks.benchmarks.files import BenchmarkFolder
@@ -20,7 +20,7 @@ class Family:
     """A benchmark with the names of its parts, if it has any."""
 
     read: Callable[[BenchmarkFolder, str], LabelledRows]
-    answer: Callable[[str], AnswerType]
+    answer: Callable[[str], str]
     split: SplitSettings = field(default_factory=SplitSettings)
     parts: Collection[str] = ()
 

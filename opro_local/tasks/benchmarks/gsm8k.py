@@ -5,8 +5,9 @@ test.jsonl, whose answers end with "#### 72". The test file is the test part.
 """
 
 from opro_local.errors import DataError
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, line_of, text_at
-from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
+from opro_local.tasks.labelled_rows import LabelledRows
 
 MARK = "####"
 

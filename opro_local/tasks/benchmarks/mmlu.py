@@ -5,8 +5,9 @@ The files lie in the folder or in test/ below it. A category is all of its subje
 
 from collections.abc import Mapping, Sequence
 
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.files import BenchmarkFolder, choice_line
-from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
+from opro_local.tasks.labelled_rows import LabelledRows
 from opro_local.wording import counted
 
 _SUBJECTS = {

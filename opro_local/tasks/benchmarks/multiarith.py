@@ -1,8 +1,9 @@
 """MultiArith (Roy and Roth 2015): MultiArith.json, a list of {"sQuestion", "lSolutions": [39.0]}."""
 
 from opro_local.errors import DataError
+from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.files import RESTORE, BenchmarkFolder, line_of, list_at, text_at
-from opro_local.tasks.labelled_rows import LabelledRow, LabelledRows
+from opro_local.tasks.labelled_rows import LabelledRows
 
 
 def read(folder: BenchmarkFolder, _part: str) -> LabelledRows:

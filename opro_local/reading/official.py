@@ -10,13 +10,12 @@ Phrases of other languages are left out, and boxes are read for every model, the
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from opro_local.answers.normalisation import SMALL, TENS
-from opro_local.answers.options import options_of
-from opro_local.answers.reading import Graded
-from opro_local.config import AnswerType
+from opro_local.reading.normalisation import SMALL, TENS
+from opro_local.reading.options import options_of
+from opro_local.reading.replies import Graded
 from opro_local.records import Example
 
 NO_MATCH = Graded(reason="no match")
@@ -34,11 +33,30 @@ LETTER = re.compile(r"\(([a-z])\)")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-@dataclass(frozen=True, slots=True)
+Parse = Callable[[str, bool], str]
+"""(the text that the answer phrases leave over, whether there was one) -> what is held against the target"""
+Right = Callable[[str, str, str], bool]
+"""(what was parsed, target, question) -> whether it is right"""
+
+
+def as_text(text: str, _marked: bool) -> str:
+    return text.split(".")[0]
+
+
+def right_text(parsed: str, target: str, _question: str) -> bool:
+    return right_number(parsed, target, _question) or target in parsed
+
+
+def right_number(parsed: str, target: str, _question: str) -> bool:
+    return _bare(parsed) == _bare(target) or _same_truth(parsed, target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfficialGrader:
     """Never final: the published program lets the model write to its limit."""
 
-    answer: AnswerType
+    parse: Parse = as_text
+    right: Right = right_text
 
     def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
         if "\\boxed" in reply:
@@ -47,26 +65,13 @@ class OfficialGrader:
                 return FAILED
             parsed = boxed[1]
         else:
-            parsed = self._parsed(reply)
+            parsed = self.parse(*_stripped(reply))
         parsed = parsed.strip(":").strip().split("\n")[0].split("Q:")[0].lower()
-        right = self._right(parsed, example.target.lower(), example.text)
+        right = self.right(parsed, example.target.lower(), example.text)
         return Graded(prediction=example.target, score=1.0) if right else NO_MATCH
 
     def is_final(self, text: str, question: str) -> bool:
         return False
-
-    def _parsed(self, reply: str) -> str:
-        text, marked = _stripped(reply)
-        if self.answer == "number":
-            return _as_number(text, marked=marked)
-        return _as_boolean(text, marked=marked) if self.answer == "boolean" else text.split(".")[0]
-
-    def _right(self, parsed: str, target: str, question: str) -> bool:
-        if self.answer == "choice":
-            return _right_choice(parsed, target, options_of(question))
-        if _bare(parsed) == _bare(target) or _same_truth(parsed, target):
-            return True
-        return self.answer != "number" and target in parsed
 
 
 def _stripped(reply: str) -> tuple[str, bool]:
@@ -86,7 +91,7 @@ def _stripped(reply: str) -> tuple[str, bool]:
     return text, marked
 
 
-def _as_number(text: str, *, marked: bool) -> str:
+def as_number(text: str, marked: bool) -> str:
     """The first word with a digit behind an answer phrase, else the last one, rounded to a whole number."""
     text = re.sub(r"[$,%€£]", "", text.split("=")[-1]).split(":")[0].strip()
     for word, value in VALUES.items():
@@ -103,15 +108,16 @@ def _as_number(text: str, *, marked: bool) -> str:
         return digits[-1] if digits else word
 
 
-def _as_boolean(text: str, *, marked: bool) -> str:
+def as_boolean(text: str, marked: bool) -> str:
     head = text.split(".")[0]
     if any(head in pair for pair in POLAR):
         return _bare(head)
-    number = next((said for said in (head, _as_number(text, marked=marked)) if said in TRUTH), "")
+    number = next((said for said in (head, as_number(text, marked)) if said in TRUTH), "")
     return TRUTH.get(number, _bare(text))
 
 
-def _right_choice(parsed: str, target: str, options: Mapping[str, str]) -> bool:
+def right_choice(parsed: str, target: str, question: str) -> bool:
+    options = options_of(question)
     letter = target.strip("()")
     if len(letter) != 1:
         return False  # some targets of BIG-Bench Hard are no letter

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
-from opro_local.answers.normalisation import normalised
+from opro_local.reading.normalisation import normalised
 from opro_local.records import Example
 
 
@@ -49,7 +49,7 @@ UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/])\Z")
 
 
 class Reader(Protocol):
-    """What one answer type knows. Texts are normalised; question is the example's text."""
+    """What one answer kind knows. Texts are normalised; question is the example's text."""
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         """The different answers that a reply gives, at least two if there are more."""
@@ -63,8 +63,20 @@ class Reader(Protocol):
         """Whether the answer is not known before the text has come to its end."""
         ...
 
-    def equal(self, answer: str, example: Example) -> bool:
-        """Whether the answer is the example's target."""
+    def worth(self, answer: str, example: Example) -> float:
+        """What the answer is worth beside the example's target, from 0 to 1, which is right."""
+        ...
+
+
+class Grader(Protocol):
+    """Reads a reply."""
+
+    def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
+        """What a reply comes to; cut says that it was ended by its limit."""
+        ...
+
+    def is_final(self, text: str, question: str) -> bool:
+        """Whether no further text can change the grade, so that generation may stop."""
         ...
 
 
@@ -84,7 +96,7 @@ class StrictGrader:
             return CUT_OFF
         if not answers:
             return NO_ANSWER
-        return Graded(prediction=answers[0], score=float(self.reader.equal(answers[0], example)))
+        return Graded(prediction=answers[0], score=self.reader.worth(answers[0], example))
 
     def is_final(self, text: str, question: str) -> bool:
         return self._counted(text, question)[1]

@@ -8,7 +8,7 @@ read in brackets only.
 import re
 from collections.abc import Iterable, Mapping
 
-from opro_local.answers.normalisation import spaced
+from opro_local.reading.normalisation import spaced
 
 FORMS = (
     re.compile(r"^[ \t]*(?:\((?P<bracketed>[A-Z])\)|(?P<bare>[A-Z])[).:])[ \t]*(?=\S)", re.MULTILINE),

@@ -1,0 +1,50 @@
+"""What a regular expression of the user's finds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from opro_local.answers import AnswerKind
+from opro_local.errors import SettingsError
+from opro_local.reading.normalisation import spaced
+from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
+from opro_local.records import Example
+
+LONGEST = 10_000
+"""Characters of a reply that a user's pattern is searched in: it may take long for each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regex(AnswerKind):
+    """Group 1 of the pattern's matches, else the whole match.
+
+    It is searched in the answer; in the whole reply if the answer has no match, as the pattern may ask for
+    the marker itself.
+    """
+
+    uses = ("pattern",)
+    needs = ("pattern",)
+
+    def official(self) -> Grader:
+        raise SettingsError("no grader was published for answer regex: use --grading strict.")
+
+    def answers(self, text: str, question: str) -> Sequence[str]:
+        return self._matches(answer_span(text)) or self._matches(text)
+
+    def is_answer(self, text: str, question: str) -> bool:
+        if MARKER.search(text) is None and BOXED.search(text) is None:
+            return False
+        return self._pattern.fullmatch(answer_span(text)[:LONGEST].strip(" \t\r\n:.")) is not None
+
+    def worth(self, answer: str, example: Example) -> float:
+        return float(answer == spaced(example.target))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.pattern or "")
+
+    def _matches(self, text: str) -> list[str]:
+        group = 1 if self._pattern.groups else 0
+        found = (spaced(match[group] or "") for match in self._pattern.finditer(text[:LONGEST]))
+        return list(dict.fromkeys(answer for answer in found if answer))

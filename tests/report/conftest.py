@@ -1,0 +1,40 @@
+"""Documents of finished runs: a plain one, one with a hostile winner, one with hostile text everywhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mail_searches import HOSTILE, finished
+
+from opro_local.results.document import run_document
+
+WRITTEN = {
+    *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
+    *("stop_reason", "reason", "origin", "run", "metric", "proposer", "numerics", "description"),
+}
+"""Keys of a document under which people, models or files of others may have put any text."""
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return run_document(finished(tmp_path, monkeypatch, "Read twice."))
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return run_document(finished(tmp_path, monkeypatch, f"Read twice. {HOSTILE}"))
+
+
+@pytest.fixture
+def everywhere(hostile: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = poisoned(hostile)
+    return found
+
+
+def poisoned(value: Any, key: str = "") -> Any:
+    """The document with hostile text in rows, labels, names and whatever else is written into it."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [poisoned(inner, key) for inner in value]
+    return f"{value} {HOSTILE}" if key in WRITTEN and isinstance(value, str) else value
