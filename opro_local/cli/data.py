@@ -65,8 +65,8 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
         ("labels", ", ".join(labels) or "none: the answers are open"),
         ("characters", _shown(report.characters)),
         ("words", _shown(report.words)),
-        ("repeated", counted(report.repeated, "row")),
-        ("alike", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
+        ("duplicates", counted(report.repeated, "row")),
+        ("near-equal", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
         ("split", ", ".join(f"{part} {n}" for part, n in report.split.items())),
     ]
     if report.tokens is not None:

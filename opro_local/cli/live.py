@@ -20,7 +20,7 @@ CURRENT = 8
 """Candidates of a step that are shown, where the terminal is high enough."""
 OTHER_LINES = TOP + 4
 """Above and below them: the curve, the best, what became of the proposals, the bar, one to spare."""
-SCORE, ORIGIN = 5, 15
+SCORE, ORIGIN = 7, 15
 """Characters of a column."""
 WIDEST = 40
 """Steps that the little curve shows; the last ones."""
@@ -84,7 +84,7 @@ def _rows(step: Step[Any]) -> Iterator[Row]:
 
 
 def _score(entry: Scored[Any]) -> str:
-    return "left" if entry.dropped else f"{entry.score.value:.3f}"
+    return "dropped" if entry.dropped else f"{entry.score.value:.3f}"
 
 
 def _said(solution: object) -> str:

@@ -160,7 +160,7 @@ class RunProgress:
         reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
         accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"
         dropped = sum(entry.dropped for entry in step.scored)
-        left = f", {dropped} left the race early" if dropped else ""
+        left = f", {dropped} dropped by racing" if dropped else ""
         self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
     def _measure(self) -> None:
@@ -174,7 +174,7 @@ class RunProgress:
             return f"{self._clock() - self._begun:.0f} s"
         per_second = self._pairs / max(self._clock() - self._begun, 1e-9)
         left = (self._expected - self._pairs) / max(per_second, 1e-9)
-        near = "" if self._efficiency is None else f"{self._efficiency:.0%} of limit, "
+        near = "" if self._efficiency is None else f"{self._efficiency:.0%} of peak throughput, "
         return f"{per_second:.1f} pairs/s, {near}at most {_minutes(left)} left"
 
 

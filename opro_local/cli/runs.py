@@ -40,7 +40,7 @@ def list_runs(folders: Folders, as_json: bool) -> None:
 
     for run in found:
         test = figure(run.test.value if run.test else None)
-        lenient = "  graded leniently" if run.task.grading == "official" else ""
+        lenient = "  official grading" if run.task.grading == "official" else ""
         say(f"{run.run}  {run.status:<10}  {run.name:<20}  test {test}{lenient}")
 
 

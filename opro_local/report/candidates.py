@@ -14,7 +14,7 @@ from opro_local.results.trajectory import gain
 from opro_local.results.verdicts import champion
 from opro_local.results.words import solution_text
 
-LEFT = "left its race"
+LEFT = "dropped by racing"
 WRITERS = {
     "human": "human",
     "start": "start",
@@ -92,8 +92,8 @@ def candidate_table(run: Overview) -> Table:
     return Table(
         title="All candidates",
         columns=(
-            *("step", "by", "proposer", "proposal", "shots", "train", "train rows"),
-            *("validation", "test", "fate"),
+            *("step", "written by", "proposer", "proposal", "shots", "train", "n"),
+            *("validation", "test", "status"),
         ),
         rows=[
             (

@@ -27,7 +27,7 @@ def search_chart(run: Overview) -> Iterator[Chart]:
     def draw(axes: "Axes") -> None:
         axes.plot(*zip(*points, strict=True), "o", color="black", alpha=0.35, markersize=4, label="candidate")
         if left:
-            axes.plot(*zip(*left, strict=True), "x", color="black", alpha=0.5, label="left its race")
+            axes.plot(*zip(*left, strict=True), "x", color="black", alpha=0.5, label="dropped by racing")
         axes.step(list(last), list(last.values()), "-", color="black", where="post", label="best so far")
         if checked:
             line = "^--" if run.periodic else "^"
@@ -40,11 +40,11 @@ def search_chart(run: Overview) -> Iterator[Chart]:
     columns = ("step", "candidates", f"best {run.measure} of the step", "best so far")
     yield Chart(
         name="search",
-        title="What the search found",
+        title="Search progress",
         description=f"{len(points) + len(left)} candidates by step; the best {run.measure} goes from "
         f"{first:.3f} at first to {best:.3f}.",
         table=Table(
-            title="What the search found",
+            title="Search progress",
             columns=(*columns, "on validation") if checked else columns,
             rows=list(_rows_by_step(run, last, checked)),
         ),
@@ -100,10 +100,10 @@ def two_searches(found: RunDifference) -> Iterator[Chart]:
     steps = sorted({*curves[0], *curves[1]})
     yield Chart(
         name="searches",
-        title="How they searched",
+        title="Search progress",
         description=f"The best {metric} so far of each run by step.",
         table=Table(
-            title="How they searched",
+            title="Search progress",
             columns=("step", *found.runs),
             rows=[(step, *(curve.get(step) for curve in curves)) for step in steps],
         ),
@@ -121,18 +121,24 @@ def length_chart(run: Overview) -> Iterator[Chart]:
 
     def draw(axes: "Axes") -> None:
         axes.plot(*zip(*points, strict=True), "o", color="black", alpha=0.5, label="finalist")
-        axes.step(*zip(*front, strict=True), "-", color="black", where="post", label="best for its length")
+        axes.step(
+            *zip(*front, strict=True),
+            "-",
+            color="black",
+            where="post",
+            label="Pareto front",
+        )
         axes.set_xlabel("tokens of a prompt, the row included")
         axes.set_ylabel(f"{run.measure} on validation")
         axes.legend(frameon=False, loc="best")
 
     yield Chart(
         name="lengths",
-        title="What length buys",
+        title="Score by prompt length",
         description=f"{len(points)} finalists by the mean length of their prompts and their {run.measure} on "
         "validation.",
         table=Table(
-            title="What length buys",
+            title="Score by prompt length",
             columns=("tokens", run.measure, "instruction", "shots"),
             rows=[
                 (round(f.prompt_tokens or 0), f.value, instruction_text(f.instruction), len(f.shots))
@@ -151,19 +157,19 @@ def reliability_chart(bins: Sequence[ConfidenceBin]) -> Iterator[Chart]:
     sure, right = [b.confidence for b in bins], [b.accuracy for b in bins]
 
     def draw(axes: "Axes") -> None:
-        axes.plot([0, 1], [0, 1], ":", color="black", label="as sure as right")
+        axes.plot([0, 1], [0, 1], ":", color="black", label="perfectly calibrated")
         axes.plot(sure, right, "s-", color="black", label="winner")
-        axes.set_xlabel("how sure the model is")
-        axes.set_ylabel("how often it is right")
+        axes.set_xlabel("confidence (probability of the answer)")
+        axes.set_ylabel("accuracy (share of right answers)")
         axes.legend(frameon=False, loc="best")
 
     yield Chart(
         name="reliability",
-        title="How far to trust how sure it is",
-        description="Test rows in steps of the winner's confidence, with the share of right answers in each.",
+        title="Calibration of confidence",
+        description="Reliability diagram: accuracy on test rows by the winner's confidence.",
         table=Table(
-            title="How far to trust how sure it is",
-            columns=("confidence", "right", "rows"),
+            title="Calibration of confidence",
+            columns=("confidence", "accuracy", "n"),
             rows=[(b.confidence, b.accuracy, b.n) for b in bins],
         ),
         draw=draw,

@@ -11,7 +11,7 @@ from opro_local.results.overview import Prompt, Solution
 from opro_local.results.verdicts import comparison_line
 from opro_local.results.words import solution_text
 
-NOTHING = "they have no test rows in common, or other labels or metrics: nothing to compare"
+NOTHING = "nothing to compare: no test rows in common, or other labels or metrics"
 
 
 def difference_sections(found: RunDifference) -> list[Section]:
@@ -42,14 +42,14 @@ def _answer(found: RunDifference) -> Section:
         ],
         brief=True,
     )
-    return Section(title="Which found the better prompt", lines=[line], tables=[table])
+    return Section(title="Verdict", lines=[line], tables=[table])
 
 
 def _prompts(found: RunDifference) -> Section:
     both = zip(found.runs, found.best, strict=True)
     instructions = [best.instruction for best in found.best if isinstance(best, Prompt)]
     return Section(
-        title="What they found",
+        title="Best prompts",
         blocks=[Block(title=f"best of {run}", text=_found(best)) for run, best in both],
         changes=list(word_diff(*instructions)) if len(instructions) == len(found.best) else [],
     )
@@ -65,7 +65,7 @@ def _found(best: Prompt | Solution | None) -> str:
 def _flips(found: RunDifference) -> Iterator[Section]:
     if found.flips is not None:
         yield Section(
-            title="Where they differ on test",
+            title="Test rows that only one answers right",
             lines=[
                 f"only the second is right on {len(found.flips.fixed)} rows, only the first on "
                 f"{len(found.flips.broken)}"
@@ -83,9 +83,9 @@ def _settings(found: RunDifference) -> Section:
     rows = [(name, *map(str, values)) for name, values in (*differing, *found.settings.items())]
     usage = [(name, *(getattr(each, name) for each in found.usage)) for name in ("pairs", "tokens")]
     settings = Table(title="Settings that differ", columns=("setting", *found.runs), rows=rows, brief=True)
-    cost = Table(title="What they took", columns=("amount", *found.runs), rows=usage, brief=True)
+    cost = Table(title="Cost", columns=("amount", *found.runs), rows=usage, brief=True)
     return Section(
-        title="In what they differ",
+        title="Settings and cost",
         lines=[] if rows else ["Their settings are the same."],
         tables=[settings, cost] if rows else [cost],
     )

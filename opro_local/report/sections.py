@@ -52,7 +52,7 @@ def sections(run: RunResult) -> list[Section]:
 def _of_task(run: TaskResult) -> Iterator[Section]:
     yield _answer(run)
     if run.best is not None:
-        yield Section(title="How it was selected", lines=list(selection_lines(run)))
+        yield Section(title="Selection", lines=list(selection_lines(run)))
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
     yield from _changes(run)
@@ -77,7 +77,7 @@ def _of_objective(run: ObjectiveResult) -> Iterator[Section]:
 def _answer(run: TaskResult) -> Section:
     best = run.best
     if best is None:
-        return Section(title="The answer", lines=[state_line(run), "nothing scored yet", *_caution(run)])
+        return Section(title="Result", lines=[state_line(run), "nothing scored yet", *_caution(run)])
     lines = [state_line(run), run_verdict(run), *gain_line(run), *_caution(run)]
     if best.shots:
         lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
@@ -87,7 +87,7 @@ def _answer(run: TaskResult) -> Section:
     prompt = Block(
         title="best prompt", text=instruction_text(best.instruction), copied=bool(best.instruction)
     )
-    return Section(title="The answer", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
+    return Section(title="Result", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
 
 
 def _caution(run: TaskResult) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _scores(run: TaskResult) -> Table:
     held = (("validation", run.validation), ("train", run.train))
     return Table(
         title="Scores",
-        columns=("prompt", "split", run.measure, "n", "winner beside it", "gain", "p"),
+        columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
         rows=[
             *([_score(champion(run), "test", run.test)] if run.test else []),
             *(
@@ -113,8 +113,15 @@ def _scores(run: TaskResult) -> Table:
             ),
             *(_score(champion(run), split, score) for split, score in held if score),
         ],
+        caption=CAPTION,
         brief=True,
     )
+
+
+CAPTION = (
+    "with 95 % interval; verdict, gain and p (Holm-corrected) are the winner's beside that baseline; rows "
+    "needed: test rows that would detect such a gain (80 % power)"
+)
 
 
 def _score(
@@ -123,16 +130,16 @@ def _score(
     """score has a number even where it is not available: then its cell says so."""
     figures = (prompt, split, WithInterval(score.value, score.interval), score.n)
     if verdict is None:
-        return (*figures, None, None, None)
+        return (*figures, None, None, None, None)
     gain = WithInterval(verdict.comparison.difference, verdict.comparison.interval, signed=True)
-    return (*figures, verdict.word, gain, PValue(verdict.adjusted_p))
+    return (*figures, verdict.word, gain, PValue(verdict.adjusted_p), verdict.n_to_settle)
 
 
 def _changes(run: TaskResult) -> Iterator[Section]:
     start = best_start(run)
     if start and run.best:
         changes = list(word_diff(start.instruction, run.best.instruction))
-        yield Section(title="What changed since the start", changes=changes)
+        yield Section(title="Changes from the best start", changes=changes)
 
 
 def _flips(run: TaskResult) -> Iterator[Section]:
@@ -141,7 +148,7 @@ def _flips(run: TaskResult) -> Iterator[Section]:
     for found in run.flips:
         if start and found.instruction == start.instruction:
             yield Section(
-                title="What it fixed and what it broke",
+                title="Rows fixed and broken",
                 lines=[
                     f"test rows, against {instruction_text(found.instruction)}: {len(found.fixed)} fixed, "
                     f"{len(found.broken)} broken"
@@ -154,11 +161,11 @@ def _flips(run: TaskResult) -> Iterator[Section]:
             return
 
 
-MARGIN = "a margin is by how much the right label is likelier than the best of the others, in nats"
+MARGIN = "margin: log-probability of the right label less that of the likeliest other, in nats"
 
 
 def flip_table(title: str, rows: Sequence[Flip], ours: str, theirs: str) -> Iterator[Table]:
-    columns = ("row", "text", "right answer", f"{ours} said", f"{theirs} said")
+    columns = ("row", "text", "right answer", f"{ours}'s answer", f"{theirs}'s answer")
     if rows:
         yield Table(
             title=title,
@@ -181,13 +188,21 @@ def _confusion(run: TaskResult) -> Iterator[Section]:
             columns=("right label", *found.labels, "no answer"),
             rows=[(label, *counts) for label, counts in zip(found.labels, found.rows, strict=True)],
         )
-        yield Section(title="Which labels it mixes up", tables=[table])
+        yield Section(title="Confusion matrix", tables=[table])
 
 
 def _tried(run: Overview) -> Section:
     proposers = Table(
         title="By proposer",
-        columns=("proposer", "proposed", "accepted", "left their race", "records", "best", "of"),
+        columns=(
+            "proposer",
+            "proposed",
+            "accepted",
+            "dropped by racing",
+            "new bests",
+            "best on train",
+            "found",
+        ),
         rows=[
             (
                 *(row.proposer, row.proposals, row.accepted, row.dropped, row.records, row.best),
@@ -197,9 +212,7 @@ def _tried(run: Overview) -> Section:
         ],
         brief=len(run.proposers) > LEAST_PROPOSERS,
     )
-    return Section(
-        title="Everything that was tried", lines=tried_lines(run), tables=[proposers, candidate_table(run)]
-    )
+    return Section(title="Candidates", lines=tried_lines(run), tables=[proposers, candidate_table(run)])
 
 
 def _paraphrases(run: TaskResult) -> Iterator[Section]:
@@ -210,7 +223,7 @@ def _paraphrases(run: TaskResult) -> Iterator[Section]:
             columns=("instruction", run.measure, "n"),
             rows=[(e.instruction, WithInterval(e.value, e.interval), e.n) for e in run.sensitivity],
         )
-        yield Section(title="Said a little differently", tables=[table])
+        yield Section(title="Sensitivity to wording", tables=[table])
 
 
 def _read_by_optimizer(run: Overview) -> Iterator[Section]:
@@ -223,11 +236,11 @@ def _read_by_optimizer(run: Overview) -> Iterator[Section]:
         if step.meta_prompt
     ]
     if blocks:
-        yield Section(title="What the optimizer read", details=blocks)
+        yield Section(title="Meta-prompts", details=blocks)
 
 
 def _cost(run: RunResult, lines: Sequence[str]) -> Section:
-    return Section(title="What it took", lines=lines, tables=[_usage(run)], details=[_settings(run)])
+    return Section(title="Cost", lines=lines, tables=[_usage(run)], details=[_settings(run)])
 
 
 def _usage(run: Overview) -> Table:
@@ -258,13 +271,13 @@ def _settings(run: RunResult) -> Table:
 def _solution(run: ObjectiveResult) -> Section:
     best, found = run.best, run.objective
     if best is None or run.train is None:
-        return Section(title="The answer", lines=[state_line(run), "nothing scored yet"])
+        return Section(title="Result", lines=[state_line(run), "nothing scored yet"])
     others = [*found.references.items(), *([("optimum", found.optimum)] if found.optimum is not None else [])]
     gap = [f"gap to the optimum: {found.gap:.1%}"] if found.gap is not None else []
     solved = "not solved" if found.solved_at is None else f"solved in step {found.solved_at}"
     count = sum(1 for _ in proposals_of(run))
     return Section(
-        title="The answer",
+        title="Result",
         lines=[
             state_line(run),
             f"best solution: {numbers_text(best.solution)}, found in step {best.step}",

@@ -20,7 +20,7 @@ def fold_sections(runs: Sequence[RunResult], verdicts: Sequence[BaselineVerdict]
     together = Section(
         title="All folds together",
         lines=[
-            f"the winners of {len(tested)} searches on {rows} rows, each tested once",
+            f"cross-fitting: the winners of {len(tested)} searches on {rows} rows, each tested once",
             *([verdict_line(verdicts)] if verdicts else []),
         ],
         tables=[_fold_scores(tested), _pooled(verdicts)],
@@ -68,7 +68,7 @@ def repeat_section(found: Repeats) -> Section:
 
 def _spreads(found: Repeats) -> Iterator[str]:
     if found.steps:
-        yield f"steps until then: {_plus_minus(found.steps)}"
+        yield f"steps until solved: {_plus_minus(found.steps)}"
     if found.explored:
         yield f"different solutions: {_plus_minus(found.explored)}"
     if found.gap:

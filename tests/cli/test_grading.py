@@ -69,7 +69,7 @@ def test_every_report_of_official_grading_says_so() -> None:
     shown = call("run", "--steps", "0", *official)
     assert f"  {LENIENT}" in shown.stdout.splitlines(), shown.output
     listed = CliRunner().invoke(main, ["runs", "list"]).stdout
-    assert listed.endswith("graded leniently\n")
+    assert listed.endswith("official grading\n")
     document = json.loads(CliRunner().invoke(main, ["export"]).stdout)
     assert document["task"]["grading"] == "official"
 

@@ -70,7 +70,7 @@ def test_a_step_that_is_scored_is_shown_with_its_scores() -> None:
     found.closed(Trajectory(direction="maximize", steps=(step(7, [0.1]), closed)))
     heading, *rows = shown(found, 80)[-3:]
     assert heading.startswith("step 8, scored: 2; rejected: near-duplicate 1")
-    assert [row.split()[:2] for row in rows] == [["0.900", "opro"], ["left", "human"]]
+    assert [row.split()[:2] for row in rows] == [["0.900", "opro"], ["dropped", "human"]]
 
 
 def test_what_models_write_cannot_steer_the_terminal() -> None:

@@ -97,20 +97,20 @@ def assert_one_line(result: Result, code: int, words: str) -> None:
 class TestRun:
     def test_the_answer_comes_first_and_with_what_it_is_compared(self, model: ScriptedEngine) -> None:
         lines = said(run())
-        assert lines[0] == "The answer"
+        assert lines[0] == "Result"
         assert lines[1].endswith(": finished (budget of 2 steps used)")
         assert lines[lines.index("best prompt:") + 1] == "Read twice."
         (train,) = [line for line in lines if line.startswith("train ")]
         assert train.split()[1] == "1.000" and re.search(r" 8 +winner$", train)
         # The starts are equal on train and on validation: the first counts, which is the empty one.
-        (gain,) = [line for line in lines if line.startswith("accuracy on test: ")]
+        (gain,) = [line for line in lines if line.startswith("accuracy on test (n=8): ")]
         assert gain == (
-            "accuracy on test: 0.125 with the best start, 0.625 with the best prompt (better by 0.500, n=8)"
+            "accuracy on test (n=8): 0.125 with the best start, 0.625 with the best prompt: better by 0.500"
         )
         baselines = [line for line in lines if line.startswith("test  ") and not line.endswith("winner")]
         assert [line.rsplit("  ", 1)[1] for line in baselines] == ["(empty)", START, STEP_BY_STEP]
         assert "rejected proposals: duplicate 1, refusal 1" in lines
-        assert "examples without an answer: none" in lines
+        assert "rows without an answer: none" in lines
 
     def test_progress_is_told_on_stderr_and_shows_no_text_of_the_user(self, model: ScriptedEngine) -> None:
         told = run().stderr.splitlines()
@@ -120,7 +120,9 @@ class TestRun:
         assert told[2].startswith(
             "up to 112 scored pairs (about "
         )  # (2 + 4 + 1) * 8 + (4 + 2) * 4 + (3 + 1) * 8
-        assert told[3].startswith("8 test rows tell a gain in accuracy of ")
+        assert re.fullmatch(
+            r"minimum detectable gain \d+ points of accuracy \(8 test rows, 80 % power\)", told[3]
+        )
         assert told[4].startswith("step 0: 2 of 2 proposals accepted, best 0.375 (step 0), ")
         assert told[6].startswith("step 2: 1 of 2 proposals accepted, best 1.000 (step 2), ")
         assert not any("Mail" in line or "twice" in line for line in told)
@@ -345,7 +347,7 @@ class TestRuns:
         lines = said(run("--metric", "log_loss"))
         assert any(re.fullmatch("test +not available +8 +winner", line) for line in lines)
         assert not any("best start" in line for line in lines)
-        assert "examples without an answer: no finite log-probability 72" in lines
+        assert "rows without an answer: no finite log-probability 72" in lines
 
     def test_shots_are_listed_by_id(self, model: ScriptedEngine) -> None:
         assert "with 2 shots: " in run("--shots", "2").stdout
@@ -455,7 +457,7 @@ class TestFolds:
         _play(monkeypatch, samples=(SAMPLES * 2))
         lines = said(run("--folds", "2"))
         assert lines[0] == "All folds together"
-        assert "the winners of 2 searches on 20 rows, each tested once" in lines
+        assert "cross-fitting: the winners of 2 searches on 20 rows, each tested once" in lines
         assert lines[2].startswith("verdict: better than")
         assert sum(line.endswith("10  Read twice.") for line in lines) == 2
 
@@ -538,7 +540,7 @@ def test_the_rate_and_the_time_left_follow_the_clock(capsys: pytest.CaptureFixtu
             Trajectory(direction="maximize", steps=(Step(number=0, proposals=(), scored=scored),))
         )
     assert capsys.readouterr().err.splitlines()[2:] == [
-        "96 test rows tell a gain in accuracy of 14% or more in four of five cases",
+        "minimum detectable gain 14 points of accuracy (96 test rows, 80 % power)",
         "memory: at most 1.00 GB",
         "step 0: 0 of 0 proposals accepted, best 0.500 (step 0), 5.0 pairs/s, at most 0:30 left",
     ]
@@ -612,7 +614,7 @@ def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
     now = 0.0
     search()
     assert asked == [30.0, 90.0]
-    assert "25% of limit, at most" in capsys.readouterr().err
+    assert "25% of peak throughput, at most" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("width", [20, 80])

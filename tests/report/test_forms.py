@@ -70,10 +70,13 @@ def page(document: dict[str, Any]) -> Page:
 
 def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> None:
     text = " ".join(" ".join(page(document).words).split())
-    assert text.index("Read twice.") < text.index("What the search found")
-    assert "accuracy on test: 0.125 with the best start, 1.000 with the best prompt" in text
+    assert text.index("Read twice.") < text.index("Search progress")
+    assert (
+        "accuracy on test (n=8): 0.125 with the best start, 1.000 with the best prompt: better by 0.875"
+        in text
+    )
     for part in (
-        *("Fixed", "7 fixed, 0 broken", "mixes up", "Said a little differently", "What the optimizer read"),
+        *("Fixed", "7 fixed, 0 broken", "Confusion matrix", "Sensitivity to wording", "Meta-prompts"),
         *("rejected: refusal", "rejected: duplicate", "versions"),
     ):
         assert part in text, part
@@ -120,9 +123,9 @@ def test_ids_are_unique_and_what_refers_to_them_finds_them(document: dict[str, A
 def test_every_chart_is_a_picture_with_words_and_figures(document: dict[str, Any]) -> None:
     found = charts(document)
     assert [chart.title for chart in found] == [
-        "What the search found",
-        "What length buys",
-        "How far to trust how sure it is",
+        "Search progress",
+        "Score by prompt length",
+        "Calibration of confidence",
     ]
     for chart in found:
         root = ElementTree.fromstring(chart.svg)
@@ -136,7 +139,7 @@ def test_every_chart_is_a_picture_with_words_and_figures(document: dict[str, Any
 
 
 def test_the_search_is_drawn_as_it_went(document: dict[str, Any]) -> None:
-    rows = tables(document)["What the search found"].rows
+    rows = tables(document)["Search progress"].rows
     assert [row[0] for row in rows] == [0, 1, 2]
     assert rows[-1][3] == document["train"]["value"]
     assert rows[1][4] == document["validation"]["value"], "the best finalist of its step"
@@ -146,8 +149,8 @@ def test_what_left_its_race_is_a_point_of_its_own_and_never_the_best(document: d
     dropped = next(p for p in document["steps"][2]["proposals"] if p["score"])
     dropped["dropped"], dropped["score"]["value"] = True, 2.0
     found = charts(document)[0]
-    assert "left its race" in found.svg and found.description.startswith("5 candidates")
-    assert [row[3] for row in tables(document)["What the search found"].rows] == [0.375, 1.0]
+    assert "dropped by racing" in found.svg and found.description.startswith("5 candidates")
+    assert [row[3] for row in tables(document)["Search progress"].rows] == [0.375, 1.0]
 
 
 def test_flips_are_the_rows_that_only_one_answers(document: dict[str, Any]) -> None:
@@ -172,7 +175,7 @@ def test_reliability_is_worked_out_by_hand(document: dict[str, Any]) -> None:
 
 def test_candidates_stand_in_the_order_of_their_scores(document: dict[str, Any]) -> None:
     table = tables(document)["All candidates"]
-    text, train, fate = (table.columns.index(name) for name in ("proposal", "train", "fate"))
+    text, train, fate = (table.columns.index(name) for name in ("proposal", "train", "status"))
     assert (table.rows[0][fate], table.rows[0][text]) == ("winner", "Read twice.")
     trained = [row[train] for row in table.rows if row[train] is not None]
     assert trained == [1.0, 0.5, 0.375, 0.375, 0.375]
@@ -228,7 +231,7 @@ def _sheets(document: dict[str, Any]) -> Iterator[tuple[str, list[list[Any]]]]:
 def test_a_workbook_holds_numbers_as_numbers_and_no_formula(hostile: dict[str, Any]) -> None:
     sheets = dict(_sheets(hostile))
     head, *rows = sheets["All candidates"]
-    best = next(row for row in rows if row[head.index("fate")] == "winner")
+    best = next(row for row in rows if row[head.index("status")] == "winner")
     assert best[head.index("train")] == pytest.approx(hostile["train"]["value"])
     assert any(HOSTILE in str(cell) for row in sheets["In words"] for cell in row)
 
@@ -252,17 +255,17 @@ def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
     """Titles of the page's parts, and a figure or word of each."""
     found = sections(task_result(document))
     assert [section.title for section in found] == [
-        *("The answer", "How it was selected", "What the search found", "What length buys"),
-        *("How far to trust how sure it is", "What changed since the start"),
-        *("What it fixed and what it broke", "Which labels it mixes up", "Everything that was tried"),
-        *("Said a little differently", "What the optimizer read", "What it took"),
+        *("Result", "Selection", "Search progress", "Score by prompt length"),
+        *("Calibration of confidence", "Changes from the best start"),
+        *("Rows fixed and broken", "Confusion matrix", "Candidates"),
+        *("Sensitivity to wording", "Meta-prompts", "Cost"),
     ]
     named = tables(document)
     row = named["Fixed"].rows[0]
     assert row[1] == f"Mail {str(row[0])[1:]}." and row[5] == pytest.approx(1.386, abs=0.001)
     settings = {str(name): value for name, value in named["Settings, models and versions"].rows}
     assert settings["data"] == document["data_digest"]
-    read = next(section for section in found if section.title == "What the optimizer read")
+    read = next(section for section in found if section.title == "Meta-prompts")
     assert read.all_blocks()[0].text == document["steps"][1]["meta_prompt"]
     for form in ("html", "md", "csv"):
         text = html.unescape(in_form(document, form).decode()).replace("\\", "")
@@ -282,7 +285,7 @@ def test_the_whole_prompt_the_gains_and_the_caution_stand_in_every_form(document
         text = str(dict(_sheets(document))) if form == "xlsx" else html.unescape(content.decode())
         text = text.replace("\\", "")  # Markdown's escapes
         assert "{text}" in text, form
-        assert "nothing but luck" in text, form
+        assert "expect no gain" in text, form
         for end in (low, high):
             assert f"{end:.3f}" in text or repr(end) in text, form
 

@@ -83,7 +83,7 @@ def test_the_command_says_it_in_words_and_as_json(tmp_path: Path, monkeypatch: p
     arguments = ["--home", str(tmp_path), "runs", "diff", str(weak), strong.stem]
     said = CliRunner().invoke(main, arguments)
     assert said.exit_code == 0, said.output
-    assert f"{strong.stem} beside {weak.stem}, on 24 test rows of both: better: +0." in said.output
+    assert f"{strong.stem} beside {weak.stem}, on 24 test rows of both: better: gain +0." in said.output
     assert "Strong." in said.output
     assert json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["runs"] == [
         weak.stem,
@@ -103,7 +103,7 @@ def test_the_page_says_the_same_and_markup_of_others_is_text(
     assert "<del>Weak.</del>" in text and "<ins>Strong.</ins>" in text and "search.shown" in text
     found = run_difference(weak, strong)
     assert found.comparison is not None
-    assert f": better: {found.comparison.comparison.difference:+.3f}" in text
+    assert f": better: gain {found.comparison.comparison.difference:+.3f}" in text
     hostile = "</style><script>alert(1)</script>\u202e"
     _, second = found.best
     assert isinstance(second, Prompt)
