@@ -19,6 +19,7 @@ WRITERS = {
     "human": "human",
     "start": "start",
     "opro": "model",
+    "model": "model",  # what OPRO was called before there were other methods
     "evoprompt-ga": "model",
     "evoprompt-de": "model",
     "paraphrases": "paraphrase",

@@ -40,11 +40,15 @@ class TaskResult(Overview):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveResult(Overview):
-    """Of a run on a mathematical problem; data_digest is that of the whole problem."""
+    """Of a run on a mathematical problem; data_digest is that of the whole problem.
+
+    There are no examples: outcomes are none, where they were asked for.
+    """
 
     best: Solution | None
     objective: ObjectiveFindings
     data_digest: str
+    outcomes: Sequence[AnswerResult] | None = None
 
 
 RunResult = TaskResult | ObjectiveResult
@@ -63,6 +67,7 @@ def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
         **fields_of(overview(run)),
         objective=objective_findings(run.header, entries_of(run)),
         data_digest=content_hash("data", json.loads(run.header.problem_json)),
+        outcomes=() if outcomes else None,
     )
 
 

@@ -44,7 +44,9 @@ def load_winner(path: Path) -> Winner:
         role: [e.candidate for e in evaluations if e.role == role and e.split == "test"]
         for role in ("winner", "baseline")
     }
-    if not header.is_task or not by_role["winner"]:
+    if not header.is_task:
+        raise SettingsError(f"Run {header.run_id} is of a mathematical problem, so it has found no prompt.")
+    if not by_role["winner"]:
         raise SettingsError(f"Run {header.run_id} has no measured winner. Finish it: opro-local resume")
     winner = by_role["winner"][0]
     others = [candidate for candidate in by_role["baseline"] if candidate.key != winner.key]
