@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from opro_local.results.events import AskedEvent
-from opro_local.results.overview import Figures, Numbers, Prompt, ProposedPrompt, Solution
+from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
 
 EMPTY = "(empty)"
 
@@ -19,11 +19,6 @@ def with_interval(value: float | None, interval: Sequence[float] | None, *, sign
     sign = "+" if signed else ""
     ends = "" if interval is None else f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]"
     return f"{value:{sign}.3f}{ends}"
-
-
-def score_text(score: Figures) -> str:
-    """With its interval and the number of its rows."""
-    return f"{with_interval(score.value, score.interval)} n={score.n}"
 
 
 def p_text(value: float) -> str:
