@@ -48,11 +48,3 @@ class StoreBusy(StoreError):
 
 class Interrupted(OproError):
     """The user asked to stop; everything up to the last scored block is saved."""
-
-
-class Rejected(Exception):
-    """A proposal that cannot become a solution; the reason is counted and shown."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason

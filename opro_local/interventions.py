@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from opro_local.config import BudgetSettings
-from opro_local.errors import Rejected
-from opro_local.optimizer import proposed_keys
 from opro_local.problem import Problem, Watcher
+from opro_local.proposers.admission import Admission
 from opro_local.recording import RunStore
-from opro_local.records import Event, Proposal, S, Scored, Step, Trajectory
+from opro_local.records import Event, S, Scored, Step, Trajectory
 
-HUMAN = "human"
 STOPPED = "stopped by a person"
 BANS = ("ban", "ban pattern")
 LIMITS: Mapping[str, str] = {
@@ -88,42 +86,19 @@ def with_people(
     """
     if not events:
         return step
-    taken = proposed_keys(problem, trajectory)
-    given = [event.text for event in events if event.kind == "add" and event.step == step.number]
-    own = [_own(problem, text, taken) for text in given]
-    others = [proposal for proposal in step.proposals if proposal.origin != HUMAN]
-    rest = [_checked(problem, proposal, _bans(events), taken) for proposal in others]
+    admission, bans = Admission.after(problem, trajectory), _bans(events)
+    own = [admission.person(e.text) for e in events if e.kind == "add" and e.step == step.number]
+    rest = [
+        admission.again(proposal, banned=lambda solution: _is_banned(problem.shown(solution), bans))
+        for proposal in step.proposals
+        if proposal.author != "human"
+    ]
     return replace(step, proposals=(*own, *rest))
 
 
 def _bans(events: Sequence[Event]) -> list[Event]:
     """Those that a step has heard."""
     return [event for event in events if event.step is not None and event.kind in BANS]
-
-
-def _own(problem: Problem[S], text: str, taken: set[str]) -> Proposal[S]:
-    """Once it is proposed its key is taken."""
-    try:
-        solution = problem.parse(text)
-    except Rejected as rejection:
-        return Proposal(text=text, reason=rejection.reason, origin=HUMAN)
-    key = problem.key(solution)
-    if key in taken:
-        return Proposal(text=text, reason="duplicate", origin=HUMAN)
-    taken.add(key)
-    return Proposal(text=text, solution=solution, origin=HUMAN)
-
-
-def _checked(
-    problem: Problem[S], proposal: Proposal[S], bans: Sequence[Event], taken: set[str]
-) -> Proposal[S]:
-    if proposal.solution is None:
-        return proposal
-    if _is_banned(problem.shown(proposal.solution), bans):
-        return replace(proposal, solution=None, reason="banned")
-    if problem.key(proposal.solution) in taken:
-        return replace(proposal, solution=None, reason="duplicate")
-    return proposal
 
 
 def _is_banned(text: str, bans: Sequence[Event]) -> bool:

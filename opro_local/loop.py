@@ -83,5 +83,7 @@ def _proposed(problem: Problem[S], proposer: Proposer[S], trajectory: Trajectory
 
 def starting_step(problem: Problem[S]) -> Step[S]:
     """Step 0: the starting solutions, proposed by the user or the problem."""
-    proposals = (Proposal(text=problem.encode(s), solution=s, origin="start") for s in problem.starts())
+    proposals = (
+        Proposal(text=problem.encode(s), solution=s, origin="start", author="start") for s in problem.starts()
+    )
     return Step(number=0, proposals=tuple(proposals))

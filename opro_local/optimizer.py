@@ -1,4 +1,4 @@
-"""OPRO's proposer: meta-prompt -> samples -> parse -> filter -> dedupe (Yang et al. 2023, section 3.1).
+"""OPRO's proposer: meta-prompt -> samples -> admission (Yang et al. 2023, section 3.1).
 
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Generic
 
 from opro_local.config import SearchSettings
-from opro_local.errors import DataError, Rejected
-from opro_local.llm import Engine, GenerationReply, GenerationRequest, TokenIds
-from opro_local.problem import MetaPrompt, Problem
-from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
+from opro_local.errors import DataError
+from opro_local.llm import Engine, GenerationRequest, TokenIds
+from opro_local.problem import MetaPrompt, Problem, solution_end
+from opro_local.proposers.admission import Admission
+from opro_local.records import OptimizerCall, S, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,19 @@ class Optimizer(Generic[S]):
         """
         meta_prompts = self.problem.meta_prompts(shown or trajectory, number)
         seed = derived_seed(self.settings.seed, number, "proposals")
-        return self.replies(
-            meta_prompts, number, count, seed=seed, seen=proposed_keys(self.problem, trajectory)
-        )
+        admission = Admission.after(self.problem, trajectory)
+        return self.replies(meta_prompts, number, count, seed=seed, admission=admission)
 
     def replies(
-        self, meta_prompts: Iterable[MetaPrompt], number: int, count: int, *, seed: int, seen: set[str]
+        self,
+        meta_prompts: Iterable[MetaPrompt],
+        number: int,
+        count: int,
+        *,
+        seed: int,
+        admission: Admission[S],
     ) -> Step[S]:
-        """A step of count replies to the first of meta_prompts that fits.
-
-        What has a key in seen is a duplicate; the keys of what is accepted join it.
-        """
+        """A step of count replies to the first of meta_prompts that fits."""
         meta_prompt, ids = self._fitting(meta_prompts)
         request = GenerationRequest(
             prompt=ids,
@@ -54,16 +57,16 @@ class Optimizer(Generic[S]):
         )
         temperature = self._temperature(number)
         replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
-        return Step(
-            number=number,
-            proposals=tuple(self._proposals(replies, meta_prompt, seen)),
+        call = OptimizerCall(
             meta_prompt=meta_prompt.text,
-            exemplar_ids=meta_prompt.exemplar_ids,
-            temperature=temperature,
             seed=seed,
+            temperature=temperature,
             prompt_tokens=len(ids),
             generated_tokens=sum(reply.tokens for reply in replies),
+            exemplar_ids=meta_prompt.exemplar_ids,
         )
+        proposals = tuple(admission.reply(reply, meta_prompt) for reply in replies)
+        return Step(number=number, proposals=proposals, calls=(call,))
 
     def _temperature(self, number: int) -> float:
         """Linear over the steps, as published: the first has the start's, those after the last the end's."""
@@ -89,34 +92,6 @@ class Optimizer(Generic[S]):
             )
         return meta_prompt, ids
 
-    def _proposals(
-        self, replies: list[GenerationReply], meta_prompt: MetaPrompt, seen: set[str]
-    ) -> list[Proposal[S]]:
-        proposals: list[Proposal[S]] = []
-        for reply in replies:
-            try:
-                solution = self._solution(reply, meta_prompt, seen)
-            except Rejected as rejection:
-                proposals.append(Proposal(text=reply.text, reason=rejection.reason))
-            else:
-                seen.add(self.problem.key(solution))
-                proposals.append(Proposal(text=reply.text, solution=solution))
-        return proposals
-
-    def _solution(self, reply: GenerationReply, meta_prompt: MetaPrompt, seen: set[str]) -> S:
-        if reply.ended == "nan":
-            raise Rejected("no finite log-probability")
-        end = _end(reply.text, meta_prompt.ends)
-        text = reply.text[:end]
-        if len(text) > self.problem.longest_reply():
-            raise Rejected("too long")
-        if end is None and reply.ended != "end":
-            raise Rejected("cut off")
-        solution = self.problem.parse(text)
-        if self.problem.key(solution) in seen:
-            raise Rejected("duplicate")
-        return solution
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolutionIsWhole:
@@ -126,16 +101,4 @@ class SolutionIsWhole:
     longest: int
 
     def __call__(self, text: str) -> bool:
-        return len(text) > self.longest or _end(text, self.ends) is not None
-
-
-def proposed_keys(problem: Problem[S], trajectory: Trajectory[S]) -> set[str]:
-    """The keys of all solutions that were ever proposed, scored or not."""
-    return {problem.key(p.solution) for p in trajectory.proposals() if p.solution is not None}
-
-
-def _end(text: str, ends: tuple[str, ...]) -> int | None:
-    """Where the solution ends in the text so far; leading blanks do not end it. None while it goes on."""
-    start = len(text) - len(text.lstrip())
-    found = [position for end in ends if (position := text.find(end, start)) >= 0]
-    return min(found, default=None)
+        return len(text) > self.longest or solution_end(text, self.ends) is not None

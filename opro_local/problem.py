@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from opro_local.llm import EngineStats, Message
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Direction, Estimate, S, Scored, SplitName, Step, Trajectory
+from opro_local.records import Direction, Estimate, Reason, S, Scored, SplitName, Step, Trajectory
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
@@ -32,6 +32,21 @@ class MetaPrompt:
         return f"{turns}\n\n{self.prefill}" if self.prefill else turns
 
 
+def solution_end(text: str, ends: tuple[str, ...]) -> int | None:
+    """Where the solution ends in the text so far; leading blanks do not end it. None while it goes on."""
+    start = len(text) - len(text.lstrip())
+    found = [position for end in ends if (position := text.find(end, start)) >= 0]
+    return min(found, default=None)
+
+
+class Rejected(Exception):
+    """A text that holds no solution; the reason is counted and shown."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
 class Problem(Protocol[S]):
     """Anything that the OPRO loop can optimise."""
 
@@ -51,6 +66,10 @@ class Problem(Protocol[S]):
 
     def parse(self, reply: str) -> S:
         """The solution in the optimizer's reply (what stands between prefill and end). Raises Rejected."""
+        ...
+
+    def fits(self, solution: S) -> bool:
+        """Whether what it is scored with has room for it."""
         ...
 
     def longest_reply(self) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, NewType, TypeVar
 
@@ -146,6 +146,48 @@ class Scored(Generic[S]):
     step: int
     dropped: bool = False
 
+    @property
+    def key(self) -> str:
+        """Tells the solution from all others: a candidate's own, which also finds its outcomes."""
+        solution = self.solution
+        return solution.key if isinstance(solution, Candidate) else content_hash("solution", solution)
+
+
+Reason = Literal[
+    "no finite log-probability",
+    "too long",
+    "cut off",
+    # no instruction
+    "empty",
+    "contains a tag",
+    "refusal",
+    "contains a digit",
+    "goes on with the examples",
+    "copies a row",
+    "copies most of a short row",
+    "copies an answer",
+    "copies a labelled row",
+    # no solution of an objective
+    "wrong number of numbers",
+    "wrong number of points",
+    "not a list of points",
+    "a point twice or unknown",
+    "does not begin with 0",
+    "outside the limits",
+    # a solution that is not worth scoring
+    "prompt too long",
+    "duplicate",
+    "near-duplicate",
+    "wrong language",
+    "repetition",
+    "nonsense",
+    "banned",
+]
+"""Why a proposal is rejected; proposers/admission.py is where."""
+
+Author = Literal["start", "human", "model", "paraphrase", "program"]
+"""Who wrote a proposal: the user or the problem at the start, a person later on, the optimizer, a program."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal(Generic[S]):
@@ -156,23 +198,47 @@ class Proposal(Generic[S]):
 
     text: str
     solution: S | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     origin: str = "opro"
+    author: Author = "model"
+
+    def rejected(self, reason: Reason) -> "Proposal[S]":
+        """The same text, and why there is no solution in it or none that is scored."""
+        return replace(self, solution=None, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerCall:
+    """A meta-prompt that the optimizer read, how replies to it were sampled, and the tokens of all."""
+
+    meta_prompt: str
+    seed: int
+    temperature: float
+    prompt_tokens: int
+    generated_tokens: int
+    exemplar_ids: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.generated_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Generic[S]):
-    """One turn of the loop. Step 0 holds the starting solutions; scored is empty until the step is closed."""
+    """One turn of the loop. Step 0 holds the starting solutions; scored is empty until the step is closed.
+
+    calls are those of all who asked the optimizer for the proposals, in order; many proposals need none.
+    """
 
     number: int
     proposals: tuple[Proposal[S], ...]
-    meta_prompt: str = ""
-    exemplar_ids: tuple[str, ...] = ()
-    temperature: float | None = None
-    seed: int | None = None
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
+    calls: tuple[OptimizerCall, ...] = ()
     scored: tuple[Scored[S], ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """What the optimizer read and wrote."""
+        return sum(call.tokens for call in self.calls)
 
     @property
     def solutions(self) -> tuple[S, ...]:

@@ -18,7 +18,7 @@ FLOORS = (
     ("llm", "config"),
     ("recording", "evidence"),
     ("problem",),
-    ("reading", "catalogue", "budget"),
+    ("reading", "catalogue", "budget", "proposers.admission"),
     ("answers",),
     ("tasks",),
     ("scoring", "meta_prompt"),
@@ -35,6 +35,8 @@ FLOORS = (
     ("cli",),
 )
 """Rooms from the ground up: a room may import its own modules and all floors below it, no neighbour.
+
+A module that is named stands on a floor of its own, apart from its room.
 
 engine stands beside the house (ENGINE); the package's own __init__ names what users get from the top floors.
 """
@@ -76,7 +78,7 @@ def own_imports(path: Path) -> set[str]:
 
 
 def room(module: str) -> str:
-    return module.partition(".")[0]
+    return module if module in FLOOR else module.partition(".")[0]
 
 
 def allowed(module: str, target: str) -> bool:

@@ -65,7 +65,7 @@ def test_what_a_person_writes_is_checked_like_any_other() -> None:
     store.asked = [event("add", "seven"), event("add", "20", 2), event("add", "8", 3), event("add", "8", 4)]
     run(store, Counting(), steps=1)
     found = [(p.text, p.reason) for p in store.steps[0].proposals if p.origin == "human"]
-    assert found[:1] == [("seven", "not a number")]
+    assert found[:1] == [("seven", "wrong number of numbers")]
     assert ("8", None) in found and ("8", "duplicate") in found
 
 
@@ -117,7 +117,7 @@ def test_a_last_word_after_the_last_step_is_scored_and_nothing_else_is_proposed(
 def test_a_last_word_that_is_rejected_does_not_keep_the_search_going() -> None:
     store = MemoryStore[int](direction="minimize")
     run(store, Counting(), steps=1, ask={2: event("add", "seven")})
-    assert [p.reason for p in store.steps[2].proposals] == ["not a number"]
+    assert [p.reason for p in store.steps[2].proposals] == ["wrong number of numbers"]
     assert store.finished and len(store.steps) == 3
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from candidates import call
 from memory_store import MemoryStore
 from square_root import SquareRoot
 
@@ -12,6 +13,8 @@ from opro_local.errors import Interrupted
 from opro_local.loop import optimize
 from opro_local.problem import NullWatcher, Watcher
 from opro_local.records import Proposal, Step, Trajectory
+
+CALL = call(prompt_tokens=10, generated_tokens=2)
 
 
 @dataclass
@@ -25,9 +28,9 @@ class Halving:
         best = [entry.solution for entry in trajectory.ascending()[-2:]]
         proposals: tuple[Proposal[int], ...] = (
             Proposal(text="middle", solution=sum(best) // 2),
-            Proposal(text="?", reason="not a number"),
+            Proposal(text="?", reason="wrong number of numbers"),
         )
-        return Step(number=number, proposals=proposals[:count], prompt_tokens=10, generated_tokens=2)
+        return Step(number=number, proposals=proposals[:count], calls=(CALL,))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from opro_local.config import SearchSettings
 from opro_local.errors import DataError
 from opro_local.llm import GenerationReply
 from opro_local.optimizer import Optimizer
-from opro_local.records import Proposal, Score, Scored, Step, Trajectory, derived_seed
+from opro_local.records import OptimizerCall, Proposal, Score, Scored, Step, Trajectory, derived_seed
 
 
 def trajectory(*solutions: int) -> Trajectory[int]:
@@ -44,11 +44,15 @@ def test_a_step_records_what_was_asked_and_what_came_back() -> None:
     assert step == Step(
         number=4,
         proposals=(Proposal(text="7\n", solution=7), Proposal(text="8", solution=8)),
-        meta_prompt=meta_prompt,
-        temperature=0.7,
-        seed=seed,
-        prompt_tokens=len(asked),
-        generated_tokens=len("7\n") + len("8") + 1,  # the second one ends its turn
+        calls=(
+            OptimizerCall(
+                meta_prompt=meta_prompt,
+                seed=seed,
+                temperature=0.7,
+                prompt_tokens=len(asked),
+                generated_tokens=len("7\n") + len("8") + 1,  # the second one ends its turn
+            ),
+        ),
     )
 
 
@@ -56,7 +60,7 @@ def test_at_temperature_0_all_replies_are_the_greedy_one_and_count_as_duplicates
     engine = ScriptedEngine(reply=lambda _text: "7\n")
     step = propose(engine, count=3, temperature=0)
     assert [p.reason for p in step.proposals] == [None, "duplicate", "duplicate"]
-    assert step.temperature == 0
+    assert step.calls[0].temperature == 0
     assert engine.sampled[0][2] == 0
 
 
@@ -65,7 +69,7 @@ def test_a_temperature_moves_from_the_first_step_towards_its_end_in_equal_steps(
     search = SearchSettings(temperature=1.0, temperature_end=2.0)
     optimizer = Optimizer(engine, SquareRoot(), search, 4)
     steps = [optimizer.propose(trajectory(1), number, 1) for number in range(1, 5)]
-    assert [step.temperature for step in steps] == [1.0, 1.25, 1.5, 1.75]
+    assert [step.calls[0].temperature for step in steps] == [1.0, 1.25, 1.5, 1.75]
     assert [temperature for _, _, temperature, _ in engine.sampled] == [1.0, 1.25, 1.5, 1.75]
 
 
@@ -83,7 +87,7 @@ def test_a_solution_ends_at_its_end_mark_and_blanks_before_it_do_not_end_it() ->
 
 
 def test_what_the_problem_cannot_parse_is_rejected_with_its_reason() -> None:
-    assert outcomes("seven\n", "7\n") == [("seven\n", None, "not a number"), ("7\n", 7, None)]
+    assert outcomes("seven\n", "7\n") == [("seven\n", None, "wrong number of numbers"), ("7\n", 7, None)]
 
 
 def test_a_reply_that_ends_with_the_models_turn_is_whole() -> None:
@@ -130,7 +134,7 @@ def test_the_worst_solutions_leave_the_meta_prompt_first_when_the_context_is_sho
     # With three, two and one line the prompt has 39, 31 and 25 tokens. It may take three quarters of the
     # context, since the reply that the settings allow is longer than the rest: 36 of 48, 30 of 40.
     engine = ScriptedEngine(samples=[["7"]], context_length=context_length)
-    assert propose(engine, trajectory(20, 1, 5)).meta_prompt == shown
+    assert propose(engine, trajectory(20, 1, 5)).calls[0].meta_prompt == shown
 
 
 @pytest.mark.parametrize(
@@ -140,14 +144,14 @@ def test_the_worst_solutions_leave_the_meta_prompt_first_when_the_context_is_sho
 def test_the_settings_may_cap_a_meta_prompt_down_to_the_shortest_there_is(most: int, shown: str) -> None:
     # With three, two and one line the prompt has 39, 31 and 25 tokens.
     engine = ScriptedEngine(samples=[["7"]])
-    assert propose(engine, trajectory(20, 1, 5), meta_prompt_tokens=most).meta_prompt == shown
+    assert propose(engine, trajectory(20, 1, 5), meta_prompt_tokens=most).calls[0].meta_prompt == shown
 
 
 def test_a_cap_above_the_room_of_the_context_leaves_the_context_to_decide() -> None:
     # 36 of 48 tokens are room for the prompt: three lines have 39.
     engine = ScriptedEngine(samples=[["7"]], context_length=48)
     step = propose(engine, trajectory(20, 1, 5), meta_prompt_tokens=1000)
-    assert step.meta_prompt == "1: 49\n5: 25"
+    assert step.calls[0].meta_prompt == "1: 49\n5: 25"
 
 
 def test_a_reply_may_take_what_the_prompt_leaves_of_a_short_context() -> None:

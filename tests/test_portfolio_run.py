@@ -126,6 +126,11 @@ def test_every_proposer_is_named_and_told_with_what_it_brought(path: Path) -> No
     assert sum(row["proposals"] for row in told.values()) == 2 + 6 * 8
     assert [row["won"] for row in told.values()].count(True) == 1
     assert document["best"]["shots"]
+    authors = {p["origin"]: p["author"] for step in document["steps"] for p in step["proposals"]}
+    assert set(authors) == set(told)
+    assert {authors[name] for name in ("library", "shot sets", "shot moves")} == {"program"}
+    assert (authors["start"], authors["opro tagged"]) == ("start", "model")
+    assert authors.get("paraphrases", "paraphrase") == "paraphrase"
     tokens = [entry["prompt_tokens"] for entry in document["frontier"]]
     values = [entry["value"] for entry in document["frontier"]]
     assert tokens == sorted(tokens)

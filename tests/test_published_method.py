@@ -90,7 +90,7 @@ def test_linear_regression_does_at_every_step_what_the_reference_does(seed: int)
     store = solved(LinearRegression(data_seed=seed), replies, 8, 6)
     steps = store.steps[1:]
     assert list(store.steps[0].solutions) == starts
-    shown = [[((int(w), int(b)), v) for w, b, v in PAIR.findall(step.meta_prompt)] for step in steps]
+    shown = [[((int(w), int(b)), v) for w, b, v in PAIR.findall(step.calls[0].meta_prompt)] for step in steps]
     check(steps, turns, shown)
     assert any(turn.reasons for turn in turns)
     hit = any(pair == (15, 14) for turn in turns for pair in turn.accepted)
@@ -131,7 +131,9 @@ def test_the_travelling_salesman_does_at_every_step_what_the_reference_does(seed
     store = solved(objective, replies, 3, 5)
     turns = reference.replay(list(store.steps[0].solutions), replies, rules)
     steps = store.steps[1:]
-    shown = [[(tuple(map(int, t.split(","))), v) for t, v in TOUR.findall(s.meta_prompt)] for s in steps]
+    shown = [
+        [(tuple(map(int, t.split(","))), v) for t, v in TOUR.findall(s.calls[0].meta_prompt)] for s in steps
+    ]
     check(steps, turns, shown)
     assert any(len(calls) > 1 for calls in replies)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from opro_local.records import (
@@ -83,3 +85,14 @@ def test_a_trajectory_lists_accepted_and_rejected_proposals_in_order() -> None:
 
 def test_usage_counts_the_tokens_of_both_roles() -> None:
     assert Usage(scorer_tokens=3, optimizer_tokens=4).tokens == 7
+
+
+def test_a_scored_solution_is_known_by_its_key_whatever_it_scored() -> None:
+    plain = Candidate(instruction="Sort.")
+    with_shot = Candidate(instruction="Sort.", shots=(SHOT,))
+    found = [Scored(solution=each, score=Score(value=0.5), step=1) for each in (plain, with_shot)]
+    again = Scored(solution=replace(plain, calibration=(0.1,)), score=Score(value=0.7), step=2)
+    assert found[0].key == again.key == plain.key
+    assert found[1].key == with_shot.key != found[0].key
+    numbers = [Scored(solution=each, score=Score(value=0.0), step=0) for each in ((1.0, 2.0), (2.0, 1.0))]
+    assert numbers[0].key != numbers[1].key

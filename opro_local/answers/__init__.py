@@ -16,7 +16,7 @@ from opro_local.config import Grading, Metric
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
-from opro_local.records import Example, LabelledRow
+from opro_local.records import Example, LabelledRow, Reason
 from opro_local.user_code import UserFunction
 from opro_local.wording import listed, quoted
 
@@ -76,7 +76,7 @@ class AnswerKind:
         """Different direct instructions, the plainest first: that is where a search starts."""
         return OPEN_INSTRUCTIONS
 
-    def forbidden(self, _instruction: str) -> str | None:
+    def forbidden(self, _instruction: str) -> Reason | None:
         """Why an instruction is rejected that would give answers of this kind away, if it is."""
         return None
 

@@ -10,7 +10,7 @@ from opro_local.config import Metric
 from opro_local.reading.normalisation import match_value, number_value, numbers_in
 from opro_local.reading.official import OfficialGrader, as_number, right_number
 from opro_local.reading.replies import BOXED, MARKER, SENTENCE_END, Grader, answer_span
-from opro_local.records import Example, LabelledRow
+from opro_local.records import Example, LabelledRow, Reason
 
 OR = re.compile(r"\W*(?:\w+ )?or\W+", re.IGNORECASE)
 """What stands between two numbers of which the reply does not say which one it means."""
@@ -49,7 +49,7 @@ class Number(AnswerKind):
     def instructions(self) -> Sequence[str]:
         return INSTRUCTIONS
 
-    def forbidden(self, instruction: str) -> str | None:
+    def forbidden(self, instruction: str) -> Reason | None:
         return "contains a digit" if any(map(str.isdigit, instruction)) else None
 
     def official(self) -> Grader:

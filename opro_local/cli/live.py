@@ -65,7 +65,7 @@ def _table(rows: Iterator[Row]) -> Table:
 def _top(trajectory: Trajectory[Any]) -> Iterator[Row]:
     origins = _origins(trajectory)
     for entry in reversed(trajectory.ascending()[-TOP:]):
-        yield f"{entry.score.value:.3f}", origins.get(id(entry), ""), _said(entry.solution)
+        yield f"{entry.score.value:.3f}", origins.get(entry.key, ""), _said(entry.solution)
 
 
 def _heading(step: Step[Any]) -> str:
@@ -99,12 +99,12 @@ def _line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _origins(trajectory: Trajectory[Any]) -> dict[int, str]:
+def _origins(trajectory: Trajectory[Any]) -> dict[str, str]:
     """Who proposed each scored solution."""
     found = {}
     for step in trajectory.steps:
         accepted = [proposal.origin for proposal in step.proposals if proposal.solution is not None]
-        found.update({id(entry): origin for entry, origin in zip(step.scored, accepted, strict=False)})
+        found.update({entry.key: origin for entry, origin in zip(step.scored, accepted, strict=False)})
     return found
 
 

@@ -13,10 +13,9 @@ from itertools import islice
 import numpy as np
 
 from opro_local.config import CalibrationMethod, SearchSettings, Style
-from opro_local.errors import Rejected
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.meta_prompt import ANSWER_HEADING, TAGS
-from opro_local.problem import MetaPrompt, Proposer, Watcher
+from opro_local.problem import MetaPrompt, Proposer, Rejected, Watcher
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.meta_prompts import MetaPrompts
@@ -149,10 +148,7 @@ class InstructionProblem:
             raise Rejected("goes on with the examples")
         for leak in self._leaks.reasons(text):
             raise Rejected(leak)
-        candidate = self.candidate(text)
-        if not self.fits(candidate):
-            raise Rejected("prompt too long")
-        return candidate
+        return self.candidate(text)
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether its prompts are as short as the settings and the model's context want them."""

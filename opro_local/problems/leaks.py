@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from opro_local.records import Example
+from opro_local.records import Example, Reason
 
 LEAK_WORDS = 8
 """So many consecutive words of a row are a passage of it."""
@@ -36,11 +36,11 @@ class LeakCheck:
     rows: Sequence[Example]
     labelled: bool
 
-    def reasons(self, instruction: str) -> list[str]:
+    def reasons(self, instruction: str) -> list[Reason]:
         """What the instruction gives away; empty when it is clean."""
         spoken = words(instruction)
         text = _spaced(spoken)
-        found = {
+        found: dict[Reason, bool] = {
             "copies a row": not self._passages.isdisjoint(_runs(spoken, LEAK_WORDS)),
             "copies most of a short row": any(piece in text for piece in self._short_rows),
             "copies an answer": any(answer in text for answer in self._rare_answers),

@@ -59,6 +59,9 @@ class MathematicalProblem:
     def parse(self, reply: str) -> Numbers:
         return self.objective.parse(reply)
 
+    def fits(self, solution: Numbers) -> bool:
+        return True
+
     def longest_reply(self) -> int:
         return self.objective.longest_reply()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from opro_local.config import Settings
-from opro_local.errors import Rejected
+from opro_local.problem import Rejected
 from opro_local.user_code import UserFunction
 
 if TYPE_CHECKING:
@@ -107,5 +107,5 @@ def numbers_in(text: str, count: int) -> Numbers:
     """The count numbers of a reply; names as in "w=3" are skipped. Raises Rejected."""
     found = NUMBER.findall(text.rpartition("[")[2])
     if len(found) != count:
-        raise Rejected(f"not {count} numbers")
+        raise Rejected("wrong number of numbers")
     return tuple(map(float, found))

@@ -37,15 +37,15 @@ def best_of_each_instruction(trajectory: Trajectory[Candidate]) -> Trajectory[Ca
     best: dict[str, Scored[Candidate]] = {}
     for entry in trajectory.ascending():
         best[entry.solution.instruction] = entry
-    kept = {id(entry) for entry in best.values()}
+    kept = {entry.key for entry in best.values()}
     return replace(trajectory, steps=tuple(_bare_step(step, kept) for step in trajectory.steps))
 
 
-def _bare_step(step: Step[Candidate], kept: set[int]) -> Step[Candidate]:
+def _bare_step(step: Step[Candidate], kept: set[str]) -> Step[Candidate]:
     proposals = tuple(
         replace(p, solution=None if p.solution is None else bare(p.solution)) for p in step.proposals
     )
-    scored = tuple(entry for entry in step.scored if id(entry) in kept)
+    scored = tuple(entry for entry in step.scored if entry.key in kept)
     return replace(step, proposals=proposals, scored=scored)
 
 

@@ -16,8 +16,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from opro_local.optimizer import Optimizer, proposed_keys
+from opro_local.optimizer import Optimizer
 from opro_local.problem import MetaPrompt, Proposer
+from opro_local.proposers.admission import Admission
 from opro_local.proposers.breeding import bred, differed
 from opro_local.records import Candidate, Scored, Step, Trajectory, derived_seed
 from opro_local.tasks.task import Task
@@ -40,24 +41,22 @@ class EvoPrompt:
     matching: Matching
 
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
-        """One child a meta-prompt; the step's meta-prompt are all of them, one after the other."""
+        """One child a meta-prompt."""
         if number == 1:
             return self.first.propose(trajectory, number, count)
         seed = derived_seed(self.optimizer.settings.seed, number, self.name)
         asked = self.matching(trajectory, max(count, FEWEST), count, random.Random(seed))
-        seen = proposed_keys(self.optimizer.problem, trajectory)
+        admission = Admission.after(self.optimizer.problem, trajectory)
         parts = [
-            self.optimizer.replies([prompt], number, 1, seed=derived_seed(seed, place, "child"), seen=seen)
+            self.optimizer.replies(
+                [prompt], number, 1, seed=derived_seed(seed, place, "child"), admission=admission
+            )
             for place, prompt in enumerate(asked)
         ]
         return Step(
             number=number,
             proposals=tuple(replace(p, origin=self.name) for part in parts for p in part.proposals),
-            meta_prompt="\n\n\n".join(part.meta_prompt for part in parts),
-            temperature=parts[0].temperature,
-            seed=seed,
-            prompt_tokens=sum(part.prompt_tokens for part in parts),
-            generated_tokens=sum(part.generated_tokens for part in parts),
+            calls=tuple(call for part in parts for call in part.calls),
         )
 
 
@@ -79,7 +78,7 @@ def _roulette(
 ) -> tuple[Scored[Candidate], Scored[Candidate]]:
     """Two different members, or the only one twice."""
     (first,) = _drawn(population, fitness, draw)
-    others = [entry for entry in population if entry is not first] or population
+    others = [entry for entry in population if entry.key != first.key] or population
     (second,) = _drawn(others, fitness, draw)
     return first, second
 
@@ -103,7 +102,7 @@ def differential(task: Task) -> Matching:
         asked = []
         for child in range(made, made + children):
             base = population[child % len(population)]
-            others = [entry for entry in population if entry is not base]
+            others = [entry for entry in population if entry.key != base.key]
             one, other = draw.sample(others, 2) if len(others) > 1 else draw.choices(population, k=2)
             asked.append(differed(task, one.solution, other.solution, best.solution, base.solution))
         return asked

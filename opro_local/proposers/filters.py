@@ -28,6 +28,7 @@ from statistics import median
 from opro_local.llm import ChoiceRequest, Engine, Message
 from opro_local.proposers.baselines import random_instructions, words_of
 from opro_local.proposers.library import direct_instructions
+from opro_local.records import Reason
 from opro_local.tasks.task import Task
 
 NEAR = 0.9
@@ -45,7 +46,7 @@ class InstructionFilter:
     engine: Engine
     task: Task
 
-    def reasons(self, texts: Sequence[str], earlier: Sequence[str]) -> list[str | None]:
+    def reasons(self, texts: Sequence[str], earlier: Sequence[str]) -> list[Reason | None]:
         """Why each of texts is not worth scoring, None where it is; one call of the model at most."""
         found = [self._plain_reason(text) for text in texts]
         judged = [
@@ -65,7 +66,7 @@ class InstructionFilter:
             known.append(_letters(text))
         return found
 
-    def _plain_reason(self, text: str) -> str | None:
+    def _plain_reason(self, text: str) -> Reason | None:
         if not _WORD.search(text):
             return "nonsense"
         words = _letters(text).split()

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from opro_local.problem import Proposer
+from opro_local.proposers.admission import fitting
 from opro_local.proposers.bandit import Tally, allocate, remembered
 from opro_local.proposers.elite import ELITE, elite
-from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
+from opro_local.records import Candidate, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,11 @@ class Portfolio:
             for name, share in shares.items():
                 so_far = replace(trajectory, steps=(*trajectory.steps, step))
                 part = self.arms[name].propose(so_far, number, share)
-                step = _together(step, part, [self._checked(p, name) for p in part.proposals])
+                named = (replace(proposal, origin=name) for proposal in part.proposals)
+                proposals = (fitting(proposal, self.fits) for proposal in named)
+                step = replace(
+                    step, proposals=(*step.proposals, *proposals), calls=(*step.calls, *part.calls)
+                )
                 if len(part.proposals) < share:
                     willing.remove(name)
             willing = [name for name in willing if name not in self.sampled]
@@ -58,19 +63,6 @@ class Portfolio:
             shares = shares - sampled + Counter({chosen: sampled.total()})
         return shares
 
-    def _checked(self, proposal: Proposal[Candidate], name: str) -> Proposal[Candidate]:
-        if proposal.solution is None or self.fits(proposal.solution):
-            return replace(proposal, origin=name)
-        return Proposal(text=proposal.text, reason="prompt too long", origin=name)
-
-
-def _together(
-    step: Step[Candidate], part: Step[Candidate], proposals: list[Proposal[Candidate]]
-) -> Step[Candidate]:
-    """The step with a part's proposals; what tells of a meta-prompt is the one part's that has one."""
-    read = part if part.meta_prompt else step
-    return replace(read, proposals=(*step.proposals, *proposals), scored=())
-
 
 def tallies(trajectory: Trajectory[Candidate]) -> Iterator[dict[str, Tally]]:
     """Step by step after the start, how many proposals each origin made and how many of them paid."""
@@ -79,15 +71,15 @@ def tallies(trajectory: Trajectory[Candidate]) -> Iterator[dict[str, Tally]]:
         best = _raised(trajectory, end)
         accepted = [p.origin for p in step.proposals if p.solution is not None]
         paid = Counter(
-            origin for origin, entry in zip(accepted, step.scored, strict=True) if id(entry) in best
+            origin for origin, entry in zip(accepted, step.scored, strict=True) if entry.key in best
         )
         pulls = Counter(p.origin for p in step.proposals)
         yield {origin: Tally(paid[origin], pulls[origin]) for origin in pulls}
 
 
-def _raised(trajectory: Trajectory[Candidate], end: int) -> set[int]:
-    """Ids of those of the best after a step that score better than the last of the best before it."""
+def _raised(trajectory: Trajectory[Candidate], end: int) -> set[str]:
+    """Keys of those of the best after a step that score better than the last of the best before it."""
     before, after = (elite(replace(trajectory, steps=trajectory.steps[:last])) for last in (end, end + 1))
     sign = 1 if trajectory.direction == "maximize" else -1
     least = sign * before[-1].score.value if len(before) == ELITE else -math.inf
-    return {id(entry) for entry in after if sign * entry.score.value > least}
+    return {entry.key for entry in after if sign * entry.score.value > least}

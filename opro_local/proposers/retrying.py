@@ -26,8 +26,7 @@ class RetryingOptimizer(Generic[S]):
             step = replace(
                 step,
                 proposals=(*step.proposals, *more.proposals),
-                prompt_tokens=step.prompt_tokens + more.prompt_tokens,
-                generated_tokens=step.generated_tokens + more.generated_tokens,
+                calls=(*step.calls, *more.calls),
             )
         return step
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic
 
-from opro_local.errors import Rejected
-from opro_local.optimizer import proposed_keys
 from opro_local.problem import Problem
-from opro_local.records import Proposal, S, Step, Trajectory, derived_seed
+from opro_local.proposers.admission import Admission, understood
+from opro_local.records import Author, Proposal, S, Step, Trajectory, derived_seed
 
 TRIES = 20
 """Draws for each proposal that is wanted; there may not be as many new ones."""
@@ -26,26 +25,25 @@ class StreamProposer(Generic[S]):
     problem: Problem[S]
     seed: int
     stream: Stream[S]
+    author: Author = "program"
 
     def propose(self, trajectory: Trajectory[S], number: int, count: int) -> Step[S]:
         """New solutions; what was proposed before is drawn again."""
         seed = derived_seed(self.seed, number, self.name)
-        seen = proposed_keys(self.problem, trajectory)
-        proposals: list[Proposal[S]] = []
-        for solution in islice(self.stream(trajectory, random.Random(seed)), TRIES * count):
-            if len(proposals) == count:
-                break
-            if (key := self.problem.key(solution)) not in seen:
-                seen.add(key)
-                text = self.problem.encode(solution)
-                proposals.append(Proposal(text=text, solution=solution, origin=self.name))
-        return Step(number=number, proposals=tuple(proposals), seed=seed)
+        admission = Admission.after(self.problem, trajectory)
+        drawn = islice(self.stream(trajectory, random.Random(seed)), TRIES * count)
+        proposals = (admission.new(self._proposal(solution)) for solution in drawn)
+        new = (proposal for proposal in proposals if proposal.solution is not None)
+        return Step(number=number, proposals=tuple(islice(new, count)))
+
+    def _proposal(self, solution: S) -> Proposal[S]:
+        text = self.problem.encode(solution)
+        return Proposal(text=text, solution=solution, origin=self.name, author=self.author)
 
 
 def parsed(problem: Problem[S], texts: Iterable[str]) -> Iterator[S]:
-    """The solutions in texts, without those that the problem rejects."""
+    """The solutions in texts, without those that are rejected."""
     for text in texts:
-        try:
-            yield problem.parse(text)
-        except Rejected:
-            continue
+        found: Proposal[S] = understood(problem, text, Proposal(text=text))
+        if found.solution is not None:
+            yield found.solution

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from opro_local.problem import Proposer
 from opro_local.proposers.elite import best_of_each_instruction, elite
 from opro_local.proposers.filters import InstructionFilter
-from opro_local.records import Candidate, Proposal, Step, Trajectory, derived_seed
+from opro_local.records import Candidate, Step, Trajectory, derived_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,11 @@ class Filtered:
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
         step = self.inner.propose(trajectory, number, count)
         earlier = [p.solution.instruction for p in trajectory.proposals() if p.solution]
-        accepted = [p for p in step.proposals if p.solution]
-        reasons = self.guard.reasons([p.solution.instruction for p in accepted if p.solution], earlier)
-        rejected = {id(p): reason for p, reason in zip(accepted, reasons, strict=True) if reason}
+        written = [p.solution.instruction for p in step.proposals if p.solution]
+        reasons = iter(self.guard.reasons(written, earlier))
         return replace(
             step,
             proposals=tuple(
-                Proposal(text=p.text, reason=rejected[id(p)]) if id(p) in rejected else p
-                for p in step.proposals
+                p.rejected(reason) if p.solution and (reason := next(reasons)) else p for p in step.proposals
             ),
         )

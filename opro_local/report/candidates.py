@@ -15,16 +15,6 @@ from opro_local.results.verdicts import champion
 from opro_local.results.words import solution_text
 
 LEFT = "dropped by racing"
-WRITERS = {
-    "human": "human",
-    "start": "start",
-    "opro": "model",
-    "model": "model",  # what OPRO was called before there were other methods
-    "evoprompt-ga": "model",
-    "evoprompt-de": "model",
-    "paraphrases": "paraphrase",
-}
-"""By the first word of an origin; what else proposes draws from texts and rows that it has."""
 COLUMNS = (
     *("step", "origin", "instruction", "shots", "key"),
     *("train", "train_n", "train_low", "train_high", "validation", "test"),
@@ -79,11 +69,6 @@ def _row(step: int, proposal: ProposalResult, later: dict[tuple[str, str], float
     )
 
 
-def written_by(origin: str) -> str:
-    """Who wrote a proposal: human, start, model (the optimizer), paraphrase or program."""
-    return WRITERS.get(origin.partition(" ")[0], "program")
-
-
 def candidate_table(run: Overview) -> Table:
     """The best on train first."""
     rows = sorted(
@@ -99,7 +84,7 @@ def candidate_table(run: Overview) -> Table:
         rows=[
             (
                 row.step,
-                written_by(row.proposal.origin),
+                row.proposal.author,
                 row.proposal.origin,
                 row.text,
                 len(row.shots),

@@ -13,7 +13,7 @@ from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.table import Cell, PValue, Table, WithInterval
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
-from opro_local.results.overview import Figures, Overview
+from opro_local.results.overview import Figures, Overview, StepResult
 from opro_local.results.reading import fields_of
 from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
 from opro_local.results.steps import best_start, proposals_of
@@ -228,15 +228,18 @@ def _paraphrases(run: TaskResult) -> Iterator[Section]:
 
 def _read_by_optimizer(run: Overview) -> Iterator[Section]:
     blocks = [
-        Block(
-            title=f"Step {step.number}: {step.prompt_tokens} tokens read, {step.generated_tokens} written",
-            text=step.meta_prompt,
-        )
+        Block(title=_call_title(step, number), text=call.meta_prompt)
         for step in run.steps
-        if step.meta_prompt
+        for number, call in enumerate(step.calls, start=1)
     ]
     if blocks:
         yield Section(title="Meta-prompts", details=blocks)
+
+
+def _call_title(step: StepResult, number: int) -> str:
+    call = step.calls[number - 1]
+    which = f", call {number} of {len(step.calls)}" if len(step.calls) > 1 else ""
+    return f"Step {step.number}{which}: {call.prompt_tokens} tokens read, {call.generated_tokens} written"
 
 
 def _cost(run: RunResult, lines: Sequence[str]) -> Section:

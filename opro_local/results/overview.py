@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_local.records import Direction, Example, SplitName
+from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord
 
@@ -107,6 +107,7 @@ class ProposalResult:
 
     text: str
     origin: str
+    author: Author
     reason: str | None
     key: str | None
     solution: ProposedPrompt | Numbers | None
@@ -116,7 +117,10 @@ class ProposalResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """A step with all its proposals; closed: they are scored."""
+    """A step with all its proposals; closed: they are scored.
+
+    calls are all of the optimizer's. Beside them stand what the first was asked, and the tokens of all.
+    """
 
     number: int
     closed: bool
@@ -126,6 +130,7 @@ class StepResult:
     generated_tokens: int
     meta_prompt: str
     exemplar_ids: Sequence[str]
+    calls: Sequence[OptimizerCall]
     proposals: Sequence[ProposalResult]
 
 

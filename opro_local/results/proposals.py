@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_local.records import Candidate, Direction, Score, Scored, Step
+from opro_local.records import Author, Candidate, Direction, Score, Scored, Step
 from opro_local.results.overview import ProposerResult, finite
 from opro_local.results.trajectory import gain
 from opro_local.store.header import RunHeader
@@ -19,6 +19,7 @@ class ProposalRecord:
     step: int
     text: str
     origin: str
+    author: Author
     reason: str | None
     solution: str | None
     key: str | None
@@ -40,6 +41,7 @@ def _entries(header: RunHeader, step: Step[str]) -> Iterator[ProposalRecord]:
             step=step.number,
             text=proposal.text,
             origin=proposal.origin,
+            author=proposal.author,
             reason=proposal.reason,
             solution=found.solution if found else proposal.solution,
             key=key,

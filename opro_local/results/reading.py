@@ -167,15 +167,17 @@ def _frontier(header: RunHeader, evaluations: Sequence[Evaluation]) -> list[Meas
 
 
 def _step(run: RunReader, step: Step[str], entries: Sequence[ProposalRecord]) -> StepResult:
+    first = step.calls[0] if step.calls else None
     return StepResult(
         number=step.number,
         closed=step is not run.open_step,
-        temperature=step.temperature,
-        seed=step.seed,
-        prompt_tokens=step.prompt_tokens,
-        generated_tokens=step.generated_tokens,
-        meta_prompt=step.meta_prompt,
-        exemplar_ids=step.exemplar_ids,
+        temperature=first.temperature if first else None,
+        seed=first.seed if first else None,
+        prompt_tokens=sum(call.prompt_tokens for call in step.calls),
+        generated_tokens=sum(call.generated_tokens for call in step.calls),
+        meta_prompt=first.meta_prompt if first else "",
+        exemplar_ids=first.exemplar_ids if first else (),
+        calls=step.calls,
         proposals=[_proposal(run.header, entry) for entry in entries if entry.step == step.number],
     )
 
@@ -184,6 +186,7 @@ def _proposal(header: RunHeader, entry: ProposalRecord) -> ProposalResult:
     return ProposalResult(
         text=entry.text,
         origin=entry.origin,
+        author=entry.author,
         reason=entry.reason,
         key=entry.key,
         solution=None if entry.solution is None else _proposed(header, entry.solution),

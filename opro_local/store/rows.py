@@ -104,7 +104,7 @@ def read_usage(database: apsw.Connection) -> Usage:
         database,
         """
         SELECT (SELECT count(*) FROM step WHERE closed AND number > 0),
-               (SELECT coalesce(sum(prompt_tokens + generated_tokens), 0) FROM step),
+               (SELECT coalesce(sum(prompt_tokens + generated_tokens), 0) FROM call),
                (SELECT count(*) FROM outcome),
                (SELECT coalesce(sum(prompt_tokens + generated_tokens), 0) FROM outcome),
                seconds

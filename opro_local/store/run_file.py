@@ -45,7 +45,7 @@ from opro_local.store.rows import (
     score_to_json,
 )
 from opro_local.store.run_folder import RunFolder
-from opro_local.store.steps import Codec, read_steps
+from opro_local.store.steps import Codec, call_row, read_steps
 from opro_local.store.test_ledger import note_use
 
 Clock = Callable[[], float]
@@ -176,22 +176,17 @@ class RunFile(Generic[S]):
         self._started += self._clock() - begun
 
     def record_proposals(self, step: Step[S]) -> None:
-        row = (
-            step.number,
-            step.meta_prompt,
-            json.dumps(step.exemplar_ids),
-            step.temperature,
-            step.seed,
-            step.prompt_tokens,
-            step.generated_tokens,
-        )
+        calls = [(step.number, i, *call_row(call)) for i, call in enumerate(step.calls)]
         proposals = [(step.number, i, *self._proposal_row(p)) for i, p in enumerate(step.proposals)]
         with self._saved():
             self._database.execute(
-                "INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (number) DO NOTHING", row
+                "INSERT INTO step (number) VALUES (?) ON CONFLICT DO NOTHING", (step.number,)
+            )
+            self._database.executemany(
+                "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", calls
             )
             self._database.execute("DELETE FROM proposal WHERE step = ?", (step.number,))
-            self._database.executemany("INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?)", proposals)
+            self._database.executemany("INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?, ?)", proposals)
         self._committed()
 
     def close_step(self, number: int, scored: Sequence[Scored[S]]) -> None:
@@ -283,7 +278,7 @@ class RunFile(Generic[S]):
 
     def _proposal_row(self, proposal: Proposal[S]) -> Row:
         solution = None if proposal.solution is None else self._codec.encode(proposal.solution)
-        return proposal.text, solution, proposal.reason, proposal.origin
+        return proposal.text, solution, proposal.reason, proposal.origin, proposal.author
 
 
 def _begin(header: RunHeader, database: apsw.Connection) -> None:

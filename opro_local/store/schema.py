@@ -126,6 +126,38 @@ MIGRATIONS = (
     -- Exemplars are the rows of the meta-prompt; few-shot examples of the scorer's prompt are shots.
     UPDATE proposal SET origin = replace(origin, 'exemplar ', 'shot ') WHERE origin LIKE 'exemplar %';
     """,
+    """
+    -- What OPRO was called before there were other methods.
+    UPDATE proposal SET origin = 'opro' WHERE origin = 'model';
+    ALTER TABLE proposal ADD COLUMN author TEXT NOT NULL DEFAULT 'program';
+    UPDATE proposal SET author = CASE
+        WHEN origin IN ('start', 'human') THEN origin
+        WHEN origin = 'opro' OR origin LIKE 'opro %' OR origin LIKE 'evoprompt-%' THEN 'model'
+        WHEN origin = 'paraphrases' THEN 'paraphrase'
+        ELSE 'program'
+    END;
+    -- What the optimizer was asked in a step: several arms make several calls.
+    CREATE TABLE call (
+        step INTEGER NOT NULL REFERENCES step (number),
+        position INTEGER NOT NULL,
+        meta_prompt TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        temperature REAL NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        generated_tokens INTEGER NOT NULL,
+        exemplar_ids TEXT NOT NULL,
+        PRIMARY KEY (step, position)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO call
+        SELECT number, 0, meta_prompt, seed, temperature, prompt_tokens, generated_tokens, exemplar_ids
+        FROM step WHERE meta_prompt <> '';
+    ALTER TABLE step DROP COLUMN meta_prompt;
+    ALTER TABLE step DROP COLUMN exemplar_ids;
+    ALTER TABLE step DROP COLUMN temperature;
+    ALTER TABLE step DROP COLUMN seed;
+    ALTER TABLE step DROP COLUMN prompt_tokens;
+    ALTER TABLE step DROP COLUMN generated_tokens;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -6,8 +6,11 @@ from typing import Protocol
 
 import apsw
 
-from opro_local.records import Proposal, S, Scored, Step
+from opro_local.records import OptimizerCall, Proposal, S, Scored, Step
+from opro_local.store.database import Row
 from opro_local.store.rows import read, score_from_json
+
+CALL_COLUMNS = ("meta_prompt", "seed", "temperature", "prompt_tokens", "generated_tokens", "exemplar_ids")
 
 
 class Codec(Protocol[S]):
@@ -29,36 +32,50 @@ class AsText:
 
 def read_steps(database: apsw.Connection, codec: Codec[S], *, closed: bool) -> Iterator[Step[S]]:
     """The closed steps, or the open one, in order."""
-    query = (
-        "SELECT number, meta_prompt, exemplar_ids, temperature, seed, prompt_tokens, generated_tokens "
-        "FROM step WHERE closed = ? ORDER BY number"
-    )
-    for number, meta_prompt, exemplar_ids, temperature, seed, prompt, generated in read(
-        database, query, (closed,)
-    ):
+    for (number,) in read(database, "SELECT number FROM step WHERE closed = ? ORDER BY number", (closed,)):
         yield Step(
             number=number,
             proposals=_proposals(database, codec, number),
-            meta_prompt=meta_prompt,
-            exemplar_ids=tuple(json.loads(exemplar_ids)),
-            temperature=temperature,
-            seed=seed,
-            prompt_tokens=prompt,
-            generated_tokens=generated,
+            calls=read_calls(database, number),
             scored=_scored(database, codec, number),
         )
 
 
+def read_calls(database: apsw.Connection, number: int) -> tuple[OptimizerCall, ...]:
+    """What the optimizer was asked in a step, in order."""
+    query = f"SELECT {', '.join(CALL_COLUMNS)} FROM call WHERE step = ? ORDER BY position"
+    return tuple(
+        OptimizerCall(
+            meta_prompt=meta_prompt,
+            seed=seed,
+            temperature=temperature,
+            prompt_tokens=prompt_tokens,
+            generated_tokens=generated_tokens,
+            exemplar_ids=tuple(json.loads(exemplar_ids)),
+        )
+        for meta_prompt, seed, temperature, prompt_tokens, generated_tokens, exemplar_ids in read(
+            database, query, (number,)
+        )
+    )
+
+
+def call_row(call: OptimizerCall) -> Row:
+    """The values of CALL_COLUMNS."""
+    values = [getattr(call, name) for name in CALL_COLUMNS[:-1]]
+    return *values, json.dumps(call.exemplar_ids)
+
+
 def _proposals(database: apsw.Connection, codec: Codec[S], number: int) -> tuple[Proposal[S], ...]:
-    query = "SELECT text, solution, reason, origin FROM proposal WHERE step = ? ORDER BY position"
+    query = "SELECT text, solution, reason, origin, author FROM proposal WHERE step = ? ORDER BY position"
     return tuple(
         Proposal(
             text=text,
             solution=None if solution is None else codec.decode(solution),
             reason=reason,
             origin=origin,
+            author=author,
         )
-        for text, solution, reason, origin in read(database, query, (number,))
+        for text, solution, reason, origin, author in read(database, query, (number,))
     )
 
 

@@ -27,7 +27,7 @@ from opro_local.proposers.portfolio import Portfolio
 from opro_local.proposers.stream import Stream, StreamProposer, parsed
 from opro_local.proposers.variations import crossed, paraphrased
 from opro_local.proposers.wrappers import Filtered, WithShots
-from opro_local.records import Candidate
+from opro_local.records import Author, Candidate
 
 DRAWS = {"shot sets": "exemplar sets", "shot moves": "exemplar moves"}
 """What the draws of an arm are named by where it once had another name: a resumed run draws the same."""
@@ -118,7 +118,8 @@ def _library(problem: InstructionProblem) -> StreamProposer[Candidate]:
 
 
 def _drawn(name: str, problem: InstructionProblem, stream: Stream[Candidate]) -> StreamProposer[Candidate]:
-    return StreamProposer(name=name, problem=problem, seed=problem.search.seed, stream=stream)
+    author: Author = "paraphrase" if stream is paraphrased else "program"
+    return StreamProposer(name=name, problem=problem, seed=problem.search.seed, stream=stream, author=author)
 
 
 def _random_words(problem: InstructionProblem, search: SearchSettings) -> StreamProposer[Candidate]:

@@ -109,7 +109,7 @@ class Purse(NullWatcher):
 
     def step_closed(self, trajectory: Trajectory[Any]) -> None:
         assert self.effort is not None
-        written = sum(step.prompt_tokens + step.generated_tokens for step in trajectory.steps)
+        written = sum(step.tokens for step in trajectory.steps)
         if max(written, self.effort().tokens_run) >= self.limit:
             ask(self.path, "stop", "")
 

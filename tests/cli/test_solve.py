@@ -70,7 +70,7 @@ def test_json_holds_the_runs_and_their_summary(says: Callable[..., ScriptedEngin
     assert run["objective"]["solved_at"] == 2
     explored = len(run["steps"][0]["proposals"]) + 3
     assert run["objective"]["explored"] == explored
-    assert run["rejected"] == {"not 2 numbers": 1}
+    assert run["rejected"] == {"wrong number of numbers": 1}
     assert document["summary"]["steps"] == {"mean": 2, "deviation": None}
     shown = json.loads(call("runs", "show", run["run"], "--json").stdout)
     assert shown["objective"] == run["objective"]

@@ -11,8 +11,8 @@ from memory_store import MemoryStore
 from scripted_engine import ScriptedEngine
 
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
-from opro_local.errors import Interrupted, Rejected, SealedTest
-from opro_local.problem import NullWatcher
+from opro_local.errors import Interrupted, SealedTest
+from opro_local.problem import NullWatcher, Rejected
 from opro_local.problems.instruction import InstructionProblem, default_starts, polish
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import (

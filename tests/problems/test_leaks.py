@@ -6,7 +6,7 @@ import time
 import pytest
 
 from opro_local.problems.leaks import LeakCheck
-from opro_local.records import Example
+from opro_local.records import Example, Reason
 
 
 def rows(*pairs: tuple[str, str]) -> list[Example]:
@@ -27,7 +27,7 @@ SUMS = rows(
 )
 
 
-def reasons(instruction: str, examples: list[Example] = MAILS, answer: str = "label") -> list[str]:
+def reasons(instruction: str, examples: list[Example] = MAILS, answer: str = "label") -> list[Reason]:
     return LeakCheck(examples, labelled=answer in ("label", "boolean")).reasons(instruction)
 
 

@@ -92,13 +92,13 @@ def test_a_step_is_filled_up_and_no_further() -> None:
     asked = [n for _, n, *_ in engine.sampled]
     accepted = len(step.solutions)
     assert asked == [COUNT] + [COUNT - accepted] * (tsp.tries() - 1)
-    assert step.generated_tokens == sum(asked)
+    assert [call.generated_tokens for call in step.calls] == asked
 
 
 def test_a_long_trajectory_is_cut_to_the_context() -> None:
     engine = Parrot(text="w=1, b=1]", context_length=700)
     store = run(LinearRegression(), engine, steps=1)
-    shown = store.steps[1].meta_prompt.count("value: ")
+    shown = store.steps[1].calls[0].meta_prompt.count("value: ")
     best = min(store.steps[0].scored, key=lambda entry: entry.score.value)
     assert 1 <= shown < len(store.steps[0].solutions)
-    assert f"value: {best.score.value:.0f}" in store.steps[1].meta_prompt
+    assert f"value: {best.score.value:.0f}" in store.steps[1].calls[0].meta_prompt

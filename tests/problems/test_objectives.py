@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opro_local.errors import Rejected, SettingsError
+from opro_local.errors import SettingsError
+from opro_local.problem import Rejected
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class, objective_name, objective_names
 from opro_local.problems.objectives.box import Box
@@ -91,10 +92,10 @@ def test_a_tour_knows_its_optimum_and_what_was_published() -> None:
 @pytest.mark.parametrize(
     ("objective", "reply", "reason"),
     [
-        (LinearRegression(), "w=3", "not 2 numbers"),
+        (LinearRegression(), "w=3", "wrong number of numbers"),
         (Tsp(nodes=4), "0,1,2,x", "not a list of points"),
         (Tsp(nodes=4), "0,-1,2,3", "not a list of points"),
-        (Tsp(nodes=4), "0,1,2", "not 4 points"),
+        (Tsp(nodes=4), "0,1,2", "wrong number of points"),
         (Tsp(nodes=4), "0,1,2,2", "a point twice or unknown"),
         (Tsp(nodes=4), "0,1,2,4", "a point twice or unknown"),
         (Tsp(nodes=4), "1,0,2,3", "does not begin with 0"),

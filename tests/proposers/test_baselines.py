@@ -27,7 +27,7 @@ def test_the_meta_prompt_shows_the_starting_solutions_and_nothing_later() -> Non
     engine = ScriptedEngine(samples=[["3", "4"]])
     later = trajectory(step(0, 1, 20), step(1, 7))
     found = OneStep(Optimizer(engine, SquareRoot(), SEARCH)).propose(later, 2, 2)
-    assert found.meta_prompt == "20: 350\n1: 49"
+    assert found.calls[0].meta_prompt == "20: 350\n1: 49"
     assert found.solutions == (3, 4)
 
 

@@ -145,7 +145,7 @@ class TestSteps:
         found = evoprompt(method, ScriptedEngine()).propose(trajectory(START), 1, 3)
         assert [p.origin for p in found.proposals] == ["library"] * 3
         assert found.solutions[0].instruction == "Let's think step by step."
-        assert found.meta_prompt == ""
+        assert found.calls == ()
 
     def test_each_child_has_a_meta_prompt_of_its_own_and_passes_the_same_filters(
         self, method: Method
@@ -161,11 +161,19 @@ class TestSteps:
         assert {p.origin for p in made.proposals} == {method}
         assert [(n, temperature) for _, n, temperature, _ in engine.sampled] == [(1, 0.5)] * 4
         assert len({seed for _, _, _, seed in engine.sampled}) == 4
-        assert made.temperature == 0.5
-        assert made.meta_prompt.count("new: <INS>") == 4
-        assert made.prompt_tokens == sum(len(asked.encode()) for asked, *_ in engine.sampled)
+        assert [(each.temperature, each.seed) for each in made.calls] == [
+            (temperature, seed) for _, _, temperature, seed in engine.sampled
+        ]
+        assert [each.prompt_tokens for each in made.calls] == [
+            len(asked.encode()) for asked, *_ in engine.sampled
+        ]
+        assert all(
+            asked.endswith(each.meta_prompt.rpartition("new: ")[2])
+            for each, (asked, *_) in zip(made.calls, engine.sampled, strict=True)
+        )
         # The last of the replies ends its turn.
-        assert made.generated_tokens == len("sort it.</INS>Sort it.\n\na</INS>as an AI") + 1
+        wrote = ["sort it.</INS>", "Sort it.\n\n", "a</INS>", "as an AI."]
+        assert [each.generated_tokens for each in made.calls] == list(map(len, wrote))
 
     def test_what_is_asked_follows_seed_step_and_trajectory(self, method: Method) -> None:
         asked = []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
-from candidates import candidate, of, step, trajectory
+from candidates import call, candidate, of, step, trajectory
 
 from opro_local.problem import Proposer
 from opro_local.proposers.bandit import Tally
@@ -30,8 +30,7 @@ class Arm:
         return Step(
             number=number,
             proposals=tuple(Proposal(text=t, solution=candidate(t)) for t in texts),
-            meta_prompt=self.meta_prompt,
-            prompt_tokens=7 if self.meta_prompt else 0,
+            calls=(call(self.meta_prompt, prompt_tokens=7),) if self.meta_prompt else (),
         )
 
 
@@ -85,7 +84,7 @@ def test_one_meta_prompt_is_read_a_step_whoever_was_drawn() -> None:
     found = portfolio(*read, sampled=("x", "y")).propose(START, 1, 30)
     assert sorted(len(arm.asked) for arm in read[:2]) == [0, 1]
     asked = next(arm for arm in read if arm.asked and arm.meta_prompt)
-    assert (found.meta_prompt, found.prompt_tokens) == (asked.meta_prompt, 7)
+    assert found.calls == (call(asked.meta_prompt, prompt_tokens=7),)
     assert origins(found)["z"] == 3
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from candidates import candidate, of, shot, step, trajectory
+from candidates import call, candidate, of, shot, step, trajectory
 from mail_task import mail_task
 from scripted_engine import ScriptedEngine
 
 from opro_local.proposers.elite import ELITE, best_of_each_instruction, elite
 from opro_local.proposers.filters import InstructionFilter
 from opro_local.proposers.wrappers import Filtered, WithShots
-from opro_local.records import Candidate, Proposal, Step, Trajectory
+from opro_local.records import Candidate, Proposal, Reason, Step, Trajectory
 
 
 @dataclass
@@ -23,7 +23,9 @@ class Fixed:
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
         self.shown.append(trajectory)
         accepted = [Proposal(text=t, solution=candidate(t)) for t in self.texts[:count]]
-        return Step(number=number, proposals=(*accepted, Proposal(text="?", reason="empty")), meta_prompt="M")
+        return Step(
+            number=number, proposals=(*accepted, Proposal(text="?", reason="empty")), calls=(call("M"),)
+        )
 
 
 class TestElite:
@@ -56,7 +58,7 @@ class TestJoined:
         assert shots == {(shot(1), shot(2)), (shot(3),), ()}
         assert [p.solution.instruction for p in found.proposals if p.solution] == list(texts)
         assert found.proposals[-1] == Proposal(text="?", reason="empty")
-        assert found.meta_prompt == "M"
+        assert found.calls == (call("M"),)
 
     def test_the_writer_sees_instructions_alone(self) -> None:
         inner = Fixed(("new",))
@@ -80,7 +82,7 @@ class TestGuarded:
         asked: list[tuple[Sequence[str], Sequence[str]]] = []
 
         class Strict(InstructionFilter):
-            def reasons(self, texts: Sequence[str], earlier: Sequence[str]) -> list[str | None]:
+            def reasons(self, texts: Sequence[str], earlier: Sequence[str]) -> list[Reason | None]:
                 asked.append((texts, earlier))
                 return ["nonsense" if text == "gfdhj" else None for text in texts]
 

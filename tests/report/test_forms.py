@@ -22,7 +22,7 @@ from results import task_result
 from opro_local.cli import main
 from opro_local.errors import Interrupted
 from opro_local.report import forms
-from opro_local.report.candidates import candidate_rows, candidates_csv, written_by
+from opro_local.report.candidates import candidate_rows, candidates_csv
 from opro_local.report.chart import Chart
 from opro_local.report.section import word_diff
 from opro_local.report.sections import sections
@@ -291,26 +291,9 @@ def test_the_whole_prompt_the_gains_and_the_caution_stand_in_every_form(document
 
 
 def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[str, Any]) -> None:
-    document["steps"][1]["meta_prompt"] = "x" * 40_000
+    document["steps"][1]["calls"][0]["meta_prompt"] = "x" * 40_000
     text = next(text for name, text in dict(_sheets(document))["In words"] if name.startswith("Step 1"))
     assert len(text) == 32_767 and text.endswith("x\u2026")
-
-
-@pytest.mark.parametrize(
-    ("origin", "writer"),
-    [
-        ("human", "human"),
-        ("start", "start"),
-        ("opro", "model"),
-        ("opro bracket", "model"),
-        ("evoprompt-ga", "model"),
-        ("paraphrases", "paraphrase"),
-        ("shot sets", "program"),
-        ("random words", "program"),
-    ],
-)
-def test_it_is_told_who_wrote_a_proposal(origin: str, writer: str) -> None:
-    assert written_by(origin) == writer
 
 
 def test_json_is_the_export(document: dict[str, Any]) -> None:

@@ -105,19 +105,19 @@ def test_what_was_validated_during_the_search_comes_with_its_step_and_its_score_
 def test_steps_hold_all_proposals_in_order(document: dict[str, Any]) -> None:
     step = document["steps"][1]
     assert (step["number"], step["closed"], step["seed"]) == (1, True, 2**62 + 1)
-    assert step["meta_prompt"] == "meta-prompt 1"
+    assert step["meta_prompt"] == "meta-prompt 1.0"
     assert step["exemplar_ids"] == ["a", "c"]
     first, rejected, last = step["proposals"]
     assert first["text"] == "<t>0"
     assert first["solution"]["instruction"] == "Instruction 1.0"
     assert first["solution"]["shots"] == ["s"]
     assert first["score"]["value"] == 0.25
-    assert (rejected["text"], rejected["reason"], rejected["solution"]) == ("chatter", "no closing tag", None)
+    assert (rejected["text"], rejected["reason"], rejected["solution"]) == ("chatter", "cut off", None)
     assert last["solution"]["instruction"] == "Instruction 1.1"
 
 
 def test_it_counts_rejections_failures_and_usage(document: dict[str, Any]) -> None:
-    assert document["rejected"] == {"no closing tag": 3}
+    assert document["rejected"] == {"cut off": 3}
     assert document["unanswered"] == {"no answer": 1}
     assert document["usage"] == {
         "steps": 2,

@@ -13,6 +13,7 @@ def entry(
         step=0,
         text=name,
         origin=origin,
+        author="program",
         reason=reason,
         solution=None if reason else name,
         key=None if reason else name,

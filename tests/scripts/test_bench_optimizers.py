@@ -13,6 +13,7 @@ from bench.contest import Contest, Plan, Purse, cell_of_answer, cell_of_run, que
 from bench.plain_model import Reply
 from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, first_label
 from bench.summary import as_json, as_table, mean_gain, summary
+from candidates import call
 from mail_task import mail_task, row
 from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
@@ -149,8 +150,9 @@ class TestContest:
         purse = Purse(runs=tmp_path, limit=100)
         purse.metered(Idle().effort)
         monkeypatch.setattr(bench.contest, "ask", lambda *event: asked.append(event))
+        spent = call(prompt_tokens=30, generated_tokens=10)
         for steps in (1, 2, 3):
-            step: Step[Candidate] = Step(number=0, proposals=(), prompt_tokens=30, generated_tokens=10)
+            step: Step[Candidate] = Step(number=0, proposals=(), calls=(spent,))
             purse.step_closed(Trajectory(direction="maximize", steps=(step,) * steps))
         assert asked == [(purse.path, "stop", "")]
 

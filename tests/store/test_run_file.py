@@ -13,14 +13,16 @@ from pathlib import Path
 
 import apsw
 import pytest
+from candidates import call
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
 from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
-from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, Step, Usage
+from opro_local.records import Candidate, OptimizerCall, Outcome, Proposal, Score, Scored, Step, Usage
 from opro_local.results.reading import read_overview
-from opro_local.store.header import read_header
+from opro_local.store import schema
+from opro_local.store.header import read_header, save_header
 from opro_local.store.run_file import Clock, RunFile
 
 
@@ -73,7 +75,10 @@ def test_everything_is_found_again_by_the_next_process(path: Path) -> None:
             Proposal(text="Ünïcode \x00 and 日本", solution=candidate(0, 0), origin="human"),
             Proposal(text="", reason="empty"),
         ),
-        seed=2**63 - 1,
+        calls=(
+            replace(call("Ünïcode \x00 and 日本"), seed=2**63 - 1, temperature=0.1 + 0.2),
+            replace(call(), exemplar_ids=("e1", "é")),
+        ),
     )
     fitted = replace(candidate(0, 0), calibration=(1e-300, -0.1))
     score = Score(value=1 / 3, n=7, interval=(0.1, 0.9), metrics={"mcc": -0.25}, reasons={"no answer": 2})
@@ -307,6 +312,12 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
             "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; ALTER TABLE step DROP COLUMN blocks; "
             "ALTER TABLE outcome DROP COLUMN score; ALTER TABLE outcome DROP COLUMN feedback; "
+            "DROP TABLE call; ALTER TABLE proposal DROP COLUMN author; "
+            "ALTER TABLE step ADD COLUMN meta_prompt TEXT NOT NULL DEFAULT ''; "
+            "ALTER TABLE step ADD COLUMN exemplar_ids TEXT NOT NULL DEFAULT '[]'; "
+            "ALTER TABLE step ADD COLUMN temperature REAL; ALTER TABLE step ADD COLUMN seed INTEGER; "
+            "ALTER TABLE step ADD COLUMN prompt_tokens INTEGER NOT NULL DEFAULT 0; "
+            "ALTER TABLE step ADD COLUMN generated_tokens INTEGER NOT NULL DEFAULT 0; "
             "ALTER TABLE outcome ADD COLUMN correct INTEGER NOT NULL DEFAULT 0; "
             "PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
@@ -334,6 +345,61 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
     }  # as it was begun
     (figures,) = read_overview(path).timing.scorer
     assert (figures.tokens_run, figures.efficiency) == (90, 0.5)
+
+
+WRITERS = {
+    "start": "start",
+    "human": "human",
+    "opro": "model",
+    "opro tagged": "model",
+    "evoprompt-de": "model",
+    "paraphrases": "paraphrase",
+    "library": "program",
+    "shot sets": "program",
+}
+
+
+def test_a_step_of_version_7_has_one_call_if_it_has_a_meta_prompt_and_its_proposals_have_authors(
+    path: Path,
+) -> None:
+    path.parent.mkdir()
+    with closing(apsw.Connection(str(path))) as database:
+        for script in schema.MIGRATIONS[:7]:
+            database.execute(script)
+        save_header(database, HEADER)
+        database.execute(
+            "INSERT INTO step VALUES (0, '', '[]', NULL, NULL, 0, 0, 1, 0), "
+            """(1, 'Ask.', '["a", "b"]', 0.3, 5, 20, 7, 1, 3)"""
+        )
+        database.executemany(
+            "INSERT INTO proposal VALUES (1, ?, '', NULL, 'empty', ?)", list(enumerate(WRITERS))
+        )
+        database.pragma("application_id", schema.APPLICATION_ID)
+        database.pragma("user_version", 7)
+    asked = OptimizerCall(
+        meta_prompt="Ask.",
+        seed=5,
+        temperature=0.3,
+        prompt_tokens=20,
+        generated_tokens=7,
+        exemplar_ids=("a", "b"),
+    )
+    with reopened(path) as store:
+        first, second = store.trajectory().steps
+        assert (first.calls, second.calls) == ((), (asked,))
+        assert {p.origin: p.author for p in second.proposals} == WRITERS
+        assert store.usage().optimizer_tokens == 27
+    (start, step) = read_overview(path).steps
+    assert (start.meta_prompt, start.temperature, start.calls) == ("", None, ())
+    assert (step.meta_prompt, step.prompt_tokens, len(step.calls)) == ("Ask.", 20, 1)
+
+
+def test_a_step_is_exported_with_all_its_calls_and_the_tokens_of_all(path: Path) -> None:
+    run_to_the_end(path)
+    step = read_overview(path).steps[1]
+    assert [call.meta_prompt for call in step.calls] == ["meta-prompt 1.0", "meta-prompt 1.1"]
+    assert (step.meta_prompt, step.exemplar_ids) == ("meta-prompt 1.0", ("a", "c"))
+    assert (step.prompt_tokens, step.generated_tokens) == (100, 7)
 
 
 def test_test_rows_are_refused_until_the_winner_is_fixed(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from opro_local.records import Candidate, Example, Proposal, Score, Scored, Step, Trajectory
+from opro_local.records import Candidate, Example, OptimizerCall, Proposal, Score, Scored, Step, Trajectory
 
 LABELS = ("fintech", "health", "seed")
 
@@ -36,6 +36,16 @@ def trajectory(*steps: Step[Candidate]) -> Trajectory[Candidate]:
 
 def of(*scores: tuple[Candidate, float]) -> Trajectory[Candidate]:
     return trajectory(step(0, *scores))
+
+
+def call(meta_prompt: str = "M", *, prompt_tokens: int = 0, generated_tokens: int = 0) -> OptimizerCall:
+    return OptimizerCall(
+        meta_prompt=meta_prompt,
+        seed=0,
+        temperature=1.0,
+        prompt_tokens=prompt_tokens,
+        generated_tokens=generated_tokens,
+    )
 
 
 def instructions(candidates: Sequence[Candidate]) -> list[str]:

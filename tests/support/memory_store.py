@@ -72,7 +72,7 @@ class MemoryStore(Generic[S]):
 
     def usage(self) -> Usage:
         pairs = sum(len(outcomes) for outcomes in self.kept.values())
-        tokens = sum(step.prompt_tokens + step.generated_tokens for step in self.steps)
+        tokens = sum(step.tokens for step in self.steps)
         steps = sum(step.number > 0 for step in self.steps)
         return Usage(steps=steps, pairs=pairs, optimizer_tokens=tokens, seconds=self.seconds)
 

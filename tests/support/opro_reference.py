@@ -71,7 +71,11 @@ def ended(text: str, *ends: str) -> str:
 
 def read_pair(text: str) -> Any:
     numbers = re.findall(r"-?\d+(?:\.\d+)?", ended(text, "]", "\n\n").split("[")[-1])
-    return tuple(round(float(n)) for n in numbers) if len(numbers) == 2 else ("rejected", "not 2 numbers")
+    return (
+        tuple(round(float(n)) for n in numbers)
+        if len(numbers) == 2
+        else ("rejected", "wrong number of numbers")
+    )
 
 
 def read_tour(points: int) -> Callable[[str], Any]:
@@ -81,7 +85,7 @@ def read_tour(points: int) -> Callable[[str], Any]:
             return "rejected", "not a list of points"
         tour = tuple(map(int, words))
         if len(tour) != points:
-            return "rejected", f"not {points} points"
+            return "rejected", "wrong number of points"
         if sorted(tour) != list(range(points)):
             return "rejected", "a point twice or unknown"
         return tour if tour[0] == 0 else ("rejected", "does not begin with 0")

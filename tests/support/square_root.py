@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from opro_local.errors import Rejected
 from opro_local.llm import Message
-from opro_local.problem import MetaPrompt
+from opro_local.problem import MetaPrompt, Rejected
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Direction, Outcome, Score, Scored, Step, Trajectory
 
@@ -32,8 +31,11 @@ class SquareRoot:
 
     def parse(self, reply: str) -> int:
         if not reply.strip().isdecimal():
-            raise Rejected("not a number")
+            raise Rejected("wrong number of numbers")
         return int(reply)
+
+    def fits(self, solution: int) -> bool:
+        return True
 
     def longest_reply(self) -> int:
         return 5

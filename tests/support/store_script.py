@@ -15,7 +15,17 @@ from pathlib import Path
 import apsw
 
 from opro_local.recording import Evaluation
-from opro_local.records import Candidate, Example, Outcome, Proposal, Score, Scored, SplitName, Step
+from opro_local.records import (
+    Candidate,
+    Example,
+    OptimizerCall,
+    Outcome,
+    Proposal,
+    Score,
+    Scored,
+    SplitName,
+    Step,
+)
 from opro_local.store.header import ModelRecord, RunHeader
 from opro_local.store.run_file import RunFile
 from opro_local.tasks.task import Task, task_to_json
@@ -79,16 +89,21 @@ def candidate(step: int, number: int) -> Candidate:
 
 def proposed(number: int) -> Step[Candidate]:
     solutions = [Proposal(text=f"<t>{i}", solution=candidate(number, i)) for i in range(2)]
-    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="no closing tag")
+    rejected: Proposal[Candidate] = Proposal(text="chatter", reason="cut off")
     return Step(
         number=number,
         proposals=(solutions[0], rejected, solutions[1]),
-        meta_prompt=f"meta-prompt {number}",
-        exemplar_ids=("a", "c"),
-        temperature=1.0,
-        seed=2**62 + number,
-        prompt_tokens=100,
-        generated_tokens=7 * number,
+        calls=tuple(
+            OptimizerCall(
+                meta_prompt=f"meta-prompt {number}.{i}",
+                seed=2**62 + number,
+                temperature=0.1 + 0.2 * i,
+                prompt_tokens=50,
+                generated_tokens=3 * number + i,
+                exemplar_ids=("a", "c")[i:],
+            )
+            for i in range(2)
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from opro_local.errors import Rejected
+from opro_local.problem import Rejected
 from opro_local.problems.objective import Numbers, Objective, numbers_in
 from opro_local.user_code import UserFunction, find_function, load_function
 

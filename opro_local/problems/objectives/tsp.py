@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from opro_local.errors import Rejected
+from opro_local.problem import Rejected
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.problems.tours import farthest_insertion, nearest_neighbour, shortest_tour
 
@@ -87,7 +87,7 @@ class Tsp(Objective):
             raise Rejected("not a list of points")
         tour = tuple(map(int, words))
         if len(tour) != self.nodes:
-            raise Rejected(f"not {self.nodes} points")
+            raise Rejected("wrong number of points")
         if set(tour) != set(range(self.nodes)):
             raise Rejected("a point twice or unknown")
         if tour[0] != 0:
