@@ -9,7 +9,8 @@ from opro_local.config import (
     Method,
     SearchSettings,
 )
-from opro_local.records import Estimate, S, Trajectory, Usage
+from opro_local.problem import Estimate
+from opro_local.records import S, Trajectory, Usage
 
 RIVALS: Sequence[Method] = ("one-step", "random")
 """Searches at equal budget with all baselines."""

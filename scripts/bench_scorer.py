@@ -17,7 +17,7 @@ from opro_local.config import Folders, Quantize
 from opro_local.errors import OproError
 from opro_local.offline import close_network
 
-LEVELS = ("E0", "E1", "E2", "E3")
+LEVELS = ("E0", "E2", "E3")
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})

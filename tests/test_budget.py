@@ -2,7 +2,8 @@ import pytest
 
 from opro_local.budget import estimate, steps_without_progress, stop_reason
 from opro_local.config import BudgetSettings, SearchSettings
-from opro_local.records import Direction, Estimate, Score, Scored, Step, Trajectory, Usage
+from opro_local.problem import Estimate
+from opro_local.records import Direction, Score, Scored, Step, Trajectory, Usage
 
 
 def trajectory(*values: float, direction: Direction = "maximize") -> Trajectory[int]:

@@ -61,5 +61,5 @@ def _rounded(value: Any) -> Any:
 
 
 def test_the_same_replies_give_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = json.dumps(replayed(tmp_path, monkeypatch), ensure_ascii=False, indent=1)
+    text = json.dumps(replayed(tmp_path, monkeypatch), ensure_ascii=False, indent=1, sort_keys=True)
     assert text.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()

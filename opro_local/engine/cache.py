@@ -92,9 +92,9 @@ class Prefix:
         """A view: the rows behind the prefix leave nothing in it."""
         return Cache(layers=list(self.layers))
 
-    def growing(self, rows: int) -> Cache:
-        """A cache of so many rows that keeps, in tensors of its own, what comes behind the prefix."""
-        return Cache(layers=[_growing_layer(*_tensors(layer), rows) for layer in self.layers])
+    def growing(self) -> Cache:
+        """A cache that keeps, in tensors of its own, what comes behind the prefix."""
+        return Cache(layers=[_growing_layer(*_tensors(layer)) for layer in self.layers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +137,9 @@ def _own(states: Tensor, start: int) -> Tensor:
     return states[:, :, start:].transpose(1, 2).flatten(0, 1)
 
 
-def _growing_layer(keys: Tensor, values: Tensor, rows: int) -> DynamicLayer:
+def _growing_layer(keys: Tensor, values: Tensor) -> DynamicLayer:
     layer = DynamicLayer()  # type: ignore[no-untyped-call]
-    layer.keys, layer.values = keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)
+    layer.keys, layer.values = keys, values
     layer.is_initialized = True
     return layer
 

@@ -1,4 +1,4 @@
-"""Generation for many requests: what prompts share once and keys and values kept (E1 to E3), or all run anew
+"""Generation for many requests: what prompts share once and keys and values kept (E2, E3), or all run anew
 in each step (E0).
 
 Drafts of a reply hang as a tree behind its prompt and go through the model with it. As far as the greedy
@@ -48,7 +48,7 @@ class WholeGeneration:
             return self._run([requests[i] for i in numbers], numbers, greedy(self.decoder.head))
 
         lengths = [request.tokens for request in requests]
-        chunks = padded_chunks(lengths, shared=0, budget=self.token_budget)
+        chunks = padded_chunks(lengths, budget=self.token_budget)
         return in_chunks(range(len(requests)), work, chunks)
 
     def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
@@ -80,7 +80,7 @@ class _Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedGeneration:
-    """Levels E1 to E3."""
+    """Levels E2 and E3."""
 
     body: Body
     decoder: Decoder

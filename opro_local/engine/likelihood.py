@@ -1,4 +1,4 @@
-"""Log-probabilities of choices, with what the prompts share run once (E1 to E3) or not (E0).
+"""Log-probabilities of choices, with what the prompts share run once (E2, E3) or not (E0).
 
 E0 runs every choice in a row of its own and is what the others must equal.
 """
@@ -34,7 +34,7 @@ class WholeLikelihood:
 
     def __call__(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         rows = list(chain.from_iterable(chain_rows(request) for request in requests))
-        chunks = padded_chunks([len(row.ids) for row in rows], shared=0, budget=self.token_budget)
+        chunks = padded_chunks([len(row.ids) for row in rows], budget=self.token_budget)
         scores = iter(in_chunks(rows, self._score, chunks))
         return [
             ChoiceReply(log_probs=tuple(next(scores)[0] for _ in request.choices)) for request in requests
@@ -48,7 +48,7 @@ class WholeLikelihood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLikelihood:
-    """Levels E1 to E3: each prefix once, behind it the rest of each context with its choices as a tree."""
+    """Levels E2 and E3: each prefix once, behind it the rest of each context with its choices as a tree."""
 
     head: Head
     prefixes: Prefixes

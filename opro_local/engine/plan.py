@@ -94,15 +94,15 @@ def group_by_prefix(
     ]
 
 
-def padded_chunks(lengths: Sequence[int], *, shared: int, budget: int) -> list[list[int]]:
+def padded_chunks(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
     """Cut rows into forwards of at most budget padded tokens, longest first; every chunk has a row.
 
-    lengths counts the tokens run a row, shared the cached tokens that each row reads. Ties keep their order.
+    lengths counts the tokens a row. Ties keep their order.
     """
     result: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         widest = lengths[result[-1][0]] if result else 0
-        if result and (len(result[-1]) + 1) * (widest + shared // CACHED_TOKENS_A_TOKEN) <= budget:
+        if result and (len(result[-1]) + 1) * widest <= budget:
             result[-1].append(row)
         else:
             result.append([row])

@@ -25,15 +25,15 @@ from opro_local.engine.limits import matrices
 from opro_local.engine.masks import NoReuse
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
-from opro_local.engine.reuse import OneRow, PackedTokens, PaddedRows, Reuse
+from opro_local.engine.reuse import OneRow, PackedTokens, Reuse
 from opro_local.engine.stepping import SteppedLikelihood
 from opro_local.engine.twin import fp32_twin
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceReply, ChoiceRequest
 
-Level = Literal["E0", "E1", "E2", "E3"]
+Level = Literal["E0", "E2", "E3"]
 
-REUSES: dict[Level, Callable[[Body, int], Reuse]] = {"E3": PackedTokens, "E2": OneRow, "E1": PaddedRows}
+REUSES: dict[Level, Callable[[Body, int], Reuse]] = {"E3": PackedTokens, "E2": OneRow}
 """The levels that reuse, from the highest down; each takes the body and the token budget of a forward."""
 
 PREFIX_TOKENS = 6

@@ -1,10 +1,9 @@
-"""Three ways to run rows behind prefixes that were run before; all give the hidden states of E0.
+"""Two ways to run rows behind prefixes that were run before; both give the hidden states of E0.
 
-E1 pads the rows of one prefix to a batch and copies the prefix for each of them. E2 puts the rows of one
-prefix into one line, each hidden from the others by the mask: nothing is padded or copied, but every token
-is compared with every other. E3 puts rows of any prefixes into one line; its own attention compares a token
-only with what it may see. E1 and E2 use the model's own attention, and so serve models whose attention is
-no plain one.
+E2 puts the rows of one prefix into one line, each hidden from the others by the mask: nothing is padded or
+copied, but every token is compared with every other. It uses the model's own attention, and so serves models
+whose attention is no plain one. E3 puts rows of any prefixes into one line; its own attention compares a
+token only with what it may see.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from transformers.cache_utils import DynamicCache
 from opro_local.engine.attention import BLOCK_TOKENS
 from opro_local.engine.cache import LayerStates, Placed, Prefix, joined_prefix, own_states
 from opro_local.engine.forward import Body
-from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks, padded_chunks
+from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks
 from opro_local.engine.rows import Row, joined
 
 MASK_CELLS = 2**23
@@ -62,27 +61,6 @@ class Reuse(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PaddedRows:
-    """E1."""
-
-    body: Body
-    token_budget: int
-
-    def chunks(self, rows: Sequence[Placed]) -> list[list[int]]:
-        def padded(first: int, group: Sequence[Placed]) -> list[list[int]]:
-            lengths = [len(placed.row.ids) for placed in group]
-            chunks = padded_chunks(lengths, shared=group[0].row.start, budget=self.token_budget)
-            return [[first + at for at in chunk] for chunk in chunks]
-
-        return [chunk for first, group in _by_prefix(rows) for chunk in padded(first, group)]
-
-    def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
-        width = max(len(placed.row.ids) for placed in rows)
-        firsts = tuple(range(0, len(rows) * width, width))
-        return _run_padded(self.body, [placed.row for placed in rows], rows[0].prefix, firsts, keep=keep)
-
-
-@dataclass(frozen=True, slots=True)
 class OneRow:
     """E2."""
 
@@ -100,7 +78,7 @@ class OneRow:
 
     def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
         line = joined([placed.row for placed in rows])
-        return _run_padded(self.body, [line], rows[0].prefix, _firsts(rows), keep=keep)
+        return _run_line(self.body, line, rows[0].prefix, _firsts(rows), keep=keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +129,15 @@ def _mask_cells(rows: Sequence[Row]) -> int:
     return len(rows) * own * (own + max(row.start for row in rows))
 
 
-def _run_padded(
-    body: Body, rows: Sequence[Row], prefix: Prefix | None, firsts: tuple[int, ...], *, keep: bool
-) -> States:
-    """Rows behind one prefix through the model's own attention."""
+def _run_line(body: Body, line: Row, prefix: Prefix | None, firsts: tuple[int, ...], *, keep: bool) -> States:
+    """A line behind one prefix through the model's own attention."""
     if not keep:
-        hidden = body.behind(rows, cache=prefix.cache() if prefix else None)
+        hidden = body.behind([line], cache=prefix.cache() if prefix else None)
         return States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=[])
     # Made without the config, a cache keeps all keys of sliding layers.
-    cache = prefix.growing(len(rows)) if prefix else DynamicCache()
-    hidden = body.behind(rows, cache=cache)
-    return States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=own_states(cache, rows[0].start))
+    cache = prefix.growing() if prefix else DynamicCache()
+    hidden = body.behind([line], cache=cache)
+    return States(hidden=hidden.flatten(0, 1), firsts=firsts, kept=own_states(cache, line.start))
 
 
 def _by_prefix(rows: Sequence[Placed]) -> Iterator[tuple[int, Sequence[Placed]]]:

@@ -77,7 +77,7 @@ def choice_probabilities(
 def calibrated(outcome: Outcome, kind: AnswerKind, biases: Sequence[float]) -> Outcome:
     """The outcome as the calibrated model has it: log-probabilities with the biases, and what these predict.
 
-    Of equally probable labels the first is predicted.
+    Of equally probable labels the first is predicted. gold_log_likelihood stays what the model gave.
     """
     if not biases or not outcome.choice_log_probs:
         return outcome
@@ -89,5 +89,4 @@ def calibrated(outcome: Outcome, kind: AnswerKind, biases: Sequence[float]) -> O
         prediction=prediction,
         score=kind.worth(prediction, target),
         choice_log_probs=logits,
-        gold_log_likelihood=logits[kind.classes.index(outcome.target)],
     )

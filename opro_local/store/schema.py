@@ -127,6 +127,8 @@ MIGRATIONS = (
     UPDATE proposal SET origin = replace(origin, 'exemplar ', 'shot ') WHERE origin LIKE 'exemplar %';
     """,
     """
+    -- What OPRO was called before there were other methods.
+    UPDATE proposal SET origin = 'opro' WHERE origin = 'model';
     ALTER TABLE proposal ADD COLUMN author TEXT NOT NULL DEFAULT 'program';
     UPDATE proposal SET author = CASE
         WHEN origin IN ('start', 'human') THEN origin

@@ -30,6 +30,16 @@ class CandidateCodec:
         return Candidate.from_json(text)
 
 
+class AsText:
+    """The codec of a reader that takes solutions as they are kept."""
+
+    def encode(self, solution: str) -> str:
+        return solution
+
+    def decode(self, text: str) -> str:
+        return text
+
+
 def read_steps(database: apsw.Connection, codec: Codec[S], *, closed: bool) -> Iterator[Step[S]]:
     """The closed steps, or the open one, in order."""
     for (number,) in read(database, "SELECT number FROM step WHERE closed = ? ORDER BY number", (closed,)):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from opro_local.config import ResolvedSettings, RunSettings
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
+from opro_local.problem import Estimate
 from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.proposers.retrying import RetryingOptimizer
-from opro_local.records import Direction, Estimate
+from opro_local.records import Direction
 from opro_local.store.run_file import RunFile
 from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models

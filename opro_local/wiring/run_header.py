@@ -10,7 +10,7 @@ from typing import get_args
 
 from opro_local.problems.objectives import objective_name
 from opro_local.records import SplitName
-from opro_local.store.header import RunHeader
+from opro_local.store.header import TASK, RunHeader
 from opro_local.tasks.task import Task, task_to_json
 from opro_local.wiring.objective_run import ObjectiveRun
 from opro_local.wiring.task_run import TaskRun
@@ -32,7 +32,7 @@ def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> Run
     ids = row_ids(prepared)
     return _header(
         run_id=run_id or new_run_id(),
-        kind="task",
+        kind=TASK,
         ready=prepared,
         problem_json=task_to_json(task),
         summary={

@@ -10,18 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate
 from opro_local.catalogue import stored_names
 from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
 from opro_local.errors import Interrupted, SettingsError
 from opro_local.llm import EngineStats
 from opro_local.loop import optimize
-from opro_local.problem import Proposer, Watcher
-from opro_local.records import Candidate, Direction, Estimate
+from opro_local.problem import Estimate, Proposer, Watcher
+from opro_local.records import Candidate, Direction
 from opro_local.scoring.scorer import Scorer, scoring_mode
-from opro_local.scoring.stopping import grader
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
@@ -166,7 +167,8 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         search_shots=search.max_shots > 0,
         train_rows=chosen.budget.train_rows,
     )
-    scorer = Scorer(models.scorer, task, chosen.scoring, ReplyCacheFile(host.folders.runs / "cache.sqlite"))
+    cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
+    scorer = Scorer(models.scorer, task, chosen.scoring, cache)
     measurement = Measurement(
         task=task,
         split=split,
@@ -201,7 +203,7 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
-    grader(task.kind, settings.scoring.grading)
+    grader_of(task.kind, settings.scoring.grading)
     if mode == "likelihood" and not task.kind.classes:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):

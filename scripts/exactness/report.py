@@ -14,7 +14,7 @@ scripts/README.md) on {date}: {processor}, {versions}.
 
 Gaps are the largest differences of log-probabilities in nats, both sides in fp32: of choices of one to
 several tokens, and of each token of a text. Greedy tells whether the replies at temperature 0 are the same
-tokens. The level is what the probe at load allows: E0 reuses nothing, E1 to E3 share prefixes.
+tokens. The level is what the probe at load allows: E0 reuses nothing, E2 and E3 share prefixes.
 """
 
 

@@ -81,7 +81,7 @@ def test_show_tells_whether_a_model_thinks(folders: Folders) -> None:
 
 FOUND = FamilyCheck(
     family="llama",
-    level="E1",
+    level="E2",
     reason="it is so",
     choice_gap=2e-6,
     token_gap=1e-6,
@@ -105,10 +105,10 @@ def families_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_show_checks_the_family_when_asked(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = families_asked_for(monkeypatch)
     shown = call(folders, "show", "llama-3.2-1b", "--check").stdout
-    assert "check: a tiny random llama runs at E1: it is so" in shown
+    assert "check: a tiny random llama runs at E2: it is so" in shown
     assert "by at most 2.0e-06 nats a choice and 1.0e-06 a token (fp32); greedy replies are equal" in shown
     facts = json.loads(call(folders, "show", "llama-3.2-1b", "--check", "--json").stdout)
-    assert (facts["check"]["level"], facts["check"]["choice_gap"]) == ("E1", 2e-6)
+    assert (facts["check"]["level"], facts["check"]["choice_gap"]) == ("E2", 2e-6)
     assert asked == ["llama", "llama"]
     assert "check" not in json.loads(call(folders, "show", "llama-3.2-1b", "--json").stdout)
     assert asked == ["llama", "llama"], "nothing is built unless asked for"

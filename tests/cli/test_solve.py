@@ -54,7 +54,7 @@ def test_repeats_are_reported_one_by_one_and_together(says: Callable[..., Script
     assert "best solution: 15, 14, found in step 2" in result.output
     assert "solved in step 2" in result.output and "not solved" in result.output
     assert "1 of 2 runs solved the problem" in result.output
-    assert "steps until then      2.0\n" in result.output
+    assert "steps until solved: 2.0\n" in result.output
     assert "5.8±2.6 40.0±12.4" in result.output
     assert "least squares" in result.output and "the true pair" in result.output
     prompts = [prompt for prompt, *_ in engine.sampled]

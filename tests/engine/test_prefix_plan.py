@@ -187,15 +187,11 @@ def test_what_is_known_never_makes_a_plan_dearer(rows: list[TokenIds], kept: lis
 
 
 def test_chunks_hold_rows_of_like_length_within_the_budget() -> None:
-    assert padded_chunks([3, 10, 2, 9], shared=0, budget=20) == [[1, 3], [0, 2]]
-
-
-def test_cached_tokens_count_a_sixteenth_in_a_chunk() -> None:
-    assert padded_chunks([1, 1, 1, 1], shared=160, budget=22) == [[0, 1], [2, 3]]
+    assert padded_chunks([3, 10, 2, 9], budget=20) == [[1, 3], [0, 2]]
 
 
 def test_a_row_longer_than_the_budget_is_a_chunk_of_its_own() -> None:
-    assert padded_chunks([50, 1], shared=0, budget=20) == [[0], [1]]
+    assert padded_chunks([50, 1], budget=20) == [[0], [1]]
 
 
 @pytest.mark.parametrize(

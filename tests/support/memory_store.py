@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
+from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, EventArrived
 from opro_local.records import (
@@ -71,10 +72,17 @@ class MemoryStore(Generic[S]):
         self.opened = None
 
     def usage(self) -> Usage:
-        pairs = sum(len(outcomes) for outcomes in self.kept.values())
+        outcomes = [outcome for kept in self.kept.values() for outcome in kept.values()]
+        asked = sum(outcome.prompt_tokens + outcome.generated_tokens for outcome in outcomes)
         tokens = sum(step.tokens for step in self.steps)
         steps = sum(step.number > 0 for step in self.steps)
-        return Usage(steps=steps, pairs=pairs, optimizer_tokens=tokens, seconds=self.seconds)
+        return Usage(
+            steps=steps,
+            pairs=len(outcomes),
+            scorer_tokens=asked,
+            optimizer_tokens=tokens,
+            seconds=self.seconds,
+        )
 
     def stopped(self) -> str | None:
         return self.stop
@@ -89,8 +97,9 @@ class MemoryStore(Generic[S]):
         self.finished = True
 
     def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
-        assert self.winner in (None, winner)
-        self.winner = winner
+        if self.winner is not None and self.winner.key != winner.key:
+            raise StoreError("another winner was fixed before")
+        self.winner = self.winner or winner
 
     def test_is_open(self) -> bool:
         return self.winner is not None
@@ -99,11 +108,13 @@ class MemoryStore(Generic[S]):
         return dict(self.kept[candidate_key, split])
 
     def record_block(self, split: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
-        assert split != "test" or self.winner is not None, "test is sealed until the winner is fixed"
+        if split == "test" and self.winner is None:
+            raise SealedTest("test is sealed until the winner is fixed")
         ids = tuple(outcome.example_id for outcome in next(iter(outcomes.values())))
         self.blocks.append((split, tuple(outcomes), ids))
         for key, block in outcomes.items():
-            self.kept[key, split].update((outcome.example_id, outcome) for outcome in block)
+            for outcome in block:
+                self.kept[key, split].setdefault(outcome.example_id, outcome)
         self.blocks_of_step += 1
         self.after_commit()
         if self.opened and any(event.step is None for event in self.asked):

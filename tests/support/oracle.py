@@ -13,12 +13,12 @@ from opro_local.engine.likelihood import SharedLikelihood
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.probe import REUSES, Level
-from opro_local.engine.reuse import OneRow, PackedTokens, PaddedRows
+from opro_local.engine.reuse import OneRow, PackedTokens
 from opro_local.engine.work import Work
 from opro_local.llm import ChoiceReply, ChoiceRequest, TokenIds
 
 ATTENTION = sorted(set(CONFIGS) - {"mamba"})
-LEVELS: tuple[Level, ...] = ("E1", "E2", "E3")
+LEVELS: tuple[Level, ...] = ("E2", "E3")
 CASES = [
     (name, level) for name in ATTENTION for level in LEVELS if (name, level) != ("gemma2-window-8", "E3")
 ]
@@ -46,7 +46,7 @@ def scorer(
 def body_beneath(score: SharedLikelihood) -> Body:
     """What the level runs on."""
     reuse = score.prefixes.reuse
-    assert isinstance(reuse, PackedTokens | OneRow | PaddedRows)
+    assert isinstance(reuse, PackedTokens | OneRow)
     return reuse.body
 
 

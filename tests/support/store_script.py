@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from opro_local.recording import Evaluation
+from opro_local.recording import Evaluation, RunStore
 from opro_local.records import (
     Candidate,
     Example,
@@ -126,7 +126,7 @@ def outcome(who: Candidate, example_id: str) -> Outcome:
     )
 
 
-def drive(store: RunFile[Candidate]) -> None:
+def drive(store: RunStore[Candidate]) -> None:
     """Bring the run to its end from wherever it is."""
     while store.stopped() is None:
         number = len(store.trajectory().steps)
@@ -143,7 +143,7 @@ def drive(store: RunFile[Candidate]) -> None:
     finish(store)
 
 
-def finish(store: RunFile[Candidate]) -> None:
+def finish(store: RunStore[Candidate]) -> None:
     best = store.trajectory().best
     assert best is not None
     plan: list[tuple[str, SplitName, Candidate]] = [
@@ -161,7 +161,7 @@ def finish(store: RunFile[Candidate]) -> None:
     store.record_finish()
 
 
-def evaluated(store: RunFile[Candidate], who: Sequence[Candidate], split: SplitName) -> Sequence[Candidate]:
+def evaluated(store: RunStore[Candidate], who: Sequence[Candidate], split: SplitName) -> Sequence[Candidate]:
     """The same candidates, once their outcomes are recorded."""
     for start in range(0, len(ROWS[split]), BLOCK):
         block = ROWS[split][start : start + BLOCK]
@@ -171,13 +171,13 @@ def evaluated(store: RunFile[Candidate], who: Sequence[Candidate], split: SplitN
     return who
 
 
-def measured(store: RunFile[Candidate], who: Candidate, split: SplitName) -> Score:
+def measured(store: RunStore[Candidate], who: Candidate, split: SplitName) -> Score:
     outcomes = store.outcomes(who.key, split).values()
     value = sum(o.correct for o in outcomes) / len(outcomes)
     return Score(value=value, n=len(outcomes), interval=(value / 3, 1.0), metrics={"mcc": -0.1}, reasons={})
 
 
-def scored(store: RunFile[Candidate], who: Candidate, step: int) -> Scored[Candidate]:
+def scored(store: RunStore[Candidate], who: Candidate, step: int) -> Scored[Candidate]:
     fitted = replace(who, calibration=(0.1 + 0.2, -1e-300))
     return Scored(solution=fitted, score=measured(store, who, "train"), step=step)
 
