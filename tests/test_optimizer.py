@@ -73,6 +73,13 @@ def test_a_temperature_moves_from_the_first_step_towards_its_end_in_equal_steps(
     assert [temperature for _, _, temperature, _ in engine.sampled] == [1.0, 1.25, 1.5, 1.75]
 
 
+def test_a_search_of_no_steps_that_people_extend_ends_at_the_temperature_of_the_end() -> None:
+    search = searching(temperature=1.0, temperature_end=2.0)
+    optimizer = Optimizer(ScriptedEngine(samples=[["7"]] * 2), SquareRoot(), search, 0)
+    steps = [optimizer.propose(trajectory(1), number, 1) for number in (1, 2)]
+    assert [step.calls[0].temperature for step in steps] == [1.0, 2.0]
+
+
 def test_another_step_or_another_seed_draws_other_samples() -> None:
     engine = ScriptedEngine(samples=[["7"]] * 3)
     for number, seed in ((1, 0), (2, 0), (1, 1)):

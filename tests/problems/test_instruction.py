@@ -279,6 +279,19 @@ class TestEvaluate:
         assert asked(found) == []
 
 
+class TestWrongAnswers:
+    def test_what_a_scored_candidate_got_wrong_is_there_for_who_proposes_by_it(self) -> None:
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found = replace(problem(), ledger=ledger)
+        (scored,) = evaluate(found, [found.space.candidate("Sort.")], 0, ledger)
+        wrong = found.wrong_answers.of(scored.solution)
+        # The skill 4 knows the rows 0 to 3 of six, and gives the other label for the rest.
+        assert {row: (a.prediction, a.target) for row, a in wrong.items()} == {
+            "r4": ("seed", "fintech"),
+            "r5": ("fintech", "seed"),
+        }
+
+
 class TestValidation:
     def validated(self, step: int, **search: Any) -> MemoryStore[Candidate]:
         found = problem(validate_every=2, **search)
