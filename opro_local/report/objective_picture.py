@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from opro_local.errors import OproError
-from opro_local.report.sections import SQUARE, solution_chart
+from opro_local.report.solution import SQUARE, solution_chart
 from opro_local.results.result import ObjectiveResult
 
 

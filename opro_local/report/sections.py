@@ -4,19 +4,18 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from opro_local.problems.objectives import objective_class
 from opro_local.report.candidates import candidate_table
-from opro_local.report.chart import Chart
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
 from opro_local.report.ready_prompt import PLACE, in_use
 from opro_local.report.section import Block, Section, word_diff
+from opro_local.report.solution import solution_section
 from opro_local.report.table import Cell, PValue, Table, WithInterval
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
 from opro_local.results.reading import fields_of
 from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
-from opro_local.results.steps import best_start, proposals_of
+from opro_local.results.steps import best_start
 from opro_local.results.verdicts import (
     LENIENT,
     champion,
@@ -28,14 +27,12 @@ from opro_local.results.verdicts import (
     state_line,
     tried_lines,
 )
-from opro_local.results.words import instruction_text, numbers_text
+from opro_local.results.words import instruction_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
 LONGEST_ROW = 400
 """Characters of a row's text on a page."""
-SQUARE = (4.0, 4.0)
-"""Inches."""
 
 
 def sections(run: RunResult) -> list[Section]:
@@ -65,7 +62,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
 
 
 def _of_objective(run: ObjectiveResult) -> Iterator[Section]:
-    yield _solution(run)
+    yield solution_section(run)
     for chart in search_chart(run):
         yield Section(title=chart.title, charts=[chart])
     yield _tried(run)
@@ -269,49 +266,3 @@ def _settings(run: RunResult) -> Table:
         for name, value in values.items()
     ]
     return Table(title="Settings, models and versions", columns=("what", "value"), rows=rows)
-
-
-def _solution(run: ObjectiveResult) -> Section:
-    best, found = run.best, run.objective
-    if best is None or run.train is None:
-        return Section(title="Result", lines=[state_line(run), "nothing scored yet"])
-    others = [*found.references.items(), *([("optimum", found.optimum)] if found.optimum is not None else [])]
-    gap = [f"gap to the optimum: {found.gap:.1%}"] if found.gap is not None else []
-    solved = "not solved" if found.solved_at is None else f"solved in step {found.solved_at}"
-    count = sum(1 for _ in proposals_of(run))
-    return Section(
-        title="Result",
-        lines=[
-            state_line(run),
-            f"best solution: {numbers_text(best.solution)}, found in step {best.step}",
-            solved,
-            *gap,
-            f"{run.usage.steps} steps, {count} proposals, {found.explored} different solutions (the starting "
-            "ones included)",
-            *(f"published: {line}" for line in found.published),
-        ],
-        blocks=[Block(title="best solution", text=numbers_text(best.solution), copied=True)],
-        tables=[
-            Table(
-                title="Values",
-                columns=("found by", run.measure),
-                rows=[("this run", run.train.value), *others],
-                brief=True,
-            )
-        ],
-        charts=[solution_chart(run)],
-    )
-
-
-def solution_chart(run: ObjectiveResult) -> Chart:
-    """The best solution as a picture."""
-    assert run.best is not None and run.train is not None
-    objective = objective_class(run.kind).model_validate(run.objective.settings)
-    numbers = run.best.solution
-    return Chart(
-        name="solution",
-        title=f"The best solution: {run.measure} {run.train.value or 0:,.0f}",
-        description=numbers_text(numbers),
-        draw=lambda axes: objective.draw(axes, numbers),
-        size=SQUARE,
-    )

@@ -524,6 +524,14 @@ class TestHeadroom:
         measured_headroom(found.measurement, different, 5, ledger)
         assert asked(found) == [64, 16]  # once
 
+    def test_a_quarter_of_the_sixteen_have_shots_where_these_are_searched(self) -> None:
+        found = with_pool(problem(headroom=2, method="portfolio", max_shots=4), pool=5)
+        engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found.headroom(ledger)
+        tried = [bool(evaluation.candidate.shots) for evaluation in ledger.evaluations()]
+        assert tried == [False] * 12 + [True] * 4
+
 
 class TestMetaPrompt:
     def shown(self, metric: Metric, *values: float) -> str:

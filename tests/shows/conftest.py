@@ -1,11 +1,13 @@
 """One set of tiny random models, one table and one finished run for all shows."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tiny_models import save_tiny_model
-from whole_command import ROWS, FinishedRun, TinyModels, call, small_run
+from warm_python import WarmPython
+from whole_command import ROWS, FinishedRun, TinyModels, call, environment, small_run
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([("the letter", "kind"), *ROWS])
     return path
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
+    python = WarmPython(environment(tmp_path_factory.mktemp("warm")))
+    yield python
+    python.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from whole_command import FinishedRun, TinyModels, call, result, small_run
+from whole_command import FinishedRun, TinyModels, here, result, small_run
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 def answers(home: Path, model: str, folder: Path) -> tuple[list[str], list[str]]:
     """What the file says to all test rows, and what the run had recorded."""
     script = folder / "use.py"
-    assert call("export", "--to", "python", "-o", str(script), home=home).returncode == 0
-    exported = call("export", "--outcomes", home=home)
+    assert here("export", "--to", "python", "-o", str(script), home=home).returncode == 0
+    exported = here("export", "--outcomes", home=home)
     document = result(exported)
     best = document["best"]
     scored = [o for o in document["outcomes"] if o["key"] == best["key"] and o["split"] == "test"]
@@ -40,6 +40,6 @@ def test_of_a_chat_model(unbroken: FinishedRun, tiny: TinyModels, tmp_path: Path
 
 def test_of_a_pre_trained_model(tiny: TinyModels, table: Path, tmp_path: Path) -> None:
     arguments = [*small_run(tiny.pretrained, table), "--quantize", "fp32", "--no-qa"]
-    assert call(*arguments, home=tmp_path).returncode == 0
+    assert here(*arguments, home=tmp_path).returncode == 0
     said, recorded = answers(tmp_path, str(tiny.pretrained), tmp_path)
     assert said == recorded

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from whole_command import OPRO_LOCAL, FinishedRun, call, differences, environment, only_line, result
+from whole_command import OPRO_LOCAL, FinishedRun, differences, environment, here, only_line, result
 
 GOOD = "text,label\n" + "".join(f"note {i},{'ab'[i % 2]}\n" for i in range(12))
 TASK = 'data = "t.csv"\ntext = "text"\nlabel = "label"\n'
@@ -44,7 +44,7 @@ def test_a_fault_in_what_the_user_wrote_is_one_line(
 ) -> None:
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    done = call("run", "--model", "smollm2-135m", home=tmp_path)
+    done = here("run", "--model", "smollm2-135m", home=tmp_path)
     line = only_line(done)
     assert done.returncode == code, line
     assert all(part in line for part in named), line

@@ -2,9 +2,8 @@
 
 import random
 import signal
-import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
@@ -12,13 +11,14 @@ from typing import Any
 
 import apsw
 import pytest
-from whole_command import OPRO_LOCAL, FinishedRun, call, differences, environment, result
+from warm_python import WarmPython
+from whole_command import FinishedRun, differences, environment, here, result
 
 pytestmark = pytest.mark.slow
 
 
 def exported(home: Path) -> dict[str, Any]:
-    done = call("export", "--to", "json", "--outcomes", home=home)
+    done = here("export", "--to", "json", "--outcomes", home=home)
     return {key: value for key, value in result(done).items() if key not in ("run", "timing")}
 
 
@@ -50,40 +50,36 @@ def recorded_outcomes(runs: Path) -> int:
     return int(count)
 
 
-def kill_at(moment: int, arguments: Iterable[str], *, home: Path) -> None:
+def kill_at(moment: int, arguments: Sequence[str], *, home: Path, warm: WarmPython) -> None:
     """Start a command and end it with SIGKILL once so many outcomes are recorded."""
-    process = subprocess.Popen(
-        [OPRO_LOCAL, *arguments],
-        env=environment(home),
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = warm.start(arguments, variables=environment(home), folder=home)
     while process.poll() is None and recorded_outcomes(home / "opro-local" / "runs") < moment:
         time.sleep(0.002)
     process.kill()
     assert process.wait() == -signal.SIGKILL, "the run was over before the kill"
 
 
-def killed_and_resumed(run: FinishedRun, home: Path, *, at: Sequence[int]) -> dict[str, Any]:
+def killed_and_resumed(
+    run: FinishedRun, home: Path, *, at: Sequence[int], warm: WarmPython
+) -> dict[str, Any]:
     """The export of the same run in another home, cut off at each of these moments."""
-    kill_at(at[0], run.arguments, home=home)
+    kill_at(at[0], run.arguments, home=home, warm=warm)
     for moment in at[1:]:
-        kill_at(moment, ["resume"], home=home)
-    resumed = call("resume", "--json", home=home)
+        kill_at(moment, ["resume"], home=home, warm=warm)
+    resumed = here("resume", "--json", home=home)
     assert result(resumed)["status"] == "finished"
     return exported(home)
 
 
 def test_killed_three_times_in_a_row_first_before_anything_is_scored(
-    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path, warm: WarmPython
 ) -> None:
     at = [0, *moments(len(expected["outcomes"]), 2, seed=1)]
-    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at, warm=warm), expected) == []
 
 
 def test_killed_in_a_race_and_amid_the_test_rows(
-    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path, warm: WarmPython
 ) -> None:
     outcomes = expected["outcomes"]
     tested = sum(entry["split"] == "test" for entry in outcomes)
@@ -91,15 +87,15 @@ def test_killed_in_a_race_and_amid_the_test_rows(
     first_step = 16 * 24 + 2 * 24  # after the headroom test and the starts
     assert first_step < len(outcomes) - tested
     at = [first_step + 1, len(outcomes) - tested // 2]
-    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at, warm=warm), expected) == []
 
 
 def test_killed_while_the_replies_of_an_earlier_run_are_at_hand(
-    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path
+    unbroken: FinishedRun, expected: dict[str, Any], tmp_path: Path, warm: WarmPython
 ) -> None:
     runs = Path("opro-local", "runs")
     (tmp_path / runs).mkdir(parents=True)
     for path in (unbroken.home / runs).glob("cache.sqlite*"):
         copyfile(path, tmp_path / runs / path.name)
     at = moments(len(expected["outcomes"]), 1, seed=2)
-    assert differences(killed_and_resumed(unbroken, tmp_path, at=at), expected) == []
+    assert differences(killed_and_resumed(unbroken, tmp_path, at=at, warm=warm), expected) == []

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from whole_command import TinyModels, call, environment, result, small_run
+from whole_command import TinyModels, environment, here, result, small_run
 
 MEASURED = """
 import json, sys, time
@@ -41,7 +41,7 @@ def test_missing_weights_are_one_line_within_a_second_without_torch_or_a_socket(
 @pytest.mark.slow
 def test_a_folder_runs_to_the_end_in_nf4_on_the_cpu(tiny: TinyModels, table: Path, tmp_path: Path) -> None:
     arguments = [*small_run(tiny.mistral, table), "--quantize", "nf4"]
-    document = result(call(*arguments, home=tmp_path))
+    document = result(here(*arguments, home=tmp_path))
     assert document["status"] == "finished"
     assert {model["numerics"].split("/")[1] for model in document["models"]} == {"nf4"}
 
@@ -50,12 +50,12 @@ def test_a_folder_runs_to_the_end_in_nf4_on_the_cpu(tiny: TinyModels, table: Pat
 def test_weights_stored_in_nf4_run_under_the_name_of_the_missing_model(
     tiny: TinyModels, table: Path, tmp_path: Path
 ) -> None:
-    added = call(
+    added = here(
         *("model", "add", str(tiny.mistral), "--as", "mistral-7b", "--quantize", "nf4", "--json"),
         home=tmp_path,
     )
     assert result(added)["stored"]["quantize"] == "nf4"
-    document = result(call(*small_run("mistral-7b", table), home=tmp_path))
+    document = result(here(*small_run("mistral-7b", table), home=tmp_path))
     assert document["status"] == "finished"
     assert [model["name"] for model in document["models"]] == ["mistral-7b", "mistral-7b"]
     assert {model["numerics"].split("/")[1] for model in document["models"]} == {"nf4"}

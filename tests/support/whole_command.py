@@ -1,4 +1,4 @@
-"""Runs opro-local as a user does: a process of its own, with a home of its own."""
+"""Runs opro-local as a user does, with a home of its own: in a process of its own, or here for less."""
 
 import json
 import math
@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
+
+from opro_local.cli import main
 
 OPRO_LOCAL = str(Path(sys.executable).with_name("opro-local"))
 Done = subprocess.CompletedProcess[str]
@@ -63,6 +68,17 @@ def call(*arguments: str, home: Path, under: Sequence[str] = (), cwd: Path | Non
         text=True,
         check=False,
     )
+
+
+def here(*arguments: str, home: Path) -> Done:
+    """The same in this process, which has loaded the model libraries: where no process is looked at."""
+    kept = environment(home)
+    gone: dict[str, str | None] = {name: None for name in os.environ if name not in kept}
+    with chdir(home):
+        done = CliRunner().invoke(main, arguments, env=gone | kept)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Done(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def result(done: Done) -> dict[str, Any]:

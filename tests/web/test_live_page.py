@@ -124,7 +124,7 @@ def test_what_a_person_was_looking_at_stays(search: Steered, address: str, brows
     sync_api.expect(page.locator("#status")).to_contain_text("best on train", timeout=1000 * PATIENCE)
     page.get_by_role("button", name="Pause").click()
     sync_api.expect(page.locator("#status")).to_contain_text("paused")
-    head = page.locator("th", has=page.get_by_role("button", name="exemplars"))
+    head = page.locator("th", has=page.get_by_role("button", name="shots"))
     head.get_by_role("button").click()
     head.get_by_role("button").click()
     page.get_by_text("Settings, models and versions").click()
