@@ -158,6 +158,23 @@ def test_keys_that_say_the_same_in_other_words_are_taken(tmp_path: Path) -> None
     assert config["rope_parameters"] == {"rope_theta": 10000.0, "rope_type": "default"}
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("variant", "key"),
+    [
+        ("llama3-rope", "llama.rope.scaling.factor"),
+        ("llama3-rope", "llama.rope.scale_linear"),
+        ("phi3-longrope", "phi3.rope.scaling.factor"),
+        ("llama", "llama.rope.scaling.factor"),
+        ("llama", "llama.rope.scale_linear"),
+    ],
+)
+def test_a_factor_of_none_or_one_scales_nothing(variant: str, key: str, value: float, tmp_path: Path) -> None:
+    without = config_of(imported(write_tiny_gguf(tmp_path / "without.gguf", variant)))
+    with_it = config_of(imported(write_tiny_gguf(tmp_path / "with.gguf", variant, keys={key: value})))
+    assert with_it["rope_parameters"] == without["rope_parameters"]
+
+
 def test_the_factors_of_llama_3_become_its_parameters(tmp_path: Path) -> None:
     rope = config_of(imported(write_tiny_gguf(tmp_path / "t.gguf", "llama3-rope")))["rope_parameters"]
     assert rope["rope_type"] == "llama3"

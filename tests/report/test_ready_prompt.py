@@ -130,3 +130,12 @@ def test_the_command_writes_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, f
     finished(tmp_path, monkeypatch, "Read twice.")
     result = CliRunner().invoke(main, ["--home", str(tmp_path), "export", "--to", form])
     assert result.exit_code == 0 and "Read twice." in result.stdout
+
+
+def test_one_answer_without_probabilities_leaves_the_labels_to_be_scored(document: dict[str, Any]) -> None:
+    whole = in_use(document, "python")
+    assert "'fintech', 'seed'" in whole
+    own = [outcome for outcome in document["outcomes"] if outcome["key"] == document["best"]["key"]]
+    failed = next(outcome for outcome in own if outcome["split"] == "validation")
+    failed |= {"choice_log_probs": [], "prediction": None}
+    assert in_use(document, "python") == whole
