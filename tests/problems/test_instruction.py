@@ -528,7 +528,7 @@ class TestHeadroom:
         found = with_pool(problem(headroom=2, method="portfolio", max_shots=4), pool=5)
         engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        found.headroom(ledger)
+        measured_headroom(found.measurement, found.space.very_different(), 2, ledger)
         tried = [bool(evaluation.candidate.shots) for evaluation in ledger.evaluations()]
         assert tried == [False] * 12 + [True] * 4
 
