@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
 from opro_local.wiring import task_run
 

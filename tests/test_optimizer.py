@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from resolved import searching
-from scripted_engine import ScriptedEngine
 from square_root import SquareRoot
 
 from opro_local.errors import DataError
 from opro_local.llm import GenerationReply
 from opro_local.optimizer import Optimizer
 from opro_local.records import OptimizerCall, Proposal, Score, Scored, Step, Trajectory, derived_seed
+from opro_local.testing import ScriptedEngine
 
 
 def trajectory(*solutions: int) -> Trajectory[int]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from mail_task import LABELS, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
@@ -18,6 +17,7 @@ from opro_local.recording import NullLedger
 from opro_local.records import Example
 from opro_local.results.document import run_document
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 Document = dict[str, Any]
 

@@ -12,7 +12,6 @@ import pytest
 from mail_task import mail_model, mail_task
 from memory_store import MemoryStore
 from resolved import searching
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
@@ -27,6 +26,7 @@ from opro_local.problems.objectives.tsp import Tsp
 from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Step
 from opro_local.results.document import run_document
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 PAIR = re.compile(r"input: \[w=(-?\d+), b=(-?\d+)\]\nvalue: (\d+)")

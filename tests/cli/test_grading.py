@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
 from opro_local.llm import GenerationReply
 from opro_local.results.verdicts import LENIENT
+from opro_local.testing import ScriptedEngine
 
 ROWS = [(f"Is {i} plausible?", "yes" if i % 2 else "no") for i in range(20)]
 TASK = (

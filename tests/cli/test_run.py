@@ -14,7 +14,6 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
@@ -25,6 +24,7 @@ from opro_local.errors import DataError, ModelError, OproError, SettingsError, S
 from opro_local.problem import Estimate
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.store import lease
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models
 
 START = "Which of these is it: fintech, seed?"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
@@ -17,6 +16,7 @@ from opro_local.problems.objective import Numbers
 from opro_local.problems.objectives import box
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Scored, Step, Trajectory
+from opro_local.testing import ScriptedEngine
 
 NO_LUCK = ["w=11, b=11]", "no]"]
 SOLVED = ["w=15, b=14]", "w=12, b=11]"]

@@ -9,7 +9,6 @@ import pytest
 from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
 from resolved import instruction_problem, scorer_of, searching
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import CalibrationMethod, Metric, ScoringSettings, Style
 from opro_local.errors import Interrupted, SealedTest
@@ -30,6 +29,7 @@ from opro_local.records import (
 )
 from opro_local.tasks.split import Split, set_aside
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 TRAIN, VALIDATION, TEST = range(6), range(6, 10), range(10, 18)
 SPLIT = Split(
@@ -525,7 +525,7 @@ class TestHeadroom:
         assert asked(found) == [64, 16]  # once
 
     def test_a_quarter_of_the_sixteen_have_shots_where_these_are_searched(self) -> None:
-        found = with_pool(problem(headroom=2, method="portfolio", max_shots=4), pool=5)
+        found = with_pool(problem(method="portfolio", max_shots=4), pool=5)
         engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
         ledger: MemoryStore[Candidate] = MemoryStore()
         measured_headroom(found.measurement, found.space.very_different(), 2, ledger)

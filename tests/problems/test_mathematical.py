@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from memory_store import MemoryStore
 from resolved import searching
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import BudgetSettings
 from opro_local.llm import GenerationReply, GenerationRequest
@@ -17,6 +16,7 @@ from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.problems.objectives.tsp import Tsp
 from opro_local.problems.tours import shortest_tour
 from opro_local.proposers.retrying import RetryingOptimizer
+from opro_local.testing import ScriptedEngine
 
 COUNT = 3
 

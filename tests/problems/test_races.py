@@ -7,7 +7,6 @@ import pytest
 from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
 from resolved import scorer_of
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import ScoringSettings
 from opro_local.errors import Interrupted
@@ -16,6 +15,7 @@ from opro_local.problems.measurement import Measurement
 from opro_local.problems.racing import Race
 from opro_local.records import Candidate, Scored
 from opro_local.tasks.split import Split
+from opro_local.testing import ScriptedEngine
 
 TRAIN = 64
 BLOCK = 16

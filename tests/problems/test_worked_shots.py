@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from memory_store import MemoryStore
 from resolved import instruction_problem, scorer_of, searching
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import ScoringSettings, SplitSettings
 from opro_local.problems.instruction import InstructionProblem
@@ -13,6 +12,7 @@ from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import Candidate, Example
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 
 def sum_row(number: int) -> Example:

@@ -1,12 +1,12 @@
 """One-step generation: OPRO's optimizer with the trajectory taken away."""
 
 from resolved import searching
-from scripted_engine import ScriptedEngine
 from square_root import SquareRoot
 
 from opro_local.optimizer import Optimizer
 from opro_local.proposers.baselines import OneStep
 from opro_local.records import Proposal, Score, Scored, Step, Trajectory
+from opro_local.testing import ScriptedEngine
 
 SEARCH = searching()
 

@@ -11,7 +11,6 @@ import pytest
 from candidates import candidate, instructions, step, trajectory
 from mail_task import mail_model, mail_task, row
 from resolved import instruction_problem, scorer_of, searching
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
@@ -21,6 +20,7 @@ from opro_local.proposers.breeding import bred, differed
 from opro_local.proposers.evoprompt import EvoPrompt, differential, genetic, survivors
 from opro_local.records import Candidate, Proposal, Step, Trajectory
 from opro_local.tasks.split import Split
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.methods import proposer_for
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "meta_prompt"

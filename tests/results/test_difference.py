@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
@@ -18,6 +17,7 @@ from opro_local.report.forms import difference_in_form
 from opro_local.results.difference import RunDifference, run_difference
 from opro_local.results.overview import Prompt
 from opro_local.results.words import solution_text
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from resolved import scorer_of
-from scripted_engine import END, ScriptedEngine
 from stages import CANDIDATE, STAGES, SUMS
 
 from opro_local.config import ScoringSettings
@@ -16,6 +15,7 @@ from opro_local.records import Candidate, Example
 from opro_local.scoring.scorer import scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.tasks.task import Task
+from opro_local.testing import END, ScriptedEngine
 
 ROWS = (
     Example(id="1", text="first round", target="seed"),

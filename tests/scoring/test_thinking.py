@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 from resolved import scorer_of
-from scripted_engine import ScriptedEngine
 from stages import CANDIDATE, STAGES, SUMS
 
 from opro_local.config import ScoringSettings
 from opro_local.llm import Message, TokenIds
 from opro_local.records import Example, Outcome
 from opro_local.scoring.thinking import behind_thought, end_of_open_thought
+from opro_local.testing import ScriptedEngine
 
 SETTINGS = ScoringSettings(mode="generation", answer_tokens=30, thinking_tokens=50)
 ROW = Example(id="1", text="how many", target="7")

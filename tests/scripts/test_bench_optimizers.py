@@ -15,7 +15,6 @@ from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, f
 from bench.summary import as_json, as_table, mean_gain, summary
 from candidates import call
 from mail_task import mail_task, row
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
@@ -24,6 +23,7 @@ from opro_local.errors import DataError
 from opro_local.llm import EngineStats
 from opro_local.records import Candidate, Step, Trajectory
 from opro_local.results.document import run_document
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
 from opro_local.wiring.host import Host
 

@@ -12,12 +12,12 @@ import pytest
 from browser import browser, complaints, in_chromium, sync_api, violations
 from mail_task import mail_model, mail_task
 from pytest_socket import enable_socket
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
 from opro_local.store.events import ask
+from opro_local.testing import ScriptedEngine
 from opro_local.web.server import serve_folder
 from opro_local.wiring.host import Host
 

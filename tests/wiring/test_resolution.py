@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from mail_task import mail_task
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import BudgetSettings, Method, ResolvedSettings, RunSettings
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.methods import METHODS
 from opro_local.wiring.models import Models
 from opro_local.wiring.resolution import resolved, resolved_for_objective, with_preset
