@@ -18,6 +18,7 @@ from opro_local.records import Candidate, S, Score, SplitName
 from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
+from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import Codec
 from opro_local.store.test_ledger import note_use
 from opro_local.studies.plan import Cell, all_settings
@@ -98,7 +99,7 @@ def run_study(
         digest=plan_digest(plan, settings, task_to_json(task)),
         runs=Runs(
             new_id=new_run_id,
-            path=lambda run_id: host.folders.runs / f"{run_id}.sqlite",
+            path=RunFolder(host.folders.runs).file,
             begin=lambda own, run_id: optimize_task(task, own, host=host, models=models(), run_id=run_id),
             resume=lambda path: resume_run(path, host=host, models=models(), allow_python=True),
         ),
@@ -152,18 +153,18 @@ def solve(
 
 
 class _Ready(Protocol[S]):
-    """TaskRun or ObjectiveRun: a problem with the models loaded."""
+    """TaskRun or ObjectiveRun: everything that a run needs but its file, the models loaded."""
 
     @property
-    def problem(self) -> Codec[S]: ...
+    def codec(self) -> Codec[S]: ...
     @property
     def models(self) -> Models: ...
     def search(self, store: RunFile[S], host: Host) -> None: ...
 
 
 def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
-    path = host.folders.runs / f"{header.run_id}.sqlite"
-    with RunFile.create(path, header, ready.problem, after_commit=host.after_commit) as store:
+    path = RunFolder(host.folders.runs).file(header.run_id)
+    with RunFile.create(path, header, ready.codec, after_commit=host.after_commit) as store:
         ready.search(store, host)
     return path
 
@@ -178,7 +179,7 @@ def resume_run(
     host = host or Host()
     header = read_header(path)
     settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
-    if header.kind == "task":
+    if header.is_task:
         task = task_from_json(header.problem_json)
         check_allowed(task.grader, allowed=allow_python)
         prepared = prepare(task, settings, host, models=models)
@@ -192,7 +193,7 @@ def resume_run(
 
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     _check_same_models(header, ready.models)
-    with RunFile.open(path, ready.problem, write=True, after_commit=host.after_commit) as store:
+    with RunFile.open(path, ready.codec, write=True, after_commit=host.after_commit) as store:
         if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
         ready.search(store, host)
@@ -252,11 +253,12 @@ def measure_candidates(
     Interrupted when the user stops it.
     """
     host = host or Host()
-    problem = prepare(task, settings, host).problem
+    run = prepare(task, settings, host)
     from opro_local.problems.evaluation import evaluate
 
     if on in ("test", "all"):
-        note_use(host.folders.runs, f"measurement {new_run_id()}", problem.split.test)
+        user = f"measurement {new_run_id()}"
+        note_use(RunFolder(host.folders.runs).test_ledger, user, run.measurement.split.test)
     ledger = NullLedger(host.after_commit)
-    fitted = problem.measurement.fit([problem.candidate(text) for text in instructions], ledger)
-    return evaluate(problem, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
+    fitted = run.measurement.fit([run.space.candidate(text) for text in instructions], ledger)
+    return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)

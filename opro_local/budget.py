@@ -3,31 +3,17 @@
 from collections.abc import Sequence
 
 from opro_local.config import (
-    BUDGETS,
     HEADROOM_CANDIDATES,
     SHORTER_FINALISTS,
-    BudgetName,
     BudgetSettings,
     Method,
-    RunSettings,
+    SearchSettings,
 )
-from opro_local.records import Estimate, S, Trajectory, Usage
+from opro_local.problem import Estimate
+from opro_local.records import S, Trajectory, Usage
 
 RIVALS: Sequence[Method] = ("one-step", "random")
 """Searches at equal budget with all baselines."""
-
-
-def with_preset(settings: BudgetSettings, *, fallback: BudgetName) -> BudgetSettings:
-    """The settings with steps and train_rows of their preset filled in where the user gave none."""
-    name = settings.preset or fallback
-    preset = BUDGETS[name]
-    return settings.model_copy(
-        update={
-            "preset": name,
-            "steps": preset.steps if settings.steps is None else settings.steps,
-            "train_rows": preset.train_rows if settings.train_rows is None else settings.train_rows,
-        }
-    )
 
 
 def stop_reason(settings: BudgetSettings, usage: Usage, trajectory: Trajectory[S]) -> str | None:
@@ -62,14 +48,19 @@ def _reached(trajectory: Trajectory[S], target: float) -> bool:
 
 
 def estimate(
-    settings: RunSettings, *, rows: tuple[int, int, int], starts: int, worked: int, tokens_per_pair: float
+    search: SearchSettings,
+    steps: int,
+    *,
+    rows: tuple[int, int, int],
+    starts: int,
+    worked: int,
+    tokens_per_pair: float,
 ) -> Estimate:
     """Upper bound for a task run on rows = (train, validation, test), before anything is rejected.
 
     worked rows are answered for shots.
     """
     train, validation, test = rows
-    steps, search = settings.budget.steps or 0, settings.search
     proposals = steps * search.proposals_per_step
     rivals = len(RIVALS) if search.baselines == "full" else 0
     scored = starts + (1 + rivals) * proposals

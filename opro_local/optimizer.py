@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic
 
-from opro_local.config import SearchSettings
+from opro_local.config import ResolvedSearch
 from opro_local.errors import DataError
 from opro_local.llm import Engine, GenerationRequest, TokenIds
 from opro_local.problem import MetaPrompt, Problem, solution_end
@@ -19,13 +19,13 @@ from opro_local.records import OptimizerCall, S, Step, Trajectory, derived_seed
 class Optimizer(Generic[S]):
     """The optimizer LLM in its role as proposer.
 
-    steps is how many the search has at most; a temperature that changes from step to step needs it.
+    steps is how many the search has at most; a temperature may change from step to step.
     """
 
     engine: Engine
     problem: Problem[S]
-    settings: SearchSettings
-    steps: int | None = None
+    settings: ResolvedSearch
+    steps: int
 
     def propose(
         self, trajectory: Trajectory[S], number: int, count: int, *, shown: Trajectory[S] | None = None
@@ -71,16 +71,13 @@ class Optimizer(Generic[S]):
     def _temperature(self, number: int) -> float:
         """Linear over the steps, as published: the first has the start's, those after the last the end's."""
         start, end = self.settings.temperature, self.settings.temperature_end
-        if end is None:
-            return start
-        assert self.steps, "a temperature moves over a known number of steps"
-        return start + min(1.0, (number - 1) / self.steps) * (end - start)
+        return start + min(1.0, (number - 1) / max(1, self.steps)) * (end - start)
 
     def _fitting(self, meta_prompts: Iterable[MetaPrompt]) -> tuple[MetaPrompt, TokenIds]:
         """The fullest meta-prompt within the cap, or else the shortest, that leaves room for a reply."""
         context = self.engine.context_length
         room = context - min(self.settings.proposal_tokens, context // 4)
-        most = min(room, self.settings.meta_prompt_tokens or room)
+        most = min(room, self.settings.meta_prompt_tokens)
         for meta_prompt in meta_prompts:
             ids = self.engine.encode(meta_prompt.messages, meta_prompt.prefill)
             if len(ids) <= most:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from opro_local.llm import EngineStats, Message
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Direction, Estimate, Reason, S, Scored, SplitName, Step, Trajectory
+from opro_local.records import Direction, Reason, S, Scored, SplitName, Step, Trajectory
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
@@ -115,6 +115,22 @@ class Proposer(Protocol[S]):
         Fewer when it knows no more. The same for the same arguments.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
+
+    memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
+    test_rows proves with 80 % power; None if it proves none.
+    """
+
+    pairs: int
+    scorer_tokens: int
+    optimizer_tokens: int
+    test_rows: int
+    minimum_detectable_gain: float | None = None
+    memory: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

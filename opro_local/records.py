@@ -153,36 +153,16 @@ class Scored(Generic[S]):
         return solution.key if isinstance(solution, Candidate) else content_hash("solution", solution)
 
 
-Reason = Literal[
-    "no finite log-probability",
-    "too long",
-    "cut off",
-    # no instruction
-    "empty",
-    "contains a tag",
-    "refusal",
-    "contains a digit",
-    "goes on with the examples",
-    "copies a row",
-    "copies most of a short row",
-    "copies an answer",
-    "copies a labelled row",
-    # no solution of an objective
-    "wrong number of numbers",
-    "wrong number of points",
-    "not a list of points",
-    "a point twice or unknown",
-    "does not begin with 0",
-    "outside the limits",
-    # a solution that is not worth scoring
-    "prompt too long",
-    "duplicate",
-    "near-duplicate",
-    "wrong language",
-    "repetition",
-    "nonsense",
-    "banned",
+_OfReply = Literal["no finite log-probability", "too long", "cut off"]
+_OfText = Literal["empty", "contains a tag", "refusal", "contains a digit", "goes on with the examples"]
+_OfLeak = Literal["copies a row", "copies most of a short row", "copies an answer", "copies a labelled row"]
+_OfNumbers = Literal["wrong number of numbers", "outside the limits"]
+_OfTour = Literal[
+    "not a list of points", "wrong number of points", "a point twice or unknown", "does not begin with 0"
 ]
+_OfFilter = Literal["near-duplicate", "wrong language", "repetition", "nonsense"]
+_OfSearch = Literal["prompt too long", "duplicate", "banned"]
+Reason = Literal[_OfReply, _OfText, _OfLeak, _OfNumbers, _OfTour, _OfFilter, _OfSearch]
 """Why a proposal is rejected; proposers/admission.py is where."""
 
 Author = Literal["start", "human", "model", "paraphrase", "program"]
@@ -306,19 +286,3 @@ class Usage:
     @property
     def tokens(self) -> int:
         return self.scorer_tokens + self.optimizer_tokens
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
-
-    memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none.
-    """
-
-    pairs: int
-    scorer_tokens: int
-    optimizer_tokens: int
-    test_rows: int
-    minimum_detectable_gain: float | None = None
-    memory: tuple[str, ...] = ()

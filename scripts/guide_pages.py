@@ -1,6 +1,7 @@
 """The pages of the guide that follow from the code: commands.md from click, settings.md from config.
 
-bash scripts/guide writes both; a test fails when they are not what is generated here.
+bash scripts/guide writes both, and the JSON schema of results beside them; a test fails when they are not
+what is generated here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from opro_local.cli import main
 from opro_local.cli.guide import PAGES
 from opro_local.cli.settings import GROUPS
 from opro_local.config import BUDGETS, Settings, SplitSettings, TaskSettings
+from opro_local.results.document import SCHEMA_FILE, generated_schema
 
 SETTINGS: Mapping[str, type[Settings]] = {**GROUPS, "task": TaskSettings, "split": SplitSettings}
 FILES = {"task": "top level of `task.toml`", "split": "`[split]` of `task.toml`"}
@@ -193,3 +195,4 @@ def generated() -> dict[str, str]:
 if __name__ == "__main__":
     for topic, text in generated().items():
         (PAGES / f"{topic}.md").write_text(text, encoding="utf-8")
+    SCHEMA_FILE.write_text(generated_schema(), encoding="utf-8")

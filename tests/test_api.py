@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
 from opro_local.wiring import task_run
 
@@ -149,28 +149,28 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 
 
 @pytest.mark.parametrize(
-    ("search", "rows", "scored", "pool"),
+    ("shots", "search_shots", "rows", "scored", "pool"),
     [
-        ({"method": "opro"}, None, 8, 0),
-        ({"method": "opro", "shots": 3}, None, 5, 3),
-        ({"method": "portfolio"}, None, 6, 2),
-        ({"method": "portfolio"}, 4, 4, 4),
-        ({"method": "portfolio", "shots": 5}, None, 3, 5),
-        ({"method": "portfolio", "max_shots": 0}, None, 8, 0),
+        (0, False, 48, 8, 0),
+        (3, False, 48, 5, 3),
+        (0, True, 48, 6, 2),
+        (0, True, 4, 4, 4),
+        (5, True, 48, 3, 5),
     ],
 )
 def test_rows_for_shots_are_set_aside_from_train(
-    search: dict[str, object], rows: int | None, scored: int, pool: int
+    *, shots: int, search_shots: bool, rows: int, scored: int, pool: int
 ) -> None:
-    found = task_run.split_task(mail_task(), settings(search=search, budget={"train_rows": rows}))
+    found = task_run.split_task(mail_task(), seed=0, shots=shots, search_shots=search_shots, train_rows=rows)
     assert (len(found.train), len(found.pool)) == (scored, pool)
     assert not {row.text for row in found.train} & {row.text for row in found.pool}
 
 
 def test_the_split_has_a_seed_of_its_own_if_one_is_given() -> None:
     fixed = replace(mail_task(), split=SplitSettings(seed=7))
-    first, second = (task_run.split_task(fixed, settings(search={"seed": seed})) for seed in (1, 2))
-    assert first == second != task_run.split_task(mail_task(), settings(search={"seed": 1}))
+    sizes: dict[str, Any] = {"shots": 0, "search_shots": True, "train_rows": 48}
+    first, second = (task_run.split_task(fixed, seed=seed, **sizes) for seed in (1, 2))
+    assert first == second != task_run.split_task(mail_task(), seed=1, **sizes)
 
 
 def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

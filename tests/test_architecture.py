@@ -16,7 +16,7 @@ FLOORS = (
     ("errors", "offline", "wording"),
     ("records", "user_code"),
     ("llm", "config"),
-    ("recording", "evidence"),
+    ("recording", "evidence", "testing"),
     ("problem",),
     ("reading", "catalogue", "budget", "proposers.admission"),
     ("answers",),

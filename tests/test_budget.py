@@ -1,8 +1,9 @@
 import pytest
 
-from opro_local.budget import estimate, steps_without_progress, stop_reason, with_preset
-from opro_local.config import BudgetSettings, ModelSettings, RunSettings, SearchSettings
-from opro_local.records import Direction, Estimate, Score, Scored, Step, Trajectory, Usage
+from opro_local.budget import estimate, steps_without_progress, stop_reason
+from opro_local.config import BudgetSettings, SearchSettings
+from opro_local.problem import Estimate
+from opro_local.records import Direction, Score, Scored, Step, Trajectory, Usage
 
 
 def trajectory(*values: float, direction: Direction = "maximize") -> Trajectory[int]:
@@ -15,16 +16,6 @@ def trajectory(*values: float, direction: Direction = "maximize") -> Trajectory[
 
 def reason(usage: Usage, *values: float, **limits: object) -> str | None:
     return stop_reason(BudgetSettings.model_validate(limits), usage, trajectory(*values))
-
-
-def test_a_preset_fills_in_what_the_user_left_open() -> None:
-    light = with_preset(BudgetSettings(steps=3), fallback="light")
-    assert (light.preset, light.steps, light.train_rows) == ("light", 3, 48)
-
-
-def test_the_named_preset_goes_before_the_fallback_and_no_steps_are_a_number() -> None:
-    heavy = with_preset(BudgetSettings(preset="heavy", steps=0, train_rows=5), fallback="light")
-    assert (heavy.preset, heavy.steps, heavy.train_rows) == ("heavy", 0, 5)
 
 
 def test_a_search_without_limits_goes_on() -> None:
@@ -77,16 +68,12 @@ def test_a_target_is_reached_in_the_direction_of_the_metric(
 
 
 def test_the_estimate_is_an_upper_bound_of_all_stages() -> None:
-    settings = RunSettings(
-        models=ModelSettings(scorer="m"),
-        search=SearchSettings(proposals_per_step=4, finalists=3, proposal_tokens=100),
-        budget=BudgetSettings(steps=5),
-    )
+    search = SearchSettings(proposals_per_step=4, finalists=3, proposal_tokens=100)
     # Train: 16 prompts that show whether there is headroom, 2 starts, 5 x 4 proposals, one baseline, and 2
     # rows worked out; validation: 3 finalists, 3 shorter ones, 2 starts and 4 paraphrases; test: the winner,
     # 2 starts, one baseline.
     pairs = (16 + 23) * 10 + 2 + (8 + 4) * 7 + 4 * 9
-    assert estimate(settings, rows=(10, 7, 9), starts=2, worked=2, tokens_per_pair=1.5) == Estimate(
+    assert estimate(search, 5, rows=(10, 7, 9), starts=2, worked=2, tokens_per_pair=1.5) == Estimate(
         pairs=pairs, scorer_tokens=768, optimizer_tokens=2000, test_rows=9
     )
 
@@ -96,11 +83,8 @@ def test_the_estimate_counts_the_steps_that_are_validated(every: int, validated:
     # Of steps 0 to 5; step 0 has the two starts.
     pairs = [
         estimate(
-            RunSettings(
-                models=ModelSettings(scorer="m"),
-                search=SearchSettings(proposals_per_step=4, validate_every=each),
-                budget=BudgetSettings(steps=5),
-            ),
+            SearchSettings(proposals_per_step=4, validate_every=each),
+            5,
             rows=(10, 7, 9),
             starts=2,
             worked=0,

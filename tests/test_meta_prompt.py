@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from scripted_engine import ScriptedEngine
 
 from opro_local.config import Position, ScoreDisplay, Style, TrajectoryOrder
 from opro_local.meta_prompt import SCALES, STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.records import Candidate, Example
 from opro_local.scoring.render import Layout
+from opro_local.testing import ScriptedEngine
 
 GOLDEN = Path(__file__).parent / "golden" / "meta_prompt"
 BRIEF = MetaPromptContent(

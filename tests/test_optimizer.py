@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from scripted_engine import ScriptedEngine
+from resolved import searching
 from square_root import SquareRoot
 
-from opro_local.config import SearchSettings
 from opro_local.errors import DataError
 from opro_local.llm import GenerationReply
 from opro_local.optimizer import Optimizer
 from opro_local.records import OptimizerCall, Proposal, Score, Scored, Step, Trajectory, derived_seed
+from opro_local.testing import ScriptedEngine
 
 
 def trajectory(*solutions: int) -> Trajectory[int]:
@@ -24,8 +24,8 @@ def trajectory(*solutions: int) -> Trajectory[int]:
 def propose(
     engine: ScriptedEngine, shown: Trajectory[int] | None = None, *, count: int = 1, **settings: Any
 ) -> Step[int]:
-    search = SearchSettings.model_validate(settings)
-    return Optimizer(engine, SquareRoot(), search).propose(shown or trajectory(1, 20), 4, count)
+    search = searching(**settings)
+    return Optimizer(engine, SquareRoot(), search, 9).propose(shown or trajectory(1, 20), 4, count)
 
 
 def outcomes(*texts: str, **settings: Any) -> list[tuple[str, int | None, str | None]]:
@@ -66,18 +66,25 @@ def test_at_temperature_0_all_replies_are_the_greedy_one_and_count_as_duplicates
 
 def test_a_temperature_moves_from_the_first_step_towards_its_end_in_equal_steps() -> None:
     engine = ScriptedEngine(samples=[["7"]] * 4)
-    search = SearchSettings(temperature=1.0, temperature_end=2.0)
+    search = searching(temperature=1.0, temperature_end=2.0)
     optimizer = Optimizer(engine, SquareRoot(), search, 4)
     steps = [optimizer.propose(trajectory(1), number, 1) for number in range(1, 5)]
     assert [step.calls[0].temperature for step in steps] == [1.0, 1.25, 1.5, 1.75]
     assert [temperature for _, _, temperature, _ in engine.sampled] == [1.0, 1.25, 1.5, 1.75]
 
 
+def test_a_search_of_no_steps_that_people_extend_ends_at_the_temperature_of_the_end() -> None:
+    search = searching(temperature=1.0, temperature_end=2.0)
+    optimizer = Optimizer(ScriptedEngine(samples=[["7"]] * 2), SquareRoot(), search, 0)
+    steps = [optimizer.propose(trajectory(1), number, 1) for number in (1, 2)]
+    assert [step.calls[0].temperature for step in steps] == [1.0, 2.0]
+
+
 def test_another_step_or_another_seed_draws_other_samples() -> None:
     engine = ScriptedEngine(samples=[["7"]] * 3)
     for number, seed in ((1, 0), (2, 0), (1, 1)):
-        search = SearchSettings(seed=seed)
-        Optimizer(engine, SquareRoot(), search).propose(trajectory(1), number, 1)
+        search = searching(seed=seed)
+        Optimizer(engine, SquareRoot(), search, 9).propose(trajectory(1), number, 1)
     assert len({seed for _, _, _, seed in engine.sampled}) == 3
 
 

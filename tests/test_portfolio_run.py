@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 from mail_task import LABELS, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
 from opro_local.errors import Interrupted, LeakedShot
 from opro_local.llm import GenerationReply, GenerationRequest
-from opro_local.problems.instruction import InstructionProblem
 from opro_local.recording import NullLedger
 from opro_local.records import Example
 from opro_local.results.document import run_document
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 Document = dict[str, Any]
 
@@ -112,9 +111,11 @@ def test_a_planted_shot_is_refused_before_it_is_scored(
     play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
     settings = opro_local.RunSettings.model_validate(SETTINGS)
-    found: InstructionProblem = opro_local.wiring.task_run.prepare(task(), settings, host).problem
-    row = found.split.train[3]
-    planted = replace(found.candidate("Sort it."), shots=(Example(id="new", text=row.text, target="seed"),))
+    found = opro_local.wiring.task_run.prepare(task(), settings, host)
+    row = found.measurement.split.train[3]
+    planted = replace(
+        found.space.candidate("Sort it."), shots=(Example(id="new", text=row.text, target="seed"),)
+    )
     with pytest.raises(LeakedShot):
         found.measurement.outcomes([planted], "train", NullLedger(lambda: None))
 

@@ -11,11 +11,11 @@ import opro_reference as reference
 import pytest
 from mail_task import mail_model, mail_task
 from memory_store import MemoryStore
-from scripted_engine import ScriptedEngine
+from resolved import searching
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
-from opro_local.config import BudgetSettings, Folders, RunSettings, SearchSettings
+from opro_local.config import BudgetSettings, Folders, RunSettings
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
 from opro_local.problem import NullWatcher
@@ -26,6 +26,7 @@ from opro_local.problems.objectives.tsp import Tsp
 from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Step
 from opro_local.results.document import run_document
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 PAIR = re.compile(r"input: \[w=(-?\d+), b=(-?\d+)\]\nvalue: (\d+)")
@@ -36,12 +37,14 @@ def solved(
     objective: Objective, replies: Sequence[Sequence[Sequence[str]]], count: int, shown: int
 ) -> MemoryStore[Numbers]:
     engine = ScriptedEngine(samples=[texts for calls in replies for texts in calls], context_length=100_000)
-    search = SearchSettings(shown=shown, proposals_per_step=count)
+    search = searching(shown=shown, proposals_per_step=count)
     problem = MathematicalProblem(objective=objective, search=search, watcher=NullWatcher())
     store = MemoryStore[Numbers](direction="minimize")
     optimize(
         problem,
-        RetryingOptimizer(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
+        RetryingOptimizer(
+            optimizer=Optimizer(engine, problem, search, len(replies)), tries=objective.tries()
+        ),
         proposals_per_step=count,
         budget=BudgetSettings(steps=len(replies)),
         store=store,

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.results.document import run_document
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 GOLDEN = Path(__file__).parent / "golden" / "replay.json"
@@ -61,5 +61,5 @@ def _rounded(value: Any) -> Any:
 
 
 def test_the_same_replies_give_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = json.dumps(replayed(tmp_path, monkeypatch), ensure_ascii=False, indent=1)
+    text = json.dumps(replayed(tmp_path, monkeypatch), ensure_ascii=False, indent=1, sort_keys=True)
     assert text.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, say
+from opro_local.cli.output import emit_json, json_option, say, say_note
 from opro_local.config import Folders, SearchSettings, TaskSettings
 from opro_local.config.checking import parse_settings
 from opro_local.errors import OproError, SettingsError
@@ -45,7 +45,7 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
         return
     say(f"task: {chosen}", err=True)
     for warning in task.warnings:
-        say(f"note: {warning}", err=True)
+        say_note(warning)
     for title, text in _summary(report):
         say(f"{title:<12}{text}")
 
@@ -65,8 +65,8 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
         ("labels", ", ".join(labels) or "none: the answers are open"),
         ("characters", _shown(report.characters)),
         ("words", _shown(report.words)),
-        ("repeated", counted(report.repeated, "row")),
-        ("alike", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
+        ("duplicates", counted(report.repeated, "row")),
+        ("near-equal", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
         ("split", ", ".join(f"{part} {n}" for part, n in report.split.items())),
     ]
     if report.tokens is not None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from opro_local.cli.output import emit_json, finite, say
-from opro_local.cli.runs import LENIENT, figure
+from opro_local.cli.output import emit_json, say
 from opro_local.config import Grading, Metric
+from opro_local.report.table import Table, WithInterval
+from opro_local.report.terminal import table_lines
+from opro_local.results.overview import finite
+from opro_local.results.verdicts import LENIENT
+from opro_local.results.words import figure, instruction_text
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part
     from opro_local.records import Score
-
-Document = dict[str, Any]
 
 GIVEN = "given"
 """Source of what stands on the command line."""
@@ -29,14 +31,14 @@ def show_measured(
     if grading == "official":
         say(LENIENT)
     if on == "all" or any(row.source != GIVEN for row in rows):
-        say("\n".join(_table(rows, metric)))
+        say("\n".join(table_lines(_table(rows, metric))))
         return
     for row in rows:
         (value,) = (score.value for score in row.scores.values())
-        say(f"{figure(finite(value))}  {row.candidate.instruction or '(empty)'}")
+        say(f"{figure(finite(value))}  {instruction_text(row.candidate.instruction)}")
 
 
-def _entry(row: "CandidateScores", on: "Part") -> Document:
+def _entry(row: "CandidateScores", on: "Part") -> dict[str, object]:
     """A single part's figures stand on top, several ones under the names of their parts."""
     scores = {name: _figures(score) for name, score in row.scores.items()}
     about = {
@@ -48,39 +50,30 @@ def _entry(row: "CandidateScores", on: "Part") -> Document:
     return {**about, **scores} if on == "all" else {**scores[on], **about, "split": on}
 
 
-def _figures(score: "Score") -> Document:
+def _figures(score: "Score") -> dict[str, object]:
     # JSON has no infinity, which stands for a metric that the outcomes do not allow.
     return {**asdict(score), "value": finite(score.value)}
 
 
-def _table(rows: "Sequence[CandidateScores]", metric: Metric) -> list[str]:
+def _table(rows: "Sequence[CandidateScores]", metric: Metric) -> Table:
     """One row a candidate: where it comes from, where its instruction stands, its scores, its text."""
     parts = [f"{name} (n={score.n:,})" for name, score in rows[0].scores.items()]
-    head = ["source", "position", *parts, f"instruction, by {metric}"]
-    lines = [
-        [
-            row.source,
-            row.position,
-            *(figure(finite(score.value)) for score in row.scores.values()),
-            _text(row),
-        ]
-        for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    return [_aligned(line, widths, left=2) for line in (head, *lines)]
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int], *, left: int) -> str:
-    """Figures to the right, words to the left; nothing behind the last column."""
-    cells = [
-        cell.ljust(width) if i < left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(line[:-1], widths, strict=False))
-    ]
-    return "  ".join([*cells, line[-1]])
+    return Table(
+        title="Scores",
+        columns=("source", "position", *parts, f"instruction, by {metric}"),
+        rows=[
+            (
+                row.source,
+                row.position,
+                *(WithInterval(finite(score.value), None) for score in row.scores.values()),
+                _text(row),
+            )
+            for row in rows
+        ],
+    )
 
 
 def _text(row: "CandidateScores") -> str:
-    """The instruction on one line, and with how many shots."""
-    text = row.candidate.instruction.replace("\n", "\\n") or "(empty)"
-    shots = len(row.candidate.shots)
+    """The instruction, and with how many shots."""
+    text, shots = instruction_text(row.candidate.instruction), len(row.candidate.shots)
     return f"{text}  [{shots} shots]" if shots else text

@@ -9,8 +9,10 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from opro_local.cli.output import printable
 from opro_local.records import Candidate, Scored, Step, Trajectory
+from opro_local.results.trajectory import best_so_far
+from opro_local.results.words import instruction_text
+from opro_local.wording import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TOP = 5
@@ -18,7 +20,7 @@ CURRENT = 8
 """Candidates of a step that are shown, where the terminal is high enough."""
 OTHER_LINES = TOP + 4
 """Above and below them: the curve, the best, what became of the proposals, the bar, one to spare."""
-SCORE, ORIGIN = 5, 15
+SCORE, ORIGIN = 7, 15
 """Characters of a column."""
 WIDEST = 40
 """Steps that the little curve shows; the last ones."""
@@ -41,7 +43,7 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         if self._trajectory is not None and self._trajectory.best is not None:
             best = self._trajectory.best
-            yield Text(f"best so far  {sparkline(best_by_step(self._trajectory))}  {best.score.value:.3f}")
+            yield Text(f"best so far  {sparkline(_best_by_step(self._trajectory))}  {best.score.value:.3f}")
             yield _table(_top(self._trajectory))
         if self._step is not None:
             yield _line(_heading(self._step))
@@ -82,14 +84,14 @@ def _rows(step: Step[Any]) -> Iterator[Row]:
 
 
 def _score(entry: Scored[Any]) -> str:
-    return "left" if entry.dropped else f"{entry.score.value:.3f}"
+    return "dropped" if entry.dropped else f"{entry.score.value:.3f}"
 
 
 def _said(solution: object) -> str:
     """On one line, and unable to steer the terminal."""
     if isinstance(solution, Candidate):
         shots = f" + {len(solution.shots)} shots" if solution.shots else ""
-        return (printable(" ".join(solution.instruction.split())) or "(empty)") + shots
+        return instruction_text(printable(" ".join(solution.instruction.split()))) + shots
     return printable(str(solution))
 
 
@@ -106,16 +108,10 @@ def _origins(trajectory: Trajectory[Any]) -> dict[str, str]:
     return found
 
 
-def best_by_step(trajectory: Trajectory[Any]) -> list[float]:
-    """The best value after each step that had one."""
-    better = max if trajectory.direction == "maximize" else min
-    best: list[float] = []
-    for step in trajectory.steps:
-        values = [entry.score.value for entry in step.scored if not entry.dropped]
-        values += best[-1:]
-        if values:
-            best.append(better(values))
-    return best
+def _best_by_step(trajectory: Trajectory[Any]) -> list[float]:
+    steps = trajectory.steps
+    scores = [(step.number, [e.score.value for e in step.scored if not e.dropped]) for step in steps]
+    return list(best_so_far(scores, trajectory.direction).values())
 
 
 def sparkline(values: Sequence[float]) -> str:

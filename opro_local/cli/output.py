@@ -1,8 +1,6 @@
 """What commands print: one JSON object, NDJSON lists, or plain text; none of it can steer the terminal."""
 
 import json
-import math
-import re
 import shutil
 import sys
 import textwrap
@@ -13,10 +11,10 @@ from typing import Any
 import click
 
 from opro_local.errors import OproError
+from opro_local.results import SCHEMA_VERSION
+from opro_local.wording import printable, visible
 
-SCHEMA_VERSION = 1
 FORMATS = ("html", "md", "json", "csv", "xlsx")
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -24,7 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 def emit_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line, its schema_version first."""
     text = json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, allow_nan=False)
-    click.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(visible(text))
 
 
 def emit_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
@@ -38,6 +36,11 @@ def say(text: object, *, err: bool = False) -> None:
     shown = printable(str(text))
     at_terminal = (sys.stderr if err else sys.stdout).isatty()
     click.echo(fitted(shown, shutil.get_terminal_size().columns) if at_terminal else shown, err=err)
+
+
+def say_note(text: object) -> None:
+    """Something beside the result that a person should know."""
+    say(f"note: {text}", err=True)
 
 
 def fitted(text: str, width: int) -> str:
@@ -69,16 +72,3 @@ def write_output(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None
-
-
-def finite(value: float) -> float | None:
-    """The value, or None where JSON and people have no number."""
-    return value if math.isfinite(value) else None
-
-
-def printable(text: str) -> str:
-    """Text of a user or a model that cannot steer the terminal.
-
-    Control characters are removed, and those that turn the direction of reading.
-    """
-    return _STEERING.sub("", text)

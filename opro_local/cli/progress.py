@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,11 +11,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from opro_local.cli.findings import headroom_line, power_line
 from opro_local.cli.live import Picture
-from opro_local.cli.output import fitted, printable, say
+from opro_local.cli.output import fitted, say
 from opro_local.llm import EngineStats
-from opro_local.records import Estimate, SplitName, Step, Trajectory
+from opro_local.problem import Estimate
+from opro_local.records import SplitName, Step, Trajectory
+from opro_local.results.verdicts import headroom_line, power_line
+from opro_local.wording import printable
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
@@ -105,7 +106,7 @@ class RunProgress:
         self._effort = effort
 
     def headroom_found(self, found: "Headroom") -> None:
-        self.say(headroom_line({**asdict(found), "exists": found.exists}))
+        self.say(headroom_line(found))
 
     def ask(self, question: str) -> bool:
         """A yes or no of the person at the terminal."""
@@ -160,7 +161,7 @@ class RunProgress:
         reached = "nothing scored yet" if best is None else f"best {best.score.value:.3f} (step {best.step})"
         accepted = f"{len(step.solutions)} of {len(step.proposals)} proposals accepted"
         dropped = sum(entry.dropped for entry in step.scored)
-        left = f", {dropped} left the race early" if dropped else ""
+        left = f", {dropped} dropped by racing" if dropped else ""
         self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
     def _measure(self) -> None:
@@ -174,7 +175,7 @@ class RunProgress:
             return f"{self._clock() - self._begun:.0f} s"
         per_second = self._pairs / max(self._clock() - self._begun, 1e-9)
         left = (self._expected - self._pairs) / max(per_second, 1e-9)
-        near = "" if self._efficiency is None else f"{self._efficiency:.0%} of limit, "
+        near = "" if self._efficiency is None else f"{self._efficiency:.0%} of peak throughput, "
         return f"{per_second:.1f} pairs/s, {near}at most {_minutes(left)} left"
 
 

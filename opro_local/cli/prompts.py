@@ -1,6 +1,6 @@
 """prompts: a person's say in a search that is going on, from another terminal."""
 
-from typing import Any
+from dataclasses import asdict
 
 import click
 
@@ -62,15 +62,15 @@ def edit(folders: Folders, name: str, old: str, new: str) -> None:
 @click.pass_obj
 def list_prompts(folders: Folders, name: str, as_json: bool) -> None:
     """List what people have asked of a run, and what became of it."""
-    from opro_local.store.events import events_of
+    from opro_local.results.events import read_asked
+    from opro_local.results.words import heard_text
 
-    events = events_of(find_run(folders.runs, name))
+    events = read_asked(find_run(folders.runs, name))
     if as_json:
-        emit_json_lines(events)
+        emit_json_lines(map(asdict, events))
         return
     for event in events:
-        rejected = f", rejected: {event['reason']}" if event["reason"] else ""
-        say(f"{event['kind']:<11}  {_heard(event):<16}{rejected}  {event['text']}")
+        say(f"{event.kind:<11}  {heard_text(event):<16}  {event.text}")
 
 
 @prompts.command()
@@ -113,7 +113,3 @@ def stop(folders: Folders, name: str) -> None:
     from opro_local.store.events import ask
 
     ask(find_run(folders.runs, name), "stop", "")
-
-
-def _heard(event: dict[str, Any]) -> str:
-    return "waiting" if event["step"] is None else f"step {event['step']}, block {event['block'] or 0}"

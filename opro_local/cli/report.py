@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from opro_local.cli.output import FORMATS, form_of, printable, say, write_output
-from opro_local.cli.runs import find_run, run_document
+from opro_local.cli.output import FORMATS, form_of, say, write_output
+from opro_local.cli.runs import find_run
 from opro_local.config import Folders
+from opro_local.wording import printable
 
 
 @click.command()
@@ -31,11 +32,12 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     The page is one file. It opens no connection and can be read without scripts.
     """
     from opro_local.report.forms import in_form
+    from opro_local.results.result import read_result
 
-    document = run_document(find_run(folders.runs, name))
+    run = read_result(find_run(folders.runs, name))
     form = form or form_of(output)
-    path = output or Path(f"{document['run']}.{form}")
-    write_output(path, in_form(document, form))
+    path = output or Path(f"{run.run}.{form}")
+    write_output(path, in_form(run, form))
     say(path)
 
 
@@ -50,13 +52,16 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
 )
 @click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
+@click.option("--schema", is_flag=True, help="Write the JSON schema of --to json instead of a run.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
 )
 @click.pass_obj
-def export(folders: Folders, name: str | None, form: str, outcomes: bool, output: Path | None) -> None:
+def export(
+    folders: Folders, name: str | None, form: str, outcomes: bool, schema: bool, output: Path | None
+) -> None:
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
-    text = _exported(find_run(folders.runs, name), form, outcomes=outcomes)
+    text = _schema() if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     if output is None:
         exact = not sys.stdout.isatty()
         click.echo(text if exact else printable(text), nl=False, color=exact)  # echo strips some if no color
@@ -64,15 +69,19 @@ def export(folders: Folders, name: str | None, form: str, outcomes: bool, output
         write_output(output, text.encode())
 
 
+def _schema() -> str:
+    from opro_local.results.document import schema_text
+
+    return schema_text()
+
+
 def _exported(path: Path, form: str, *, outcomes: bool) -> str:
-    if form == "csv":
-        from opro_local.report.tables import candidates_csv
-
-        return candidates_csv(run_document(path))
-    if form == "json":
-        from opro_local.report.forms import as_json
-
-        return as_json(run_document(path, outcomes=outcomes)).decode()
+    from opro_local.report.candidates import candidates_csv
     from opro_local.report.ready_prompt import in_use
+    from opro_local.results.document import json_text
+    from opro_local.results.result import read_result
 
-    return in_use(run_document(path, outcomes=True), form)
+    run = read_result(path, outcomes=outcomes if form == "json" else form != "csv")
+    if form == "csv":
+        return candidates_csv(run)
+    return json_text(run) if form == "json" else in_use(run, form)

@@ -11,7 +11,7 @@ import click
 from opro_local.cli.evaluation import show_measured
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
-from opro_local.cli.output import json_option, say
+from opro_local.cli.output import json_option, say_note
 from opro_local.cli.runs import find_run, show_folds, show_result
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
@@ -144,7 +144,7 @@ def _found(folders: Folders, name: str | None) -> "Winner | None":
 
 def _tell(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        say(f"note: {warning}", err=True)
+        say_note(warning)
 
 
 @contextmanager

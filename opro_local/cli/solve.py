@@ -11,9 +11,8 @@ from opro_local.cli.flags import config_option, parameter
 from opro_local.cli.options import allow_python_option
 from opro_local.cli.output import emit_json, json_option, say
 from opro_local.cli.run import hosted, progress_option
-from opro_local.cli.runs import Document, run_document
+from opro_local.cli.runs import say_sections
 from opro_local.cli.settings import run_settings, setting_options
-from opro_local.cli.solved import repeats_document, repeats_lines, solved_lines
 from opro_local.config.checking import parse_settings
 from opro_local.problems.objectives import objective_class, objective_names
 
@@ -71,12 +70,7 @@ def _command(name: str) -> click.Command:
             from opro_local import api
 
             paths = api.solve(objective, settings, repeats=repeats, host=host, allow_python=allow_python)
-        documents = [run_document(path) for path in paths]
-        if draw is not None:
-            from opro_local.report.objective_picture import draw_solutions
-
-            draw_solutions(documents, draw)
-        _show(documents, as_json=as_json)
+        _show(paths, draw, as_json=as_json)
 
     decorated: Any = command
     for option in (progress_option, json_option, _draw_option, allow_python_option, _repeats_option):
@@ -111,10 +105,23 @@ def _drawable(path: Path | None) -> Path | None:
     return path
 
 
-def _show(documents: Sequence[Document], *, as_json: bool) -> None:
+def _show(paths: Sequence[Path], draw: Path | None, *, as_json: bool) -> None:
+    from opro_local.report.sections import sections
+    from opro_local.report.several import repeat_section
+    from opro_local.results import document
+    from opro_local.results.objective import repeats_of
+    from opro_local.results.result import ObjectiveResult, read_result
+
+    runs = [run for path in paths if isinstance(run := read_result(path), ObjectiveResult)]
+    together = repeats_of([run.objective for run in runs])
+    if draw is not None:
+        from opro_local.report.objective_picture import draw_solutions
+
+        draw_solutions(runs, draw)
     if as_json:
-        emit_json({"runs": documents, "summary": repeats_document(documents)})
+        emit_json({"runs": document.as_json(runs), "summary": document.as_json(together)})
         return
-    for document in documents:
-        say("\n".join(solved_lines(document)) + "\n")
-    say("\n".join(repeats_lines(documents)))
+    for run in runs:
+        say_sections(sections(run))
+        say("")
+    say_sections([repeat_section(together)])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,6 @@ from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, say
 from opro_local.cli.run import progress_option
-from opro_local.cli.runs import figure, run_document
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
 from opro_local.errors import OproError, SettingsError
@@ -25,7 +24,9 @@ from opro_local.studies.plan import (
     shipped_studies,
 )
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from opro_local.results.result import TaskResult
+    from opro_local.studies.results import StudyResult
 
 
 @click.command()
@@ -70,13 +71,13 @@ def study(
     path = find_study(name)
     plan = read_study(path).model_copy(update={"repeats": repeats} if repeats else {})
     folder = output or Path(path.stem)
-    documents = _documents(ctx, plan, path, flags, folder, shown=not no_progress)
-    _show(_written(cells(plan), documents, plan.description or path.stem, folder), as_json=as_json)
+    runs = _run_all(ctx, plan, path, flags, folder, shown=not no_progress)
+    _show(_written(cells(plan), runs, plan.description or path.stem, folder), as_json=as_json)
 
 
-def _documents(
+def _run_all(
     ctx: click.Context, plan: StudySettings, path: Path, flags: TaskFlags, folder: Path, *, shown: bool
-) -> list[Document]:
+) -> "list[TaskResult]":
     _check_flags(ctx, plan)
     base = run_settings(ctx, above=[(str(path), plan.fixed())])
     task, _chosen = _task_flags(plan, path, flags).choose(Path.cwd())
@@ -91,7 +92,9 @@ def _documents(
 
         host = Host(folders=folders, watcher=progress, after_commit=after_commit)
         paths = run_study(task, runs, base, folder, host=host, finished=progress.run_finished)
-    return [run_document(path) for path in paths]
+    from opro_local.results.result import TaskResult, read_result
+
+    return [run for path in paths if isinstance(run := read_result(path), TaskResult)]
 
 
 def _check_flags(ctx: click.Context, plan: StudySettings) -> None:
@@ -110,43 +113,33 @@ def _task_flags(plan: StudySettings, path: Path, flags: TaskFlags) -> TaskFlags:
     return TaskFlags(file=flags.file, given={**given, **flags.given}, allow_python=flags.allow_python)
 
 
-def _written(plan: Sequence[Cell], documents: Sequence[Document], title: str, folder: Path) -> Document:
+def _written(plan: Sequence[Cell], runs: "Sequence[TaskResult]", title: str, folder: Path) -> "StudyResult":
     """Write tables and curves into the folder; what the command prints."""
     from opro_local.studies.curves import draw_curves
-    from opro_local.studies.results import as_csv, points, result, shared, summaries
+    from opro_local.studies.results import as_csv, points, result, shared, study_result
 
-    pairs = list(zip(plan, documents, strict=True))
-    curves = [point for cell, document in pairs for point in points(cell, document)]
-    results = [result(cell, document) for cell, document in pairs]
+    pairs = list(zip(plan, runs, strict=True))
+    curves = [point for cell, run in pairs for point in points(cell, run)]
+    results = [result(cell, run) for cell, run in pairs]
     for name, rows in (("curves.csv", curves), ("results.csv", results)):
         try:
             (folder / name).write_text(as_csv(rows), encoding="utf-8", newline="")
         except OSError as error:
             raise OproError(f"{folder / name}: cannot be written ({error.strerror}).") from None
     pictures = [folder / "curves.svg", folder / "curves.png"]
-    draw_curves(curves, title=title, metric=documents[0]["metric"], paths=pictures)
-    asked, saved = shared(documents) or (None, None)
-    return {
-        "folder": str(folder),
-        "runs": [document["run"] for document in documents],
-        "results": [asdict(summary) for summary in summaries(results)],
-        "pairs": {"asked": asked, "from_cache": saved},
-    }
+    draw_curves(curves, title=title, metric=runs[0].measure, paths=pictures)
+    return study_result(str(folder), [run.run for run in runs], results, shared(runs))
 
 
-def _show(found: Document, *, as_json: bool) -> None:
+def _show(found: "StudyResult", *, as_json: bool) -> None:
     if as_json:
-        emit_json(found)
+        emit_json(asdict(found))
         return
-    width = max(len(row["cell"]) for row in found["results"])
-    say(f"{'':<{width}}  runs  train  validation  test")
-    for row in found["results"]:
-        spread = f" ± {row['test_deviation']:.3f}" if row["test_deviation"] is not None else ""
-        say(
-            f"{row['cell']:<{width}}  {row['runs']:>4}  {figure(row['train']):>5}  "
-            f"{figure(row['validation']):>10}  {figure(row['test'])}{spread}"
-        )
-    asked, saved = found["pairs"]["asked"], found["pairs"]["from_cache"]
-    if asked:
+    from opro_local.report.terminal import table_lines
+    from opro_local.studies.results import summary_table
+
+    say("\n".join(table_lines(summary_table(found.results))))
+    asked, saved = found.pairs.asked, found.pairs.from_cache
+    if asked and saved is not None:
         say(f"{asked:,} pairs asked, {saved / asked:.0%} of them answered from the cache")
-    say(f"tables and curves: {found['folder']}")
+    say(f"tables and curves: {found.folder}")

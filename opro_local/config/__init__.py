@@ -21,6 +21,7 @@ from opro_local.config.choices import (
 )
 from opro_local.config.folders import Folders
 from opro_local.config.models import ModelSettings
+from opro_local.config.resolved import ResolvedBudget, ResolvedScoring, ResolvedSearch, ResolvedSettings
 from opro_local.config.run import RunSettings
 from opro_local.config.scoring import ScoringSettings
 from opro_local.config.search import HEADROOM_CANDIDATES, SHORTER_FINALISTS, SearchSettings
@@ -46,6 +47,10 @@ __all__ = [
     "Position",
     "Preset",
     "Quantize",
+    "ResolvedBudget",
+    "ResolvedScoring",
+    "ResolvedSearch",
+    "ResolvedSettings",
     "RunSettings",
     "ScoreDisplay",
     "ScoringMode",

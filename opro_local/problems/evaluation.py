@@ -6,7 +6,7 @@ from typing import Literal
 
 from opro_local.config import Position
 from opro_local.errors import DataError
-from opro_local.problems.instruction import InstructionProblem
+from opro_local.problems.measurement import Measurement
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome, Score, SplitName
 from opro_local.tasks.split import Split
@@ -25,7 +25,7 @@ class CandidateScores:
 
 
 def evaluate(
-    problem: InstructionProblem, candidates: Sequence[tuple[str, Candidate]], on: Part, ledger: OutcomeLedger
+    measurement: Measurement, candidates: Sequence[tuple[str, Candidate]], on: Part, ledger: OutcomeLedger
 ) -> list[CandidateScores]:
     """Fitted candidates, each with its source, on a part of the rows; "all" gives train, test and overall.
 
@@ -34,19 +34,19 @@ def evaluate(
     that leaves a part without rows.
     """
     shown = {shot.text for _, candidate in candidates for shot in candidate.shots}
-    split = _split(problem.split, whole=on == "all", shown=shown)
+    split = _split(measurement.split, whole=on == "all", shown=shown)
     names: tuple[SplitName, ...] = ("train", "test") if on == "all" else (on,)
     for name in names:
         if not getattr(split, name):
             raise DataError(f"All rows of {name} are shots of a candidate: none is left to measure on.")
-    measurement = replace(problem.measurement, split=split)
+    measurement = replace(measurement, split=split)
     plain = [candidate for _, candidate in candidates]
     answers = {name: measurement.outcomes(plain, name, ledger) for name in names}
     return [
         CandidateScores(
             source=source,
             candidate=candidate,
-            position=problem.scorer.layout.position,
+            position=measurement.scorer.layout.position,
             scores={
                 name: measurement.score(candidate, outcomes)
                 for name, outcomes in _parts({name: answers[name][i] for name in names})

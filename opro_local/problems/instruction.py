@@ -4,41 +4,32 @@ Candidates race on train (racing.py); the best few and the starting instructions
 the winner is measured once on test, beside the baselines.
 """
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
-import numpy as np
-
-from opro_local.config import CalibrationMethod, SearchSettings, Style
-from opro_local.evidence.headroom import Headroom, headroom
+from opro_local.config import ResolvedSearch, Style
 from opro_local.meta_prompt import ANSWER_HEADING, TAGS
-from opro_local.problem import MetaPrompt, Proposer, Rejected, Watcher
+from opro_local.problem import MetaPrompt, Proposer, Rejected
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.meta_prompts import MetaPrompts
 from opro_local.problems.racing import Race
-from opro_local.problems.selection import Selection, finalists, record
-from opro_local.problems.worked_shots import WORKED_ROWS, worked_shots
+from opro_local.problems.search_space import SearchSpace
+from opro_local.problems.selection import Selection, finalists
 from opro_local.problems.wrong_answers import WrongAnswers
-from opro_local.proposers.library import STEP_BY_STEP, headroom_instructions
 from opro_local.proposers.paraphrases import paraphrases
-from opro_local.proposers.shots import ShotSets
-from opro_local.recording import Evaluation, NullLedger, OutcomeLedger
+from opro_local.recording import OutcomeLedger
 from opro_local.records import (
     Candidate,
     Direction,
-    Example,
     Scored,
     Step,
     Trajectory,
     content_hash,
     derived_seed,
 )
-from opro_local.scoring.scorer import Scorer
-from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
 
 REFUSALS = ("i'm sorry", "i am sorry", "i cannot", "i can't", "as an ai", "sorry,")
@@ -48,86 +39,42 @@ REFUSALS = ("i'm sorry", "i am sorry", "i cannot", "i can't", "as an ai", "sorry
 class InstructionProblem:
     """opro_local.problem.Problem for a Task; solutions are Candidates.
 
-    ledger is read for what candidates missed, where shots are chosen by that: a run's own, once there is
-    one. rivals are proposers that look at no scores, by name: what they find at equal budget is a baseline.
+    ledger is the run's own: what candidates missed is read from it. rivals are proposers that look at no
+    scores, by name, each made for the problem: what they find at equal budget is a baseline.
     """
 
-    task: Task
-    split: Split
-    scorer: Scorer
-    search: SearchSettings
+    space: SearchSpace
+    measurement: Measurement
     style: Style
-    calibration: CalibrationMethod
-    watcher: Watcher
-    ledger: OutcomeLedger = field(default_factory=lambda: NullLedger(lambda: None))
-    rivals: Mapping[str, Proposer[Candidate]] = field(default_factory=dict)
+    ledger: OutcomeLedger
+    rivals: Mapping[str, "Callable[[InstructionProblem], Proposer[Candidate]]"]
+
+    @property
+    def search(self) -> ResolvedSearch:
+        return self.space.search
 
     @property
     def direction(self) -> Direction:
         return self.measurement.marking.direction
 
-    @cached_property
-    def shots(self) -> tuple[Example, ...]:
-        """The shots of all instructions that nobody has chosen others for."""
-        draw = random.Random(derived_seed(self.search.seed, 0, "shots"))
-        return self.shot_sets.some(self.search.shots, draw, diverse=False)
-
-    @cached_property
-    def measurement(self) -> Measurement:
-        """The rows that candidates are scored on, and how."""
-        return Measurement(
-            task=self.task,
-            split=self.split,
-            scorer=self.scorer,
-            calibration=self.calibration,
-            block=self.search.block,
-            watcher=self.watcher,
-        )
-
-    @cached_property
-    def shot_sets(self) -> ShotSets:
-        """The shots that a search may choose from."""
-        return ShotSets(
-            pool=self.split.pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits
-        )
-
-    def with_worked_shots(self, ledger: OutcomeLedger) -> "InstructionProblem":
-        """The problem with shots that show how the model itself comes to open answers."""
-        rows = self.to_be_worked_out()
-        if not rows:
-            return self
-        worked = worked_shots(self.measurement, rows, Candidate(instruction=STEP_BY_STEP), ledger)
-        return replace(self, split=replace(self.split, pool=worked or self.split.pool))
-
-    def to_be_worked_out(self) -> Sequence[Example]:
-        """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.kind.classes or self.search.method != "portfolio" or not self.shot_sets.most:
-            return ()
-        return self.split.pool[:WORKED_ROWS]
-
     def starts(self) -> Sequence[Candidate]:
-        texts = self.search.starts if self.search.starts is not None else default_starts(self.task)
-        return [self.candidate(text) for text in dict.fromkeys(texts)]
-
-    def baselines(self) -> Sequence[Candidate]:
-        """What the winner is compared with on test."""
-        others = map(self.candidate, (STEP_BY_STEP, *self.search.compare_with))
-        return list(dict.fromkeys([*self.starts(), *others]))
+        return self.space.starts()
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         prompts = MetaPrompts(
-            task=self.task,
-            qa=self.scorer.layout.qa,
+            task=self.space.task,
+            qa=self.space.scorer.layout.qa,
             style=self.style,
             search=self.search,
             rows=self.measurement.split.train,
             marking=self.measurement.marking,
-            wrong=self._wrong_answers.of,
+            wrong=self.wrong_answers.of,
         )
         return prompts.of(trajectory, step)
 
     @cached_property
-    def _wrong_answers(self) -> WrongAnswers:
+    def wrong_answers(self) -> WrongAnswers:
+        """What scored candidates got wrong on train, for whoever proposes by that."""
         return WrongAnswers(marking=self.measurement.marking, ledger=self.ledger)
 
     def longest_reply(self) -> int:
@@ -142,24 +89,16 @@ class InstructionProblem:
             raise Rejected("contains a tag")
         if text.casefold().startswith(REFUSALS):
             raise Rejected("refusal")
-        if told := self.task.kind.forbidden(text):
+        if told := self.space.task.kind.forbidden(text):
             raise Rejected(told)
         if ANSWER_HEADING.casefold() in text.casefold():
             raise Rejected("goes on with the examples")
         for leak in self._leaks.reasons(text):
             raise Rejected(leak)
-        return self.candidate(text)
+        return self.space.candidate(text)
 
-    def fits(self, candidate: Candidate) -> bool:
-        """Whether its prompts are as short as the settings and the model's context want them."""
-        most = self.search.max_prompt_tokens
-        if most is not None and self.scorer.prompt_tokens(candidate) > most:
-            return False
-        return not candidate.shots or self.scorer.fits(candidate, self._longest_row)
-
-    @cached_property
-    def _longest_row(self) -> Example:
-        return max((*self.split.train, *self.split.pool), key=lambda row: len(row.text))
+    def fits(self, solution: Candidate) -> bool:
+        return self.space.fits(solution)
 
     def key(self, solution: Candidate) -> str:
         instruction = " ".join(solution.instruction.casefold().split())
@@ -174,31 +113,6 @@ class InstructionProblem:
     def decode(self, text: str) -> Candidate:
         return Candidate.from_json(text)
 
-    def headroom(self, ledger: OutcomeLedger) -> Headroom:
-        """Whether very different prompts score differently, on the first rows of train."""
-        sheet = self.measurement.sheet("train", ledger)
-        rows = sheet.rows[: self.search.headroom]
-        candidates = self._very_different()
-        for block in sheet.blocks(rows):
-            sheet.ask(candidates, block)
-        scores = []
-        for candidate in candidates:
-            outcomes = sheet.outcomes(candidate, rows)
-            fitted = self.measurement.calibrated(candidate, outcomes)
-            score = self.measurement.score(fitted, outcomes)
-            record(Evaluation(role="headroom", split="train", candidate=fitted, score=score), ledger)
-            scores.append([answer.score for answer in self.measurement.answers(fitted, outcomes)])
-        return headroom(np.array(scores))
-
-    def _very_different(self) -> list[Candidate]:
-        """HEADROOM_CANDIDATES, up to a quarter of them with shots where these are searched."""
-        plain = list(map(self.candidate, headroom_instructions(self.task, self.search.seed)))
-        if self.search.method != "portfolio":
-            return plain
-        draw = random.Random(derived_seed(self.search.seed, 0, "headroom exemplars"))
-        sets = dict.fromkeys(islice(self.shot_sets.any_for(self.candidate(""), draw), len(plain) // 4))
-        return [*plain[: len(plain) - len(sets)], *sets]
-
     def evaluate(
         self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
     ) -> list[Scored[Candidate]]:
@@ -212,7 +126,7 @@ class InstructionProblem:
     def _raced(
         self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
     ) -> list[Scored[Candidate]]:
-        best = trajectory.best if self.search.racing == "on" else None
+        best = trajectory.best if self.search.races else None
         race = Race(
             measurement=self.measurement,
             best=best.solution if best else None,
@@ -229,12 +143,13 @@ class InstructionProblem:
         finals = Selection(measurement=self.measurement, direction=self.direction, ledger=ledger)
         winner = finals.select("finalist", finalists(trajectory, self.starts(), self.search.finalists))
         rivals = [
-            self._best_of(rival, proposer, trajectory, finals) for rival, proposer in self.rivals.items()
+            self._best_of(rival, made_for(self), trajectory, finals)
+            for rival, made_for in self.rivals.items()
         ]
         near = [replace(winner, instruction=text) for text in paraphrases(winner.instruction)]
         finals.measure("paraphrase", "validation", near[: self.search.sensitivity])
-        ledger.open_test(winner, self.split.test)
-        baselines = [*self.measurement.fit(self.baselines(), ledger), *filter(None, rivals)]
+        ledger.open_test(winner, self.measurement.split.test)
+        baselines = [*self.measurement.fit(self.space.baselines(), ledger), *filter(None, rivals)]
         self.measurement.outcomes([winner, *baselines], "test", ledger)  # together: they share the questions
         finals.measure("winner", "test", [winner])
         finals.measure("baseline", "test", baselines)
@@ -252,12 +167,10 @@ class InstructionProblem:
         proposed = list(islice(ranked, self.search.finalists))
         return finals.select(rival, proposed) if proposed else None
 
-    def candidate(self, instruction: str) -> Candidate:
-        return Candidate(instruction=instruction, shots=self.shots)
-
     @cached_property
     def _leaks(self) -> LeakCheck:
-        return LeakCheck((*self.split.train, *self.split.pool), labelled=bool(self.task.kind.classes))
+        rows = (*self.space.split.train, *self.space.split.pool)
+        return LeakCheck(rows, labelled=bool(self.space.task.kind.classes))
 
 
 def default_starts(task: Task) -> list[str]:

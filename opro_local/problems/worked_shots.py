@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from opro_local.problems.measurement import Measurement
+from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.reading.replies import own_part
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Outcome
@@ -22,9 +23,10 @@ MOST_CHARACTERS = 600
 
 
 def worked_shots(
-    measurement: Measurement, rows: Sequence[Example], candidate: Candidate, ledger: OutcomeLedger
+    measurement: Measurement, rows: Sequence[Example], ledger: OutcomeLedger
 ) -> tuple[Example, ...]:
-    """The rows that the candidate answers right, its replies as their answers; none if they are few."""
+    """The rows that are answered right step by step, the replies as their answers; none if they are few."""
+    candidate = Candidate(instruction=STEP_BY_STEP)
     sheet = measurement.sheet("train", ledger)
     for block in sheet.blocks(rows):
         sheet.ask([candidate], block)

@@ -1,81 +1,31 @@
-"""A run as one HTML file that needs no network and no script; jinja2 escapes what people and models wrote."""
+"""Sections as one HTML file; jinja2 escapes what people and models wrote."""
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from opro_local.report.charts import Chart, charts, two_searches
-from opro_local.report.content import (
-    SPLITS,
-    best_text,
-    candidate_rows,
-    caution,
-    champion,
-    differing,
-    figure,
-    flips_of_start,
-    headline,
-    score_text,
-    solution_text,
-    verdict_words,
-    visible,
-    winner_diff,
-    word_diff,
-)
-from opro_local.report.ready_prompt import in_use
-
-Document = Mapping[str, Any]
+from opro_local.report.section import Section
+from opro_local.report.table import cell_text
+from opro_local.results.words import figure
+from opro_local.wording import visible
 
 
-def report_html(document: Document) -> str:
-    """The page of a run_document."""
-    return _one_file("report.html.j2", **run_content(document))
-
-
-def difference_html(found: Document) -> str:
-    """The page of a run_difference."""
-    instructions = [best["instruction"] for best in found["best"] if best and "instruction" in best]
-    return _one_file(
-        "difference.html.j2",
-        found=found,
-        best=list(zip(found["runs"], map(best_text, found["best"]), strict=True)),
-        diff=list(word_diff(*instructions)) if len(instructions) == len(found["best"]) else [],
-        scores=[(split, list(map(score_text, found[split]))) for split in SPLITS],
-        settings=[(name, [str(value) for value in values]) for name, values in differing(found)],
-        costs=[(name, [f"{usage[name]:,}" for usage in found["usage"]]) for name in ("pairs", "tokens")],
-        charts=[_markup(chart) for chart in two_searches(found)],
-    )
-
-
-def _one_file(template: str, **content: object) -> str:
+def page_html(title: str, of: str, sections: Sequence[Section]) -> str:
+    """title names what was searched for, of says which run or runs."""
     css, js = asset("report.css"), asset("report.js")
-    page = environment().get_template(template)
-    return page.render(policy=content_policy(css, js), css=Markup(css), js=Markup(js), **content)
-
-
-def run_content(document: Document) -> dict[str, object]:
-    """What run.html.j2, the part of a page that tells of a run, is filled with."""
-    best = document["best"]
-    return {
-        "run": document,
-        "name": document["task"].get("name", document["kind"]),
-        "charts": [_markup(chart) for chart in charts(document)],
-        "best_text": best and solution_text(best if "instruction" in best else best["solution"]),
-        "champion": champion(document),
-        "headline": headline(document),
-        "verdict": verdict_words(document) if document["kind"] == "task" else "",
-        "caution": caution(document),
-        "candidates": candidate_rows(document),
-        "prompt": in_use(document, "prompt") if best and document["kind"] == "task" else None,
-        "diff": winner_diff(document),
-        "flipped": flips_of_start(document),
-        "picture": _picture(document),
-    }
+    page = environment().get_template("report.html.j2")
+    return page.render(
+        policy=content_policy(css, js),
+        css=Markup(css),
+        js=Markup(js),
+        title=title,
+        of=of,
+        sections=sections,
+    )
 
 
 def content_policy(css: str, js: str) -> str:
@@ -99,32 +49,19 @@ def asset(name: str) -> str:
 def environment() -> Environment:
     """The templates, with what people and models wrote escaped and made visible."""
     environment = Environment(
-        loader=PackageLoader("opro_local.report"), autoescape=True, undefined=StrictUndefined, finalize=_shown
+        loader=PackageLoader("opro_local.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
-    environment.filters["p_value"] = lambda p: "p<0.001" if p < 0.001 else f"p={p:.3f}"
+    environment.filters["cell"] = cell_text
+    environment.filters["drawn"] = lambda chart: Markup(chart.svg)
     return environment
 
 
 def _shown(value: object) -> object:
     """What is printed; markup of our own stays as it is."""
     return visible(value) if type(value) is str else value
-
-
-def _markup(chart: Chart) -> dict[str, object]:
-    return {
-        "title": chart.title,
-        "description": chart.description,
-        "svg": Markup(chart.svg),
-        "columns": chart.columns,
-        "rows": chart.rows,
-    }
-
-
-def _picture(document: Document) -> Markup | None:
-    """The solution of a mathematical problem."""
-    if document["kind"] == "task" or document["best"] is None:
-        return None
-    from opro_local.report.objective_picture import solution_svg
-
-    return Markup(solution_svg(document))

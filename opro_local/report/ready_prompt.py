@@ -3,27 +3,34 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from opro_local.errors import SettingsError
 from opro_local.llm import THOUGHT_MARKS, Message
-from opro_local.records import Candidate, Example
+from opro_local.records import Candidate
+from opro_local.results.answers import AnswerResult
+from opro_local.results.overview import Prompt
+from opro_local.results.result import RunResult, TaskResult
 from opro_local.scoring.render import Layout
 
-Document = Mapping[str, Any]
 PLACE = "{text}"
 """Where the text of a row goes."""
 _MARK = "\x00the text\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A prompt in parts: earlier turns, then the last one before and behind the row's text.
+class UseExample:
+    """A row that the run has scored, with the answer that it got."""
 
-    example is a row that the run has scored, with the answer that it got.
-    """
+    text: str
+    answer: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A prompt in parts: earlier turns, then the last one before and behind the row's text."""
 
     run: str
     turns: tuple[Message, ...]
@@ -33,64 +40,60 @@ class Use:
     lead: str
     labels: tuple[str, ...]
     biases: tuple[float, ...]
-    answer_tokens: int
-    thinking_tokens: int
+    answer_tokens: object
+    thinking_tokens: object
     chat: bool
     model: str
-    position: str
-    example: Mapping[str, Any]
+    example: UseExample
 
     @property
     def last(self) -> str:
         return f"{self.before}{PLACE}{self.behind}"
 
 
-def in_use(document: Document, form: str) -> str:
-    """The winner of a run_document in one of USES; all but prompt need its outcomes.
+def in_use(run: RunResult, form: str) -> str:
+    """The winner of a run in one of USES; all but prompt need its outcomes.
 
     Raises SettingsError where there is none.
     """
-    return USES[form](_use(document))
+    if not isinstance(run, TaskResult) or run.best is None or run.task.layout is None:
+        raise SettingsError(f"Run {run.run} has found no prompt; export it as json or csv.")
+    return USES[form](_use(run, run.best, run.task.layout))
 
 
-def _use(document: Document) -> Use:
-    if document["kind"] != "task" or document["best"] is None:
-        raise SettingsError(f"Run {document['run']} has found no prompt; export it as json or csv.")
-    best, task = document["best"], document["task"]
-    candidate = Candidate(
-        instruction=best["instruction"], shots=tuple(Example(**shot) for shot in best["shots"])
-    )
-    prompt = Layout(**task["layout"]).prompt(candidate, _MARK)
+def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
+    candidate = Candidate(instruction=best.instruction, shots=tuple(best.shots))
+    prompt = layout.prompt(candidate, _MARK)
     before, _, behind = prompt.messages[-1].content.partition(_MARK)
-    scored = [outcome for outcome in document.get("outcomes", []) if outcome["key"] == best["key"]]
-    likelihood = any(outcome["choice_log_probs"] for outcome in scored)
+    scored = [answer for answer in run.outcomes or () if answer.key == best.key]
+    likelihood = any(answer.choice_log_probs for answer in scored)
+    scoring = run.settings.get("scoring", {})
     return Use(
-        run=document["run"],
+        run=run.run,
         turns=prompt.messages[:-1],
         before=before,
         behind=behind,
         prefill=prompt.prefill,
         lead=prompt.lead,
-        labels=tuple(task["labels"]) if likelihood else (),
-        biases=tuple(best["calibration"]),
-        answer_tokens=document["settings"]["scoring"]["answer_tokens"],
-        thinking_tokens=document["settings"]["scoring"].get("thinking_tokens", 0),  # older runs had none
-        chat=task["layout"]["chat"],
-        model=next(model["name"] for model in document["models"] if model["role"] == "scorer"),
-        position=task["layout"]["position"],
+        labels=tuple(run.task.labels or ()) if likelihood else (),
+        biases=best.calibration,
+        answer_tokens=scoring.get("answer_tokens"),
+        thinking_tokens=scoring.get("thinking_tokens", 0),  # older runs had none
+        chat=layout.chat,
+        model=next(model.name for model in run.models if model.role == "scorer"),
         example=_example(scored, before, behind),
     )
 
 
-def _example(scored: Sequence[Document], before: str, behind: str) -> Mapping[str, Any]:
+def _example(scored: Sequence[AnswerResult], before: str, behind: str) -> UseExample:
     """A row with an answer, of test if there is one."""
     order = ("test", "validation", "train")
-    answered = [o for o in scored if o["prediction"] is not None and o["prompt"]]
-    for outcome in sorted(answered, key=lambda o: (order.index(o["split"]), o["example_id"])):
-        content = outcome["prompt"]["messages"][-1]["content"]
-        text = content[len(before) : len(content) - len(behind)]
-        return {"text": text, "answer": outcome["prediction"], "target": outcome["target"]}
-    return {"text": "", "answer": None, "target": None}
+    for answer in sorted(scored, key=lambda each: (order.index(each.split), each.example_id)):
+        if answer.prediction is not None and answer.prompt is not None:
+            content = answer.prompt.messages[-1].content
+            text = content[len(before) : len(content) - len(behind)]
+            return UseExample(text=text, answer=answer.prediction, target=answer.target)
+    return UseExample(text="", answer=None, target=None)
 
 
 def _prompt(use: Use) -> str:
@@ -108,7 +111,7 @@ def _begun(use: Use) -> list[Message]:
 def _chat_messages(use: Use) -> str:
     """An object with messages, and a row with its answer; a last turn of the assistant is to be continued."""
     messages = [asdict(turn) for turn in (*use.turns, Message("user", use.last), *_begun(use))]
-    whole = {"messages": messages, "labels": use.labels, "example": use.example}
+    whole = {"messages": messages, "labels": use.labels, "example": asdict(use.example)}
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -1,95 +1,94 @@
-"""What candidates answered, as their scores count it; a run file holds the outcomes before calibration.
+"""What candidates answered, as their scores count it; a run file holds the outcomes before calibration."""
 
-Apart from export.py because scikit-learn takes a second to import, which a list of runs can do without.
-"""
-
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, cast
-
-import apsw
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from opro_local.records import Answer, Candidate, Outcome
+from opro_local.results.overview import Confusion, finite
+from opro_local.results.reading import fields_of
+from opro_local.results.tasks import layout_of
 from opro_local.scoring.marking import Marking
-from opro_local.scoring.render import Layout
-from opro_local.store.header import RunHeader
-from opro_local.store.rows import OUTCOME_COLUMNS, outcome_from_row, read, read_evaluations
+from opro_local.scoring.render import ScorerPrompt
+from opro_local.store.reader import RunReader
 from opro_local.tasks.task import task_from_json
 
 
-def all_answers(database: apsw.Connection, header: RunHeader) -> list[dict[str, object]]:
-    """Every example of every candidate, with the turns that the scorer was shown.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerResult:
+    """An outcome as the candidate's score counts it, with the turns that the scorer was shown.
 
-    A candidate that the run was cut off at before it had a calibration has its outcomes as they are. A
-    mathematical problem has no examples.
+    prompt is None for a baseline that the run was cut off at: only its key is recorded then.
     """
-    if header.kind != "task":
-        return []
-    prompt, as_scored = _prompts(database, header), _as_scored(database, header)
-    query = (
-        f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome "
-        "JOIN candidate ON candidate.id = outcome.candidate ORDER BY candidate.id, split, example_id"
-    )
+
+    key: str
+    split: str
+    prompt: ScorerPrompt | None
+    example_id: str
+    target: str
+    prediction: str | None
+    score: float
+    reason: str | None
+    choice_log_probs: Sequence[float | None]
+    gold_log_likelihood: float | None
+    reply: str | None
+    prompt_tokens: int
+    generated_tokens: int
+    feedback: str | None
+    correct: bool
+
+
+def all_answers(run: RunReader) -> list[AnswerResult]:
+    """Every example of every candidate; one that the run was cut off at has its outcomes uncalibrated."""
+    prompt, as_scored = _prompts(run), _as_scored(run)
     return [
-        {
-            "key": key,
-            "split": split,
-            "prompt": prompt(key, str(row[0])),
-            **_exported(as_scored(key, outcome_from_row(tuple(row)))),
-        }
-        for key, split, *row in read(database, query)
+        _answer(key, split, prompt(key, outcome.example_id), as_scored(key, outcome))
+        for key, split, outcome in run.every_outcome()
     ]
 
 
-def _exported(answer: Answer) -> dict[str, object]:
-    return {**asdict(answer), "correct": answer.correct}
+def _answer(key: str, split: str, prompt: ScorerPrompt | None, answer: Answer) -> AnswerResult:
+    written = {
+        "choice_log_probs": [finite(value) for value in answer.choice_log_probs],
+        "gold_log_likelihood": finite(answer.gold_log_likelihood),
+        "correct": answer.correct,
+    }
+    return AnswerResult(key=key, split=split, prompt=prompt, **fields_of(answer) | written)
 
 
-def confusion_of(
-    database: apsw.Connection, header: RunHeader, *, key: str, split: str
-) -> dict[str, object] | None:
-    """Counts by target (rows) and prediction (columns), the last column for no answer.
-
-    None for a task without labels, and where nothing is recorded.
-    """
-    marking, as_scored = Marking.of(task_from_json(header.problem_json)), _as_scored(database, header)
-    query = (
-        f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
-        "WHERE key = ? AND split = ?"
-    )
-    answers = [as_scored(key, outcome_from_row(row)) for row in read(database, query, (key, split))]
-    if not marking.kind.classes or not answers:
-        return None
-    return {"labels": list(marking.kind.classes), "rows": marking.confusion(answers)}
+def confusion_of(run: RunReader, *, key: str, split: str) -> Confusion | None:
+    """None for a task without labels, and where nothing is recorded."""
+    marking, as_scored = Marking.of(task_from_json(run.header.problem_json)), _as_scored(run)
+    classes = marking.kind.classes
+    answers = [as_scored(key, outcome) for outcome in run.outcomes(key, split).values()]
+    return Confusion(labels=classes, rows=marking.confusion(answers)) if classes and answers else None
 
 
-def _as_scored(database: apsw.Connection, header: RunHeader) -> Callable[[str, Outcome], Answer]:
+def _as_scored(run: RunReader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    marking = Marking.of(task_from_json(header.problem_json))
-    # What was fitted last, on most rows, counts: a race may have dropped what a rival found again.
-    texts = (
-        read(database, "SELECT solution FROM scored ORDER BY dropped DESC") if header.kind == "task" else []
-    )
-    evaluated = [e.candidate for e in read_evaluations(database) if e.role != "headroom"]
-    first = [e.candidate for e in read_evaluations(database) if e.role == "headroom"]
-    fitted = [*first, *(Candidate.from_json(text) for (text,) in texts), *evaluated]
-    biases = {candidate.key: candidate.calibration for candidate in fitted}
+    marking = Marking.of(task_from_json(run.header.problem_json))
+    biases = {candidate.key: candidate.calibration for candidate in _fitted(run)}
     return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
 
 
-def _prompts(database: apsw.Connection, header: RunHeader) -> Callable[[str, str], dict[str, object] | None]:
-    """(candidate key, example id) -> the prompt, rendered again from what the file holds.
+def _fitted(run: RunReader) -> list[Candidate]:
+    """What was fitted last, on most rows, comes last: a race may have dropped what a rival found again."""
+    scored = [entry for step in run.steps for entry in step.scored] if run.header.is_task else []
+    first = [e.candidate for e in run.evaluations if e.role == "headroom"]
+    evaluated = [e.candidate for e in run.evaluations if e.role != "headroom"]
+    searched = sorted(scored, key=lambda entry: not entry.dropped)
+    return [*first, *(Candidate.from_json(entry.solution) for entry in searched), *evaluated]
 
-    None for the outcomes of a baseline that the run was cut off at: only its key is recorded then.
-    """
-    layout = Layout(**cast("dict[str, Any]", header.summary["layout"]))
-    texts = {example.id: example.text for example in task_from_json(header.problem_json).rows}
-    solutions = read(database, "SELECT solution FROM proposal WHERE solution IS NOT NULL")
-    candidates = [Candidate.from_json(solution) for (solution,) in solutions]
-    candidates += [evaluation.candidate for evaluation in read_evaluations(database)]
+
+def _prompts(run: RunReader) -> Callable[[str, str], ScorerPrompt | None]:
+    """(candidate key, example id) -> the prompt, rendered again from what the file holds."""
+    layout = layout_of(run.header)
+    texts = {example.id: example.text for example in task_from_json(run.header.problem_json).rows}
+    proposals = [proposal for step in run.all_steps for proposal in step.proposals]
+    candidates = [Candidate.from_json(p.solution) for p in proposals if p.solution is not None]
+    candidates += [evaluation.candidate for evaluation in run.evaluations]
     by_key = {candidate.key: candidate for candidate in candidates}
 
-    def prompt(key: str, example_id: str) -> dict[str, object] | None:
-        return asdict(layout.prompt(by_key[key], texts[example_id])) if key in by_key else None
+    def prompt(key: str, example_id: str) -> ScorerPrompt | None:
+        return layout.prompt(by_key[key], texts[example_id]) if key in by_key else None
 
     return prompt

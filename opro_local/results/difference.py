@@ -1,49 +1,65 @@
 """Two runs side by side: in which settings they differ, and whether one has found a better prompt."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from opro_local.evidence.verdict import verdicts
+from opro_local.evidence.verdict import Verdict, verdicts
 from opro_local.records import Answer
-from opro_local.results.document import run_document
 from opro_local.results.findings import Findings
-from opro_local.results.flips import flips
+from opro_local.results.flips import Flips, flips
+from opro_local.results.overview import Figures, Overview, Prompt, Solution, UsageResult
+from opro_local.results.result import read_result
+from opro_local.results.steps import whole_scores
+from opro_local.results.trajectory import best_so_far
 from opro_local.scoring.marking import Marking
-from opro_local.store.database import open_run, sound
-from opro_local.store.header import load_header
-
-Document = dict[str, Any]
-SCORES = ("train", "validation", "test")
+from opro_local.store.reader import reading
 
 
-def run_difference(first: Path, second: Path) -> Document:
-    """Of second beside first. comparison is on the test rows that both have used; null where there are none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDifference:
+    """Of a second run beside a first; sequences hold the first one's and the second one's.
 
-    flips are those that only one answers rightly: fixed by the second, broken by it. curves have a pair of
-    step and best score so far for each step.
-
-    Raises StoreError.
+    settings are those that differ, by their dotted names. comparison is on the test rows that both have used;
+    None where there are none. flips are those that only one answers rightly: fixed by the second, broken by
+    it. curves have a pair of step and best score so far for each step.
     """
-    one, other = run_document(first), run_document(second)
+
+    runs: Sequence[str]
+    task: Sequence[str | None]
+    metric: Sequence[str | None]
+    settings: Mapping[str, Sequence[object]]
+    best: Sequence[Prompt | Solution | None]
+    train: Sequence[Figures | None]
+    validation: Sequence[Figures | None]
+    test: Sequence[Figures | None]
+    usage: Sequence[UsageResult]
+    curves: Sequence[Sequence[tuple[int, float]]]
+    comparison: Verdict | None
+    flips: Flips | None
+
+
+def run_difference(first: Path, second: Path) -> RunDifference:
+    """Of second beside first. Raises StoreError."""
+    both = [read_result(path) for path in (first, second)]
     compared, changed = _comparison(first, second)
-    return {
-        "runs": [one["run"], other["run"]],
-        "task": [document["task"].get("name") for document in (one, other)],
-        "metric": [document["metric"] for document in (one, other)],
-        "settings": dict(_changed(one["settings"], other["settings"])),
-        "best": [document["best"] for document in (one, other)],
-        **{split: [document[split] for document in (one, other)] for split in SCORES},
-        "usage": [document["usage"] for document in (one, other)],
-        "curves": [list(_best_by_step(document)) for document in (one, other)],
-        "comparison": compared,
-        "flips": changed,
-    }
+    return RunDifference(
+        runs=[each.run for each in both],
+        task=[each.task.name for each in both],
+        metric=[each.metric for each in both],
+        settings=dict(_changed(both[0].settings, both[1].settings)),
+        best=[each.best for each in both],
+        train=[each.train for each in both],
+        validation=[each.validation for each in both],
+        test=[each.test for each in both],
+        usage=[each.usage for each in both],
+        curves=[_curve(each) for each in both],
+        comparison=compared,
+        flips=changed,
+    )
 
 
-def _changed(one: Any, other: Any, name: str = "") -> Iterator[tuple[str, list[Any]]]:
+def _changed(one: object, other: object, name: str = "") -> Iterator[tuple[str, Sequence[object]]]:
     """Settings by their dotted names, with the value of either run."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in dict.fromkeys([*one, *other]):
@@ -52,22 +68,17 @@ def _changed(one: Any, other: Any, name: str = "") -> Iterator[tuple[str, list[A
         yield name, [one, other]
 
 
-def _best_by_step(document: Document) -> Iterator[tuple[int, float]]:
-    better = max if document["direction"] == "maximize" else min
-    best: list[float] = []
-    for step in document["steps"]:
-        scores = [p["score"]["value"] for p in step["proposals"] if p["score"] and not p["dropped"]]
-        best = [value for value in scores if value is not None] + best[:1]
-        if best:
-            best = [better(best)]
-            yield step["number"], best[0]
+def _curve(run: Overview) -> list[tuple[int, float]]:
+    return list(best_so_far(whole_scores(run), run.direction).items())
 
 
-def _comparison(first: Path, second: Path) -> tuple[Document | None, Document | None]:
+def _comparison(first: Path, second: Path) -> tuple[Verdict | None, Flips | None]:
     """The verdict and the flips."""
     ours, theirs = _tested(second), _tested(first)
+    if ours is None or theirs is None or ours.marking != theirs.marking:
+        return None, None
     shared = [row for row, told in ours.answers.items() if _same_row(told, theirs.answers.get(row))]
-    if not shared or ours.marking is None or ours.marking != theirs.marking:
+    if not shared:
         return None, None
     pair = [ours.answers[row] for row in shared], [theirs.answers[row] for row in shared]
     found = ours.marking.compare(*pair)
@@ -75,7 +86,7 @@ def _comparison(first: Path, second: Path) -> tuple[Document | None, Document | 
     if found is None:
         return None, changed
     (verdict,) = verdicts([found])
-    return asdict(verdict), changed
+    return verdict, changed
 
 
 def _same_row(one: Answer, other: Answer | None) -> bool:
@@ -84,18 +95,19 @@ def _same_row(one: Answer, other: Answer | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tested:
-    """What a winner answered on test, by row; no marking: the run was on no task."""
+    """What a winner answered on test, by row."""
 
     answers: Mapping[str, Answer]
-    marking: Marking | None
+    marking: Marking
     texts: Mapping[str, str]
 
 
-def _tested(path: Path) -> _Tested:
-    with sound(path), closing(open_run(path, write=False)) as database:
-        run = Findings(database=database, header=load_header(database))
-        if run.header.kind != "task":
-            return _Tested(answers={}, marking=None, texts={})
-        pairs = run.pairs()
+def _tested(path: Path) -> _Tested | None:
+    """None where there is no winner of a task."""
+    with reading(path) as run:
+        if not run.header.is_task:
+            return None
+        found = Findings(run=run)
+        pairs = found.pairs()
         answers = {outcome.example_id: outcome for outcome in pairs[0].ours} if pairs else {}
-        return _Tested(answers=answers, marking=run.marking, texts=run.texts())
+        return _Tested(answers=answers, marking=found.marking, texts=found.texts())

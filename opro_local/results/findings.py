@@ -1,78 +1,115 @@
 """What the outcomes of a run prove: is the winner better, by how much, and how much of that is luck.
 
-Everything is worked out from the file, so that a report can be checked against it.
+Everything is worked out from what the file keeps, so that a report can be checked against it.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
-import apsw
 import numpy as np
 
-from opro_local.config import HEADROOM_CANDIDATES, Metric
-from opro_local.evidence.headroom import headroom
+from opro_local.config import HEADROOM_CANDIDATES
+from opro_local.evidence.headroom import Headroom, headroom
+from opro_local.evidence.paired import Comparison
 from opro_local.evidence.racing import rank_agreement
-from opro_local.evidence.verdict import expected_best, verdicts
-from opro_local.proposers.paraphrases import style_of
+from opro_local.evidence.verdict import Word, expected_best, verdicts
+from opro_local.proposers.paraphrases import Wording, style_of
 from opro_local.recording import Evaluation
-from opro_local.records import Answer, Candidate, Direction, Outcome, Score, SplitName
-from opro_local.results.flips import flips, reliability
+from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName
+from opro_local.results.flips import BaselineFlips, ConfidenceBin, flips, reliability
+from opro_local.results.reading import fields_of
+from opro_local.results.tasks import row_ids
 from opro_local.scoring.marking import Marking
-from opro_local.store.database import open_run, sound
-from opro_local.store.header import RunHeader, load_header
-from opro_local.store.rows import (
-    OUTCOME_COLUMNS,
-    outcome_from_row,
-    read,
-    read_evaluations,
-    score_from_json,
-)
-from opro_local.tasks.task import task_from_json
+from opro_local.store.reader import RunReader, reading
+from opro_local.tasks.task import Task, task_from_json
 
-Document = dict[str, Any]
 STYLED = 5
 """Of so many of the best instructions length and style are told."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadroomResult:
+    """Whether very different prompts differ on train (Headroom); exists: more than chance would have it."""
+
+    instructions: int
+    rows: int
+    lowest: float
+    highest: float
+    spread: float
+    p_value: float
+    exists: bool
+
+    @classmethod
+    def of(cls, found: Headroom) -> "HeadroomResult":
+        return cls(**asdict(found), exists=found.exists)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineVerdict:
+    """The winner beside one baseline on test (Verdict), corrected for the number of baselines."""
+
+    instruction: str
+    word: Word
+    comparison: Comparison
+    adjusted_p: float
+    n_to_settle: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """How much was tried beyond the starts, and what the luck of the best of so many amounts to.
+
+    expected_best_if_equal is the best on train that is expected if all were as good as the winner is on test;
+    likelihood_agreement is the rank correlation of score and likelihood of right answers (Kendall's tau).
+    """
+
+    candidates: int
+    dropped: int
+    pairs_saved: int
+    expected_best_if_equal: float | None
+    likelihood_agreement: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Answers of a winner and of a baseline on the same rows; won: it is the baseline."""
+
+    instruction: str
+    ours: list[Answer]
+    theirs: list[Answer]
+    won: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The findings of one run of a task."""
+    """The findings of one run of a task: those that it has come far enough for; the rest is None or empty."""
 
-    database: apsw.Connection
-    header: RunHeader
+    run: RunReader
 
-    def document(self) -> Document:
-        """All findings that the run has come far enough for; the rest is None or empty."""
-        return {
-            "headroom": self.headroom(),
-            "verdicts": self.verdicts(),
-            "selection": self.selection(),
-            "style": self.style(),
-            "flips": self.flips(),
-            "reliability": self.reliability(),
-            "test_uses": self._test_uses(),
-        }
+    @cached_property
+    def task(self) -> Task:
+        return task_from_json(self.run.header.problem_json)
 
-    def headroom(self) -> Document | None:
+    @cached_property
+    def marking(self) -> Marking:
+        return Marking.of(self.task)
+
+    def headroom(self) -> HeadroomResult | None:
         tried = self._evaluations("headroom", "train")
         if len(tried) < HEADROOM_CANDIDATES:  # none, or cut off while they were recorded
             return None
-        ids = self._row_ids("train")[: tried[0].score.n]
-        found = headroom(
-            np.array([[a.score for a in self._answers(e.candidate, "train", ids)] for e in tried])
-        )
-        return {**asdict(found), "exists": found.exists}
+        ids = row_ids(self.run.header, "train")[: tried[0].score.n]
+        scores = [[answer.score for answer in self._answers(e.candidate, "train", ids)] for e in tried]
+        return HeadroomResult.of(headroom(np.array(scores)))
 
-    def verdicts(self) -> list[Document]:
+    def verdicts(self) -> list[BaselineVerdict]:
         """The winner against each baseline on test, corrected for their number."""
         others = [pair for pair in self.pairs() if not pair.won]
         return _verdicts(others, self.marking)
 
-    def pairs(self) -> list["Pair"]:
+    def pairs(self) -> list[Pair]:
         """What the winner and each baseline answered on test."""
         winner = next((e.candidate for e in self._evaluations("winner", "test")), None)
         if winner is None:
@@ -88,119 +125,80 @@ class Findings:
             )
             for each in baselines
         ]
-        rows = len(self._row_ids("test"))
+        rows = len(row_ids(self.run.header, "test"))
         return [pair for pair in found if len(pair.ours) == len(pair.theirs) == rows > 0]
 
-    def flips(self) -> list[Document]:
+    def flips(self) -> list[BaselineFlips]:
         """For each baseline the test rows that the winner fixes or breaks."""
         texts = self.texts()
         return [
-            {
-                "instruction": pair.instruction,
-                **flips(pair.ours, pair.theirs, labels=self.marking.kind.classes, texts=texts),
-            }
+            BaselineFlips(
+                instruction=pair.instruction,
+                **fields_of(flips(pair.ours, pair.theirs, labels=self.marking.kind.classes, texts=texts)),
+            )
             for pair in self.pairs()
             if not pair.won
         ]
 
     def texts(self) -> dict[str, str]:
         """The rows of the task by id."""
-        return {row.id: row.text for row in task_from_json(self.header.problem_json).rows}
+        return {row.id: row.text for row in self.task.rows}
 
-    def reliability(self) -> list[Mapping[str, float]]:
+    def reliability(self) -> list[ConfidenceBin]:
         pair = next(iter(self.pairs()), None)
         return reliability(pair.ours) if pair else []
 
     def _on_test(self, candidate: Candidate) -> list[Answer]:
-        return self._answers(candidate, "test", self._row_ids("test"))
+        return self._answers(candidate, "test", row_ids(self.run.header, "test"))
 
-    def _answers(self, candidate: Candidate, split: SplitName, ids: Sequence[str]) -> list[Answer]:
-        return self.marking.answers(self._outcomes(candidate, split, ids), candidate.calibration)
-
-    def selection(self) -> Document:
-        """How much was tried, and what the luck of the best of so many amounts to."""
-        tried = [(score_from_json(score), dropped) for score, dropped in self._tried()]
-        whole = [score for score, dropped in tried if not dropped]
-        rows = len(self._row_ids("train"))
+    def selection(self) -> Selection:
+        tried = [entry for entry in self._scored() if entry.step > 0]
+        rows = len(row_ids(self.run.header, "train"))
         winner = next((e.score for e in self._evaluations("winner", "test")), None)
         lucky = (
             expected_best(len(tried), value=winner.value, n=rows)
-            if winner and tried and rows and self.metric == "accuracy"
+            if winner and tried and rows and self.marking.metric == "accuracy"
             else None
         )
-        return {
-            "candidates": len(tried),
-            "dropped": len(tried) - len(whole),
-            "pairs_saved": sum(rows - score.n for score, dropped in tried if dropped),
-            "expected_best_if_equal": lucky,
-            "likelihood_agreement": _agreement(whole, self.header.direction),
-        }
+        whole = [entry.score for entry in tried if not entry.dropped]
+        return Selection(
+            candidates=len(tried),
+            dropped=len(tried) - len(whole),
+            pairs_saved=sum(rows - entry.score.n for entry in tried if entry.dropped),
+            expected_best_if_equal=lucky,
+            likelihood_agreement=_agreement(whole, self.run.header.direction),
+        )
 
-    def style(self) -> Document | None:
+    def style(self) -> Wording | None:
         """Length and form of the best instructions on train."""
-        direction = self.header.direction
-        rows = read(self.database, "SELECT solution, score FROM scored WHERE NOT dropped")
-        best = sorted(rows, key=lambda row: score_from_json(row[1]).rank(direction), reverse=True)[:STYLED]
-        texts = [Candidate.from_json(solution).instruction for solution, _ in best]
-        return asdict(style_of(texts)) if texts else None
+        direction = self.run.header.direction
+        whole = [entry for entry in self._scored() if not entry.dropped]
+        best = sorted(whole, key=lambda entry: entry.score.rank(direction), reverse=True)[:STYLED]
+        texts = [Candidate.from_json(entry.solution).instruction for entry in best]
+        return style_of(texts) if texts else None
 
-    def _tried(self) -> list[tuple[str, bool]]:
-        """Scores of all candidates beyond the starts."""
-        return [
-            (str(score), bool(dropped))
-            for score, dropped in read(self.database, "SELECT score, dropped FROM scored WHERE step > 0")
-        ]
-
-    def _test_uses(self) -> int | None:
-        ((uses,),) = read(self.database, "SELECT test_uses FROM run")
-        return None if uses is None else int(uses)
+    def _scored(self) -> list[Scored[str]]:
+        return [entry for step in self.run.steps for entry in step.scored]
 
     def _evaluations(self, role: str, split: SplitName) -> list[Evaluation]:
-        return [e for e in read_evaluations(self.database) if (e.role, e.split) == (role, split)]
+        return [e for e in self.run.evaluations if (e.role, e.split) == (role, split)]
 
-    def _outcomes(self, candidate: Candidate, split: SplitName, ids: Sequence[str]) -> list[Outcome]:
-        """Before calibration, in the order of ids."""
-        query = (
-            f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
-            "WHERE key = ? AND split = ?"
-        )
-        rows = read(self.database, query, (candidate.key, split))
-        found = {outcome.example_id: outcome for outcome in map(outcome_from_row, rows)}
-        return [found[row] for row in ids if row in found]
-
-    def _row_ids(self, split: SplitName) -> list[str]:
-        """Empty for the first runs, which did not name their rows."""
-        return cast("dict[str, list[str]]", self.header.summary.get("row_ids", {})).get(split, [])
-
-    @property
-    def metric(self) -> Metric:
-        return cast("Metric", self.header.summary["metric"])
-
-    @cached_property
-    def marking(self) -> Marking:
-        return Marking.of(task_from_json(self.header.problem_json))
+    def _answers(self, candidate: Candidate, split: SplitName, ids: Sequence[str]) -> list[Answer]:
+        """In the order of ids."""
+        found = self.run.outcomes(candidate.key, split)
+        return self.marking.answers([found[row] for row in ids if row in found], candidate.calibration)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Calibrated outcomes of a winner and of a baseline on the same rows; won: it is the baseline."""
-
-    instruction: str
-    ours: list[Answer]
-    theirs: list[Answer]
-    won: bool = False
-
-
-def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
+def pooled_verdicts(paths: Sequence[Path]) -> list[BaselineVerdict]:
     """The verdicts of runs on different folds together: each winner against the baselines that all have.
 
     Rows are tested once, by winners that were found on overlapping rows: the intervals do not know of that.
     """
     pooled: dict[str, Pair] = {}
     for path in paths:
-        with sound(path), closing(open_run(path, write=False)) as database, database:
-            run = Findings(database=database, header=load_header(database))
-            pairs = {pair.instruction: pair for pair in run.pairs()}
+        with reading(path) as run:
+            found = Findings(run=run)
+            pairs = {pair.instruction: pair for pair in found.pairs()}
         if not pooled or not pairs:  # a fold may have ended without a test
             pooled = pooled or pairs
             continue
@@ -213,15 +211,16 @@ def pooled_verdicts(paths: Sequence[Path]) -> list[Document]:
             for text in pooled
             if text in pairs
         }
-    return _verdicts(list(pooled.values()), run.marking)
+    return _verdicts(list(pooled.values()), found.marking)
 
 
-def _verdicts(pairs: Sequence[Pair], marking: Marking) -> list[Document]:
+def _verdicts(pairs: Sequence[Pair], marking: Marking) -> list[BaselineVerdict]:
     found = [(p.instruction, marking.compare(p.ours, p.theirs)) for p in pairs]
     known = [(text, comparison) for text, comparison in found if comparison is not None]
     judged = verdicts([comparison for _, comparison in known])
     return [
-        {"instruction": text, **asdict(verdict)} for (text, _), verdict in zip(known, judged, strict=True)
+        BaselineVerdict(instruction=text, **fields_of(verdict))
+        for (text, _), verdict in zip(known, judged, strict=True)
     ]
 
 

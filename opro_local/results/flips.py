@@ -2,14 +2,51 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from opro_local.records import Answer
+from opro_local.results.overview import finite
 
-Document = dict[str, Any]
 BINS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """A row that one of two prompts answers better than the other; margins as of margin()."""
+
+    id: str
+    text: str
+    target: str
+    winner: str | None
+    baseline: str | None
+    winner_margin: float | None
+    baseline_margin: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flips:
+    """The rows that the winner fixes and breaks beside a baseline."""
+
+    fixed: Sequence[Flip]
+    broken: Sequence[Flip]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineFlips(Flips):
+    """Beside the baseline with this instruction."""
+
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceBin:
+    """n rows on which the winner is about as sure, with the share of right answers."""
+
+    confidence: float
+    accuracy: float
+    n: int
 
 
 def flips(
@@ -18,29 +55,25 @@ def flips(
     *,
     labels: Sequence[str],
     texts: Mapping[str, str],
-) -> Document:
-    """The rows that one of two candidates answers better than the other; texts go by row."""
-    both = zip(ours, theirs, strict=True)
-    rows = [
-        ({"text": texts[a.example_id], **_flip(a, b, labels)}, a.score > b.score)
-        for a, b in both
-        if a.score != b.score
-    ]
-    return {
-        "fixed": [row for row, right in rows if right],
-        "broken": [row for row, right in rows if not right],
-    }
+) -> Flips:
+    """The rows that one answers better than the other; texts go by row."""
+    both = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.score != b.score]
+    rows = [(_flip(a, b, labels, texts[a.example_id]), a.score > b.score) for a, b in both]
+    return Flips(
+        fixed=[row for row, gained in rows if gained], broken=[row for row, gained in rows if not gained]
+    )
 
 
-def _flip(ours: Answer, theirs: Answer, labels: Sequence[str]) -> Document:
-    return {
-        "id": ours.example_id,
-        "target": ours.target,
-        "winner": ours.prediction or ours.reason,
-        "baseline": theirs.prediction or theirs.reason,
-        "winner_margin": margin(ours, labels),
-        "baseline_margin": margin(theirs, labels),
-    }
+def _flip(ours: Answer, theirs: Answer, labels: Sequence[str], text: str) -> Flip:
+    return Flip(
+        id=ours.example_id,
+        text=text,
+        target=ours.target,
+        winner=ours.prediction or ours.reason,
+        baseline=theirs.prediction or theirs.reason,
+        winner_margin=finite(margin(ours, labels)),
+        baseline_margin=finite(margin(theirs, labels)),
+    )
 
 
 def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
@@ -50,15 +83,15 @@ def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
     return None if right is None or not log_probs else right - max(log_probs.values())
 
 
-def reliability(outcomes: Sequence[Answer]) -> list[Mapping[str, float]]:
+def reliability(outcomes: Sequence[Answer]) -> list[ConfidenceBin]:
     """How often the winner is right by how sure it is: equal steps of confidence, the empty ones left out."""
     sure = [(_confidence(o.choice_log_probs), o.correct) for o in outcomes if o.choice_log_probs]
-    found: list[Mapping[str, float]] = []
+    found = []
     for low in range(BINS):
         inside = [pair for pair in sure if min(int(pair[0] * BINS), BINS - 1) == low]
         if inside:
             confidence, right = np.mean(inside, axis=0)
-            found.append({"confidence": float(confidence), "accuracy": float(right), "n": len(inside)})
+            found.append(ConfidenceBin(confidence=float(confidence), accuracy=float(right), n=len(inside)))
     return found
 
 

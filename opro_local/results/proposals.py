@@ -2,17 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import apsw
-
-from opro_local.records import Candidate, Direction, Score
+from opro_local.records import Author, Candidate, Direction, Score, Scored, Step
+from opro_local.results.overview import ProposerResult, finite
+from opro_local.results.trajectory import gain
 from opro_local.store.header import RunHeader
-from opro_local.store.rows import read, score_from_json
-
-Document = dict[str, Any]
+from opro_local.store.reader import RunReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +19,7 @@ class ProposalRecord:
     step: int
     text: str
     origin: str
-    author: str
+    author: Author
     reason: str | None
     solution: str | None
     key: str | None
@@ -30,33 +27,31 @@ class ProposalRecord:
     dropped: bool
 
 
-def read_entries(database: apsw.Connection, header: RunHeader) -> Iterator[ProposalRecord]:
+def entries_of(run: RunReader) -> list[ProposalRecord]:
     """In the order in which they were proposed."""
-    scored: dict[tuple[int, str | None], tuple[str | None, Score | None, bool]] = {
-        (step, _key(header, solution)): (solution, score_from_json(score), bool(dropped))
-        for step, solution, score, dropped in read(
-            database, "SELECT step, solution, score, dropped FROM scored"
-        )
-    }
-    query = "SELECT step, text, origin, author, reason, solution FROM proposal ORDER BY step, position"
-    for step, text, origin, author, reason, proposed in read(database, query):
-        key = None if proposed is None else _key(header, proposed)
-        solution, score, dropped = scored.get((step, key), (proposed, None, False))
+    return [entry for step in run.all_steps for entry in _entries(run.header, step)]
+
+
+def _entries(header: RunHeader, step: Step[str]) -> Iterator[ProposalRecord]:
+    scored: Mapping[str | None, Scored[str]] = {_key(header, s.solution): s for s in step.scored}
+    for proposal in step.proposals:
+        key = None if proposal.solution is None else _key(header, proposal.solution)
+        found = scored.get(key)
         yield ProposalRecord(
-            step=step,
-            text=text,
-            origin=origin,
-            author=author,
-            reason=reason,
-            solution=solution,
+            step=step.number,
+            text=proposal.text,
+            origin=proposal.origin,
+            author=proposal.author,
+            reason=proposal.reason,
+            solution=found.solution if found else proposal.solution,
             key=key,
-            score=score,
-            dropped=dropped,
+            score=found.score if found else None,
+            dropped=found is not None and found.dropped,
         )
 
 
 def _key(header: RunHeader, solution: str) -> str:
-    return Candidate.from_json(solution).key if header.kind == "task" else solution
+    return Candidate.from_json(solution).key if header.is_task else solution
 
 
 def best_entry(
@@ -70,31 +65,36 @@ def best_entry(
 
 def by_proposer(
     entries: Sequence[ProposalRecord], direction: Direction, best: ProposalRecord | None
-) -> list[Document]:
-    """What each proposer brought: proposals, those accepted, records that it set on train, its best.
-
-    In the order of their best; accepted is what the filters left.
-    """
-    records = list(_records(entries, direction))
-    found = []
-    for origin in dict.fromkeys(entry.origin for entry in entries):
-        own = [entry for entry in entries if entry.origin == origin]
-        whole = [entry for entry in own if entry.score is not None and not entry.dropped]
-        top = max(whole, key=lambda entry: _value(entry, direction), default=None)
-        found.append(
-            {
-                "proposer": origin,
-                "proposals": len(own),
-                "accepted": sum(entry.reason is None for entry in own),
-                "rejected": dict(Counter(entry.reason for entry in own if entry.reason is not None)),
-                "dropped": sum(entry.dropped for entry in own),
-                "records": sum(entry.origin == origin for entry in records),
-                "best": top.score.value if top and top.score else None,
-                "won": best is not None and best.origin == origin,
-            }
+) -> list[ProposerResult]:
+    """What each proposer brought, in the order of their best; accepted is what the filters left."""
+    records = Counter(entry.origin for entry in _records(entries, direction))
+    origins = dict.fromkeys(entry.origin for entry in entries)
+    found = [
+        _brought(
+            [entry for entry in entries if entry.origin == origin],
+            direction,
+            records=records[origin],
+            won=best is not None and best.origin == origin,
         )
-    sign = 1.0 if direction == "maximize" else -1.0
-    return sorted(found, key=lambda row: (row["best"] is None, -sign * (row["best"] or 0.0)))
+        for origin in origins
+    ]
+    return sorted(found, key=lambda row: (row.best is None, -gain(row.best or 0.0, direction)))
+
+
+def _brought(
+    own: Sequence[ProposalRecord], direction: Direction, *, records: int, won: bool
+) -> ProposerResult:
+    top = best_entry(own, direction, set())
+    return ProposerResult(
+        proposer=own[0].origin,
+        proposals=len(own),
+        accepted=sum(entry.reason is None for entry in own),
+        rejected=dict(Counter(entry.reason for entry in own if entry.reason is not None)),
+        dropped=sum(entry.dropped for entry in own),
+        records=records,
+        best=finite(top.score.value) if top and top.score else None,
+        won=won,
+    )
 
 
 def _records(entries: Sequence[ProposalRecord], direction: Direction) -> Iterator[ProposalRecord]:
@@ -110,11 +110,9 @@ def _records(entries: Sequence[ProposalRecord], direction: Direction) -> Iterato
 
 def _value(entry: ProposalRecord, direction: Direction) -> float:
     assert entry.score is not None
-    return entry.score.value if direction == "maximize" else -entry.score.value
+    return gain(entry.score.value, direction)
 
 
-def in_full(header: RunHeader, entry: ProposalRecord) -> Document:
-    """A solution in full."""
-    solution = json.loads(entry.solution or "null")
-    fields = solution if header.kind == "task" else {"solution": solution}
-    return {**fields, "key": entry.key, "step": entry.step, "origin": entry.origin}
+def numbers(solution: str) -> tuple[float, ...]:
+    """Of a mathematical problem."""
+    return tuple(json.loads(solution))

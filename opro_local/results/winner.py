@@ -1,7 +1,6 @@
 """What a finished run has found, to be measured elsewhere."""
 
 import json
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +8,7 @@ from opro_local.config import RunSettings
 from opro_local.config.checking import parse_settings
 from opro_local.errors import SettingsError
 from opro_local.records import Candidate
-from opro_local.store.database import open_run, sound
-from opro_local.store.header import load_header
-from opro_local.store.rows import read_evaluations
+from opro_local.store.reader import reading
 from opro_local.tasks.task import Task, task_from_json
 
 
@@ -41,13 +38,13 @@ class Winner:
 
 def load_winner(path: Path) -> Winner:
     """Raises StoreError, and SettingsError for a run that has no winner."""
-    with sound(path), closing(open_run(path, write=False)) as database, database:
-        header, evaluations = load_header(database), read_evaluations(database)
+    with reading(path) as run:
+        header, evaluations = run.header, run.evaluations
     by_role = {
         role: [e.candidate for e in evaluations if e.role == role and e.split == "test"]
         for role in ("winner", "baseline")
     }
-    if header.kind != "task":
+    if not header.is_task:
         raise SettingsError(f"Run {header.run_id} is of a mathematical problem, so it has found no prompt.")
     if not by_role["winner"]:
         raise SettingsError(f"Run {header.run_id} has no measured winner. Finish it: opro-local resume")

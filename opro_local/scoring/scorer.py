@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from opro_local.config import ScoringMode, ScoringSettings
+from opro_local.config import ResolvedScoring, ScoringMode, ScoringSettings
 from opro_local.errors import SettingsError
 from opro_local.llm import Engine
 from opro_local.recording import ReplyCache
@@ -43,7 +43,7 @@ class Scorer:
     """Measures candidates on examples with one engine and one mode; caches what the model said."""
 
     def __init__(
-        self, engine: Engine, task: Task, settings: ScoringSettings, cache: ReplyCache | None = None
+        self, engine: Engine, task: Task, settings: ResolvedScoring, cache: ReplyCache | None = None
     ) -> None:
         self.engine = engine
         self.cache = cache
@@ -52,7 +52,7 @@ class Scorer:
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
         )
         self.mode: Mode[Any, Any]
-        if scoring_mode(task, settings) == "likelihood":
+        if settings.mode == "likelihood":
             self.mode = LikelihoodMode(engine, task.kind)
         else:
             self.mode = GenerationMode(engine, task, settings)

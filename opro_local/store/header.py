@@ -12,6 +12,9 @@ from opro_local.records import Direction
 from opro_local.store.database import open_run, sound
 from opro_local.store.rows import read
 
+TASK = "task"
+"""The kind of a run that optimises a prompt; of a mathematical one it is the objective's name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
@@ -28,7 +31,7 @@ class ModelRecord:
 class RunHeader:
     """The identity of a run.
 
-    created is UTC in ISO 8601. kind says which problem reads problem_json ("task", ...); settings_json is the
+    created is UTC in ISO 8601. kind says which problem reads problem_json; settings_json is the
     dump of RunSettings. summary is what exports say about the problem, as JSON values: for a task its name,
     metric, layout, rows, labels and split sizes. versions are those of Python and the packages, by name.
     """
@@ -42,6 +45,10 @@ class RunHeader:
     summary: Mapping[str, object]
     models: tuple[ModelRecord, ...]
     versions: Mapping[str, str]
+
+    @property
+    def is_task(self) -> bool:
+        return self.kind == TASK
 
 
 def read_header(path: Path) -> RunHeader:

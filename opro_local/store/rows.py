@@ -15,6 +15,9 @@ OUTCOME_COLUMNS = (
     "example_id, target, prediction, score, feedback, reason, choice_log_probs, gold_log_likelihood, "
     "reply, prompt_tokens, generated_tokens"
 )
+_OUTCOMES = (
+    f"SELECT key, split, {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate"
+)
 
 
 def pack_floats(values: tuple[float, ...]) -> bytes:
@@ -58,6 +61,19 @@ def outcome_from_row(row: Row) -> Outcome:
         prompt_tokens=tokens[0],
         generated_tokens=tokens[1],
     )
+
+
+def read_outcomes(database: apsw.Connection, key: str, split: str) -> dict[str, Outcome]:
+    """Of one candidate on one split by example id, in the order in which they were recorded."""
+    query = f"{_OUTCOMES} WHERE key = ? AND split = ? ORDER BY outcome.rowid"
+    outcomes = (outcome_from_row(row[2:]) for row in read(database, query, (key, split)))
+    return {outcome.example_id: outcome for outcome in outcomes}
+
+
+def read_all_outcomes(database: apsw.Connection) -> list[tuple[str, str, Outcome]]:
+    """Of every candidate, with its key and the split; the order does not hang on when they were recorded."""
+    query = f"{_OUTCOMES} ORDER BY candidate.id, split, example_id"
+    return [(key, split, outcome_from_row(tuple(row))) for key, split, *row in read(database, query)]
 
 
 def score_to_json(score: Score) -> str:

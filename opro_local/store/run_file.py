@@ -37,13 +37,14 @@ from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header, save_header
 from opro_local.store.rows import (
     OUTCOME_COLUMNS,
-    outcome_from_row,
     outcome_to_row,
     read,
     read_evaluations,
+    read_outcomes,
     read_usage,
     score_to_json,
 )
+from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import Codec, call_row, read_steps
 from opro_local.store.test_ledger import note_use
 
@@ -132,12 +133,8 @@ class RunFile(Generic[S]):
             return next(read_steps(self._database, self._codec, closed=False), None)
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
-        rows = self._read(
-            f"SELECT {OUTCOME_COLUMNS} FROM outcome JOIN candidate ON candidate.id = outcome.candidate "
-            "WHERE key = ? AND split = ? ORDER BY outcome.rowid",
-            (candidate_key, split),
-        )
-        return {outcome.example_id: outcome for outcome in map(outcome_from_row, rows)}
+        with explained(self.path):
+            return read_outcomes(self._database, candidate_key, split)
 
     def evaluations(self) -> list[Evaluation]:
         with explained(self.path):
@@ -223,7 +220,7 @@ class RunFile(Generic[S]):
         """Raises StoreError when another winner was fixed before."""
         ((fixed,),) = self._read("SELECT winner FROM run")
         if fixed is None:
-            others = note_use(self.path.parent, self.header.run_id, rows)
+            others = note_use(RunFolder(self.path.parent).test_ledger, self.header.run_id, rows)
             with self._saved():
                 self._database.execute("UPDATE run SET winner = ?, test_uses = ?", (winner.to_json(), others))
         elif Candidate.from_json(fixed).key != winner.key:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import apsw
 
-from opro_local.records import OptimizerCall, Proposal, S, Scored, Step
+from opro_local.records import Candidate, OptimizerCall, Proposal, S, Scored, Step
 from opro_local.store.database import Row
 from opro_local.store.rows import read, score_from_json
 
@@ -18,6 +18,26 @@ class Codec(Protocol[S]):
 
     def encode(self, solution: S) -> str: ...
     def decode(self, text: str) -> S: ...
+
+
+class CandidateCodec:
+    """The codec of a task's solutions."""
+
+    def encode(self, solution: Candidate) -> str:
+        return solution.to_json()
+
+    def decode(self, text: str) -> Candidate:
+        return Candidate.from_json(text)
+
+
+class AsText:
+    """The codec of a reader that takes solutions as they are kept."""
+
+    def encode(self, solution: str) -> str:
+        return solution
+
+    def decode(self, text: str) -> str:
+        return text
 
 
 def read_steps(database: apsw.Connection, codec: Codec[S], *, closed: bool) -> Iterator[Step[S]]:

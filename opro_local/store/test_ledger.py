@@ -14,7 +14,6 @@ from opro_local.records import Example, content_hash
 from opro_local.store.database import configure, connect, explained, transaction
 from opro_local.store.rows import read
 
-FILE_NAME = "test-uses.db"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS use (
     row TEXT NOT NULL,
@@ -24,15 +23,14 @@ CREATE TABLE IF NOT EXISTS use (
 """
 
 
-def note_use(folder: Path, user: str, rows: Sequence[Example]) -> int:
-    """Note that user (a run, a measurement) looks at these test rows.
+def note_use(path: Path, user: str, rows: Sequence[Example]) -> int:
+    """Note in the ledger that user (a run, a measurement) looks at these test rows.
 
     Returns how many others have looked at any of them before. Noting it twice is noting it once.
     """
     hashes = [content_hash("test row", [row.text, row.target]) for row in rows]
-    path = folder / FILE_NAME
     with explained(path):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         with closing(connect(path, apsw.SQLITE_OPEN_READWRITE, configure)) as database:
             return _noted(database, user, hashes)

@@ -2,15 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any
 
-from opro_local.report.tables import neutralised
+from opro_local.report.spreadsheet import neutralised
+from opro_local.report.table import Table
+from opro_local.results.overview import Figures, Overview
+from opro_local.results.result import TaskResult
+from opro_local.results.steps import whole_scores
+from opro_local.results.trajectory import best_so_far
 from opro_local.studies.plan import Cell
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,34 +43,38 @@ class Result:
     instruction: str
 
 
-def points(cell: Cell, document: Document) -> Iterator[Point]:
-    better = max if document["direction"] == "maximize" else min
-    best: float | None = None
+def points(cell: Cell, run: Overview) -> Iterator[Point]:
+    """From the first step that has a score."""
+    scores = whole_scores(run)
+    best = best_so_far(scores, run.direction)
     proposed = 0
-    for step in document["steps"]:
-        scores = [p["score"]["value"] for p in step["proposals"] if p["score"] and not p["dropped"]]
-        values = [value for value in scores if value is not None]
-        proposed += len(step["proposals"]) if step["number"] else 0
-        if values:
-            best = better(values) if best is None else better(best, *values)
-        if best is not None:
+    for step, (number, values) in zip(run.steps, scores, strict=True):
+        proposed += len(step.proposals) if number else 0
+        if number in best:
             yield Point(
                 cell=cell.label,
                 repeat=cell.repeat,
-                step=step["number"],
+                step=number,
                 candidates=proposed,
                 mean=mean(values) if values else None,
                 deviation=stdev(values) if len(values) > 1 else None,
-                best=best,
+                best=best[number],
             )
 
 
-def result(cell: Cell, document: Document) -> Result:
-    value = {split: document[split] and document[split]["value"] for split in ("train", "validation", "test")}
-    best = document["best"]
+def result(cell: Cell, run: TaskResult) -> Result:
     return Result(
-        cell=cell.label, repeat=cell.repeat, **value, instruction=best["instruction"] if best else ""
+        cell=cell.label,
+        repeat=cell.repeat,
+        train=_value(run.train),
+        validation=_value(run.validation),
+        test=_value(run.test),
+        instruction=run.best.instruction if run.best else "",
     )
+
+
+def _value(score: Figures | None) -> float | None:
+    return None if score is None else score.value
 
 
 def as_csv(rows: Sequence[Point] | Sequence[Result]) -> str:
@@ -114,17 +120,54 @@ def summaries(results: Sequence[Result]) -> list[Summary]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPairs:
+    """Scored pairs that all runs asked for, and those that a cache answered; None where nothing is known."""
+
+    asked: int | None
+    from_cache: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """What a study prints: where its files are, its runs, and a summary of each combination."""
+
+    folder: str
+    runs: Sequence[str]
+    results: Sequence[Summary]
+    pairs: AskedPairs
+
+
+def study_result(
+    folder: str, runs: Sequence[str], results: Sequence[Result], pairs: tuple[int, int] | None
+) -> StudyResult:
+    asked, from_cache = pairs or (None, None)
+    return StudyResult(
+        folder=folder,
+        runs=runs,
+        results=summaries(results),
+        pairs=AskedPairs(asked=asked, from_cache=from_cache),
+    )
+
+
+def summary_table(found: Sequence[Summary]) -> Table:
+    return Table(
+        title="Combinations",
+        columns=("combination", "runs", "train", "validation", "test", "deviation of test"),
+        rows=[(row.cell, row.runs, row.train, row.validation, row.test, row.test_deviation) for row in found],
+    )
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return mean(known) if known else None
 
 
-def shared(documents: Sequence[Document]) -> tuple[int, int] | None:
+def shared(runs: Sequence[Overview]) -> tuple[int, int] | None:
     """Scored pairs that the runs asked for, and those of them that a cache answered.
 
     None where the model wrote its answers: only what goes through likelihoods is counted.
     """
-    asked = sum(document["usage"]["pairs"] for document in documents)
-    efforts = [effort for document in documents for effort in document["timing"]["scorer"]]
-    computed = sum(effort["requests"] for effort in efforts)
+    asked = sum(run.usage.pairs for run in runs)
+    computed = sum(effort.requests for run in runs for effort in run.timing.scorer)
     return (asked, max(0, asked - computed)) if computed else None

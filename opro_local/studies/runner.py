@@ -11,7 +11,7 @@ from pathlib import Path
 from opro_local.config import RunSettings
 from opro_local.errors import SettingsError, StoreError
 from opro_local.records import content_hash
-from opro_local.results.document import run_overview
+from opro_local.results.reading import read_overview
 from opro_local.studies.plan import Cell
 
 INDEX = "runs.json"
@@ -50,7 +50,7 @@ def run_all(
         path = runs.path(run_id)
         if not path.is_file():
             runs.begin(each, run_id)
-        elif run_overview(path)["status"] != "finished":
+        elif read_overview(path).status != "finished":
             runs.resume(path)
         paths.append(path)
         finished(number + 1)

@@ -1,7 +1,7 @@
 """The live pages of a folder's runs: a list, a page a run like its report, and word when it changes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,12 +17,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from opro_local.errors import OproError, SettingsError, StoreError
+from opro_local.errors import OproError, SettingsError
 from opro_local.interventions import is_paused
 from opro_local.records import EventKind
-from opro_local.report.page import asset, environment, run_content
-from opro_local.results.document import run_document, run_overview
-from opro_local.store.events import ask, events_of
+from opro_local.report.page import asset, environment
+from opro_local.report.section import Section
+from opro_local.report.sections import sections
+from opro_local.report.table import Table
+from opro_local.results.events import AskedEvent, read_asked
+from opro_local.results.reading import read_overview
+from opro_local.results.result import read_result
+from opro_local.results.words import heard_text
+from opro_local.store.events import ask
+from opro_local.store.run_folder import RunFolder, readable
 
 ASSETS = {"report.css": "text/css", "report.js": "text/javascript", "live.js": "text/javascript"}
 LARGEST_FORM = 16_384
@@ -55,31 +62,26 @@ class LivePages:
 
     def runs(self, request: Request) -> Response:
         """All readable runs, the latest first."""
-        documents, unreadable = [], []
-        for path in sorted(self.folder.glob("*.sqlite"), reverse=True):
-            if path.name == "cache.sqlite":
-                continue
-            try:
-                documents.append((path.stem, run_overview(path)))
-            except StoreError as error:
-                unreadable.append(str(error))
-        return _page("runs.html.j2", runs=documents, unreadable=unreadable, folder=str(self.folder))
+        unreadable: list[str] = []
+        files = reversed(RunFolder(self.folder).files())
+        found = readable(files, read_overview, lambda error: unreadable.append(str(error)))
+        runs = [(path.stem, run) for path, run in found]
+        return _page("runs.html.j2", runs=runs, unreadable=unreadable, folder=str(self.folder))
 
     def run(self, request: Request) -> Response:
         path = self._file(request)
         seen = _state(path)  # before anything is read: what comes later is a change
+        events, run = read_asked(path), read_result(path)
         with DRAWING:
-            content = run_content(run_document(path))
-        events = events_of(path)
-        return _page(
-            "live.html.j2",
-            file=path.stem,
-            seen=seen,
-            events=events,
-            paused=is_paused(event["kind"] for event in events),
-            editable=self.editable,
-            **content,
-        )
+            return _page(
+                "live.html.j2",
+                file=path.stem,
+                seen=seen,
+                paused=is_paused(event.kind for event in events),
+                editable=self.editable,
+                run=run,
+                sections=[*_asked(events), *sections(run)],
+            )
 
     async def changes(self, request: Request) -> Response:
         """Of the run since the page was made, or since what a browser that lost its connection has seen."""
@@ -106,10 +108,17 @@ class LivePages:
 
     def _file(self, request: Request) -> Path:
         """One of the folder's own files: a name is looked up, never joined to a path."""
-        files = {path.stem: path for path in self.folder.glob("*.sqlite") if path.name != "cache.sqlite"}
+        files = {path.stem: path for path in RunFolder(self.folder).files()}
         if request.path_params["run"] not in files:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return files[request.path_params["run"]]
+
+
+def _asked(events: Sequence[AskedEvent]) -> Iterator[Section]:
+    rows = [(event.kind, event.text, heard_text(event)) for event in events]
+    table = Table(title="Asked so far", columns=("what", "text", "heard in"), rows=rows)
+    if rows:
+        yield Section(title="What people asked", tables=[table])
 
 
 def _page(template: str, **content: object) -> Response:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from opro_local.budget import with_preset
-from opro_local.config import RunSettings
+from opro_local.config import ResolvedSettings, RunSettings
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
+from opro_local.problem import Estimate
 from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.proposers.retrying import RetryingOptimizer
-from opro_local.records import Estimate
+from opro_local.records import Direction
 from opro_local.store.run_file import RunFile
 from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models
@@ -20,9 +20,17 @@ from opro_local.wiring.task_run import anchored
 class ObjectiveRun:
     """Everything that a run works with, the model loaded."""
 
-    settings: RunSettings
+    settings: ResolvedSettings
     models: Models
     problem: MathematicalProblem
+
+    @property
+    def codec(self) -> MathematicalProblem:
+        return self.problem
+
+    @property
+    def direction(self) -> Direction:
+        return self.problem.direction
 
     def search(self, store: RunFile[Numbers], host: Host) -> None:
         search = self.settings.search
@@ -42,7 +50,7 @@ class ObjectiveRun:
     def cost(self) -> Estimate:
         """The most that the run can ask of the optimizer; no scorer takes part."""
         search = self.settings.search
-        proposals = (self.settings.budget.steps or 0) * search.proposals_per_step
+        proposals = self.settings.budget.steps * search.proposals_per_step
         return Estimate(
             pairs=0,
             scorer_tokens=0,
@@ -58,8 +66,9 @@ def prepare_objective(
     """Load the optimizer, if models are not given. Raises ModelError."""
     alone = settings.models.model_copy(update={"scorer": settings.models.optimizer_name, "optimizer": None})
     alone = anchored(alone, host.folders.models)
-    budget = with_preset(settings.budget, fallback="medium")
-    settings = settings.model_copy(update={"models": alone, "budget": budget})
-    models = models or host.load_models(settings.models, host.folders.models)
-    problem = MathematicalProblem(objective=objective, search=settings.search, watcher=host.watcher)
-    return ObjectiveRun(settings=settings, models=models, problem=problem)
+    models = models or host.load_models(alone, host.folders.models)
+    from opro_local.wiring.resolution import resolved_for_objective
+
+    chosen = resolved_for_objective(settings.model_copy(update={"models": alone}), models.optimizer)
+    problem = MathematicalProblem(objective=objective, search=chosen.search, watcher=host.watcher)
+    return ObjectiveRun(settings=chosen, models=models, problem=problem)

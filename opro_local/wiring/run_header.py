@@ -10,7 +10,7 @@ from typing import get_args
 
 from opro_local.problems.objectives import objective_name
 from opro_local.records import SplitName
-from opro_local.store.header import RunHeader
+from opro_local.store.header import TASK, RunHeader
 from opro_local.tasks.task import Task, task_to_json
 from opro_local.wiring.objective_run import ObjectiveRun
 from opro_local.wiring.task_run import TaskRun
@@ -23,14 +23,16 @@ def new_run_id() -> str:
 
 
 def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
-    return {name: [row.id for row in getattr(prepared.split, name)] for name in get_args(SplitName)}
+    return {
+        name: [row.id for row in getattr(prepared.measurement.split, name)] for name in get_args(SplitName)
+    }
 
 
 def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> RunHeader:
     ids = row_ids(prepared)
     return _header(
         run_id=run_id or new_run_id(),
-        kind="task",
+        kind=TASK,
         ready=prepared,
         problem_json=task_to_json(task),
         summary={
@@ -39,8 +41,9 @@ def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> Run
             "labels": list(task.labels),
             "metric": task.metric,
             "grading": prepared.settings.scoring.grading,
-            "layout": asdict(prepared.problem.scorer.layout),
-            "rows": {name: len(rows) for name, rows in ids.items()} | {"pool": len(prepared.split.pool)},
+            "layout": asdict(prepared.measurement.scorer.layout),
+            "rows": {name: len(rows) for name, rows in ids.items()}
+            | {"pool": len(prepared.measurement.split.pool)},
             "row_ids": ids,
         },
     )
@@ -70,8 +73,8 @@ def _header(
         run_id=run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=kind,
-        direction=ready.problem.direction,
-        settings_json=ready.settings.model_dump_json(),
+        direction=ready.direction,
+        settings_json=ready.settings.stored.model_dump_json(),
         problem_json=problem_json,
         summary=summary,
         models=ready.models.records,

@@ -3,25 +3,27 @@
 Torch is imported when a model is loaded, not before.
 """
 
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_local.answers import grader_of
-from opro_local.budget import RIVALS, estimate, with_preset
+from opro_local.budget import RIVALS, estimate
 from opro_local.catalogue import stored_names
-from opro_local.config import ModelSettings, RunSettings
+from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
 from opro_local.errors import Interrupted, SettingsError
 from opro_local.llm import EngineStats
 from opro_local.loop import optimize
-from opro_local.problem import Watcher
-from opro_local.records import Candidate, Estimate
+from opro_local.problem import Estimate, Proposer, Watcher
+from opro_local.records import Candidate, Direction
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.store.run_folder import RunFolder
+from opro_local.store.steps import CandidateCodec
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
@@ -29,6 +31,8 @@ from opro_local.wiring.models import Models
 
 if TYPE_CHECKING:
     from opro_local.problems.instruction import InstructionProblem
+    from opro_local.problems.measurement import Measurement
+    from opro_local.problems.search_space import SearchSpace
 
 
 SHARE_OF_POOL = 4
@@ -37,40 +41,56 @@ SHARE_OF_POOL = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """Everything that a run works with, the models loaded."""
+    """Everything that a run or a measurement works with but its ledger, the models loaded."""
 
-    settings: RunSettings
-    split: Split
+    settings: ResolvedSettings
     models: Models
-    problem: "InstructionProblem"
+    space: "SearchSpace"
+    measurement: "Measurement"
+
+    @property
+    def codec(self) -> CandidateCodec:
+        return CandidateCodec()
+
+    @property
+    def direction(self) -> Direction:
+        return self.measurement.marking.direction
 
     def search(self, store: RunFile[Candidate], host: Host) -> None:
-        from opro_local.wiring.methods import proposer_for
-
         host.watcher.started(store.header.run_id, self.cost())
         search = self.settings.search
         with self._metered(store, host.watcher):
             if self._worth_while(store, host):
-                problem = self._problem_of(store)
+                problem = self._problem(store)
                 optimize(
                     problem,
-                    proposer_for(search.method, problem, self.models.optimizer, self.settings),
+                    self._proposer(search.method, problem),
                     proposals_per_step=search.proposals_per_step,
                     budget=self.settings.budget,
                     store=store,
                     watcher=host.watcher,
                 )
 
-    def _problem_of(self, store: RunFile[Candidate]) -> "InstructionProblem":
-        """The problem as this run searches it: with its ledger, worked-out shots and rivals."""
+    def _problem(self, store: RunFile[Candidate]) -> "InstructionProblem":
+        """The problem as this run searches it; shots of open answers are worked out by the scorer."""
+        from opro_local.problems.instruction import InstructionProblem
+        from opro_local.problems.worked_shots import worked_shots
+
+        split = self.space.split
+        pool = worked_shots(self.measurement, self.space.to_be_worked_out(), store)
+        rivals: Sequence[Method] = RIVALS if self.settings.search.baselines == "full" else ()
+        return InstructionProblem(
+            space=replace(self.space, split=replace(split, pool=pool or split.pool)),
+            measurement=self.measurement,
+            style=self.settings.search.style,
+            ledger=store,
+            rivals={method: partial(self._proposer, method) for method in rivals},
+        )
+
+    def _proposer(self, method: Method, problem: "InstructionProblem") -> Proposer[Candidate]:
         from opro_local.wiring.methods import proposer_for
 
-        problem = replace(self.problem, ledger=store).with_worked_shots(store)
-        if self.settings.search.baselines != "full":
-            return problem
-        engine = self.models.optimizer
-        rivals = {str(method): proposer_for(method, problem, engine, self.settings) for method in RIVALS}
-        return replace(problem, rivals=rivals)
+        return proposer_for(method, problem, self.models.optimizer, self.settings.budget.steps)
 
     @contextmanager
     def _metered(self, store: RunFile[Candidate], watcher: Watcher) -> Iterator[None]:
@@ -94,7 +114,10 @@ class TaskRun:
             return True
         if store.open_step() is not None or store.trajectory().steps:
             return True
-        found = self.problem.headroom(store)
+        from opro_local.problems.headroom import measured_headroom
+
+        rows = self.settings.search.headroom
+        found = measured_headroom(self.measurement, self.space.very_different(), rows, store)
         host.watcher.headroom_found(found)
         if found.exists or (not self.settings.search.stop_without_headroom and host.go_on(found)):
             return True
@@ -106,26 +129,18 @@ class TaskRun:
         """The most that the run can ask of the models, and what its test rows can tell."""
         from opro_local.evidence.verdict import ALPHA, minimum_detectable_gain
 
-        rows = self.problem.measurement.split
-        starts = self.problem.starts()
+        rows, space = self.measurement.split, self.space
         sample = rows.train[: self.settings.search.block]
         cost = estimate(
-            self.settings,
+            self.settings.search,
+            self.settings.budget.steps,
             rows=(len(rows.train), len(rows.validation), len(rows.test)),
-            starts=len(starts),
-            worked=len(self.problem.to_be_worked_out()),
-            tokens_per_pair=self.problem.scorer.tokens_per_pair([*starts, *self._typical()], sample),
+            starts=len(space.starts()),
+            worked=len(space.to_be_worked_out()),
+            tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
-        told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(self.problem.baselines()))
+        told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
         return replace(cost, memory=self.models.memory, minimum_detectable_gain=told)
-
-    def _typical(self) -> list[Candidate]:
-        """A candidate of each number of shots, where these are searched."""
-        if self.settings.search.method != "portfolio":
-            return []
-        shots = self.problem.shot_sets
-        draw = random.Random(0)
-        return [Candidate(instruction="", shots=shots.some(n, draw, diverse=False)) for n in shots.sizes]
 
 
 def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> TaskRun:
@@ -133,30 +148,37 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
 
     Raises SettingsError, ModelError and DataError, what is quick to check first.
     """
-    _check_metric(task, settings)
+    mode = scoring_mode(task, settings.scoring)
+    _check_metric(task, settings, mode)
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     models = models or host.load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
-    from opro_local.problems.instruction import InstructionProblem
-    from opro_local.wiring.methods import with_method
+    from opro_local.problems.measurement import Measurement
+    from opro_local.problems.search_space import SearchSpace
+    from opro_local.wiring.resolution import resolved
 
-    task, settings = _placed(task, models), with_method(settings)
-    budget = with_preset(settings.budget, fallback="light" if models.scorer.device == "cpu" else "medium")
-    settings = settings.model_copy(update={"budget": budget})
-    split = split_task(task, settings)
-    mode = scoring_mode(task, settings.scoring)
-    problem = InstructionProblem(
+    task = _placed(task, models)
+    chosen = resolved(task, settings, mode, models)
+    search = chosen.search
+    split = split_task(
+        task,
+        seed=search.seed,
+        shots=search.shots,
+        search_shots=search.max_shots > 0,
+        train_rows=chosen.budget.train_rows,
+    )
+    cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
+    scorer = Scorer(models.scorer, task, chosen.scoring, cache)
+    measurement = Measurement(
         task=task,
         split=split,
-        scorer=Scorer(
-            models.scorer, task, settings.scoring, ReplyCacheFile(host.folders.runs / "cache.sqlite")
-        ),
-        search=settings.search,
-        style=settings.search.style or ("tagged" if models.optimizer.chat else "completion"),
-        calibration=(settings.scoring.calibration or "none") if mode == "likelihood" else "none",
+        scorer=scorer,
+        calibration=chosen.scoring.calibration,
+        block=search.block,
         watcher=host.watcher,
     )
-    return TaskRun(settings=settings, split=split, models=models, problem=problem)
+    space = SearchSpace(task=task, split=split, scorer=scorer, search=search)
+    return TaskRun(settings=chosen, models=models, space=space, measurement=measurement)
 
 
 def _placed(task: Task, models: Models) -> Task:
@@ -180,8 +202,7 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
     return settings.model_copy(update={"scorer": absolute(settings.scorer), "optimizer": optimizer})
 
 
-def _check_metric(task: Task, settings: RunSettings) -> None:
-    mode = scoring_mode(task, settings.scoring)
+def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
     grader_of(task.kind, settings.scoring.grading)
     if mode == "likelihood" and not task.kind.classes:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
@@ -194,18 +215,21 @@ def _check_metric(task: Task, settings: RunSettings) -> None:
         )
 
 
-def split_task(task: Task, settings: RunSettings) -> Split:
-    """Train, validation and test as a run with these settings sees them. Raises DataError."""
-    search, sizes, stratum = settings.search, task.split, task.kind.stratum
-    seed = search.seed if sizes.seed is None else sizes.seed
-    split = split_examples(task.examples, sizes, seed, stratum=stratum, test=task.test)
+def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_rows: int) -> Split:
+    """Train, validation and test as a run with these settings sees them. Raises DataError, SettingsError.
+
+    seed is the search's; the split may have one of its own.
+    """
+    sizes, stratum = task.split, task.kind.stratum
+    own = seed if sizes.seed is None else sizes.seed
+    split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
     rows = len(split.train)
-    chosen = rows // SHARE_OF_POOL if search.method == "portfolio" and search.max_shots else 0
-    if search.shots >= rows:
+    chosen = rows // SHARE_OF_POOL if search_shots else 0
+    if shots >= rows:
         raise SettingsError(f"Train has {rows} rows; --shots must leave some of them to score.")
     return set_aside(
         split,
-        scored=min(rows, settings.budget.train_rows or rows),
-        pool=max(search.shots, chosen),
+        scored=min(rows, train_rows),
+        pool=max(shots, chosen),
         stratum=stratum,
     )

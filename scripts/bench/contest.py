@@ -7,7 +7,7 @@ same model, table and seed; its own validation and test come on top.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -33,14 +33,15 @@ from opro_local.engine.profile import profile_folder
 from opro_local.errors import DataError
 from opro_local.interventions import STOPPED
 from opro_local.llm import EngineStats
-from opro_local.problem import NullWatcher
+from opro_local.problem import Estimate, NullWatcher
 from opro_local.problems.instruction import default_starts
-from opro_local.records import Estimate, Example, Trajectory, content_hash
-from opro_local.results.document import run_document
+from opro_local.records import Example, Trajectory, content_hash
+from opro_local.results.document import as_json
 from opro_local.results.findings import Findings, Pair
-from opro_local.store.database import open_run
+from opro_local.results.result import TaskResult, result_of
+from opro_local.results.steps import best_start
 from opro_local.store.events import ask
-from opro_local.store.header import load_header
+from opro_local.store.reader import reading
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
@@ -80,6 +81,11 @@ class Plan:
             {"data": str(path.resolve()), "text": text, "label": label, "split": sizes}
         )
         return load_task(settings, folder=Path(), name=path.stem)
+
+    def split(self, task: Task, seed: int) -> Split:
+        """As the reference divides it."""
+        rows = self.budget.train_rows or self.train
+        return split_task(task, seed=seed, shots=0, search_shots=True, train_rows=rows)
 
     def settings(self, model: str, method: Method, seed: int) -> RunSettings:
         """Nothing is measured beyond what the comparison needs; tokens end the searches but the reference."""
@@ -192,42 +198,42 @@ class Contest:
         return found
 
     def _theirs(self, name: CellName, task: Task, child: Child) -> Cell:
-        split = split_task(task, self.plan.settings(name.model, REFERENCE, name.seed))
+        split = self.plan.split(task, name.seed)
         question = question_for(name, task, split, self._reference(name).scorer_tokens)
         return cell_of_answer(name, child.ask(question), split.test)
 
 
 def cell_of_run(name: CellName, path: Path) -> Cell:
     """What a run of ours found, its start being the one that was best on validation."""
-    document = run_document(path)
-    with closing(open_run(path, write=False)) as database:
-        pairs = Findings(database=database, header=load_header(database)).pairs()
-    start = best_start(document, pairs)
-    efforts = document["timing"]["scorer"]
+    with reading(path) as run:
+        found, pairs = result_of(run), Findings(run=run).pairs()
+    assert isinstance(found, TaskResult) and found.best is not None
+    assert found.validation is not None and found.validation.value is not None
+    start = beside_best_start(found, pairs)
+    efforts = found.timing.scorer
     return Cell(
         name=name,
-        right=marks([outcome.correct for outcome in start.ours]),
-        start_right=marks([outcome.correct for outcome in start.theirs]),
-        validation=document["validation"]["value"],
-        scorer_tokens=sum(effort["tokens_run"] for effort in efforts),
-        least_tokens=sum(effort["least_tokens"] for effort in efforts),
-        asked_tokens=document["usage"]["scorer_tokens"],
-        optimizer_tokens=document["usage"]["optimizer_tokens"],
-        pairs=document["usage"]["pairs"],
-        seconds=document["timing"]["seconds"],
-        instruction=document["best"]["instruction"],
-        shots=len(document["best"]["shots"]),
-        stopped=document["stop_reason"],
-        proposers=document["proposers"],
+        right=marks([answer.correct for answer in start.ours]),
+        start_right=marks([answer.correct for answer in start.theirs]),
+        validation=found.validation.value,
+        scorer_tokens=sum(effort.tokens_run for effort in efforts),
+        least_tokens=sum(effort.least_tokens for effort in efforts),
+        asked_tokens=found.usage.scorer_tokens,
+        optimizer_tokens=found.usage.optimizer_tokens,
+        pairs=found.usage.pairs,
+        seconds=found.timing.seconds,
+        instruction=found.best.instruction,
+        shots=len(found.best.shots),
+        stopped=found.stop_reason or "",
+        proposers=as_json(found.proposers),
     )
 
 
-def best_start(document: dict[str, Any], pairs: Sequence[Pair]) -> Pair:
-    """The winner beside the start that validation prefers; of equal ones the first."""
-    keys = {proposal["key"] for proposal in document["steps"][0]["proposals"]}
-    starts = [finalist for finalist in document["finalists"] if finalist["key"] in keys]
-    best = max(starts, key=lambda finalist: finalist["value"])["instruction"]
-    return next(pair for pair in pairs if pair.instruction == best)
+def beside_best_start(found: TaskResult, pairs: Sequence[Pair]) -> Pair:
+    """The winner beside the start that validation prefers."""
+    start = best_start(found)
+    assert start is not None
+    return next(pair for pair in pairs if pair.instruction == start.instruction)
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local
 from opro_local.cli import main
 from opro_local.errors import Interrupted
+from opro_local.testing import ScriptedEngine
 
 SETTINGS = {
     "models": {"scorer": "scripted"},

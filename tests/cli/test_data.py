@@ -38,8 +38,8 @@ def test_check_reports_a_table_on_stdout_and_notes_on_stderr() -> None:
         "labels      a 5, b 5",
         "characters  13 to 13, median 13",
         "words       3 to 3, median 3",
-        "repeated    0 rows",
-        "alike       0 texts, 0 with different labels",
+        "duplicates  0 rows",
+        "near-equal  0 texts, 0 with different labels",
         "split       train 4, validation 2, test 4",
     ]
     assert result.stderr.splitlines() == ["task: rows.csv", "note: 1 row without a label left out."]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
-from opro_local.cli.runs import LENIENT
 from opro_local.llm import GenerationReply
+from opro_local.results.verdicts import LENIENT
+from opro_local.testing import ScriptedEngine
 
 ROWS = [(f"Is {i} plausible?", "yes" if i % 2 else "no") for i in range(20)]
 TASK = (
@@ -67,9 +67,9 @@ def test_every_report_of_official_grading_says_so() -> None:
     assert call("score", "-i", "", *official).stdout.splitlines()[0] == LENIENT
     assert json.loads(call("score", "-i", "", "--json", *official).stdout)["grading"] == "official"
     shown = call("run", "--steps", "0", *official)
-    assert LENIENT in shown.stdout.splitlines(), shown.output
+    assert f"  {LENIENT}" in shown.stdout.splitlines(), shown.output
     listed = CliRunner().invoke(main, ["runs", "list"]).stdout
-    assert listed.endswith("graded leniently\n")
+    assert listed.endswith("official grading\n")
     document = json.loads(CliRunner().invoke(main, ["export"]).stdout)
     assert document["task"]["grading"] == "official"
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from opro_local.cli.live import Picture, best_by_step, sparkline
-from opro_local.records import Candidate, Direction, Proposal, Score, Scored, Step, Trajectory
+from opro_local.cli.live import Picture, sparkline
+from opro_local.records import Candidate, Proposal, Score, Scored, Step, Trajectory
 
 LONG = "Read the whole mail twice and then say in one word which kind of company wrote it. " * 4
 
@@ -70,7 +70,7 @@ def test_a_step_that_is_scored_is_shown_with_its_scores() -> None:
     found.closed(Trajectory(direction="maximize", steps=(step(7, [0.1]), closed)))
     heading, *rows = shown(found, 80)[-3:]
     assert heading.startswith("step 8, scored: 2; rejected: near-duplicate 1")
-    assert [row.split()[:2] for row in rows] == [["0.900", "opro"], ["left", "human"]]
+    assert [row.split()[:2] for row in rows] == [["0.900", "opro"], ["dropped", "human"]]
 
 
 def test_what_models_write_cannot_steer_the_terminal() -> None:
@@ -82,14 +82,6 @@ def test_what_models_write_cannot_steer_the_terminal() -> None:
 
 def test_nothing_is_shown_before_anything_is_known() -> None:
     assert shown(Picture(), 80) == []
-
-
-@pytest.mark.parametrize(
-    ("direction", "expected"), [("maximize", [0.2, 0.4, 0.4]), ("minimize", [0.2, 0.2, 0.1])]
-)
-def test_the_best_is_followed_in_either_direction(direction: Direction, expected: list[float]) -> None:
-    steps = (step(0, [0.2]), step(1, [0.4]), step(2, [0.1]))
-    assert best_by_step(Trajectory(direction=direction, steps=steps)) == expected
 
 
 def test_a_sparkline_goes_from_lowest_to_highest() -> None:

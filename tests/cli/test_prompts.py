@@ -8,7 +8,6 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task, resume_run
@@ -17,6 +16,7 @@ from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted
 from opro_local.problem import NullWatcher
 from opro_local.store.events import ask
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 OWN = "Read twice."

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
@@ -20,6 +19,7 @@ from opro_local.config import Folders, RunSettings
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import Candidate
 from opro_local.results.winner import Winner
+from opro_local.testing import ScriptedEngine
 
 START = "Which of these is it: fintech, seed?"
 SKILLS = {"": 6, START: 9, "Sort it well.": 12, "Read twice.": 16, STEP_BY_STEP: 8}
@@ -91,7 +91,7 @@ class TestTable:
     def test_test_rows_are_noted_as_used(self, model: ScriptedEngine) -> None:
         score("--model", "scripted", "--on", "all", "-i", "Read twice.")
         shown = CliRunner().invoke(main, ["runs", "show", run()])
-        assert "these test rows have been used 1 times before" in shown.stdout
+        assert "test set reuse: 1 earlier run or measurement of these test rows" in shown.stdout
 
 
 class TestTransfer:

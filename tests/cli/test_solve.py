@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
@@ -17,6 +16,7 @@ from opro_local.problems.objective import Numbers
 from opro_local.problems.objectives import box
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Scored, Step, Trajectory
+from opro_local.testing import ScriptedEngine
 
 NO_LUCK = ["w=11, b=11]", "no]"]
 SOLVED = ["w=15, b=14]", "w=12, b=11]"]
@@ -54,7 +54,7 @@ def test_repeats_are_reported_one_by_one_and_together(says: Callable[..., Script
     assert "best solution: 15, 14, found in step 2" in result.output
     assert "solved in step 2" in result.output and "not solved" in result.output
     assert "1 of 2 runs solved the problem" in result.output
-    assert "steps until then      2.0\n" in result.output
+    assert "steps until solved: 2.0\n" in result.output
     assert "5.8±2.6 40.0±12.4" in result.output
     assert "least squares" in result.output and "the true pair" in result.output
     prompts = [prompt for prompt, *_ in engine.sampled]

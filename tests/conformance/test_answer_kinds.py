@@ -14,7 +14,6 @@ from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 import opro_local.answers
@@ -29,6 +28,7 @@ from opro_local.scoring.metrics import METRICS
 from opro_local.scoring.stopping import AnswerIsFinal
 from opro_local.tasks.loading import load_task
 from opro_local.tasks.task import Task, task_from_json, task_to_json
+from opro_local.testing import ScriptedEngine
 
 ROWS = 20
 SILENT = "I cannot say"

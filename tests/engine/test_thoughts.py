@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from resolved import scorer_of
 from tiny_models import CHAT_TEMPLATE, byte_tokenizer, save_tiny_model
 from tokenizers import AddedToken
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -14,7 +15,6 @@ from opro_local.engine.local import load_engine
 from opro_local.engine.thoughts import closed_thought
 from opro_local.llm import Message
 from opro_local.records import Candidate, Example
-from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.task import Task
 
 USER = Message("user", "Hi")
@@ -119,7 +119,7 @@ def test_labels_of_a_model_that_opens_a_thought_are_scored_behind_an_empty_one(t
         split=SplitSettings(),
     )
     row = Example(id="1", text="Hi", target="yes")
-    ((outcome,),) = Scorer(engine, task, ScoringSettings()).score([Candidate(instruction="")], [row])
+    ((outcome,),) = scorer_of(engine, task, ScoringSettings()).score([Candidate(instruction="")], [row])
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     expected = [_plain_score(model, tokenizer, HEAD + EMPTY, label) for label in task.labels]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
-from scripted_engine import ScriptedEngine
+from resolved import instruction_problem, scorer_of, searching
 
-from opro_local.config import CalibrationMethod, Metric, ScoringSettings, SearchSettings, Style
+from opro_local.config import CalibrationMethod, Metric, ScoringSettings, Style
 from opro_local.errors import Interrupted, SealedTest
 from opro_local.problem import NullWatcher, Rejected
+from opro_local.problems.headroom import measured_headroom
 from opro_local.problems.instruction import InstructionProblem, default_starts, polish
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import (
@@ -26,9 +27,9 @@ from opro_local.records import (
     Step,
     Trajectory,
 )
-from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split, set_aside
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 TRAIN, VALIDATION, TEST = range(6), range(6, 10), range(10, 18)
 SPLIT = Split(
@@ -58,30 +59,34 @@ def problem(
 ) -> InstructionProblem:
     task = task or mail_task()
     engine = ScriptedEngine(log_prob=mail_model(skills))
-    return InstructionProblem(
-        task=task,
-        split=SPLIT,
-        scorer=Scorer(engine, task, ScoringSettings()),
-        search=SearchSettings.model_validate(
-            {"starts": ("", "Sort."), "block": 4, "sensitivity": 0, **search}
-        ),
-        style=style,
+    chosen = {"starts": ("", "Sort."), "block": 4, "sensitivity": 0, "style": style, **search}
+    return instruction_problem(
+        scorer_of(engine, task, ScoringSettings()),
+        task,
+        SPLIT,
+        searching(**chosen),
         calibration=calibration,
         watcher=Counting(),
     )
 
 
-def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
-    """With so many train rows set aside for exemplars."""
-    rows = len(found.split.train)
+def with_split(found: InstructionProblem, split: Split) -> InstructionProblem:
     return replace(
-        found, split=set_aside(found.split, scored=rows, pool=pool, stratum=found.task.kind.stratum)
+        found,
+        space=replace(found.space, split=split),
+        measurement=replace(found.measurement, split=split),
     )
 
 
+def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
+    """With so many train rows set aside for exemplars."""
+    rows, stratum = len(found.space.split.train), found.space.task.kind.stratum
+    return with_split(found, set_aside(found.space.split, scored=rows, pool=pool, stratum=stratum))
+
+
 def engine_of(found: InstructionProblem) -> ScriptedEngine:
-    assert isinstance(found.scorer.engine, ScriptedEngine)
-    return found.scorer.engine
+    assert isinstance(found.space.scorer.engine, ScriptedEngine)
+    return found.space.scorer.engine
 
 
 def asked(found: InstructionProblem) -> list[int]:
@@ -133,29 +138,27 @@ class TestStarts:
     ) -> None:
         task = replace(mail_task(), answer=answer)
         assert default_starts(task) == ["", direct]
-        found = problem(starts=None)
-        assert [s.instruction for s in found.starts()] == default_starts(mail_task())
 
     def test_baselines_are_the_starts_and_step_by_step_each_once(self) -> None:
-        assert [b.instruction for b in problem().baselines()] == ["", "Sort.", STEP_BY_STEP]
+        assert [b.instruction for b in problem().space.baselines()] == ["", "Sort.", STEP_BY_STEP]
         own = problem(starts=(STEP_BY_STEP, ""))
-        assert [b.instruction for b in own.baselines()] == [STEP_BY_STEP, ""]
+        assert [b.instruction for b in own.space.baselines()] == [STEP_BY_STEP, ""]
 
 
 class TestShots:
     def test_none_are_chosen_unless_asked_for_and_no_more_than_there_are(self) -> None:
-        assert problem().shots == ()
-        assert len(with_pool(problem(shots=9), pool=2).shots) == 2
+        assert problem().space.shots == ()
+        assert len(with_pool(problem(shots=9), pool=2).space.shots) == 2
 
     def test_they_follow_the_seed_alone(self) -> None:
-        first, again, other = (with_pool(problem(shots=3, seed=s), pool=5).shots for s in (1, 1, 2))
+        first, again, other = (with_pool(problem(shots=3, seed=s), pool=5).space.shots for s in (1, 1, 2))
         assert first == again != other
 
     def test_every_candidate_has_them_and_they_are_never_scored(self) -> None:
         found = with_pool(problem(shots=2), pool=2)
         assert {len(candidate.shots) for candidate in [*found.starts(), found.parse("Think.")]} == {2}
-        assert not set(found.shots) & set(found.measurement.split.train)
-        assert set(found.shots) | set(found.measurement.split.train) == set(SPLIT.train)
+        assert not set(found.space.shots) & set(found.measurement.split.train)
+        assert set(found.space.shots) | set(found.measurement.split.train) == set(SPLIT.train)
         assert len(found.measurement.split.train) == 4
         ledger: MemoryStore[Candidate] = MemoryStore()
         evaluate(found, found.starts(), 0, ledger)
@@ -207,7 +210,7 @@ class TestParse:
 
     def test_eight_words_in_a_row_from_a_train_text_are_a_copy(self) -> None:
         leaked = replace(row(0), text="We are a young team from Oslo and raise money")
-        found = replace(problem(), split=replace(SPLIT, train=(leaked,), validation=(row(6),)))
+        found = with_split(problem(), replace(SPLIT, train=(leaked,), validation=(row(6),)))
         with pytest.raises(Rejected, match="copies a row"):
             found.parse("If it says: we ARE a  young team from Oslo and more, say seed")
         assert found.parse("If we are a young team from Oslo, say seed")
@@ -219,7 +222,7 @@ class TestParse:
 
     def test_a_candidate_survives_the_store(self) -> None:
         found = problem(shots=1)
-        candidate = replace(found.candidate("Sort."), calibration=(0.5, -0.5))
+        candidate = replace(found.space.candidate("Sort."), calibration=(0.5, -0.5))
         assert found.decode(found.encode(candidate)) == candidate
 
 
@@ -227,7 +230,7 @@ class TestEvaluate:
     def test_scores_are_those_of_train_in_order(self) -> None:
         found = problem()
         ledger: MemoryStore[Candidate] = MemoryStore()
-        solutions = [found.candidate(text) for text in ("Think.", "Guess.", "")]
+        solutions = [found.space.candidate(text) for text in ("Think.", "Guess.", "")]
         scored = evaluate(found, solutions, 3, ledger)
         assert [s.score.value for s in scored] == [1.0, 0.0, 0.5]  # 6, 0 and 3 of 6 rows
         assert [s.solution for s in scored] == solutions
@@ -243,8 +246,8 @@ class TestEvaluate:
             ("train", keys, ("r4", "r5")),
         ]
         assert asked(found) == [8, 4]
-        assert isinstance(found.watcher, Counting)
-        assert found.watcher.pairs == {"train": 12}
+        assert isinstance(found.measurement.watcher, Counting)
+        assert found.measurement.watcher.pairs == {"train": 12}
 
     def test_a_run_that_was_cut_off_scores_only_the_blocks_that_are_missing(self) -> None:
         def stop() -> None:
@@ -276,12 +279,25 @@ class TestEvaluate:
         assert asked(found) == []
 
 
+class TestWrongAnswers:
+    def test_what_a_scored_candidate_got_wrong_is_there_for_who_proposes_by_it(self) -> None:
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        found = replace(problem(), ledger=ledger)
+        (scored,) = evaluate(found, [found.space.candidate("Sort.")], 0, ledger)
+        wrong = found.wrong_answers.of(scored.solution)
+        # The skill 4 knows the rows 0 to 3 of six, and gives the other label for the rest.
+        assert {row: (a.prediction, a.target) for row, a in wrong.items()} == {
+            "r4": ("seed", "fintech"),
+            "r5": ("fintech", "seed"),
+        }
+
+
 class TestValidation:
     def validated(self, step: int, **search: Any) -> MemoryStore[Candidate]:
         found = problem(validate_every=2, **search)
         ledger: MemoryStore[Candidate] = MemoryStore()
         for _ in range(2):  # as after a kill before the step was closed
-            evaluate(found, [found.candidate("Think."), found.candidate("Guess.")], step, ledger)
+            evaluate(found, [found.space.candidate("Think."), found.space.candidate("Guess.")], step, ledger)
         return ledger
 
     @pytest.mark.parametrize(("step", "measured"), [(0, 2), (1, 0), (2, 2), (3, 0)])
@@ -297,9 +313,9 @@ class TestValidation:
     def test_a_candidate_that_left_its_race_is_not(self) -> None:
         found = problem(validate_every=1, racing="on", racing_error=0.99, block=2)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        (best,) = evaluate(found, [found.candidate("Think.")], 0, ledger)
+        (best,) = evaluate(found, [found.space.candidate("Think.")], 0, ledger)
         before = trajectory(("Think.", best.score.value))
-        scored = evaluate(found, [found.candidate("Guess.")], 1, ledger, before=before)
+        scored = evaluate(found, [found.space.candidate("Guess.")], 1, ledger, before=before)
         assert [entry.dropped for entry in scored] == [True]
         assert [e.candidate.instruction for e in ledger.evaluations()] == ["Think."]
 
@@ -316,8 +332,8 @@ class TestCalibration:
         plain, fitted = problem(), problem(calibration="batch")
         for found in (plain, fitted):
             engine_of(found).log_prob = biased
-        (without,) = evaluate(plain, [plain.candidate("Sort.")], 0, MemoryStore())
-        (scored,) = evaluate(fitted, [fitted.candidate("Sort.")], 0, MemoryStore())
+        (without,) = evaluate(plain, [plain.space.candidate("Sort.")], 0, MemoryStore())
+        (scored,) = evaluate(fitted, [fitted.space.candidate("Sort.")], 0, MemoryStore())
         assert without.score.value == 0.5  # "seed" to everything
         assert scored.score.value == 1.0
         # Three even and three odd rows: means of fintech -0.25, of seed 1.75; each to their mean 0.75.
@@ -328,7 +344,7 @@ class TestCalibration:
         found = problem(calibration="contextual")
         engine_of(found).log_prob = biased
         ledger: MemoryStore[Candidate] = MemoryStore()
-        (scored,) = evaluate(found, [found.candidate("Sort.")], 0, ledger)
+        (scored,) = evaluate(found, [found.space.candidate("Sort.")], 0, ledger)
         assert asked(found) == [4, 2, 3]
         assert [ids for _, _, ids in ledger.blocks] == [("r0", "r1", "r2", "r3"), ("r4", "r5")]
         # All three read as odd rows: 2.0 against -0.5.
@@ -339,8 +355,9 @@ class TestCalibration:
         task = mail_task()
         engine = ScriptedEngine(reply=lambda _text: "seed")
         settings = ScoringSettings(mode="generation")
-        found = replace(problem(calibration="batch"), scorer=Scorer(engine, task, settings))
-        (scored,) = evaluate(found, [found.candidate("Sort.")], 0, MemoryStore())
+        scorer = scorer_of(engine, task, settings)
+        found = instruction_problem(scorer, task, SPLIT, searching(), calibration="batch")
+        (scored,) = evaluate(found, [found.space.candidate("Sort.")], 0, MemoryStore())
         assert scored.solution.calibration == ()
         assert scored.score.value == 0.5
 
@@ -458,7 +475,7 @@ class TestAfterTheSearch:
         found = problem(sensitivity=2, calibration="batch")
         engine_of(found).log_prob = mail_model(SKILLS, otherwise=8)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        fitted = replace(found.candidate("Think."), calibration=(0.5, -0.5))
+        fitted = replace(found.space.candidate("Think."), calibration=(0.5, -0.5))
         search = trajectory(("", 0.1), ("Sort.", 0.2))
         best = Scored(solution=fitted, score=Score(value=0.9), step=0)
         steps = (replace(search.steps[0], scored=(*search.steps[0].scored, best)),)
@@ -479,7 +496,7 @@ class TestAfterTheSearch:
                 solution = Candidate(instruction=self.texts[number - 1])
                 return Step(number=number, proposals=(Proposal(text="", solution=solution),))
 
-        found = replace(problem(racing="off"), rivals={"fixed": Fixed()})
+        found = replace(problem(racing="off"), rivals={"fixed": lambda _problem: Fixed()})
         start = trajectory(("", 0.1), ("Sort.", 0.2)).steps[0]
         idle: tuple[Step[Candidate], ...] = (Step(number=1, proposals=()), Step(number=2, proposals=()))
         ledger: MemoryStore[Candidate] = MemoryStore()
@@ -491,26 +508,27 @@ class TestAfterTheSearch:
 
     def test_what_a_person_wants_compared_is_a_baseline(self) -> None:
         found = problem(compare_with=("Guess.",))
-        assert [b.instruction for b in found.baselines()] == ["", "Sort.", STEP_BY_STEP, "Guess."]
+        assert [b.instruction for b in found.space.baselines()] == ["", "Sort.", STEP_BY_STEP, "Guess."]
 
 
 class TestHeadroom:
     def test_it_asks_sixteen_instructions_about_the_first_rows_and_records_them(self) -> None:
-        found = problem(headroom=5)
+        found = problem(max_shots=0)
         engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        seen = found.headroom(ledger)
+        different = found.space.very_different()
+        seen = measured_headroom(found.measurement, different, 5, ledger)
         assert (seen.instructions, seen.rows, seen.lowest, seen.highest) == (16, 5, 0.0, 1.0)
         assert [ids for _, _, ids in ledger.blocks] == [("r0", "r1", "r2", "r3"), ("r4",)]
         assert {(e.role, e.split, e.score.n) for e in ledger.evaluations()} == {("headroom", "train", 5)}
-        found.headroom(ledger)
+        measured_headroom(found.measurement, different, 5, ledger)
         assert asked(found) == [64, 16]  # once
 
     def test_a_quarter_of_the_sixteen_have_shots_where_these_are_searched(self) -> None:
-        found = with_pool(problem(headroom=2, method="portfolio", max_shots=4), pool=5)
+        found = with_pool(problem(method="portfolio", max_shots=4), pool=5)
         engine_of(found).log_prob = mail_model({"": 0}, otherwise=6)
         ledger: MemoryStore[Candidate] = MemoryStore()
-        found.headroom(ledger)
+        measured_headroom(found.measurement, found.space.very_different(), 2, ledger)
         tried = [bool(evaluation.candidate.shots) for evaluation in ledger.evaluations()]
         assert tried == [False] * 12 + [True] * 4
 
@@ -586,7 +604,7 @@ class TestMetaPrompt:
     def test_a_row_with_the_text_of_a_shot_is_not_scored(self) -> None:
         copies = tuple(replace(row(0), id=f"copy {i}") for i in range(3))
         split = replace(SPLIT, train=(*SPLIT.train, *copies))
-        found = with_pool(replace(problem(shots=2), split=split), pool=2)
-        texts = {shot.text for shot in found.shots}
+        found = with_pool(with_split(problem(shots=2), split), pool=2)
+        texts = {shot.text for shot in found.space.shots}
         assert len(texts) == 2
         assert not texts & {example.text for example in found.measurement.split.train}

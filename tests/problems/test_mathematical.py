@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from memory_store import MemoryStore
-from scripted_engine import ScriptedEngine
+from resolved import searching
 
-from opro_local.config import BudgetSettings, SearchSettings
+from opro_local.config import BudgetSettings
 from opro_local.llm import GenerationReply, GenerationRequest
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
@@ -16,6 +16,7 @@ from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.problems.objectives.tsp import Tsp
 from opro_local.problems.tours import shortest_tour
 from opro_local.proposers.retrying import RetryingOptimizer
+from opro_local.testing import ScriptedEngine
 
 COUNT = 3
 
@@ -34,12 +35,12 @@ class Parrot(ScriptedEngine):
 
 
 def run(objective: Objective, engine: Parrot, **budget: int) -> MemoryStore[Numbers]:
-    search = SearchSettings(proposals_per_step=COUNT)
+    search = searching(proposals_per_step=COUNT)
     problem = MathematicalProblem(objective=objective, search=search, watcher=NullWatcher())
     store = MemoryStore[Numbers](direction="minimize")
     optimize(
         problem,
-        RetryingOptimizer(optimizer=Optimizer(engine, problem, search), tries=objective.tries()),
+        RetryingOptimizer(optimizer=Optimizer(engine, problem, search, 9), tries=objective.tries()),
         proposals_per_step=COUNT,
         budget=BudgetSettings(**budget),
         store=store,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mail_task import mail_model, mail_task, row
 from memory_store import MemoryStore
-from scripted_engine import ScriptedEngine
+from resolved import scorer_of
 
 from opro_local.config import ScoringSettings
 from opro_local.errors import Interrupted
@@ -14,8 +14,8 @@ from opro_local.problem import NullWatcher
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.racing import Race
 from opro_local.records import Candidate, Scored
-from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
+from opro_local.testing import ScriptedEngine
 
 TRAIN = 64
 BLOCK = 16
@@ -29,7 +29,7 @@ def race(*, best: Candidate | None = GOOD, **changes: Any) -> Race:
     measurement = Measurement(
         task=task,
         split=Split(train=tuple(map(row, range(TRAIN))), validation=(), test=()),
-        scorer=Scorer(engine, task, ScoringSettings()),
+        scorer=scorer_of(engine, task, ScoringSettings()),
         calibration="none",
         block=BLOCK,
         watcher=NullWatcher(),

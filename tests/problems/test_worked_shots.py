@@ -3,17 +3,16 @@
 from dataclasses import replace
 
 from memory_store import MemoryStore
-from scripted_engine import ScriptedEngine
+from resolved import instruction_problem, scorer_of, searching
 
-from opro_local.config import ScoringSettings, SearchSettings, SplitSettings
-from opro_local.problem import NullWatcher
+from opro_local.config import ScoringSettings, SplitSettings
 from opro_local.problems.instruction import InstructionProblem
-from opro_local.problems.worked_shots import MOST_CHARACTERS
+from opro_local.problems.worked_shots import MOST_CHARACTERS, worked_shots
 from opro_local.proposers.library import STEP_BY_STEP
 from opro_local.records import Candidate, Example
-from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 
 def sum_row(number: int) -> Example:
@@ -46,44 +45,42 @@ def problem(*, method: str = "portfolio", pool: tuple[Example, ...] = POOL) -> I
         metric="accuracy",
         split=SplitSettings(),
     )
-    engine = ScriptedEngine(reply=reply)
-    return InstructionProblem(
-        task=task,
-        split=replace(SPLIT, pool=pool),
-        scorer=Scorer(engine, task, ScoringSettings()),
-        search=SearchSettings.model_validate({"method": method, "block": 3}),
-        style="tagged",
-        calibration="none",
-        watcher=NullWatcher(),
-    )
+    scorer = scorer_of(ScriptedEngine(reply=reply), task, ScoringSettings())
+    search = searching(method=method, block=3)
+    return instruction_problem(scorer, task, replace(SPLIT, pool=pool), search)
+
+
+def worked(found: InstructionProblem, ledger: MemoryStore[Candidate]) -> tuple[Example, ...]:
+    return worked_shots(found.measurement, found.space.to_be_worked_out(), ledger)
 
 
 def test_right_replies_become_the_answers_of_their_rows() -> None:
-    found = problem().with_worked_shots(MemoryStore[Candidate]())
-    assert [shot.id for shot in found.shot_sets.pool] == ["s1", "s2", "s3", "s4", "s5"]
-    assert found.shot_sets.pool[1].text == "2 and 2 are?"
-    assert found.shot_sets.pool[1].target == "I add 2 twice.\nThe answer is 4."
+    found = worked(problem(), MemoryStore[Candidate]())
+    assert [shot.id for shot in found] == ["s1", "s2", "s3", "s4", "s5"]
+    assert found[1].text == "2 and 2 are?"
+    assert found[1].target == "I add 2 twice.\nThe answer is 4."
 
 
 def test_what_was_answered_once_is_not_asked_again() -> None:
     ledger: MemoryStore[Candidate] = MemoryStore()
-    first = problem().with_worked_shots(ledger)
+    first = worked(problem(), ledger)
     blocks = [ids for _, _, ids in ledger.blocks]
     assert blocks == [("s1", "s2", "s3"), ("s4", "s5", "s6"), ("s7",)]
-    assert problem().with_worked_shots(ledger).shot_sets.pool == first.shot_sets.pool
+    assert worked(problem(), ledger) == first
     assert len(ledger.blocks) == 3
 
 
-def test_where_few_replies_are_right_the_table_answers() -> None:
+def test_where_few_replies_are_right_there_are_none() -> None:
     few = (POOL[0], POOL[1], POOL[2], POOL[5], POOL[6])
-    assert problem(pool=few).with_worked_shots(MemoryStore[Candidate]()).shot_sets.pool == few
+    assert worked(problem(pool=few), MemoryStore[Candidate]()) == ()
 
 
 def test_nothing_is_worked_out_for_the_published_method_or_for_labels() -> None:
+    assert problem().space.to_be_worked_out() == POOL
+    assert problem(method="opro").space.to_be_worked_out() == ()
+    space = problem().space
+    labelled = replace(space, task=replace(space.task, labels=("2", "4"), answer="label"))
+    assert labelled.to_be_worked_out() == ()
     ledger: MemoryStore[Candidate] = MemoryStore()
-    published = problem(method="opro")
-    assert published.with_worked_shots(ledger) is published
-    labelled = problem()
-    labelled = replace(labelled, task=replace(labelled.task, labels=("2", "4"), answer="label"))
-    assert labelled.with_worked_shots(ledger) is labelled
+    assert worked_shots(problem().measurement, (), ledger) == ()
     assert ledger.blocks == []

@@ -10,20 +10,18 @@ from typing import Any
 import pytest
 from candidates import candidate, instructions, step, trajectory
 from mail_task import mail_model, mail_task, row
-from scripted_engine import ScriptedEngine
+from resolved import instruction_problem, scorer_of, searching
 from scripted_models import play_roles
 
 import opro_local
 from opro_local.config import Method, RunSettings, ScoringSettings, SearchSettings
 from opro_local.errors import Interrupted
-from opro_local.problem import NullWatcher
-from opro_local.problems.instruction import InstructionProblem
 from opro_local.proposers.breeding import bred, differed
 from opro_local.proposers.evoprompt import EvoPrompt, differential, genetic, survivors
 from opro_local.records import Candidate, Proposal, Step, Trajectory
-from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
-from opro_local.wiring.methods import PUBLISHED, proposer_for, with_method
+from opro_local.testing import ScriptedEngine
+from opro_local.wiring.methods import proposer_for
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "meta_prompt"
 TASK = mail_task()
@@ -37,17 +35,10 @@ def settings(method: Method, **search: Any) -> RunSettings:
 
 
 def evoprompt(method: Method, engine: ScriptedEngine, **search: Any) -> EvoPrompt:
-    chosen = settings(method, **search)
-    problem = InstructionProblem(
-        task=TASK,
-        split=Split(train=tuple(map(row, range(6))), validation=(row(6),), test=(row(7),)),
-        scorer=Scorer(engine, TASK, ScoringSettings()),
-        search=chosen.search,
-        style="tagged",
-        calibration="none",
-        watcher=NullWatcher(),
-    )
-    found = proposer_for(method, problem, engine, chosen)
+    split = Split(train=tuple(map(row, range(6))), validation=(row(6),), test=(row(7),))
+    scorer = scorer_of(engine, TASK, ScoringSettings())
+    problem = instruction_problem(scorer, TASK, split, searching(method=method, **search))
+    found = proposer_for(method, problem, engine, 10)
     assert isinstance(found, EvoPrompt)
     return found
 
@@ -183,12 +174,6 @@ class TestSteps:
             asked.append(engine.sampled)
         assert asked[0] == asked[1]
         assert asked[0] not in asked[2:]
-
-    def test_it_is_a_published_method_alone(self, method: Method) -> None:
-        complete = with_method(settings(method))
-        assert method in PUBLISHED
-        assert (complete.search.racing, complete.scoring.calibration) == ("off", "none")
-        assert complete.search.meta_prompt_tokens is None
 
     def test_cut_off_after_any_block_the_same_search_goes_on(
         self, method: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from mail_task import mail_task
-from scripted_engine import ScriptedEngine
 
 from opro_local.proposers.filters import InstructionFilter
+from opro_local.testing import ScriptedEngine
 
 SENSE = -4.0
 """Log-probability a character of a text with an end; the rest, random words, has twice that."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from candidates import call, candidate, of, shot, step, trajectory
 from mail_task import mail_task
-from scripted_engine import ScriptedEngine
 
 from opro_local.proposers.elite import ELITE, best_of_each_instruction, elite
 from opro_local.proposers.filters import InstructionFilter
 from opro_local.proposers.wrappers import Filtered, WithShots
 from opro_local.records import Candidate, Proposal, Reason, Step, Trajectory
+from opro_local.testing import ScriptedEngine
 
 
 @dataclass

@@ -12,7 +12,7 @@ from opro_local.results.document import run_document
 
 WRITTEN = {
     *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
-    *("stop_reason", "reason", "origin", "word", "run", "metric", "proposer", "numerics", "description"),
+    *("stop_reason", "reason", "origin", "run", "metric", "proposer", "numerics", "description"),
 }
 """Keys of a document under which people, models or files of others may have put any text."""
 

@@ -17,15 +17,30 @@ import pytest
 import python_calamine
 from click.testing import CliRunner
 from mail_searches import HOSTILE, START, finished
+from results import task_result
 
 from opro_local.cli import main
 from opro_local.errors import Interrupted
-from opro_local.report.charts import charts
-from opro_local.report.content import candidate_rows, start_of, word_diff
-from opro_local.report.forms import in_form
-from opro_local.report.sheets import sheets
-from opro_local.report.tables import candidates_csv
-from opro_local.results.document import run_document
+from opro_local.report import forms
+from opro_local.report.candidates import candidate_rows, candidates_csv
+from opro_local.report.chart import Chart
+from opro_local.report.section import word_diff
+from opro_local.report.sections import sections
+from opro_local.report.table import Table
+from opro_local.results.result import read_result
+from opro_local.results.steps import best_start
+
+
+def in_form(document: dict[str, Any], form: str) -> bytes:
+    return forms.in_form(task_result(document), form)
+
+
+def charts(document: dict[str, Any]) -> list[Chart]:
+    return [chart for section in sections(task_result(document)) for chart in section.charts]
+
+
+def tables(document: dict[str, Any]) -> dict[str, Table]:
+    return {t.title: t for section in sections(task_result(document)) for t in section.all_tables()}
 
 
 class Page(HTMLParser):
@@ -55,10 +70,15 @@ def page(document: dict[str, Any]) -> Page:
 
 def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> None:
     text = " ".join(" ".join(page(document).words).split())
-    assert text.index("Read twice.") < text.index("What the search found")
-    assert "accuracy on test 1.000 [0.676, 1.000] n=8 ; best of 3 baselines 0.500 [0.215, 0.785] n=8" in text
-    for part in ("Fixed:", "Broken:", "mixes up", "Said a little differently", "What the optimizer read",
-                 "rejected: refusal", "rejected: duplicate", "versions"):  # fmt: skip
+    assert text.index("Read twice.") < text.index("Search progress")
+    assert (
+        "accuracy on test (n=8): 0.125 with the best start, 1.000 with the best prompt: better by 0.875"
+        in text
+    )
+    for part in (
+        *("Fixed", "7 fixed, 0 broken", "Confusion matrix", "Sensitivity to wording", "Meta-prompts"),
+        *("rejected: refusal", "rejected: duplicate", "versions"),
+    ):
         assert part in text, part
     assert document["models"][0]["digest"] in text
 
@@ -103,38 +123,39 @@ def test_ids_are_unique_and_what_refers_to_them_finds_them(document: dict[str, A
 def test_every_chart_is_a_picture_with_words_and_figures(document: dict[str, Any]) -> None:
     found = charts(document)
     assert [chart.title for chart in found] == [
-        "What the search found",
-        "What length buys",
-        "How far to trust how sure it is",
+        "Search progress",
+        "Score by prompt length",
+        "Calibration of confidence",
     ]
     for chart in found:
         root = ElementTree.fromstring(chart.svg)
         names = [child.tag.rpartition("}")[2] for child in root[:2]]
         assert names == ["title", "desc"]
         assert root[0].text == chart.title and root[1].text == chart.description
-        assert chart.rows and all(len(row) == len(chart.columns) for row in chart.rows)
+        assert chart.table is not None
+        assert chart.table.rows and all(len(row) == len(chart.table.columns) for row in chart.table.rows)
         assert "#000000" not in chart.svg, "black would not be seen in the dark"
     assert charts(document)[0].svg == found[0].svg, "the same run gives the same picture"
 
 
 def test_the_search_is_drawn_as_it_went(document: dict[str, Any]) -> None:
-    rows = charts(document)[0].rows
+    rows = tables(document)["Search progress"].rows
     assert [row[0] for row in rows] == [0, 1, 2]
-    assert float(str(rows[-1][3])) == document["train"]["value"]
-    assert float(str(rows[1][4])) == document["validation"]["value"], "the best finalist of its step"
+    assert rows[-1][3] == document["train"]["value"]
+    assert rows[1][4] == document["validation"]["value"], "the best finalist of its step"
 
 
 def test_what_left_its_race_is_a_point_of_its_own_and_never_the_best(document: dict[str, Any]) -> None:
     dropped = next(p for p in document["steps"][2]["proposals"] if p["score"])
     dropped["dropped"], dropped["score"]["value"] = True, 2.0
     found = charts(document)[0]
-    assert "left its race" in found.svg and found.description.startswith("5 candidates")
-    assert [row[3] for row in found.rows] == ["0.375", "1.000"]
+    assert "dropped by racing" in found.svg and found.description.startswith("5 candidates")
+    assert [row[3] for row in tables(document)["Search progress"].rows] == [0.375, 1.0]
 
 
 def test_flips_are_the_rows_that_only_one_answers(document: dict[str, Any]) -> None:
-    start = start_of(document)
-    assert start is not None and start["instruction"] == "", "the first of equals on validation"
+    start = best_start(task_result(document))
+    assert start is not None and start.instruction == "", "the first of equals on validation"
     (flipped,) = [f for f in document["flips"] if f["instruction"] == START]
     test_rows = {int(row[1:]) for row in document["task"]["row_ids"]["test"]}
     assert {int(row["id"][1:]) for row in flipped["fixed"]} == {n for n in test_rows if 9 <= n < 20}
@@ -153,12 +174,34 @@ def test_reliability_is_worked_out_by_hand(document: dict[str, Any]) -> None:
 
 
 def test_candidates_stand_in_the_order_of_their_scores(document: dict[str, Any]) -> None:
-    rows = candidate_rows(document)
-    assert rows[0].fate == "winner" and rows[0].text == "Read twice."
-    trained = [row.train for row in rows if row.train is not None]
-    assert trained == sorted(trained, reverse=True)
-    assert all(row.train is None for row in rows[len(trained) :])
-    assert {row.fate for row in rows} >= {"rejected: refusal", "rejected: empty", "rejected: duplicate"}
+    table = tables(document)["All candidates"]
+    text, train, fate = (table.columns.index(name) for name in ("proposal", "train", "status"))
+    assert (table.rows[0][fate], table.rows[0][text]) == ("winner", "Read twice.")
+    trained = [row[train] for row in table.rows if row[train] is not None]
+    assert trained == [1.0, 0.5, 0.375, 0.375, 0.375]
+    assert all(row[train] is None for row in table.rows[len(trained) :])
+    assert {row[fate] for row in table.rows} >= {
+        "rejected: refusal",
+        "rejected: empty",
+        "rejected: duplicate",
+    }
+
+
+def test_what_was_validated_during_the_search_is_in_the_table_of_the_page_and_in_the_csv(
+    document: dict[str, Any],
+) -> None:
+    """It stood in the one and was missing in the other: each had counted for itself what was measured."""
+    step, proposal = 1, document["steps"][1]["proposals"][0]
+    assert proposal["solution"]["instruction"] == "Sort it."
+    document["periodic"] = [
+        {**document["finalists"][0], "key": proposal["key"], "value": 0.25, "step": step, "train": 0.5}
+    ]
+    document["finalists"] = []
+    table = tables(document)["All candidates"]
+    text, validation = (table.columns.index(name) for name in ("proposal", "validation"))
+    assert {row[text]: row[validation] for row in table.rows}["Sort it."] == 0.25
+    written = csv.DictReader(io.StringIO(candidates_csv(task_result(document))))
+    assert {row["instruction"]: row["validation"] for row in written}["Sort it."] == "0.25"
 
 
 def test_a_word_diff_can_be_read_both_ways() -> None:
@@ -171,7 +214,7 @@ def test_a_word_diff_can_be_read_both_ways() -> None:
 @pytest.mark.parametrize("name", ["hostile", "everywhere"])
 def test_hostile_text_stays_in_its_cell(name: str, request: pytest.FixtureRequest) -> None:
     hostile = request.getfixturevalue(name)
-    heads = {len(sheet.columns) for sheet in sheets(hostile)}
+    heads = {len(next(table.in_numbers())) for table in tables(hostile).values()}
     for line in in_form(hostile, "md").decode().splitlines():
         assert "<script>" not in line and "<img" not in line
         if line.startswith("|"):
@@ -187,10 +230,10 @@ def _sheets(document: dict[str, Any]) -> Iterator[tuple[str, list[list[Any]]]]:
 
 def test_a_workbook_holds_numbers_as_numbers_and_no_formula(hostile: dict[str, Any]) -> None:
     sheets = dict(_sheets(hostile))
-    head, *rows = sheets["Candidates"]
-    best = next(row for row in rows if row[head.index("fate")] == "winner")
+    head, *rows = sheets["All candidates"]
+    best = next(row for row in rows if row[head.index("status")] == "winner")
     assert best[head.index("train")] == pytest.approx(hostile["train"]["value"])
-    assert any(HOSTILE in str(cell) for row in sheets["The answer"] for cell in row)
+    assert any(HOSTILE in str(cell) for row in sheets["In words"] for cell in row)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1"])
@@ -200,37 +243,41 @@ def test_a_formula_is_neutralised_in_tables(document: dict[str, Any], text: str)
         for proposal in step["proposals"]:
             if proposal["solution"]:
                 proposal["solution"]["instruction"] = text
-    table = csv.DictReader(io.StringIO(candidates_csv(document)))
+    table = csv.DictReader(io.StringIO(candidates_csv(task_result(document))))
     assert {row["instruction"] for row in table} == {f"'{text}"}
     for row in csv.reader(io.StringIO(in_form(document, "csv").decode())):
         assert not [cell for cell in row if cell.strip()[:1] in ("=", "@") or cell in ("+1", "-1")]
-    head, *rows = dict(_sheets(document))["Candidates"]
+    head, *rows = dict(_sheets(document))["All candidates"]
     assert {row[head.index("proposal")] for row in rows if row[head.index("train")] != ""} == {f"'{text}"}
 
 
 def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
     """Titles of the page's parts, and a figure or word of each."""
-    titles = {sheet.title: sheet for sheet in sheets(document)}
-    assert list(titles) == [
-        *("The answer", "Scores", "What the search found", "What length buys"),
-        *("How far to trust how sure it is", "What changed", "Rows that it has fixed"),
-        *("Which labels it mixes up", "Candidates", "Rejected", "By proposer", "Said a little differently"),
-        *("What the optimizer read", "What it took", "Settings and versions"),
+    found = sections(task_result(document))
+    assert [section.title for section in found] == [
+        *("Result", "Selection", "Search progress", "Score by prompt length"),
+        *("Calibration of confidence", "Changes from the best start"),
+        *("Rows fixed and broken", "Confusion matrix", "Candidates"),
+        *("Sensitivity to wording", "Meta-prompts", "Cost"),
     ]
-    row = titles["Rows that it has fixed"].rows[0]
+    named = tables(document)
+    row = named["Fixed"].rows[0]
     assert row[1] == f"Mail {str(row[0])[1:]}." and row[5] == pytest.approx(1.386, abs=0.001)
-    assert {str(name): value for name, value in titles["Settings and versions"].rows}["data"] == document[
-        "data_digest"
-    ]
-    assert titles["What the optimizer read"].rows[0][3] == document["steps"][1]["meta_prompt"]
-    for form in ("md", "csv"):
-        text = in_form(document, form).decode()
-        assert all(title in text for title in titles), form
-    assert [name for name, _ in _sheets(document)] == list(titles)
+    settings = {str(name): value for name, value in named["Settings, models and versions"].rows}
+    assert settings["data"] == document["data_digest"]
+    read = next(section for section in found if section.title == "Meta-prompts")
+    assert read.all_blocks()[0].text == document["steps"][1]["meta_prompt"]
+    for form in ("html", "md", "csv"):
+        text = html.unescape(in_form(document, form).decode()).replace("\\", "")
+        assert all(section.title in text for section in found), form
+        assert all(line in text for section in found for line in section.lines), form
+    words, *titles = (name for name, _ in _sheets(document))
+    assert words == "In words" and titles == list(named)
 
 
 def test_the_whole_prompt_the_gains_and_the_caution_stand_in_every_form(document: dict[str, Any]) -> None:
-    document["headroom"] = {"exists": False}
+    document["headroom"] = {"instructions": 16, "rows": 8, "lowest": 0.25, "highest": 0.5, "spread": 0.0}
+    document["headroom"] |= {"p_value": 0.5, "exists": False}
     verdict = document["verdicts"][0]
     low, high = verdict["comparison"]["interval"]
     for form in ("html", "md", "csv", "xlsx"):
@@ -238,15 +285,15 @@ def test_the_whole_prompt_the_gains_and_the_caution_stand_in_every_form(document
         text = str(dict(_sheets(document))) if form == "xlsx" else html.unescape(content.decode())
         text = text.replace("\\", "")  # Markdown's escapes
         assert "{text}" in text, form
-        assert "nothing but luck" in text, form
+        assert "expect no gain" in text, form
         for end in (low, high):
             assert f"{end:.3f}" in text or repr(end) in text, form
 
 
 def test_a_text_that_is_too_long_for_a_cell_is_cut_and_says_so(document: dict[str, Any]) -> None:
-    document["steps"][1]["meta_prompt"] = "x" * 40_000
-    _, row, *_ = dict(_sheets(document))["What the optimizer read"]
-    assert len(row[3]) == 32_767 and row[3].endswith("x\u2026")
+    document["steps"][1]["calls"][0]["meta_prompt"] = "x" * 40_000
+    text = next(text for name, text in dict(_sheets(document))["In words"] if name.startswith("Step 1"))
+    assert len(text) == 32_767 and text.endswith("x\u2026")
 
 
 def test_json_is_the_export(document: dict[str, Any]) -> None:
@@ -284,11 +331,11 @@ def test_a_long_run_makes_a_page_of_less_than_3_megabytes(document: dict[str, An
 def test_there_is_no_winner_before_the_end(document: dict[str, Any]) -> None:
     document |= {"status": "unfinished", "test": None, "validation": None, "baselines": [], "verdicts": []}
     document["steps"] = document["steps"][:1]
-    assert "winner" not in {row.fate for row in candidate_rows(document)}
+    assert "winner" not in {row.fate for row in candidate_rows(task_result(document))}
     document["best"] |= {"key": document["steps"][0]["proposals"][0]["key"], "step": 0}
-    assert [row.fate for row in candidate_rows(document)] == ["best so far", ""]
+    assert [row.fate for row in candidate_rows(task_result(document))] == ["best so far", ""]
     words = " ".join(page(document).words)
-    assert "best so far" in words and "(best so far)" in words
+    assert "best so far" in words and "verdict: not tested yet" in words
     assert not re.search(r">-?0\.[05]", charts(document)[0].svg.partition("step</text>")[0]), "whole steps"
 
 
@@ -309,4 +356,4 @@ def test_a_run_that_is_not_finished_has_a_report(
     with pytest.raises(Interrupted):
         finished(tmp_path, monkeypatch, "Read twice.", after_commit=cut_off)
     (path,) = [path for path in (tmp_path / "runs").glob("*.sqlite") if path.name != "cache.sqlite"]
-    assert in_form(run_document(path), form)
+    assert forms.in_form(read_result(path), form)

@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from mail_searches import finished
 
 from opro_local.cli import main
-from opro_local.report.forms import difference_in_form, in_form
+from opro_local.report.candidates import candidates_csv
+from opro_local.report.forms import difference_in_form, in_form, sheets
 from opro_local.report.ready_prompt import in_use
-from opro_local.report.sheets import sheets
-from opro_local.report.tables import candidates_csv
+from opro_local.report.sections import sections
 from opro_local.results.difference import run_difference
-from opro_local.results.document import run_document
+from opro_local.results.document import as_json
+from opro_local.results.result import read_result
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "forms"
 NO_MARKUP_OF_OURS = re.compile(r"<(style|script|svg)\b.*?</\1>", re.DOTALL)
@@ -32,7 +33,7 @@ def diff_text(one: Path, other: Path) -> str:
 
 
 def diff_json(one: Path, other: Path) -> str:
-    return "\n".join(paths(run_difference(one, other)))
+    return "\n".join(paths(as_json(run_difference(one, other))))
 
 
 def diff(form: str) -> Callable[[Path, Path], str]:
@@ -40,22 +41,22 @@ def diff(form: str) -> Callable[[Path, Path], str]:
 
 
 def report(form: str) -> Callable[[Path, Path], str]:
-    return lambda one, _: in_form(run_document(one), form).decode()
+    return lambda one, _: in_form(read_result(one), form).decode()
 
 
 def report_json(one: Path, _: Path) -> str:
-    return "\n".join(paths(json.loads(in_form(run_document(one), "json"))))
+    return "\n".join(paths(json.loads(in_form(read_result(one), "json"))))
 
 
 def workbook(one: Path, _: Path) -> str:
     return "\n".join(
-        repr([sheet.title, list(sheet.columns), [list(row) for row in sheet.rows]])
-        for sheet in sheets(run_document(one))
+        repr([title, [list(row) for row in rows]])
+        for title, rows in sheets("run", sections(read_result(one)))
     )
 
 
 def use(form: str) -> Callable[[Path, Path], str]:
-    return lambda one, _: in_use(run_document(one, outcomes=True), form)
+    return lambda one, _: in_use(read_result(one, outcomes=True), form)
 
 
 def paths(value: Any, name: str = "") -> Iterator[str]:
@@ -63,7 +64,7 @@ def paths(value: Any, name: str = "") -> Iterator[str]:
     if re.search(r"versions|timing|seconds|digest|numerics|power", name):
         yield name
     elif isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in sorted(value.items()):
             yield from paths(inner, f"{name}.{key}")
     elif isinstance(value, list):
         for place, inner in enumerate(value):
@@ -72,13 +73,18 @@ def paths(value: Any, name: str = "") -> Iterator[str]:
         yield f"{name} = {round(value, 9) if isinstance(value, float) else value!r}"
 
 
+def shown(one: Path, _: Path) -> str:
+    return CliRunner().invoke(main, ["runs", "show", str(one)]).stdout
+
+
 FORMS: dict[str, Callable[[Path, Path], str]] = {
+    "run.txt": shown,
     "diff.txt": diff_text,
     "diff.json.txt": diff_json,
     "diff.html": diff("html"),
     "diff.md": diff("md"),
     "diff.csv": diff("csv"),
-    "candidates.csv": lambda one, _: candidates_csv(run_document(one)),
+    "candidates.csv": lambda one, _: candidates_csv(read_result(one)),
     "report.html": report("html"),
     "report.md": report("md"),
     "report.csv": report("csv"),
@@ -97,9 +103,10 @@ def test_a_form_is_as_it_was(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     text = FORMS[name](*runs)
     for number, run in enumerate(runs):
         text = text.replace(run.stem, f"RUN-{number}")
-    text = text.partition("Settings and versions")[0]  # which are of a machine and a moment
+    text = text.partition("Settings, models and versions")[0]  # which are of a machine and a moment
     text = re.sub(r"<pre>\{.*?\}</pre>|<dl>.*?</dl>", "", NO_MARKUP_OF_OURS.sub("", text), flags=re.DOTALL)
-    text = re.sub(r"\bseconds('?,| \|) ?\d+|sha256-[A-Za-z0-9+/=]*", "...", text)
+    text = re.sub(r", \d+ s\b", ", ... s", text)
+    text = re.sub(r"\bseconds('?,| \||</th><td>) ?\d+|sha256-[A-Za-z0-9+/=]*", "...", text)
     golden = GOLDEN / name
     if os.environ.get("GOLDEN") == "write":
         golden.parent.mkdir(exist_ok=True)

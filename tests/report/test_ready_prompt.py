@@ -11,16 +11,22 @@ import pytest
 from click.testing import CliRunner
 from mail_searches import HOSTILE, finished
 from mail_task import mail_task
+from results import task_result
 
 from opro_local.cli import main
 from opro_local.errors import SettingsError
-from opro_local.report.ready_prompt import USES, in_use
+from opro_local.report import ready_prompt
+from opro_local.report.ready_prompt import USES
 from opro_local.results.document import run_document
 
 
 @pytest.fixture
 def document(searched: Callable[[str], Path]) -> dict[str, Any]:
     return run_document(searched("Read twice."), outcomes=True)
+
+
+def in_use(document: dict[str, Any], form: str) -> str:
+    return ready_prompt.in_use(task_result(document), form)
 
 
 def with_shots(document: dict[str, Any], position: str = "Q_begin") -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from browser import browser, complaints, in_chromium, violations
+from results import task_result
 
-from opro_local.report.forms import in_form
+from opro_local.report import forms
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, in_chromium]
@@ -18,7 +19,7 @@ def test_a_report_is_quiet_and_can_be_read(
 ) -> None:
     run = request.getfixturevalue(name)
     file = tmp_path / "report.html"
-    file.write_bytes(in_form(run, "html"))
+    file.write_bytes(forms.in_form(task_result(run), "html"))
     for width in (320, 1280):
         for scheme in ("light", "dark"):
             for scripts in (True, False):
@@ -31,7 +32,7 @@ def test_a_report_is_quiet_and_can_be_read(
                 page.on("request", lambda each, asked=asked: asked.append(each.url))
                 page.on("dialog", lambda dialog, asked=asked: asked.append(dialog.message))
                 page.goto(file.as_uri())
-                assert "Everything that was tried" in page.inner_text("main")
+                assert "Candidates" in page.inner_text("main")
                 assert (errors, asked) == ([], [file.as_uri()])
                 if scripts:
                     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
@@ -41,7 +42,7 @@ def test_a_report_is_quiet_and_can_be_read(
 
 def test_scripts_sort_and_copy(document: dict[str, Any], tmp_path: Path, browser: Any) -> None:
     file = tmp_path / "report.html"
-    file.write_bytes(in_form(document, "html"))
+    file.write_bytes(forms.in_form(task_result(document), "html"))
     visitor = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = visitor.new_page()
     page.goto(file.as_uri())

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from mail_searches import finished
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
+from opro_local.testing import ScriptedEngine
 
 STEERING = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\u2066\u061c\r\x08"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,11 @@ from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objectives.linear_regression import LinearRegression
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Proposal, Score, Scored, SplitName, Step
-from opro_local.report.tables import COLUMNS, candidates_csv, neutralised
-from opro_local.results.document import Document, _data_digest, run_document, run_overview
+from opro_local.report.candidates import COLUMNS, candidates_csv
+from opro_local.report.spreadsheet import neutralised
+from opro_local.results.document import SCHEMA_FILE, as_json, generated_schema, run_document
+from opro_local.results.reading import read_overview
+from opro_local.results.result import read_result, rows_digest
 from opro_local.scoring.marking import Marking
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
@@ -36,21 +40,21 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def document(path: Path) -> Document:
+def document(path: Path) -> dict[str, Any]:
     run_to_the_end(path)
     return run_document(path, outcomes=True)
 
 
 def test_the_digest_of_the_data_is_that_of_its_rows() -> None:
     def digest(changed: Task) -> str:
-        return _data_digest(replace(HEADER, problem_json=task_to_json(changed)))
+        return rows_digest(replace(HEADER, problem_json=task_to_json(changed)))
 
     assert digest(replace(TASK, position="A_begin", metric="macro_f1", name="other")) == digest(TASK)
     first, *others = TASK.examples
     assert digest(replace(TASK, examples=(replace(first, text="Another mail."), *others))) != digest(TASK)
 
 
-def test_it_names_the_run_its_models_and_its_task(document: Document) -> None:
+def test_it_names_the_run_its_models_and_its_task(document: dict[str, Any]) -> None:
     assert document["run"] == "r1"
     assert document["status"] == "finished"
     assert document["stop_reason"] == "budget of 2 steps used"
@@ -61,7 +65,7 @@ def test_it_names_the_run_its_models_and_its_task(document: Document) -> None:
     assert document["versions"] == {"python": "3.11.2"}
 
 
-def test_the_winner_comes_with_its_scores_on_every_split(document: Document) -> None:
+def test_the_winner_comes_with_its_scores_on_every_split(document: dict[str, Any]) -> None:
     assert document["best"]["instruction"] == "Instruction 2.1"
     assert document["best"]["calibration"] == [0.1 + 0.2, -1e-300]
     assert document["best"]["shots"][0]["text"] == 'Shot with "quotes"\nand a line'
@@ -71,7 +75,7 @@ def test_the_winner_comes_with_its_scores_on_every_split(document: Document) -> 
     assert (document["test"]["value"], document["test"]["interval"]) == (1.0, [1 / 3, 1.0])
 
 
-def test_baselines_and_finalists_are_told_apart(document: Document) -> None:
+def test_baselines_and_finalists_are_told_apart(document: dict[str, Any]) -> None:
     (baseline,) = document["baselines"]
     (finalist,) = document["finalists"]
     assert (baseline["instruction"], baseline["split"], baseline["n"]) == ("Instruction 0.0", "test", 1)
@@ -94,11 +98,11 @@ def test_what_was_validated_during_the_search_comes_with_its_step_and_its_score_
     told = [(e["instruction"], e["step"], e["train"], e["value"], e["n"]) for e in document["periodic"]]
     assert told == [("Instruction 0.0", 0, 0.75, 0.5, 2), ("Instruction 1.1", 1, None, 0.5, 2)]
     assert document["finalists"] == []
-    (first, *_) = csv.DictReader(io.StringIO(candidates_csv(document)))
+    (first, *_) = csv.DictReader(io.StringIO(candidates_csv(read_result(path))))
     assert (first["train"], first["validation"], first["test"]) == ("0.75", "0.5", "")
 
 
-def test_steps_hold_all_proposals_in_order(document: Document) -> None:
+def test_steps_hold_all_proposals_in_order(document: dict[str, Any]) -> None:
     step = document["steps"][1]
     assert (step["number"], step["closed"], step["seed"]) == (1, True, 2**62 + 1)
     assert step["meta_prompt"] == "meta-prompt 1.0"
@@ -112,7 +116,7 @@ def test_steps_hold_all_proposals_in_order(document: Document) -> None:
     assert last["solution"]["instruction"] == "Instruction 1.1"
 
 
-def test_it_counts_rejections_failures_and_usage(document: Document) -> None:
+def test_it_counts_rejections_failures_and_usage(document: dict[str, Any]) -> None:
     assert document["rejected"] == {"cut off": 3}
     assert document["unanswered"] == {"no answer": 1}
     assert document["usage"] == {
@@ -126,7 +130,7 @@ def test_it_counts_rejections_failures_and_usage(document: Document) -> None:
     assert document["timing"]["pairs_per_second"] == 28 / document["timing"]["seconds"]
 
 
-def test_outcomes_are_there_only_when_asked_for(document: Document, path: Path) -> None:
+def test_outcomes_are_there_only_when_asked_for(document: dict[str, Any], path: Path) -> None:
     assert "outcomes" not in run_document(path)
     assert len(document["outcomes"]) == 28
     failed = next(entry for entry in document["outcomes"] if entry["reason"])
@@ -134,7 +138,7 @@ def test_outcomes_are_there_only_when_asked_for(document: Document, path: Path) 
     assert (failed["split"], failed["example_id"], failed["prediction"]) == ("train", "d", None)
 
 
-def test_outcomes_show_the_turns_that_the_scorer_read(document: Document) -> None:
+def test_outcomes_show_the_turns_that_the_scorer_read(document: dict[str, Any]) -> None:
     entry = next(
         e for e in document["outcomes"] if e["key"] == candidate(1, 0).key and e["example_id"] == "b"
     )
@@ -196,7 +200,7 @@ def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration
 
 
 def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
-    document: Document, tmp_path: Path
+    document: dict[str, Any], tmp_path: Path
 ) -> None:
     assert document["validation"]["confusion"]["rows"] == [[0, 0, 0], [0, 2, 0]]
     answer = Outcome(example_id="g", target="4", prediction="4", score=1.0, reply="4")
@@ -212,8 +216,10 @@ def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
     assert "confusion" not in run_document(tmp_path / "numbers.sqlite")["test"]
 
 
-def test_the_overview_says_the_same_without_what_is_made_of_outcomes(document: Document, path: Path) -> None:
-    overview = run_overview(path)
+def test_the_overview_says_the_same_without_what_is_made_of_outcomes(
+    document: dict[str, Any], path: Path
+) -> None:
+    overview = as_json(read_overview(path))
     for split in ("validation", "test"):
         del document[split]["confusion"]
     for key in ("outcomes", *FINDINGS):
@@ -223,7 +229,23 @@ def test_the_overview_says_the_same_without_what_is_made_of_outcomes(document: D
     assert "schema_version" not in overview  # that is the command line's
 
 
-def test_it_is_strict_json(document: Document) -> None:
+def test_the_shipped_schema_is_that_of_the_types_and_names_what_is_written(
+    document: dict[str, Any],
+) -> None:
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == generated_schema(), "bash scripts/guide writes it"
+    schema = json.loads(generated_schema())
+    assert schema["properties"]["schema_version"] == {
+        "const": 1,
+        "description": "One more when a key goes or means something else.",
+    }
+    task = schema["$defs"]["TaskResult"]
+    assert set(task["required"]) <= set(document) <= set(task["properties"])
+    assert "outcomes" not in task["required"] and "verdicts" in task["required"]
+    score = schema["$defs"]["Held"]
+    assert set(score["required"]) <= set(document["test"]) <= set(score["properties"])
+
+
+def test_it_is_strict_json(document: dict[str, Any]) -> None:
     text = json.dumps(document, allow_nan=False)
     assert json.loads(text) == document
     failed = next(entry for entry in document["outcomes"] if entry["reason"])
@@ -242,7 +264,7 @@ def test_a_run_in_its_first_step_has_no_best_yet(path: Path) -> None:
     assert document["test"] is None
     assert document["steps"][0]["closed"] is False
     assert document["steps"][0]["proposals"][0]["score"] is None
-    assert candidates_csv(document).count("\n") == 3
+    assert candidates_csv(read_result(path)).count("\n") == 3
 
 
 def test_before_there_is_a_winner_the_best_is_that_of_the_search(path: Path) -> None:
@@ -289,11 +311,13 @@ def test_a_mathematical_problem_shows_its_solution_as_it_is(path: Path) -> None:
     assert document["metric"] is None
     assert document["objective"]["explored"] == 1 and document["objective"]["solved_at"] is None
     assert document["steps"][0]["proposals"][0]["solution"] == [-1.0, 2.0]
-    assert next(csv.DictReader(io.StringIO(candidates_csv(document))))["instruction"] == "[-1.0, 2.0]"
+    assert (
+        next(csv.DictReader(io.StringIO(candidates_csv(read_result(path)))))["instruction"] == "[-1.0, 2.0]"
+    )
 
 
-def test_the_table_has_one_row_a_candidate(document: Document) -> None:
-    rows = list(csv.DictReader(io.StringIO(candidates_csv(document))))
+def test_the_table_has_one_row_a_candidate(document: dict[str, Any], path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(candidates_csv(read_result(path)))))
     assert tuple(rows[0]) == COLUMNS
     assert [row["instruction"] for row in rows] == [
         f"Instruction {s}.{i}" for s in range(3) for i in range(2)
@@ -348,7 +372,7 @@ def test_an_instruction_that_looks_like_a_formula_is_harmless_in_the_table(path:
         store.record_proposals(Step(number=0, proposals=(Proposal(text="x", solution=evil),)))
         store.record_block("train", {evil.key: [outcome(evil, "a")]})
         store.close_step(0, [_scored(evil, -0.5)])
-    row = next(csv.DictReader(io.StringIO(candidates_csv(run_document(path)))))
+    row = next(csv.DictReader(io.StringIO(candidates_csv(read_result(path)))))
     assert row["instruction"] == "'=HYPERLINK(1)"
     assert row["train"] == "-0.5"
 

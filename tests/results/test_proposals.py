@@ -1,6 +1,7 @@
 """What each proposer brought, worked out by hand."""
 
 from opro_local.records import Score
+from opro_local.results.overview import ProposerResult
 from opro_local.results.proposals import ProposalRecord, best_entry, by_proposer
 
 
@@ -35,21 +36,14 @@ ENTRIES = [
 
 def test_each_proposer_is_told_with_what_it_brought() -> None:
     best = best_entry(ENTRIES, "maximize", {"sets 0.8"})
-    found = {row["proposer"]: row for row in by_proposer(ENTRIES, "maximize", best)}
+    found = {row.proposer: row for row in by_proposer(ENTRIES, "maximize", best)}
     assert list(found) == ["sets", "start", "opro tagged", "words"]
-    assert found["sets"] == {
-        "proposer": "sets",
-        "proposals": 3,
-        "accepted": 3,
-        "rejected": {},
-        "dropped": 1,
-        "records": 2,
-        "best": 0.8,
-        "won": True,
-    }
-    assert (found["opro tagged"]["accepted"], found["opro tagged"]["rejected"]) == (1, {"empty": 2})
-    assert (found["opro tagged"]["records"], found["opro tagged"]["won"]) == (0, False)
-    assert found["words"]["best"] is None
+    assert found["sets"] == ProposerResult(
+        proposer="sets", proposals=3, accepted=3, rejected={}, dropped=1, records=2, best=0.8, won=True
+    )
+    assert (found["opro tagged"].accepted, found["opro tagged"].rejected) == (1, {"empty": 2})
+    assert (found["opro tagged"].records, found["opro tagged"].won) == (0, False)
+    assert found["words"].best is None
 
 
 def test_where_less_is_better_the_smallest_is_best() -> None:
@@ -57,8 +51,8 @@ def test_where_less_is_better_the_smallest_is_best() -> None:
     assert best is not None
     assert best.origin == "opro tagged"
     rows = by_proposer(ENTRIES, "minimize", best)
-    assert [row["proposer"] for row in rows] == ["opro tagged", "start", "sets", "words"]
-    assert rows[2]["best"] == 0.7
+    assert [row.proposer for row in rows] == ["opro tagged", "start", "sets", "words"]
+    assert rows[2].best == 0.7
 
 
 def test_before_there_is_a_winner_the_best_that_ran_its_race_is_shown() -> None:

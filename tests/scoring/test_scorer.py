@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted_engine import END, ScriptedEngine
+from resolved import scorer_of
 from stages import CANDIDATE, STAGES, SUMS
 
 from opro_local.config import ScoringSettings
 from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import GenerationReply, Message, TokenIds
 from opro_local.records import Candidate, Example
-from opro_local.scoring.scorer import Scorer, scoring_mode
+from opro_local.scoring.scorer import scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.tasks.task import Task
+from opro_local.testing import END, ScriptedEngine
 
 ROWS = (
     Example(id="1", text="first round", target="seed"),
@@ -41,7 +42,7 @@ FAVOURS_SEED = (("seed", -0.5), ("series A", -1.5))
 
 
 def test_the_most_probable_label_is_the_prediction() -> None:
-    scorer = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings())
+    scorer = scorer_of(table(*FAVOURS_SEED), STAGES, ScoringSettings())
     ((first, second),) = scorer.score([CANDIDATE], ROWS)
     assert (first.prediction, first.correct) == ("seed", True)
     assert (second.prediction, second.correct) == ("seed", False)
@@ -51,13 +52,13 @@ def test_the_most_probable_label_is_the_prediction() -> None:
 
 
 def test_of_two_equally_probable_labels_the_first_is_the_prediction() -> None:
-    ((first, _),) = Scorer(table(("", -1.0)), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    ((first, _),) = scorer_of(table(("", -1.0)), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
     assert first.prediction == "seed"
 
 
 def test_the_context_is_what_all_labels_share_with_the_prompt() -> None:
     engine = table(*FAVOURS_SEED)
-    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
     ((request,),) = engine.asked
     # "seed" and "series A" share "se", which is not in the prompt yet: it belongs to the choices.
     assert engine.decode(request.context) == "[user] I\nfirst round\n[assistant] "
@@ -78,7 +79,7 @@ def test_where_joint_encoding_merges_the_prompt_with_a_label_the_choice_starts_b
             return "".join(" s" if i == 300 else super(Merging, self).decode([i]) for i in ids)
 
     engine = Merging(log_prob=lambda _text: -1.0)
-    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
     ((request,),) = engine.asked
     assert engine.decode(request.context).endswith("[assistant]")
     assert [choice[0] for choice in request.choices] == [300, 300]
@@ -88,7 +89,7 @@ def test_where_joint_encoding_merges_the_prompt_with_a_label_the_choice_starts_b
 def test_labels_of_which_one_begins_another_are_closed() -> None:
     engine = table(("seed", -1.0), ("seed plus", -2.0))
     task = replace(STAGES, labels=("seed plus", "seed"))
-    ((outcome, *_),) = Scorer(engine, task, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    ((outcome, *_),) = scorer_of(engine, task, ScoringSettings()).score([CANDIDATE], ROWS[:1])
     ((request,),) = engine.asked
     assert [choice[-1] for choice in request.choices] == [END, END]
     assert outcome.choice_log_probs == (-2.0, -1.0)
@@ -96,13 +97,13 @@ def test_labels_of_which_one_begins_another_are_closed() -> None:
 
 def test_other_labels_are_not_closed() -> None:
     engine = table(*FAVOURS_SEED)
-    Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
+    scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS[:1])
     assert all(END not in choice for choice in engine.asked[0][0].choices)
 
 
 def test_a_label_whose_log_probability_is_no_number_is_an_outcome_with_a_reason() -> None:
     engine = table(("seed", math.nan), ("series A", -1.0))
-    ((outcome, _),) = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    ((outcome, _),) = scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
     assert (outcome.prediction, outcome.correct) == (None, False)
     assert outcome.reason == "no finite log-probability"
     assert outcome.choice_log_probs == ()
@@ -110,7 +111,7 @@ def test_a_label_whose_log_probability_is_no_number_is_an_outcome_with_a_reason(
 
 
 def test_tokens_are_those_of_the_request() -> None:
-    ((outcome, _),) = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
+    ((outcome, _),) = scorer_of(table(*FAVOURS_SEED), STAGES, ScoringSettings()).score([CANDIDATE], ROWS)
     assert outcome.prompt_tokens == len("[user] I\nfirst round\n[assistant] " + "seed" + "series A")
     assert outcome.generated_tokens == 0
 
@@ -118,7 +119,7 @@ def test_tokens_are_those_of_the_request() -> None:
 def test_all_pairs_of_a_block_are_asked_in_one_call_and_come_back_in_order() -> None:
     engine = ScriptedEngine(log_prob=lambda text: float(("J" in text) == text.endswith("seed")))
     other = Candidate(instruction="J")
-    of_first, of_other = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE, other], ROWS)
+    of_first, of_other = scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE, other], ROWS)
     assert [len(call) for call in engine.asked] == [4]
     assert [o.prediction for o in of_first] == ["series A", "series A"]
     assert [o.prediction for o in of_other] == ["seed", "seed"]
@@ -128,15 +129,15 @@ def test_all_pairs_of_a_block_are_asked_in_one_call_and_come_back_in_order() -> 
 def test_equal_requests_are_asked_once() -> None:
     engine = table(*FAVOURS_SEED)
     twins = (ROWS[0], replace(ROWS[0], id="1-2"))
-    ((first, second),) = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], twins)
+    ((first, second),) = scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], twins)
     assert [len(call) for call in engine.asked] == [1]
     assert replace(first, example_id="1-2") == second
 
 
 def test_a_known_reply_does_not_reach_the_engine(cache: ReplyCacheFile) -> None:
     engine = table(*FAVOURS_SEED)
-    once = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS[:1])
-    again = Scorer(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    once = scorer_of(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS[:1])
+    again = scorer_of(engine, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     assert again[0][0] == once[0][0]
     assert [[engine.decode(r.context) for r in call] for call in engine.asked] == [
         ["[user] I\nfirst round\n[assistant] "],
@@ -146,7 +147,7 @@ def test_a_known_reply_does_not_reach_the_engine(cache: ReplyCacheFile) -> None:
 
 def test_a_block_that_is_known_whole_asks_nothing(cache: ReplyCacheFile) -> None:
     engine = table(*FAVOURS_SEED)
-    scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
+    scorer = scorer_of(engine, STAGES, ScoringSettings(), cache)
     assert scorer.score([CANDIDATE], ROWS) == scorer.score([CANDIDATE], ROWS)
     assert len(engine.asked) == 1
 
@@ -162,14 +163,14 @@ def test_a_block_that_is_known_whole_asks_nothing(cache: ReplyCacheFile) -> None
 def test_another_model_or_other_numerics_share_no_replies(
     other: ScriptedEngine, cache: ReplyCacheFile
 ) -> None:
-    Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
-    Scorer(other, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    scorer_of(table(*FAVOURS_SEED), STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
+    scorer_of(other, STAGES, ScoringSettings(), cache).score([CANDIDATE], ROWS)
     assert [len(call) for call in other.asked] == [2]
 
 
 def test_a_failure_is_asked_again(cache: ReplyCacheFile) -> None:
     engine = table(("seed", math.nan), ("series A", -1.0))
-    scorer = Scorer(engine, STAGES, ScoringSettings(), cache)
+    scorer = scorer_of(engine, STAGES, ScoringSettings(), cache)
     assert scorer.score([CANDIDATE], ROWS[:1])[0][0].reason == "no finite log-probability"
     engine.log_prob = lambda text: -0.5 if text.endswith("seed") else -1.0
     assert scorer.score([CANDIDATE], ROWS[:1])[0][0].correct
@@ -178,7 +179,7 @@ def test_a_failure_is_asked_again(cache: ReplyCacheFile) -> None:
 def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
     engine = ScriptedEngine(reply=lambda _text: "It costs 1,200. The answer is 1,200.")
     rows = (Example(id="1", text="how much", target="1200"), Example(id="2", text="how many", target="7"))
-    ((right, wrong),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], rows)
+    ((right, wrong),) = scorer_of(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], rows)
     assert (right.prediction, right.correct, right.reason) == ("1,200", True, None)
     assert not wrong.correct
     assert right.reply == "It costs 1,200. The answer is 1,200."
@@ -189,13 +190,13 @@ def test_a_generated_reply_is_graded_by_the_answer_type() -> None:
 
 def test_a_reply_without_an_answer_has_a_reason() -> None:
     engine = ScriptedEngine(reply=lambda _text: "I do not know")
-    ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], ROWS[:1])
+    ((outcome,),) = scorer_of(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], ROWS[:1])
     assert (outcome.prediction, outcome.correct, outcome.reason) == (None, False, "no answer")
 
 
 def test_generation_stops_at_a_final_answer() -> None:
     engine = ScriptedEngine(reply=lambda _text: "The answer is 7.\nQ: and 8?")
-    ((outcome,),) = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score(
+    ((outcome,),) = scorer_of(engine, SUMS, ScoringSettings(answer_tokens=40)).score(
         [CANDIDATE], [Example(id="1", text="how many", target="7")]
     )
     assert outcome.correct
@@ -210,7 +211,7 @@ def drafts(engine: ScriptedEngine) -> list[list[str]]:
 
 def test_earlier_replies_to_the_same_question_are_drafts_the_last_one_first() -> None:
     engine = ScriptedEngine(reply=lambda text: {"A": "7", "B": "8", "C": "7", "D": "9"}[text[7]])
-    scorer = Scorer(engine, SUMS, ScoringSettings(answer_tokens=40))
+    scorer = scorer_of(engine, SUMS, ScoringSettings(answer_tokens=40))
     rows = [Example(id="1", text="how many", target="7"), Example(id="2", text="how much", target="7")]
     for text in "ABCD":
         scorer.score([Candidate(instruction=text)], rows)
@@ -219,7 +220,7 @@ def test_earlier_replies_to_the_same_question_are_drafts_the_last_one_first() ->
 
 def test_labels_that_are_generated_are_drafts_too() -> None:
     engine = ScriptedEngine(reply=lambda _text: "seed")
-    scorer = Scorer(engine, STAGES, ScoringSettings(mode="generation"))
+    scorer = scorer_of(engine, STAGES, ScoringSettings(mode="generation"))
     scorer.score([CANDIDATE], ROWS[:1])
     scorer.score([Candidate(instruction="J")], ROWS[:1])
     assert drafts(engine) == [["seed", "series A"], ["seed", "seed", "series A"]]
@@ -229,7 +230,7 @@ def test_labels_that_are_generated_are_drafts_too() -> None:
 
 def test_drafts_are_no_longer_than_is_worth_running_them() -> None:
     engine = ScriptedEngine(reply=lambda text: text[7].lower() * 20)
-    scorer = Scorer(engine, replace(SUMS, answer="text"), ScoringSettings(answer_tokens=40))
+    scorer = scorer_of(engine, replace(SUMS, answer="text"), ScoringSettings(answer_tokens=40))
     for text in "ABC":
         scorer.score([Candidate(instruction=text)], ROWS[:1])
     assert drafts(engine) == [[], ["a" * 20], ["b" * 20]]
@@ -240,7 +241,7 @@ def test_a_generation_that_broke_off_in_the_model_is_a_failure_whatever_was_said
         def generate(self, requests: Sequence[object]) -> list[GenerationReply]:
             return [GenerationReply(text="7", tokens=1, ended="nan")] * len(requests)
 
-    scorer = Scorer(Broken(), SUMS, ScoringSettings(answer_tokens=40))
+    scorer = scorer_of(Broken(), SUMS, ScoringSettings(answer_tokens=40))
     ((outcome,),) = scorer.score([CANDIDATE], [Example(id="1", text="how many", target="7")])
     assert (outcome.prediction, outcome.correct) == (None, False)
     assert outcome.reason == "no finite log-probability"
@@ -249,7 +250,7 @@ def test_a_generation_that_broke_off_in_the_model_is_a_failure_whatever_was_said
 def test_a_row_longer_than_the_context_has_no_answer_and_stops_no_other() -> None:
     long = Example(id="3", text="round " * 30, target="seed")
     engine = replace(table(*FAVOURS_SEED), context_length=100)
-    ((first, second, third),) = Scorer(engine, STAGES, ScoringSettings()).score(
+    ((first, second, third),) = scorer_of(engine, STAGES, ScoringSettings()).score(
         [CANDIDATE], [ROWS[0], long, ROWS[1]]
     )
     assert (second.prediction, second.correct, second.reason) == (None, False, "longer than the context")
@@ -289,7 +290,7 @@ def test_official_grading_is_lenient_and_shares_no_replies_with_the_strict_one(c
     engine = ScriptedEngine(reply=lambda _text: "Unknown")
     for grading, correct in (("strict", False), ("official", True)):
         settings = ScoringSettings.model_validate({"mode": "generation", "grading": grading})
-        ((outcome,),) = Scorer(engine, task, settings, cache).score([CANDIDATE], rows)
+        ((outcome,),) = scorer_of(engine, task, settings, cache).score([CANDIDATE], rows)
         assert outcome.correct is correct
     assert len(engine.generated) == 2
 
@@ -307,7 +308,7 @@ def test_a_second_round_is_asked_where_the_first_reply_has_no_answer_and_both_ar
 
     engine = ScriptedEngine(reply=reply)
     rows = [HOW_MANY, Example(id="2", text="how much", target="8")]
-    ((asked_twice, asked_once),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], rows)
+    ((asked_twice, asked_once),) = scorer_of(engine, SUMS, SECOND).score([CANDIDATE], rows)
     first = "[user] I\nhow many\n[assistant] "
     assert [[engine.decode(r.prompt) for r in call] for call in engine.generated[1:]] == [
         [f"{first}Hard to say.{CUED}"]
@@ -323,15 +324,15 @@ def test_a_second_round_is_asked_where_the_first_reply_has_no_answer_and_both_ar
 
 def test_a_second_reply_without_an_answer_leaves_none() -> None:
     engine = ScriptedEngine(reply=lambda _text: "who knows")
-    ((outcome,),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
+    ((outcome,),) = scorer_of(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
     assert (outcome.prediction, outcome.reason) == (None, "no answer")
     assert outcome.reply == f"who knows{CUED}who knows"
 
 
 def test_second_replies_are_cached_and_no_drafts(cache: ReplyCacheFile) -> None:
     engine = ScriptedEngine(reply=lambda text: " 7" if text.endswith(CUED) else "who knows")
-    once = Scorer(engine, SUMS, SECOND, cache).score([CANDIDATE], [HOW_MANY])
-    again = Scorer(engine, SUMS, SECOND, cache)
+    once = scorer_of(engine, SUMS, SECOND, cache).score([CANDIDATE], [HOW_MANY])
+    again = scorer_of(engine, SUMS, SECOND, cache)
     assert again.score([CANDIDATE], [HOW_MANY]) == once
     again.score([Candidate(instruction="J")], [HOW_MANY])
     assert [len(call) for call in engine.generated] == [1, 1, 1, 1]
@@ -340,7 +341,7 @@ def test_second_replies_are_cached_and_no_drafts(cache: ReplyCacheFile) -> None:
 
 def test_without_a_second_round_nothing_is_asked_again() -> None:
     engine = ScriptedEngine(reply=lambda _text: "who knows")
-    Scorer(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], [HOW_MANY])
+    scorer_of(engine, SUMS, ScoringSettings(answer_tokens=40)).score([CANDIDATE], [HOW_MANY])
     assert len(engine.generated) == 1
 
 
@@ -352,14 +353,14 @@ def test_what_broke_off_or_did_not_fit_is_not_asked_again() -> None:
             return [GenerationReply(text="7", tokens=1, ended="nan")] * len(requests)
 
     long = Example(id="2", text="how many " * 20, target="7")
-    scorer = Scorer(Broken(context_length=120), SUMS, SECOND)
+    scorer = scorer_of(Broken(context_length=120), SUMS, SECOND)
     ((broken, unfit),) = scorer.score([CANDIDATE], [HOW_MANY, long])
     assert (broken.reason, unfit.reason) == ("no finite log-probability", "longer than the context")
 
 
 def test_a_second_round_that_does_not_fit_is_left_out() -> None:
     engine = ScriptedEngine(reply=lambda _text: "who knows", context_length=90)
-    ((outcome,),) = Scorer(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
+    ((outcome,),) = scorer_of(engine, SUMS, SECOND).score([CANDIDATE], [HOW_MANY])
     assert (len(engine.generated), outcome.reply) == (1, "who knows")
 
 
@@ -370,7 +371,7 @@ def test_a_second_round_that_does_not_fit_is_left_out() -> None:
 def test_questions_are_wrapped_for_pre_trained_scorers_unless_the_task_says_otherwise(
     chat: bool, qa: bool | None, wrapped: bool
 ) -> None:
-    scorer = Scorer(ScriptedEngine(chat=chat), replace(STAGES, qa=qa), ScoringSettings())
+    scorer = scorer_of(ScriptedEngine(chat=chat), replace(STAGES, qa=qa), ScoringSettings())
     assert scorer.layout.qa is wrapped
     assert scorer.layout.chat is chat
 
@@ -378,11 +379,11 @@ def test_questions_are_wrapped_for_pre_trained_scorers_unless_the_task_says_othe
 def test_the_cost_of_a_pair_counts_the_longest_reply() -> None:
     prompts = len("[user] I\nfirst round\n[assistant] "), len("[user] I\nsecond round\n[assistant] ")
     labels = len("seed" + "series A")
-    likelihood = Scorer(table(*FAVOURS_SEED), STAGES, ScoringSettings())
+    likelihood = scorer_of(table(*FAVOURS_SEED), STAGES, ScoringSettings())
     assert likelihood.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + labels
-    generation = Scorer(ScriptedEngine(), SUMS, ScoringSettings(answer_tokens=40))
+    generation = scorer_of(ScriptedEngine(), SUMS, ScoringSettings(answer_tokens=40))
     assert generation.tokens_per_pair([CANDIDATE], ROWS) == sum(prompts) / 2 + 40
-    twice = Scorer(ScriptedEngine(), SUMS, SECOND)  # the second prompt holds the first one and its reply
+    twice = scorer_of(ScriptedEngine(), SUMS, SECOND)  # the second prompt holds the first one and its reply
     assert twice.tokens_per_pair([CANDIDATE], ROWS) == 2 * (sum(prompts) / 2 + 40) + 2 * 50
 
 
@@ -390,7 +391,7 @@ def test_a_reply_that_its_limit_cuts_off_has_no_answer_and_may_be_asked_again() 
     engine = ScriptedEngine(reply=lambda text: " 7.\n" if text.endswith("answer is") else "2 + 5 = 77 - 70")
     short = ScoringSettings(answer_tokens=9)
     (((cut,),), ((again,),)) = (
-        Scorer(engine, SUMS, settings).score([CANDIDATE], ROWS[:1])
+        scorer_of(engine, SUMS, settings).score([CANDIDATE], ROWS[:1])
         for settings in (short, short.model_copy(update={"second_round": True}))
     )
     assert (cut.reply, cut.prediction, cut.reason) == ("2 + 5 = 7", None, "cut off")
@@ -409,7 +410,7 @@ class NullLedger(ScriptedEngine):
 
 @pytest.mark.parametrize("labels", [("Yes", "yes"), ("++", "--"), ("no", "no!")])
 def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str, str]) -> None:
-    scorer = Scorer(NullLedger(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
+    scorer = scorer_of(NullLedger(log_prob=len), replace(STAGES, labels=labels), ScoringSettings())
     with pytest.raises(ModelError, match=r"label '.+' is the same as '.+'.*--scoring generation"):
         scorer.score([CANDIDATE], ROWS)
 
@@ -417,7 +418,7 @@ def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str
 @pytest.mark.parametrize("task", [STAGES, SUMS])
 def test_a_prompt_without_tokens_is_not_put_to_the_model(task: Task) -> None:
     engine = ScriptedEngine(chat=False)
-    scorer = Scorer(engine, replace(task, qa=False), ScoringSettings())
+    scorer = scorer_of(engine, replace(task, qa=False), ScoringSettings())
     row = Example(id="1", text="", target="seed")
     ((outcome,),) = scorer.score([Candidate(instruction="")], [row])
     assert (outcome.prediction, outcome.reason) == (None, "an empty prompt")

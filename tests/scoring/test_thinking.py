@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from scripted_engine import ScriptedEngine
+from resolved import scorer_of
 from stages import CANDIDATE, STAGES, SUMS
 
 from opro_local.config import ScoringSettings
 from opro_local.llm import Message, TokenIds
 from opro_local.records import Example, Outcome
-from opro_local.scoring.scorer import Scorer
 from opro_local.scoring.thinking import behind_thought, end_of_open_thought
+from opro_local.testing import ScriptedEngine
 
 SETTINGS = ScoringSettings(mode="generation", answer_tokens=30, thinking_tokens=50)
 ROW = Example(id="1", text="how many", target="7")
@@ -29,7 +29,7 @@ class Thinker(ScriptedEngine):
 
 
 def outcome_of(reply: str, engine: type[ScriptedEngine] = Thinker, **settings: object) -> Outcome:
-    scorer = Scorer(engine(reply=lambda _text: reply), SUMS, SETTINGS.model_copy(update=settings))
+    scorer = scorer_of(engine(reply=lambda _text: reply), SUMS, SETTINGS.model_copy(update=settings))
     return scorer.score([CANDIDATE], [ROW])[0][0]
 
 
@@ -97,7 +97,7 @@ def test_only_a_model_that_is_made_to_think_gets_tokens_to_think() -> None:
         (Thinker(reply=lambda _text: "</think>7"), 80),
         (ScriptedEngine(reply=lambda _text: "7"), 30),
     ):
-        Scorer(engine, SUMS, SETTINGS).score([CANDIDATE], [ROW])
+        scorer_of(engine, SUMS, SETTINGS).score([CANDIDATE], [ROW])
         assert engine.generated[0][0].max_tokens == most
 
 
@@ -108,7 +108,7 @@ def test_a_second_round_goes_on_behind_the_thought_and_never_behind_an_open_one(
             return " 7."
         return "hm</think>Done"
 
-    scorer = Scorer(Thinker(reply=reply), SUMS, SETTINGS.model_copy(update={"second_round": True}))
+    scorer = scorer_of(Thinker(reply=reply), SUMS, SETTINGS.model_copy(update={"second_round": True}))
     assert scorer.score([CANDIDATE], [ROW])[0][0].prediction == "7"
     assert outcome_of("8" * 99, second_round=True).reason == "the thought did not end within 80 tokens"
 
@@ -122,7 +122,7 @@ def test_labels_are_scored_behind_a_closed_thought_whose_end_is_no_part_of_them(
 
     engine = Thinker(log_prob=log_prob)
     row = Example(id="1", text="first round", target="seed")
-    ((outcome,),) = Scorer(engine, STAGES, ScoringSettings()).score([CANDIDATE], [row])
+    ((outcome,),) = scorer_of(engine, STAGES, ScoringSettings()).score([CANDIDATE], [row])
     assert outcome.prediction == "seed"
     assert all("<think>\n\n</think>\n\n" in text for text in asked)
     (request,) = engine.asked[0]
@@ -134,5 +134,5 @@ def test_labels_are_scored_behind_a_closed_thought_whose_end_is_no_part_of_them(
 def test_replies_of_other_models_are_read_as_they_are() -> None:
     task = replace(SUMS, answer="text")
     engine = ScriptedEngine(reply=lambda _text: "think")
-    ((outcome,),) = Scorer(engine, task, SETTINGS).score([CANDIDATE], [replace(ROW, target="think")])
+    ((outcome,),) = scorer_of(engine, task, SETTINGS).score([CANDIDATE], [replace(ROW, target="think")])
     assert outcome.correct

@@ -15,7 +15,6 @@ from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, f
 from bench.summary import as_json, as_table, mean_gain, summary
 from candidates import call
 from mail_task import mail_task, row
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
@@ -24,9 +23,9 @@ from opro_local.errors import DataError
 from opro_local.llm import EngineStats
 from opro_local.records import Candidate, Step, Trajectory
 from opro_local.results.document import run_document
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
 from opro_local.wiring.host import Host
-from opro_local.wiring.task_run import split_task
 
 NAME = CellName(model="m", data="d", method="portfolio", seed=0, plan="p")
 CELL = Cell(
@@ -212,9 +211,8 @@ class TestPeer:
 
     def test_a_peer_gets_the_same_rows_and_starts_and_no_answer_is_wrong(self) -> None:
         plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))
-        settings = plan.settings("m", "portfolio", 3)
         task = mail_task()
-        split = split_task(task, settings)
+        split = plan.split(task, 3)
         name = replace(NAME, method="promptolution-opro", seed=3)
         asked: dict[str, Any] = question_for(name, task, split, 99)
         assert (asked["tokens"], asked["seed"], len(asked["scored"]), len(asked["train"])) == (99, 3, 4, 8)

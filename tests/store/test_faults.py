@@ -16,7 +16,8 @@ from full_disk import FullDisk
 from store_script import HEADER, CandidateCodec, run_to_the_end
 
 from opro_local.errors import StoreBusy, StoreError
-from opro_local.results.document import run_document, run_overview
+from opro_local.results.document import run_document
+from opro_local.results.reading import read_overview
 from opro_local.store.database import explained, wal_is_safe
 from opro_local.store.header import read_header
 from opro_local.store.run_file import RunFile
@@ -197,7 +198,7 @@ def test_a_zeroed_page_is_found_before_anything_is_written(finished: Path) -> No
 )
 def test_a_header_that_makes_no_sense_is_damage(finished: Path, damage: str) -> None:
     spoil(finished, damage)
-    for reader in (read_header, run_document, run_overview):
+    for reader in (read_header, run_document, read_overview):
         if reader is read_header and "'null'" in damage:
             continue  # whoever builds the problem again does not look at the summary
         with pytest.raises(StoreError, match="is damaged"):

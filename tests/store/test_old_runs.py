@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,9 +18,11 @@ from scripted_models import play_roles
 from opro_local.api import resume_run
 from opro_local.cli import main
 from opro_local.config import Folders
-from opro_local.report.content import candidate_rows
+from opro_local.report.candidates import candidate_rows
 from opro_local.report.forms import in_form
-from opro_local.results.document import run_document, run_overview
+from opro_local.results.document import as_json, run_document
+from opro_local.results.reading import read_overview
+from opro_local.results.result import read_result
 from opro_local.store.database import open_run
 from opro_local.store.schema import VERSION, migrate
 from opro_local.wiring.host import Host
@@ -124,7 +127,7 @@ def test_a_file_of_every_earlier_version_is_kept() -> None:
 def test_it_says_what_it_said_to_the_code_that_wrote_it(name: str, path: Path) -> None:
     before = told(name)
     assert within(figures(run_document(path, outcomes=True)), before) == before
-    quick = figures(run_overview(path))
+    quick = figures(as_json(read_overview(path)))
     assert quick.keys() >= {"best", "train", "validation", "test", "usage", "steps"}
     assert within(before, quick) == within(quick, before)
 
@@ -177,8 +180,8 @@ def test_a_mathematical_problem_ends_as_if_it_had_not_been_cut_off(
 @all_files
 @pytest.mark.usefixtures("untouched")
 def test_a_report_is_made_in_every_form(name: str, path: Path) -> None:
-    document, before = run_document(path), told(name)
-    reports = {form: in_form(document, form) for form in BEGINNINGS}
+    run, before = read_result(path), told(name)
+    reports = {form: in_form(run, form) for form in BEGINNINGS}
     assert [form for form, report in reports.items() if not report.startswith(BEGINNINGS[form])] == []
     assert json.loads(reports["json"])["train"]["value"] == before["train"][0]
     best = before["best"].get("instruction", "")
@@ -187,7 +190,8 @@ def test_a_report_is_made_in_every_form(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["v1-finished", "v3-finished", "v7-finished"])
 def test_instructions_of_the_model_are_told_as_its_own(name: str, path: Path) -> None:
-    found = {row.origin: row.by for row in candidate_rows(run_document(path))}
+    proposals = [row.proposal for row in candidate_rows(read_result(path))]
+    found = {proposal.origin: proposal.author for proposal in proposals}
     written = {by for origin, by in found.items() if origin.split()[0] == "opro"}
     assert written == {"model"}
     assert found["start"] == "start"
@@ -201,7 +205,7 @@ def test_it_is_listed_shown_and_compared(name: str, path: Path, tmp_path: Path) 
     shown = said(command(path, "runs", "show", run))
     assert told(name)["status"] in shown
     if told(name)["test"]:
-        assert f"test            {told(name)['test'][0]:.3f}" in shown
+        assert re.search(f"test +{told(name)['test'][0]:.3f}", shown)
     newest = max((each for each in NAMES if each.endswith("-finished")), key=version)
     other = str(shutil.copy(KEPT / f"{newest}.sqlite", tmp_path))
     assert f"{told(name)['usage']['tokens']:,}" in said(command(path, "runs", "diff", run, other))

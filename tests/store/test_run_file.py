@@ -20,7 +20,7 @@ from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, OptimizerCall, Outcome, Proposal, Score, Scored, Step, Usage
-from opro_local.results.document import run_overview
+from opro_local.results.reading import read_overview
 from opro_local.store import schema
 from opro_local.store.header import read_header, save_header
 from opro_local.store.run_file import Clock, RunFile
@@ -322,7 +322,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
             "PRAGMA user_version = 1; "
             """UPDATE run SET settings = '{"models": {"scorer": "tiny"}, "search": {"seed": 3}}'"""
         )
-    assert run_overview(path)["timing"]["scorer"] == []
+    assert read_overview(path).timing.scorer == []
     effort = EngineStats(
         level="E3",
         requests=8,
@@ -343,8 +343,8 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
         "headroom": 0,
         "sensitivity": 0,
     }  # as it was begun
-    (figures,) = run_overview(path)["timing"]["scorer"]
-    assert (figures["tokens_run"], figures["efficiency"]) == (90, 0.5)
+    (figures,) = read_overview(path).timing.scorer
+    assert (figures.tokens_run, figures.efficiency) == (90, 0.5)
 
 
 WRITERS = {
@@ -389,17 +389,17 @@ def test_a_step_of_version_7_has_one_call_if_it_has_a_meta_prompt_and_its_propos
         assert (first.calls, second.calls) == ((), (asked,))
         assert {p.origin: p.author for p in second.proposals} == WRITERS
         assert store.usage().optimizer_tokens == 27
-    (start, step) = run_overview(path)["steps"]
-    assert (start["meta_prompt"], start["temperature"], start["calls"]) == ("", None, [])
-    assert (step["meta_prompt"], step["prompt_tokens"], len(step["calls"])) == ("Ask.", 20, 1)
+    (start, step) = read_overview(path).steps
+    assert (start.meta_prompt, start.temperature, start.calls) == ("", None, ())
+    assert (step.meta_prompt, step.prompt_tokens, len(step.calls)) == ("Ask.", 20, 1)
 
 
 def test_a_step_is_exported_with_all_its_calls_and_the_tokens_of_all(path: Path) -> None:
     run_to_the_end(path)
-    step = run_overview(path)["steps"][1]
-    assert [call["meta_prompt"] for call in step["calls"]] == ["meta-prompt 1.0", "meta-prompt 1.1"]
-    assert (step["meta_prompt"], step["exemplar_ids"]) == ("meta-prompt 1.0", ["a", "c"])
-    assert (step["prompt_tokens"], step["generated_tokens"]) == (100, 7)
+    step = read_overview(path).steps[1]
+    assert [call.meta_prompt for call in step.calls] == ["meta-prompt 1.0", "meta-prompt 1.1"]
+    assert (step.meta_prompt, step.exemplar_ids) == ("meta-prompt 1.0", ("a", "c"))
+    assert (step.prompt_tokens, step.generated_tokens) == (100, 7)
 
 
 def test_test_rows_are_refused_until_the_winner_is_fixed(path: Path) -> None:

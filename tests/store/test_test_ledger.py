@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from opro_local.records import Example
-from opro_local.store.test_ledger import FILE_NAME, note_use
+from opro_local.store.run_folder import RunFolder
+from opro_local.store.test_ledger import note_use
 
 
 def rows(*texts: str) -> list[Example]:
@@ -11,23 +12,25 @@ def rows(*texts: str) -> list[Example]:
 
 
 def test_every_other_user_of_the_same_rows_counts_once(tmp_path: Path) -> None:
-    folder = tmp_path / "not" / "there"
-    assert note_use(folder, "first", rows("a", "b")) == 0
-    assert note_use(folder, "second", rows("a", "b")) == 1
-    assert note_use(folder, "second", rows("a", "b")) == 1
-    assert note_use(folder, "first", rows("a", "b")) == 1
-    assert note_use(folder, "third", rows("a", "b")) == 2
+    ledger = RunFolder(tmp_path / "not" / "there").test_ledger
+    assert note_use(ledger, "first", rows("a", "b")) == 0
+    assert note_use(ledger, "second", rows("a", "b")) == 1
+    assert note_use(ledger, "second", rows("a", "b")) == 1
+    assert note_use(ledger, "first", rows("a", "b")) == 1
+    assert note_use(ledger, "third", rows("a", "b")) == 2
 
 
 def test_one_row_in_common_is_a_use_whatever_its_id_is(tmp_path: Path) -> None:
-    note_use(tmp_path, "first", rows("a", "b"))
-    assert note_use(tmp_path, "second", [Example(id="other", text="b", target="x")]) == 1
-    assert note_use(tmp_path, "third", rows("c")) == 0
-    assert note_use(tmp_path, "fourth", [Example(id="other", text="a", target="y")]) == 0
+    ledger = RunFolder(tmp_path).test_ledger
+    note_use(ledger, "first", rows("a", "b"))
+    assert note_use(ledger, "second", [Example(id="other", text="b", target="x")]) == 1
+    assert note_use(ledger, "third", rows("c")) == 0
+    assert note_use(ledger, "fourth", [Example(id="other", text="a", target="y")]) == 0
 
 
 def test_it_holds_no_text_and_is_private(tmp_path: Path) -> None:
-    note_use(tmp_path, "first", rows("a very private e-mail"))
+    ledger = RunFolder(tmp_path).test_ledger
+    note_use(ledger, "first", rows("a very private e-mail"))
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"private e-mail" not in content
-    assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0
+    assert ledger.stat().st_mode & 0o077 == 0

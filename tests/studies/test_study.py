@@ -13,12 +13,12 @@ import matplotlib.image
 import pytest
 from click.testing import CliRunner, Result
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.cli import main
 from opro_local.errors import Interrupted
 from opro_local.problems.instruction import InstructionProblem
+from opro_local.testing import ScriptedEngine
 
 STUDY = """
 description = "Two sizes"

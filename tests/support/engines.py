@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from scripted_engine import ScriptedEngine
 from tiny_models import VOCABULARY, Size, byte_tokenizer, save_tiny_model
 
 from opro_local.engine import load_engine, memory, swapping
@@ -17,6 +16,7 @@ from opro_local.engine.probe import Level
 from opro_local.engine.profile import profile_folder
 from opro_local.engine.swapping import LoadOptions, load_engines
 from opro_local.llm import ChoiceRequest, Engine
+from opro_local.testing import ScriptedEngine
 
 CONTEXT = 256
 """Tokens that the small ones take, so that a test can use all of them."""

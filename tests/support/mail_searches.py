@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from mail_task import mail_model, mail_task
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e=cmd|'/c calc'!A0"

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from mail_task import LABELS, mail_task
-from scripted_engine import ScriptedEngine
 
 from opro_local.llm import GenerationReply, GenerationRequest
 from opro_local.records import Example
 from opro_local.tasks.task import Task
+from opro_local.testing import ScriptedEngine
 
 GOOD = ("money", "look", "step")
 WORDS = (*GOOD, "read", "sort", "mail", "kind", "answer", "decide", "label", "think")

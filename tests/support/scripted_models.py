@@ -1,9 +1,9 @@
 """Scripted engines in place of loaded models, for whole runs through the api and the command line."""
 
 import pytest
-from scripted_engine import ScriptedEngine
 
 from opro_local.store.header import ModelRecord
+from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models
 
 

@@ -12,12 +12,12 @@ import pytest
 from browser import browser, complaints, in_chromium, sync_api, violations
 from mail_task import mail_model, mail_task
 from pytest_socket import enable_socket
-from scripted_engine import ScriptedEngine
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
 from opro_local.store.events import ask
+from opro_local.testing import ScriptedEngine
 from opro_local.web.server import serve_folder
 from opro_local.wiring.host import Host
 
@@ -124,7 +124,7 @@ def test_what_a_person_was_looking_at_stays(search: Steered, address: str, brows
     sync_api.expect(page.locator("#status")).to_contain_text("best on train", timeout=1000 * PATIENCE)
     page.get_by_role("button", name="Pause").click()
     sync_api.expect(page.locator("#status")).to_contain_text("paused")
-    head = page.locator("th", has=page.get_by_role("button", name="exemplars"))
+    head = page.locator("th", has=page.get_by_role("button", name="shots"))
     head.get_by_role("button").click()
     head.get_by_role("button").click()
     page.get_by_text("Settings, models and versions").click()

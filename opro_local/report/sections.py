@@ -1,0 +1,268 @@
+"""What a report of a run says, once: the sections that terminal, page, Markdown, CSV and workbook print."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from opro_local.report.candidates import candidate_table
+from opro_local.report.charts import length_chart, reliability_chart, search_chart
+from opro_local.report.ready_prompt import PLACE, in_use
+from opro_local.report.section import Block, Section, word_diff
+from opro_local.report.solution import solution_section
+from opro_local.report.table import Cell, PValue, Table, WithInterval
+from opro_local.results.findings import BaselineVerdict
+from opro_local.results.flips import Flip
+from opro_local.results.overview import Figures, Overview, StepResult
+from opro_local.results.reading import fields_of
+from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
+from opro_local.results.steps import best_start
+from opro_local.results.verdicts import (
+    LENIENT,
+    champion,
+    cost_lines,
+    gain_line,
+    headroom_line,
+    run_verdict,
+    selection_lines,
+    state_line,
+    tried_lines,
+)
+from opro_local.results.words import instruction_text
+
+LEAST_PROPOSERS = 2
+"""The starts and one proposer: then there is nothing to compare."""
+LONGEST_ROW = 400
+"""Characters of a row's text on a page."""
+
+
+def sections(run: RunResult) -> list[Section]:
+    """In the order of their weight; a part that the run lacks is left out."""
+    match run:
+        case TaskResult():
+            return list(_of_task(run))
+        case ObjectiveResult():
+            return list(_of_objective(run))
+        case _:
+            assert_never(run)
+
+
+def _of_task(run: TaskResult) -> Iterator[Section]:
+    yield _answer(run)
+    if run.best is not None:
+        yield Section(title="Selection", lines=list(selection_lines(run)))
+    for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
+        yield Section(title=chart.title, charts=[chart])
+    yield from _changes(run)
+    yield from _flips(run)
+    yield from _confusion(run)
+    yield _tried(run)
+    yield from _paraphrases(run)
+    yield from _read_by_optimizer(run)
+    yield _cost(run, cost_lines(run))
+
+
+def _of_objective(run: ObjectiveResult) -> Iterator[Section]:
+    yield solution_section(run)
+    for chart in search_chart(run):
+        yield Section(title=chart.title, charts=[chart])
+    yield _tried(run)
+    yield from _read_by_optimizer(run)
+    tokens = f"{run.usage.tokens:,} tokens, {run.timing.seconds:.0f} s"
+    yield _cost(run, [tokens])
+
+
+def _answer(run: TaskResult) -> Section:
+    best = run.best
+    if best is None:
+        return Section(title="Result", lines=[state_line(run), "nothing scored yet", *_caution(run)])
+    lines = [state_line(run), run_verdict(run), *gain_line(run), *_caution(run)]
+    if best.shots:
+        lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
+    whole = Block(
+        title=f"The whole prompt; {PLACE} is the place of a row", text=in_use(run, "prompt"), copied=True
+    )
+    prompt = Block(
+        title="best prompt", text=instruction_text(best.instruction), copied=bool(best.instruction)
+    )
+    return Section(title="Result", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
+
+
+def _caution(run: TaskResult) -> Iterator[str]:
+    """What a reader of the scores must know first."""
+    if run.task.grading == "official":
+        yield LENIENT
+    if run.headroom and not run.headroom.exists:
+        yield headroom_line(run.headroom)
+
+
+def _scores(run: TaskResult) -> Table:
+    """On test first, beside the baselines."""
+    verdicts = {verdict.instruction: verdict for verdict in run.verdicts}
+    held = (("validation", run.validation), ("train", run.train))
+    return Table(
+        title="Scores",
+        columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
+        rows=[
+            *([_score(champion(run), "test", run.test)] if run.test else []),
+            *(
+                _score(instruction_text(b.instruction), "test", b, verdicts.get(b.instruction))
+                for b in run.baselines
+            ),
+            *(_score(champion(run), split, score) for split, score in held if score),
+        ],
+        caption=CAPTION,
+        brief=True,
+    )
+
+
+CAPTION = (
+    "with 95 % interval; verdict, gain and p (Holm-corrected) are the winner's beside that baseline; rows "
+    "needed: test rows that would detect such a gain (80 % power)"
+)
+
+
+def _score(
+    prompt: str, split: str, score: Figures, verdict: BaselineVerdict | None = None
+) -> tuple[Cell, ...]:
+    """score has a number even where it is not available: then its cell says so."""
+    figures = (prompt, split, WithInterval(score.value, score.interval), score.n)
+    if verdict is None:
+        return (*figures, None, None, None, None)
+    gain = WithInterval(verdict.comparison.difference, verdict.comparison.interval, signed=True)
+    return (*figures, verdict.word, gain, PValue(verdict.adjusted_p), verdict.n_to_settle)
+
+
+def _changes(run: TaskResult) -> Iterator[Section]:
+    start = best_start(run)
+    if start and run.best:
+        changes = list(word_diff(start.instruction, run.best.instruction))
+        yield Section(title="Changes from the best start", changes=changes)
+
+
+def _flips(run: TaskResult) -> Iterator[Section]:
+    """Beside the best start."""
+    start = best_start(run)
+    for found in run.flips:
+        if start and found.instruction == start.instruction:
+            yield Section(
+                title="Rows fixed and broken",
+                lines=[
+                    f"test rows, against {instruction_text(found.instruction)}: {len(found.fixed)} fixed, "
+                    f"{len(found.broken)} broken"
+                ],
+                tables=[
+                    *flip_table("Fixed", found.fixed, "winner", "baseline"),
+                    *flip_table("Broken", found.broken, "winner", "baseline"),
+                ],
+            )
+            return
+
+
+MARGIN = "margin: log-probability of the right label less that of the likeliest other, in nats"
+
+
+def flip_table(title: str, rows: Sequence[Flip], ours: str, theirs: str) -> Iterator[Table]:
+    columns = ("row", "text", "right answer", f"{ours}'s answer", f"{theirs}'s answer")
+    if rows:
+        yield Table(
+            title=title,
+            columns=(*columns, f"{ours}'s margin", f"{theirs}'s margin"),
+            rows=[
+                (r.id, r.text, r.target, r.winner, r.baseline, r.winner_margin, r.baseline_margin)
+                for r in rows
+            ],
+            caption=MARGIN,
+            longest=LONGEST_ROW,
+        )
+
+
+def _confusion(run: TaskResult) -> Iterator[Section]:
+    found = run.test and run.test.confusion
+    if found:
+        table = Table(
+            title="Confusion of labels",
+            caption="test rows by right label (rows) and the winner's answer (columns)",
+            columns=("right label", *found.labels, "no answer"),
+            rows=[(label, *counts) for label, counts in zip(found.labels, found.rows, strict=True)],
+        )
+        yield Section(title="Confusion matrix", tables=[table])
+
+
+def _tried(run: Overview) -> Section:
+    proposers = Table(
+        title="By proposer",
+        columns=(
+            "proposer",
+            "proposed",
+            "accepted",
+            "dropped by racing",
+            "new bests",
+            "best on train",
+            "found",
+        ),
+        rows=[
+            (
+                *(row.proposer, row.proposals, row.accepted, row.dropped, row.records, row.best),
+                champion(run) if row.won else None,
+            )
+            for row in run.proposers
+        ],
+        brief=len(run.proposers) > LEAST_PROPOSERS,
+    )
+    return Section(title="Candidates", lines=tried_lines(run), tables=[proposers, candidate_table(run)])
+
+
+def _paraphrases(run: TaskResult) -> Iterator[Section]:
+    if run.sensitivity:
+        table = Table(
+            title="Near-paraphrases",
+            caption="of the winner, on validation",
+            columns=("instruction", run.measure, "n"),
+            rows=[(e.instruction, WithInterval(e.value, e.interval), e.n) for e in run.sensitivity],
+        )
+        yield Section(title="Sensitivity to wording", tables=[table])
+
+
+def _read_by_optimizer(run: Overview) -> Iterator[Section]:
+    blocks = [
+        Block(title=_call_title(step, number), text=call.meta_prompt)
+        for step in run.steps
+        for number, call in enumerate(step.calls, start=1)
+    ]
+    if blocks:
+        yield Section(title="Meta-prompts", details=blocks)
+
+
+def _call_title(step: StepResult, number: int) -> str:
+    call = step.calls[number - 1]
+    which = f", call {number} of {len(step.calls)}" if len(step.calls) > 1 else ""
+    return f"Step {step.number}{which}: {call.prompt_tokens} tokens read, {call.generated_tokens} written"
+
+
+def _cost(run: RunResult, lines: Sequence[str]) -> Section:
+    return Section(title="Cost", lines=lines, tables=[_usage(run)], details=[_settings(run)])
+
+
+def _usage(run: Overview) -> Table:
+    rows: list[tuple[Cell, ...]] = [(name, value) for name, value in fields_of(run.usage).items()]
+    for effort in run.timing.scorer:
+        rows += [(f"scorer {name}", value) for name, value in fields_of(effort).items()]
+    return Table(
+        title="Amounts", columns=("what", "amount"), rows=[*rows, ("seconds", round(run.timing.seconds))]
+    )
+
+
+def _settings(run: RunResult) -> Table:
+    rows: list[tuple[Cell, ...]] = [("begun", run.timing.created), ("data", run.data_digest)]
+    for model in run.models:
+        about = (("", model.name), ("numerics", model.numerics), ("digest", model.digest))
+        rows += [
+            (f"{model.role} {name}".strip(), value) for name, value in (*about, ("source", model.source))
+        ]
+    rows += run.versions.items()
+    rows += [
+        (f"{group}.{name}", value if isinstance(value, str | int | float) else json.dumps(value))
+        for group, values in run.settings.items()
+        for name, value in values.items()
+    ]
+    return Table(title="Settings, models and versions", columns=("what", "value"), rows=rows)

@@ -1,0 +1,97 @@
+"""Tables of a report and what stands in their cells."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from opro_local.results.words import figure, p_text, with_interval
+
+LONG = 24
+"""Characters from which on a text needs a wide column."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithInterval:
+    """A cell: a value with the ends of its 95 % interval; tables of numbers give it three columns."""
+
+    value: float | None
+    interval: Sequence[float] | None
+    signed: bool = False
+
+    def __str__(self) -> str:
+        return with_interval(self.value, self.interval, signed=self.signed)
+
+    @property
+    def numbers(self) -> tuple[float | None, ...]:
+        return (self.value, *(self.interval or (None, None)))
+
+
+class PValue(float):
+    """A cell: a p-value."""
+
+    def __str__(self) -> str:
+        return p_text(self)
+
+
+Cell = str | int | float | WithInterval | None
+
+
+def cell_text(cell: Cell) -> str:
+    """As people read it; what is not known stays blank."""
+    match cell:
+        case None:
+            return ""
+        case PValue() | WithInterval():
+            return str(cell)
+        case float():
+            return figure(cell)
+        case int():
+            return f"{cell:,}"
+        case _:
+            return str(cell)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """rows under columns; the title is one of a kind in a report and has at most 31 characters.
+
+    caption says what the figures are. brief: a terminal shows it too. sortable: a page lets its reader sort
+    it. longest: characters after which a page cuts a cell.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    brief: bool = False
+    sortable: bool = False
+    longest: int | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of each column: "number", "text" where it needs room, or ""."""
+        return [_kind([row[i] for row in self.rows]) for i in range(len(self.columns))]
+
+    def in_numbers(self) -> Iterator[list[str | int | float | None]]:
+        """Columns and rows without a WithInterval; where a column has one, it becomes three."""
+        wide = [any(isinstance(row[i], WithInterval) for row in self.rows) for i in range(len(self.columns))]
+        heads = zip(self.columns, wide, strict=True)
+        yield [part for name, is_wide in heads for part in _heads(name, is_wide)]
+        for row in self.rows:
+            yield [part for cell, is_wide in zip(row, wide, strict=True) for part in _parts(cell, is_wide)]
+
+
+def _kind(cells: Sequence[Cell]) -> str:
+    known = [cell for cell in cells if cell is not None]
+    if known and all(isinstance(cell, int | float | WithInterval) for cell in known):
+        return "number"
+    return "text" if any(isinstance(cell, str) and len(cell) >= LONG for cell in known) else ""
+
+
+def _heads(name: str, is_wide: bool) -> Sequence[str]:
+    return (name, f"{name} low", f"{name} high") if is_wide else (name,)
+
+
+def _parts(cell: Cell, is_wide: bool) -> Sequence[str | int | float | None]:
+    if isinstance(cell, WithInterval):
+        return cell.numbers
+    return (cell, None, None) if is_wide else (cell,)

@@ -1,0 +1,101 @@
+"""What a run found, in full: the one record that every reader takes, and from which its JSON is made."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opro_local.proposers.paraphrases import Wording
+from opro_local.records import content_hash
+from opro_local.results.answers import AnswerResult, all_answers, confusion_of
+from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
+from opro_local.results.flips import BaselineFlips, ConfidenceBin
+from opro_local.results.objective import ObjectiveFindings, objective_findings
+from opro_local.results.overview import Held, Overview, Prompt, Solution
+from opro_local.results.proposals import entries_of
+from opro_local.results.reading import fields_of, overview
+from opro_local.store.header import RunHeader
+from opro_local.store.reader import RunReader, reading
+from opro_local.tasks.task import task_from_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult(Overview):
+    """Of a run that optimised a prompt; data_digest is that of the table's rows.
+
+    test_uses counts who used these test rows before; outcomes are there where they were asked for.
+    """
+
+    best: Prompt | None
+    headroom: HeadroomResult | None
+    verdicts: Sequence[BaselineVerdict]
+    selection: Selection
+    style: Wording | None
+    flips: Sequence[BaselineFlips]
+    reliability: Sequence[ConfidenceBin]
+    test_uses: int | None
+    data_digest: str
+    outcomes: Sequence[AnswerResult] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveResult(Overview):
+    """Of a run on a mathematical problem; data_digest is that of the whole problem.
+
+    There are no examples: outcomes are none, where they were asked for.
+    """
+
+    best: Solution | None
+    objective: ObjectiveFindings
+    data_digest: str
+    outcomes: Sequence[AnswerResult] | None = None
+
+
+RunResult = TaskResult | ObjectiveResult
+
+
+def read_result(path: Path, *, outcomes: bool = False) -> RunResult:
+    """All that a run file says; with outcomes also what every candidate answered. Raises StoreError."""
+    with reading(path) as run:
+        return result_of(run, outcomes=outcomes)
+
+
+def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
+    if run.header.is_task:
+        return _task_result(run, outcomes=outcomes)
+    return ObjectiveResult(
+        **fields_of(overview(run)),
+        objective=objective_findings(run.header, entries_of(run)),
+        data_digest=content_hash("data", json.loads(run.header.problem_json)),
+        outcomes=() if outcomes else None,
+    )
+
+
+def _task_result(run: RunReader, *, outcomes: bool) -> TaskResult:
+    found, known = Findings(run=run), overview(run)
+    held = {split: _with_confusion(run, known, split) for split in ("validation", "test")}
+    return TaskResult(
+        **fields_of(known) | held,
+        headroom=found.headroom(),
+        verdicts=found.verdicts(),
+        selection=found.selection(),
+        style=found.style(),
+        flips=found.flips(),
+        reliability=found.reliability(),
+        test_uses=run.test_uses,
+        data_digest=rows_digest(run.header),
+        outcomes=all_answers(run) if outcomes else None,
+    )
+
+
+def _with_confusion(run: RunReader, known: Overview, split: str) -> Held | None:
+    held: Held | None = getattr(known, split)
+    if held is None or known.best is None:
+        return held
+    return replace(held, confusion=confusion_of(run, key=known.best.key, split=split))
+
+
+def rows_digest(header: RunHeader) -> str:
+    """Of the rows of a task, whatever is asked about them."""
+    rows = task_from_json(header.problem_json).rows
+    return content_hash("data", [[row.id, row.text, row.target] for row in rows])

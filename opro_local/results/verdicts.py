@@ -1,0 +1,189 @@
+"""What a run proves and what it does not, in sentences for people who decide something on it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from opro_local.results.overview import Effort, Measured, Overview
+from opro_local.results.steps import best_start
+from opro_local.results.trajectory import gain
+from opro_local.results.words import counts_text, figure, p_text, with_interval
+from opro_local.wording import counted
+
+if TYPE_CHECKING:  # these take libraries of statistics, which a progress line can do without
+    from opro_local.evidence.headroom import Headroom
+    from opro_local.evidence.verdict import Verdict
+    from opro_local.proposers.paraphrases import Wording
+    from opro_local.results.findings import BaselineVerdict, HeadroomResult
+    from opro_local.results.result import TaskResult
+
+LENIENT = "official grading (lenient): scores are too high, to be compared with published ones only"
+PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " than"}
+
+
+def state_line(run: Overview) -> str:
+    return f"run {run.run}: {run.status} ({run.stop_reason or 'search not over'})"
+
+
+def champion(run: Overview) -> str:
+    """What the best solution is called: there is no winner before the end."""
+    return "winner" if run.test or run.status == "finished" else "best so far"
+
+
+def headroom_line(found: "Headroom | HeadroomResult") -> str:
+    """Whether it matters on this task how the model is asked."""
+    spread = f"{found.instructions} very different prompts score {found.lowest:.3f} to "
+    spread += f"{found.highest:.3f} on {found.rows} train rows"
+    if found.exists:
+        return f"headroom: {spread}, a wider spread than chance gives ({p_text(found.p_value)})"
+    if found.p_value < 0.05:
+        return f"no headroom seen: {spread}, a spread beyond chance but too small to be worth a search"
+    return (
+        f"no headroom seen: {spread}, no wider spread than chance gives ({p_text(found.p_value)}); "
+        "expect no gain from a search"
+    )
+
+
+def power_line(test_rows: int, minimum_detectable_gain: float | None) -> str:
+    """The minimum detectable effect of a comparison on so many test rows."""
+    if minimum_detectable_gain is None:
+        return f"no gain is detectable ({test_rows} test rows, 80 % power): label more rows"
+    return (
+        f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of accuracy "
+        f"({test_rows} test rows, 80 % power)"
+    )
+
+
+def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
+    """A prompt beside another."""
+    found = verdict.comparison
+    line = f"{verdict.word}: gain {with_interval(found.difference, found.interval, signed=True)}"
+    line += f", {p_text(verdict.adjusted_p)}, n={found.n}"
+    rows = verdict.n_to_settle
+    return f"{line}; about {rows:,} test rows would detect such a gain (80 % power)" if rows else line
+
+
+def verdict_line(verdicts: "Sequence[BaselineVerdict]", *, won_by_baseline: bool = False) -> str:
+    """All comparisons in one sentence; the winner may be one of the baselines itself."""
+    if won_by_baseline:
+        return "verdict: no evidence of a gain: the winner is itself one of the baselines"
+    words = Counter(verdict.word for verdict in verdicts)
+    if len(words) == 1:
+        (word,) = words
+        return f"verdict: {word}{PREPOSITION[word]} {_all(len(verdicts))} {_tested(verdicts)}"
+    parts = [f"{word}{PREPOSITION[word]} {words[word]}" for word in words]
+    return f"verdict: {', '.join(parts)} of {len(verdicts)} baselines {_tested(verdicts)}"
+
+
+def _tested(verdicts: "Sequence[BaselineVerdict]") -> str:
+    correction = ", Holm-corrected" if len(verdicts) > 1 else ""
+    return f"(paired tests, n={verdicts[0].comparison.n} test rows{correction})"
+
+
+def _all(count: int) -> str:
+    return "the baseline" if count == 1 else f"all {count} baselines"
+
+
+def run_verdict(run: "TaskResult") -> str:
+    """The verdict of one run, at any time."""
+    if run.test is None:
+        return "verdict: not tested yet"
+    won = any(run.best and baseline.key == run.best.key for baseline in run.baselines)
+    if not won and not run.verdicts:
+        return "verdict: there is nothing to compare with"
+    return verdict_line(run.verdicts, won_by_baseline=won)
+
+
+def gain_line(run: Overview) -> Iterator[str]:
+    """How the winner compares on test with the start that is best on validation, as the winner is."""
+    start = best_start(run)
+    if run.test is None or run.test.value is None or start is None or start.value is None:
+        return
+    words = _gain(gain(run.test.value - start.value, run.direction))
+    yield (
+        f"{run.measure} on test (n={run.test.n}): {start.value:.3f} with the best start, "
+        f"{run.test.value:.3f} with the best prompt: {words}"
+    )
+
+
+def _gain(difference: float) -> str:
+    """In words, as for some metrics smaller is better."""
+    size = f"{abs(difference):.3f}"
+    if size == "0.000":
+        return "no difference"
+    return f"better by {size}" if difference > 0 else f"worse by {size}"
+
+
+def selection_lines(run: "TaskResult") -> Iterator[str]:
+    """How much was tried, how much of the best score is luck, and whether the winner hangs on a word."""
+    selection = run.selection
+    tried = f"{counted(selection.candidates, 'candidate')} scored beyond the starts"
+    if selection.dropped:
+        tried += f", {selection.dropped} dropped by racing ({selection.pairs_saved:,} pairs saved)"
+    yield tried
+    if selection.expected_best_if_equal is not None:
+        yield (
+            f"selection bias: by luck alone the best of {selection.candidates} would show "
+            f"{selection.expected_best_if_equal:.3f} on train, were each as good as the winner is on test"
+        )
+    if selection.likelihood_agreement is not None:
+        whole = selection.candidates - selection.dropped
+        yield (
+            f"rank correlation of score and likelihood of the right answers: "
+            f"{selection.likelihood_agreement:.2f} (Kendall's tau, {counted(whole, 'candidate')})"
+        )
+    values = [entry.value for entry in run.sensitivity if entry.value is not None]
+    if values and run.validation:
+        yield (
+            f"sensitivity to wording: {counted(len(values), 'near-paraphrase')} of the winner score "
+            f"{min(values):.3f} to {max(values):.3f} on validation (n={run.validation.n}), the winner "
+            f"{figure(run.validation.value)}"
+        )
+    if run.style:
+        yield _style(run.style)
+    if run.test_uses:
+        yield (
+            f"test set reuse: {counted(run.test_uses, 'earlier run or measurement')} of these test rows: "
+            "scores on them may be too high"
+        )
+    if run.frontier:
+        yield frontier_line(run.frontier)
+
+
+def frontier_line(frontier: Sequence[Measured]) -> str:
+    """The best score for each length of prompt."""
+    points = [f"{e.value:.3f} at {e.prompt_tokens:.0f} tokens" for e in frontier if e.value is not None]
+    return f"score by prompt length (validation, n={frontier[0].n}): {', '.join(points)}"
+
+
+def _style(style: "Wording") -> str:
+    fewest, most = style.words
+    return (
+        f"the {counted(style.instructions, 'instruction')} best on train: {fewest} to {most} words, "
+        f"{counted(style.questions, 'question')}, {counted(style.requests, 'request')}"
+    )
+
+
+def tried_lines(run: Overview) -> list[str]:
+    return [
+        f"rejected proposals: {counts_text(run.rejected)}",
+        f"rows without an answer: {counts_text(run.unanswered)}",
+    ]
+
+
+def cost_lines(run: Overview) -> list[str]:
+    usage, timing = run.usage, run.timing
+    return [
+        f"{usage.pairs:,} scored pairs of prompt and row, {usage.tokens:,} tokens, {timing.seconds:.0f} s",
+        *[_effort_line(effort) for effort in timing.scorer if effort.efficiency is not None],
+    ]
+
+
+def _effort_line(effort: Effort) -> str:
+    """How near the scorer came to what this machine could do at best."""
+    kept = effort.stored_prefix_tokens / max(1, effort.prefix_tokens)
+    return (
+        f"scorer (level {effort.level}): {effort.efficiency:.0%} of this machine's peak throughput; "
+        f"{effort.tokens_run:,} tokens computed, {effort.least_tokens:,} of them necessary; "
+        f"{kept:.0%} of shared prefix tokens from the prefix cache"
+    )

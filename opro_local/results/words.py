@@ -1,0 +1,56 @@
+"""How values of results are written: figures, intervals, prompts and solutions, each in one way."""
+
+from collections.abc import Mapping, Sequence
+
+from opro_local.results.events import AskedEvent
+from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
+
+EMPTY = "(empty)"
+
+
+def figure(value: float | None) -> str:
+    return "not available" if value is None else f"{value:.3f}"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None, *, signed: bool = False) -> str:
+    """0.625 [0.306, 0.863], or +0.250 [-0.083, +0.583] where signed."""
+    if value is None:
+        return figure(value)
+    sign = "+" if signed else ""
+    ends = "" if interval is None else f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]"
+    return f"{value:{sign}.3f}{ends}"
+
+
+def p_text(value: float) -> str:
+    return "p<0.001" if value < 0.001 else f"p={value:.3f}"
+
+
+def instruction_text(instruction: str) -> str:
+    return instruction or EMPTY
+
+
+def numbers_text(solution: Numbers) -> str:
+    return ", ".join(f"{number:g}" for number in solution)
+
+
+def solution_text(solution: Prompt | Solution | ProposedPrompt | Numbers) -> str:
+    """The instruction of a prompt, the numbers of a mathematical solution."""
+    match solution:
+        case Prompt() | ProposedPrompt():
+            return instruction_text(solution.instruction)
+        case Solution():
+            return numbers_text(solution.solution)
+        case _:
+            return numbers_text(solution)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def heard_text(event: AskedEvent) -> str:
+    """Which step and block heard what people asked, and why an instruction was not scored."""
+    if event.step is None:
+        return "waiting"
+    rejected = f"; rejected: {event.reason}" if event.reason else ""
+    return f"step {event.step}, block {event.block or 0}{rejected}"
