@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings
-from opro_local.errors import ModelError, StoreError
+from opro_local.errors import Interrupted, ModelError, StoreError
 from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
@@ -165,8 +165,16 @@ class _Ready(Protocol[S]):
 def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
     path = RunFolder(host.folders.runs).file(header.run_id)
     with RunFile.create(path, header, ready.codec, after_commit=host.after_commit) as store:
-        ready.search(store, host)
+        _search(store, ready, host)
     return path
+
+
+def _search(store: RunFile[S], ready: _Ready[S], host: Host) -> None:
+    try:
+        ready.search(store, host)
+    except Interrupted as stop:
+        run_id = store.header.run_id
+        raise Interrupted(f"{stop} What it has scored is saved; go on: opro-local resume {run_id}") from None
 
 
 def resume_run(
@@ -196,7 +204,7 @@ def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     with RunFile.open(path, ready.codec, write=True, after_commit=host.after_commit) as store:
         if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
-        ready.search(store, host)
+        _search(store, ready, host)
 
 
 def _check_same_models(header: RunHeader, models: Models) -> None:

@@ -37,6 +37,16 @@ def settings(**groups: dict[str, Any]) -> opro_local.RunSettings:
     return opro_local.RunSettings.model_validate({**SETTINGS, **groups})
 
 
+def test_the_folder_that_the_variable_names_is_that_of_python_users_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPRO_LOCAL_HOME", str(tmp_path / "elsewhere"))
+    assert opro_local.Host().folders.runs == tmp_path / "elsewhere" / "runs"
+    assert opro_local.Folders.of_user(tmp_path).runs == tmp_path / "runs"
+    monkeypatch.delenv("OPRO_LOCAL_HOME")
+    assert opro_local.Folders.of_user().runs.parts[-2:] == ("opro-local", "runs")
+
+
 def test_the_public_names_are_these() -> None:
     assert opro_local.__all__ == [
         "Folders",
@@ -77,7 +87,7 @@ def test_a_run_needs_a_task_and_settings_alone(
     play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), samples=[["Sort it.</INS>"]]))
     task = opro_local.load_task(table, text="mail", label="kind", id="id")
     path = opro_local.optimize_task(task, settings())
-    assert path.is_relative_to(own_user_folders / "data" / "opro-local" / "runs")
+    assert path.is_relative_to(own_user_folders / "opro-local" / "runs")
     assert opro_local.run_document(path)["best"]["instruction"] == "Sort it."
 
 

@@ -24,7 +24,7 @@ def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Callable[[], Non
 
     def after_commit() -> None:
         if asked:
-            raise Interrupted("Stopped. What a run has scored so far is saved; go on with: opro-local resume")
+            raise Interrupted("Stopped.")
 
     previous = signal.signal(signal.SIGINT, on_signal)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from opro_local.errors import OproError
+from opro_local.errors import OproError, SettingsError
 from opro_local.results import SCHEMA_VERSION
 from opro_local.wording import printable, visible
 
@@ -61,9 +61,12 @@ def fitted(text: str, width: int) -> str:
 
 
 def form_of(path: Path | None) -> str:
-    """The form of a report that a file's name asks for."""
+    """The form of a report that a file's name asks for. Raises SettingsError for one that there is not."""
     suffix = path.suffix.removeprefix(".") if path else ""
-    return suffix if suffix in FORMATS else "html"
+    if suffix and suffix not in FORMATS:
+        known = ", ".join(f".{form}" for form in FORMATS)
+        raise SettingsError(f"no report is made as .{suffix}. Let the file end in {known}, or pass --format.")
+    return suffix or "html"
 
 
 def write_output(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Where models and runs are kept."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ class Folders:
 
     @classmethod
     def of_user(cls, home: Path | None = None) -> "Folders":
-        """The folders below home; below the user's data folder if not given."""
-        root = home or user_data_path("opro-local")
+        """The folders below home, else below $OPRO_LOCAL_HOME, else below the user's data folder.
+
+        The one variable that is read outside the command line: rows must not go elsewhere from Python.
+        """
+        named = os.environ.get("OPRO_LOCAL_HOME")
+        root = home or (Path(named) if named else user_data_path("opro-local"))
         return cls(models=root / "models", runs=root / "runs")

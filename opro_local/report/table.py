@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from opro_local.results.words import figure, p_text, with_interval
 
@@ -50,7 +51,7 @@ def cell_text(cell: Cell) -> str:
             return str(cell)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """rows under columns; the title is one of a kind in a report and has at most 31 characters.
 
@@ -66,7 +67,7 @@ class Table:
     sortable: bool = False
     longest: int | None = None
 
-    @property
+    @cached_property
     def kinds(self) -> list[str]:
         """Of each column: "number", "text" where it needs room, or ""."""
         return [_kind([row[i] for row in self.rows]) for i in range(len(self.columns))]

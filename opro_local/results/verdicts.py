@@ -66,7 +66,7 @@ def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
 def verdict_line(verdicts: "Sequence[BaselineVerdict]", *, won_by_baseline: bool = False) -> str:
     """All comparisons in one sentence; the winner may be one of the baselines itself."""
     if won_by_baseline:
-        return "verdict: no evidence of a gain: the winner is itself one of the baselines"
+        return "verdict: the search found nothing better: the winner is itself one of the baselines"
     words = Counter(verdict.word for verdict in verdicts)
     if len(words) == 1:
         (word,) = words
@@ -101,7 +101,7 @@ def gain_line(run: Overview) -> Iterator[str]:
         return
     words = _gain(gain(run.test.value - start.value, run.direction))
     yield (
-        f"{run.measure} on test (n={run.test.n}): {start.value:.3f} with the best start, "
+        f"{run.measure} on test (n={run.test.n}): {start.value:.3f} with the start that validation prefers, "
         f"{run.test.value:.3f} with the best prompt: {words}"
     )
 
@@ -142,10 +142,8 @@ def selection_lines(run: "TaskResult") -> Iterator[str]:
     if run.style:
         yield _style(run.style)
     if run.test_uses:
-        yield (
-            f"test set reuse: {counted(run.test_uses, 'earlier run or measurement')} of these test rows: "
-            "scores on them may be too high"
-        )
+        looks = counted(run.test_uses, "earlier look")
+        yield f"test set reuse: {looks} at these test rows (runs, measurements): scores may be too high"
     if run.frontier:
         yield frontier_line(run.frontier)
 

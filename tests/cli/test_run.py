@@ -106,7 +106,8 @@ class TestRun:
         # The starts are equal on train and on validation: the first counts, which is the empty one.
         (gain,) = [line for line in lines if line.startswith("accuracy on test (n=8): ")]
         assert gain == (
-            "accuracy on test (n=8): 0.125 with the best start, 0.625 with the best prompt: better by 0.500"
+            "accuracy on test (n=8): 0.125 with the start that validation prefers, "
+            "0.625 with the best prompt: better by 0.500"
         )
         baselines = [line for line in lines if line.startswith("test  ") and not line.endswith("winner")]
         assert [line.rsplit("  ", 1)[1] for line in baselines] == ["(empty)", START, STEP_BY_STEP]
@@ -208,6 +209,7 @@ class TestInterrupt:
         assert "Stopping after this block" in stopped.stderr
         half = document(call("runs", "show", "--json"))
         assert (half["status"], half["usage"]["pairs"]) == ("unfinished", 8)
+        assert stopped.stderr.strip().endswith(f"opro-local resume {half['run']}")
 
         engine = _play(monkeypatch)
         resumed = document(call("resume", "--json"))

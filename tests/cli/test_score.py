@@ -91,7 +91,7 @@ class TestTable:
     def test_test_rows_are_noted_as_used(self, model: ScriptedEngine) -> None:
         score("--model", "scripted", "--on", "all", "-i", "Read twice.")
         shown = CliRunner().invoke(main, ["runs", "show", run()])
-        assert "test set reuse: 1 earlier run or measurement of these test rows" in shown.stdout
+        assert "test set reuse: 1 earlier look at these test rows" in shown.stdout
 
 
 class TestTransfer:

@@ -72,8 +72,8 @@ def test_a_page_answers_first_and_holds_everything(document: dict[str, Any]) -> 
     text = " ".join(" ".join(page(document).words).split())
     assert text.index("Read twice.") < text.index("Search progress")
     assert (
-        "accuracy on test (n=8): 0.125 with the best start, 1.000 with the best prompt: better by 0.875"
-        in text
+        "accuracy on test (n=8): 0.125 with the start that validation prefers, "
+        "1.000 with the best prompt: better by 0.875" in text
     )
     for part in (
         *("Fixed", "7 fixed, 0 broken", "Confusion matrix", "Sensitivity to wording", "Meta-prompts"),
@@ -313,6 +313,9 @@ def test_the_command_writes_the_form_of_the_file(tmp_path: Path, monkeypatch: py
     assert report("-o", "r.md").exit_code == 0 and Path("r.md").read_bytes().startswith(b"# mails")
     assert report("-o", "r.xlsx").exit_code == 0 and Path("r.xlsx").read_bytes().startswith(b"PK")
     assert report("--format", "json", "-o", "r.txt").exit_code == 0 and json.loads(Path("r.txt").read_text())
+    unknown = report("-o", "r.pdf")
+    assert unknown.exit_code == 2 and "no report is made as .pdf" in unknown.output
+    assert not Path("r.pdf").exists()
     failed = report("-o", "no/folder/r.html")
     assert failed.exit_code == 1 and "cannot be written" in failed.output
 

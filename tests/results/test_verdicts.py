@@ -64,7 +64,8 @@ def test_the_start_is_chosen_on_validation_and_the_gain_is_told_in_words(
         evaluated("baseline", "b", 0.4),
     ]
     assert list(gain_line(overview(run(direction, evaluations)))) == [
-        f"accuracy on test (n=8): 0.400 with the best start, {test:.3f} with the best prompt: {words}"
+        "accuracy on test (n=8): 0.400 with the start that validation prefers, "
+        f"{test:.3f} with the best prompt: {words}"
     ]
 
 

@@ -92,7 +92,7 @@ def test_a_person_takes_part_through_the_page(search: Steered, address: str, bro
     page.locator("tbody a").click()
     sync_api.expect(page.locator("#status")).to_contain_text("0 steps")
     search.go_on(3)
-    sync_api.expect(page.locator("#status")).to_contain_text("best on train", timeout=1000 * PATIENCE)
+    sync_api.expect(page.locator("#status")).to_contain_text("best prompt on train", timeout=1000 * PATIENCE)
 
     page.get_by_label("An instruction").fill(OWN)
     page.get_by_role("button", name="Have it scored").click()
@@ -121,7 +121,7 @@ def test_what_a_person_was_looking_at_stays(search: Steered, address: str, brows
     page.goto(address)
     page.locator("tbody a").click()
     search.go_on(3)
-    sync_api.expect(page.locator("#status")).to_contain_text("best on train", timeout=1000 * PATIENCE)
+    sync_api.expect(page.locator("#status")).to_contain_text("best prompt on train", timeout=1000 * PATIENCE)
     page.get_by_role("button", name="Pause").click()
     sync_api.expect(page.locator("#status")).to_contain_text("paused")
     head = page.locator("th", has=page.get_by_role("button", name="shots"))
