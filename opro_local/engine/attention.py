@@ -20,8 +20,8 @@ from opro_local.engine.cache import LayerStates, Placed, Prefix
 from opro_local.engine.masks import AttentionKinds, NoReuse, Reach, columns_of
 from opro_local.engine.rows import joined
 
-PACKED_ATTENTION = "opro_packed"
-"""The name under which transformers finds packed_attention."""
+PACKED_ATTENTION, GROUPED_ATTENTION = "opro_packed", "opro_grouped"
+"""The names under which transformers finds packed_attention and grouped_attention."""
 
 BUCKET_TOKENS = 64
 """T is a multiple of it: a token's last bits depend on how the matrices are cut."""
@@ -213,4 +213,31 @@ def packed_attention(
     return blocks.attend(layer, query, (key, value), scaling)[None], None
 
 
+def grouped_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    *,
+    scaling: float | None = None,
+    **_: object,
+) -> tuple[Tensor, None]:
+    """Heads that share a key head as more queries of it, so that keys and values are not repeated.
+
+    query (B, H, T, D), key and value (B, Hkv, K, D), attention_mask (B, 1, T, K) -> (B, T, H, D).
+    """
+    rows, heads, tokens, width = query.shape
+    grouped = heads // key.shape[1]
+    out = scaled_dot_product_attention(
+        query.reshape(rows, -1, grouped * tokens, width),
+        key,
+        value,
+        attn_mask=attention_mask.repeat(1, 1, grouped, 1),
+        scale=scaling,
+    )
+    return out.reshape(rows, heads, tokens, -1).transpose(1, 2).contiguous(), None
+
+
 AttentionInterface.register(PACKED_ATTENTION, packed_attention)
+AttentionInterface.register(GROUPED_ATTENTION, grouped_attention)

@@ -13,8 +13,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from opro_local.engine.rows import Row
 
-GROWTH_TOKENS = 16
-"""Spare columns of a slab, so that its rows are copied once in so many steps."""
+GROWTH_TOKENS, GROWTH_SHARE = 16, 8
+"""Spare columns of a slab: at least so many, and an eighth of what it holds, so that it is copied seldom."""
 
 LayerStates = tuple[Tensor, Tensor]
 """Keys and values of a layer by token, both (N, heads, D)."""
@@ -35,15 +35,20 @@ class SharedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return _behind(self.keys, key_states), _behind(self.values, value_states)
 
 
+Parts = Sequence[tuple[int, LayerStates]]
+"""States of a row with the column that they begin at."""
+
+
 class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Rows that grow step by step, written into buffers with room to spare instead of copied each time."""
 
-    def __init__(self, rows: Sequence[LayerStates]) -> None:
-        """Begin with the rows' keys and values, each by token, padded on the right to the longest."""
+    def __init__(self, rows: Sequence[Parts], columns: int) -> None:
+        """Begin with so many columns of each row; those that no part fills are pads."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self._used = max(len(keys) for keys, _ in rows)
+        self._used = columns
         self.keys, self.values = (
-            _slab(states, self._used + GROWTH_TOKENS) for states in zip(*rows, strict=True)
+            _slab([[(at, states[which]) for at, states in parts] for parts in rows], _with_room(columns))
+            for which in (0, 1)
         )
         self.is_initialized = True
 
@@ -54,10 +59,15 @@ class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         keys, values = _tensors(self)
         start, end = self._used, self._used + key_states.shape[-2]
         if end > keys.shape[-2]:
-            self.keys, self.values = keys, values = _roomier(keys), _roomier(values)
+            self.keys, self.values = keys, values = _roomier(keys, end), _roomier(values, end)
         keys[:, :, start:end], values[:, :, start:end] = key_states, value_states
         self._used = end
         return keys[:, :, :end], values[:, :, :end]
+
+    def row(self, at: int, columns: Tensor) -> LayerStates:
+        """Keys and values of a row by token, at these columns."""
+        keys, values = (states[at].index_select(1, columns).transpose(0, 1) for states in _tensors(self))
+        return keys, values
 
     def get_seq_length(self) -> int:
         return self._used
@@ -105,6 +115,37 @@ class Placed:
     prefix: Prefix | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What a row goes on behind: a prefix that others may share, then tokens of its own.
+
+    own holds their keys and values, a pair a layer.
+    """
+
+    prefix: Prefix | None
+    own: tuple[LayerStates, ...]
+
+    @property
+    def start(self) -> int:
+        """Tokens of the prefix."""
+        return self.prefix.length if self.prefix else 0
+
+    @property
+    def length(self) -> int:
+        """Tokens of its own."""
+        return len(self.own[0][0]) if self.own else 0
+
+    @property
+    def bytes(self) -> int:
+        """What its keys and values take in memory where it shares nothing."""
+        own = sum(tensor.nbytes for states in self.own for tensor in states)
+        return own + (self.prefix.bytes if self.prefix else 0)
+
+    def joined(self) -> Prefix:
+        """All of it as one prefix; where it has tokens of its own, all is copied."""
+        return joined_prefix(self.prefix, self.own) if self.own or self.prefix is None else self.prefix
+
+
 def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates]) -> Prefix:
     """A prefix and the states of the tokens behind it, one pair a layer, as one prefix; all is copied."""
     layers = (
@@ -115,11 +156,6 @@ def joined_prefix(prefix: Prefix | None, behind: Sequence[LayerStates]) -> Prefi
     )
     shared = tuple(SharedLayer(*(states.transpose(0, 1)[None] for states in layer)) for layer in layers)
     return Prefix(length=shared[0].get_seq_length(), layers=shared)
-
-
-def stacked(prefixes: Sequence[Prefix]) -> Cache:
-    """Prefixes of any lengths as rows that can grow, padded on the right to the longest."""
-    return Cache(layers=[SlabLayer(_layer_of(prefixes, i)) for i in range(len(prefixes[0].layers))])
 
 
 def own_states(cache: Cache, start: int) -> list[LayerStates]:
@@ -144,23 +180,26 @@ def _growing_layer(keys: Tensor, values: Tensor) -> DynamicLayer:
     return layer
 
 
-def _layer_of(prefixes: Sequence[Prefix], layer: int) -> list[LayerStates]:
-    return [prefix.by_token(layer) for prefix in prefixes]
-
-
 def _behind(shared: Tensor | None, states: Tensor) -> Tensor:
     assert shared is not None
     return torch.cat([shared.expand(states.shape[0], -1, -1, -1), states], dim=-2)
 
 
-def _slab(rows: Sequence[Tensor], columns: int) -> Tensor:
-    """A buffer (B, heads, columns, D) that begins with the rows (N, heads, D)."""
-    _, heads, width = rows[0].shape
-    slab = rows[0].new_zeros(len(rows), heads, columns, width)
-    for at, row in enumerate(rows):
-        slab[at, :, : len(row)] = row.transpose(0, 1)
+def _slab(rows: Sequence[Sequence[tuple[int, Tensor]]], columns: int) -> Tensor:
+    """A buffer (B, heads, columns, D) with the rows' parts (N, heads, D) at their columns."""
+    (_, some), *_ = next(parts for parts in rows if parts)
+    slab = some.new_zeros(len(rows), some.shape[1], columns, some.shape[2])
+    for at, parts in enumerate(rows):
+        for first, states in parts:
+            slab[at, :, first : first + len(states)] = states.transpose(0, 1)
     return slab
 
 
-def _roomier(old: Tensor) -> Tensor:
-    return torch.cat([old, torch.zeros_like(old[:, :, :GROWTH_TOKENS])], dim=-2)
+def _roomier(old: Tensor, columns: int) -> Tensor:
+    """The buffer with room for so many columns and some more."""
+    spare = _with_room(columns) - old.shape[-2]
+    return torch.cat([old, old.new_zeros(*old.shape[:2], spare, old.shape[3])], dim=-2)
+
+
+def _with_room(columns: int) -> int:
+    return columns + max(GROWTH_TOKENS, columns // GROWTH_SHARE)

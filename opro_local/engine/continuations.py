@@ -1,16 +1,24 @@
 """Batches of prompts that grow by one token a row and step: their keys and values kept, or all run anew."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from math import ceil
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import Cache
 
-from opro_local.engine.cache import Prefix, stacked
+from opro_local.engine.cache import Parts, SlabLayer, Trail
 from opro_local.engine.forward import Body
-from opro_local.engine.masks import columns_of
-from opro_local.engine.rows import Row
+from opro_local.engine.masks import EVERYBODY, NOBODY, SlotColumns
 from opro_local.llm import TokenIds
+
+SLOTS = (1, 2, 4, 8)
+"""Rows that a block may hold: more of them read a shared prefix less often, and compare more in vain."""
+TOKENS_TO_COME = 64
+COMPARING = 0.1
+"""What a row's comparing with a cached token costs beside reading it."""
 
 
 class Continuation(Protocol):
@@ -26,24 +34,108 @@ class Continuation(Protocol):
 
 
 class CachedRows:
-    """Rows that go on behind what was run before, a prefix each."""
+    """Rows that go on behind what was run before.
 
-    def __init__(self, body: Body, prefixes: Sequence[Prefix]) -> None:
-        self._body = body
-        self._cache = stacked(prefixes)
-        empty = [Row(start=prefix.length, ids=(), positions=(), until=()) for prefix in prefixes]
-        self._columns = columns_of(empty, device=body.device)
-        self._following = torch.tensor([prefix.length for prefix in prefixes], device=body.device)
+    Neighbours behind the same prefix share blocks of slots: a block holds the prefix once, then what is each
+    row's own, then a token a slot for every step. grouped: heads that share a key head are asked together,
+    see attention.grouped_attention.
+    """
+
+    def __init__(self, body: Body, trails: Sequence[Trail], *, grouped: bool) -> None:
+        self._body, self._grouped = body, grouped
+        threads = torch.get_num_threads() if body.device.type == "cpu" else 1
+        self._at_once = max(1, threads // _key_heads(body))
+        self._lay_out(trails)
+
+    def _lay_out(self, trails: Sequence[Trail]) -> None:
+        self._trails = list(trails)
+        self._steps = 0
+        self._slots = best_slots(trails, at_once=self._at_once)
+        blocks = _blocks(trails, self._slots)
+        self._cells = [(at, slot) for at, block in enumerate(blocks) for slot in range(len(block))]
+        self._start = max(trail.start for trail in trails)
+        self._own = max(trail.length for trail in trails)
+        columns = self._start + self._slots * self._own
+        layers = len(trails[0].own or trails[0].joined().layers)
+        self._cache = Cache(
+            layers=[SlabLayer([self._parts(block, i) for block in blocks], columns) for i in range(layers)]
+        )
+        owners, positions = zip(*map(self._columns, blocks), strict=True)
+        self._columns_now = SlotColumns(owners=self._small(owners), positions=self._small(positions))
+        ends = [[trail.start + trail.length for trail in block] for block in blocks]
+        self._following = self._small([[*row, *[0] * (self._slots - len(row))] for row in ends])
 
     def step(self, tokens: Sequence[int]) -> Tensor:
-        self._columns = self._columns.followed_by(self._following)
+        ids = [[0] * self._slots for _ in range(self._cells[-1][0] + 1)]
+        for (at, slot), token in zip(self._cells, tokens, strict=True):
+            ids[at][slot] = token
+        self._columns_now = self._columns_now.followed_by(self._following)
         self._following = self._following + 1
-        return self._body.step(tokens, self._columns, self._cache)
+        self._steps += 1
+        hidden = self._body.step(ids, len(tokens), self._columns_now, self._cache, grouped=self._grouped)
+        cells = [at * self._slots + slot for at, slot in self._cells]
+        return hidden.flatten(0, 1)[cells]
 
     def keep(self, rows: Sequence[int]) -> None:
-        index = torch.tensor(rows, device=self._body.device)
-        self._cache.reorder_cache(index)  # type: ignore[arg-type]
-        self._columns, self._following = self._columns.kept(index), self._following[index]
+        self._lay_out([self._trail(row) for row in rows])
+
+    def _trail(self, row: int) -> Trail:
+        """What a row stands behind now."""
+        at, slot = self._cells[row]
+        begun, behind = self._trails[row], self._start + self._slots * self._own
+        first = self._start + slot * self._own
+        columns = [
+            *range(first, first + begun.length),
+            *(behind + step * self._slots + slot for step in range(self._steps)),
+        ]
+        index = torch.tensor(columns, dtype=torch.long, device=self._body.device)
+        own = (layer.row(at, index) for layer in self._cache.layers if isinstance(layer, SlabLayer))
+        return Trail(prefix=begun.prefix, own=tuple(own))
+
+    def _parts(self, block: Sequence[Trail], layer: int) -> Parts:
+        """What a block holds at first, with the columns."""
+        prefix = block[0].prefix
+        shared = [(0, prefix.by_token(layer))] if prefix else []
+        own = [(self._start + slot * self._own, t.own[layer]) for slot, t in enumerate(block) if t.own]
+        return [*shared, *own]
+
+    def _columns(self, block: Sequence[Trail]) -> tuple[list[int], list[int]]:
+        """Who owns each column of a block, and the positions."""
+        start = block[0].start
+        owners = [EVERYBODY] * start + [NOBODY] * (self._start - start)
+        positions = [*range(start), *[0] * (self._start - start)]
+        for slot in range(self._slots):
+            length = block[slot].length if slot < len(block) else 0
+            owners += [slot] * length + [NOBODY] * (self._own - length)
+            positions += [*range(start, start + length), *[0] * (self._own - length)]
+        return owners, positions
+
+    def _small(self, numbers: Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.int32, device=self._body.device)
+
+
+def _blocks(trails: Sequence[Trail], slots: int) -> list[list[Trail]]:
+    """Neighbours behind the same prefix, so many at most together."""
+    groups = (list(group) for _, group in groupby(trails, key=lambda trail: id(trail.prefix)))
+    return [group[at : at + slots] for group in groups for at in range(0, len(group), slots)]
+
+
+def _key_heads(body: Body) -> int:
+    """Of its first layer: torch gives each head of each block to a thread."""
+    heads = body.attention.heads
+    return heads[0].query // heads[0].grouped if heads else 1
+
+
+def best_slots(trails: Sequence[Trail], *, at_once: int) -> int:
+    """The size of blocks that takes least, where so many of them are read at once."""
+    start = max(trail.start for trail in trails)
+    own = max(trail.length for trail in trails) + TOKENS_TO_COME
+
+    def cost(slots: int) -> float:
+        rounds = ceil(len(_blocks(trails, slots)) / at_once)
+        return rounds * (start + slots * own) * (1 + COMPARING * slots)
+
+    return min(SLOTS, key=cost)
 
 
 class RecomputedRows:

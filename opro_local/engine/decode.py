@@ -1,8 +1,8 @@
-"""Decoding a batch of replies token by token: greedy, or sampled with a generator for each row.
+"""Decoding a batch of replies token by token: greedy, or sampled.
 
 A reply ends at a token that ends the turn, at its own final(text), at its limit, or where the model gives no
-number. Rows that are done are taken out once they are a quarter of the batch. What a row draws comes from
-its own generator, so it does not matter which rows are still alive beside it.
+number. Rows that are done are taken out once they are a quarter of the batch. What a row draws depends on the
+seed, its number and the place in its reply only, so it does not matter which rows are still alive beside it.
 """
 
 import hashlib
@@ -24,9 +24,6 @@ Ended = Literal["end", "final", "length", "nan"]
 Picked = tuple[list[int], list[bool]]
 """The next token of each row, and whether its logits are numbers."""
 
-Pick = Callable[[Sequence[int], Tensor], Picked]
-"""Picks for rows, by their numbers and their last hidden states (B, d)."""
-
 
 @dataclass(slots=True, kw_only=True)
 class OpenReply:
@@ -47,6 +44,10 @@ class OpenReply:
         )
 
 
+Pick = Callable[[Sequence[OpenReply], Tensor], Picked]
+"""Picks what replies go on with, by their last hidden states (B, d)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
     """Writes replies. ends are the ids that end a turn; text decodes ids."""
@@ -60,7 +61,7 @@ class Decoder:
     ) -> list[OpenReply]:
         """Replies with their first token, from the prompts' last hidden states (B, d)."""
         replies = [OpenReply(number=n, request=r) for n, r in zip(numbers, requests, strict=True)]
-        self._extend_all(replies, pick(numbers, hidden))
+        self._extend_all(replies, pick(replies, hidden))
         return replies
 
     def run(self, replies: Sequence[OpenReply], rows: Continuation, *, pick: Pick) -> None:
@@ -74,7 +75,7 @@ class Decoder:
                 rows.keep(alive)
                 batch = [batch[at] for at in alive]
             hidden = rows.step([reply.ids[-1] if reply.ids else 0 for reply in batch])
-            self._extend_all(batch, pick([reply.number for reply in batch], hidden))
+            self._extend_all(batch, pick(batch, hidden))
 
     def extend(self, reply: OpenReply, token: int, *, is_number: bool) -> None:
         """Add a token to a reply, or end it."""
@@ -100,31 +101,33 @@ class Decoder:
 def greedy(head: Head) -> Pick:
     """The likeliest token of each row; the lowest id wins a tie."""
 
-    def pick(numbers: Sequence[int], hidden: Tensor) -> Picked:
+    def pick(_: Sequence[OpenReply], hidden: Tensor) -> Picked:
         tokens, are_numbers = head.best(hidden)
         return tokens.tolist(), are_numbers.tolist()
 
     return pick
 
 
-def sampler(head: Head, rows: Sequence[int], *, temperature: float, seed: int) -> Pick:
-    """Draws from softmax(logits / temperature), each row by a generator of its own seeded by (seed, row)."""
-    generators = {row: torch.Generator().manual_seed(_row_seed(seed, row)) for row in rows}
+def sampler(head: Head, *, temperature: float, seed: int) -> Pick:
+    """Draws from softmax(logits / temperature) by the inverse of its distribution function.
 
-    def pick(numbers: Sequence[int], hidden: Tensor) -> Picked:
+    One uniform number decides a token; it follows from the seed, the reply's number and the token's place.
+    """
+
+    def pick(replies: Sequence[OpenReply], hidden: Tensor) -> Picked:
         logits = head.logits(hidden)
         finite = logits.amax(-1).isfinite()
-        # Drawn on the CPU: the same draws on every device.
-        chances = (logits.masked_fill(~finite[:, None], 0.0) / temperature).softmax(-1).cpu()
-        tokens = [
-            int(torch.multinomial(row, 1, generator=generators[number]))
-            for number, row in zip(numbers, chances, strict=True)
-        ]
-        return tokens, finite.tolist()
+        chances = (logits.masked_fill(~finite[:, None], 0.0) / temperature).softmax(-1)
+        reached = chances.cumsum(-1, dtype=torch.float64)
+        uniform = [_uniform(seed, reply.number, len(reply.ids)) for reply in replies]
+        drawn = torch.tensor(uniform, dtype=torch.float64).to(hidden.device)[:, None] * reached[:, -1:]
+        tokens = torch.searchsorted(reached, drawn, right=True).clamp(max=head.vocabulary - 1)[:, 0]
+        return tokens.tolist(), finite.tolist()
 
     return pick
 
 
-def _row_seed(seed: int, row: int) -> int:
-    digest = hashlib.sha256(f"sample:{seed}:{row}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")
+def _uniform(seed: int, row: int, place: int) -> float:
+    """At least 0, below 1, a multiple of 2**-53."""
+    digest = hashlib.sha256(f"sample:{seed}:{row}:{place}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) * 2.0**-53

@@ -15,11 +15,11 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from opro_local.engine.asking import Attention, ask_attention, using
-from opro_local.engine.attention import PACKED_ATTENTION, Shape, lay_out
+from opro_local.engine.attention import GROUPED_ATTENTION, PACKED_ATTENTION, Shape, lay_out
 from opro_local.engine.blocks import body_of
 from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import CompiledLayers
-from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, columns_of
+from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, SlotColumns, columns_of
 from opro_local.engine.rows import Row
 from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
@@ -93,9 +93,15 @@ class Body:
             )
         return hidden[0], line.blocks.kept or []
 
-    def step(self, tokens: Sequence[int], columns: Columns, cache: Cache) -> Tensor:
-        """Run one more token a row, which stands in the last of the columns. -> (B, d)."""
-        return self._over(len(tokens), self._padded([(token,) for token in tokens]), columns, cache)[:, -1]
+    def step(
+        self, ids: Sequence[Sequence[int]], tokens: int, columns: SlotColumns, cache: Cache, *, grouped: bool
+    ) -> Tensor:
+        """Run one more token a slot, which stand in the last of the columns; so many of them are no pads.
+
+        grouped: by grouped_attention. -> (B, slots, d).
+        """
+        with using(self._config, GROUPED_ATTENTION) if grouped else nullcontext():
+            return self._over(tokens, self._padded(ids), columns, cache)
 
     @cached_property
     def _cache_word(self) -> str:
@@ -120,7 +126,7 @@ class Body:
         with using(self._config, PACKED_ATTENTION), compiled:
             yield
 
-    def _over(self, tokens: int, ids: Tensor, columns: Columns, cache: Cache | None) -> Tensor:
+    def _over(self, tokens: int, ids: Tensor, columns: Columns | SlotColumns, cache: Cache | None) -> Tensor:
         queries = ids.shape[1]
         masks = self.kinds.masks(columns, queries=queries, dtype=self.model.dtype)
         return self._hidden(

@@ -13,8 +13,8 @@ from itertools import pairwise
 from torch import Tensor
 
 from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
-from opro_local.engine.cache import Placed, Prefix
-from opro_local.engine.continuations import CachedRows, RecomputedRows
+from opro_local.engine.cache import Placed, Prefix, Trail
+from opro_local.engine.continuations import RecomputedRows
 from opro_local.engine.decode import Decoder, OpenReply, Pick, greedy, sampler
 from opro_local.engine.forward import Body
 from opro_local.engine.plan import padded_chunks
@@ -53,7 +53,7 @@ class WholeGeneration:
 
     def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            return self._run([request] * len(numbers), numbers, _sampler(self.decoder, numbers, sampling))
+            return self._run([request] * len(numbers), numbers, _sampler(self.decoder, sampling))
 
         return with_back_off(range(sampling.n), work)
 
@@ -72,7 +72,7 @@ class _Begun:
 
     placed: Placed
     reply: OpenReply
-    prefix: Prefix | None = None
+    trail: Trail | None = None
 
     def without_drafts(self) -> "_Begun":
         return replace(self, placed=_placed(self.reply.request.prompt, (), self.placed.prefix))
@@ -102,7 +102,7 @@ class SharedGeneration:
             begun = with_back_off([rows[i] for i in chunk], self._begin)
             done |= {row.reply.number: row.reply.closed() for row in begun if row.reply.ended}
             waiting += [row for row in begun if not row.reply.ended]
-            if sum(row.prefix.bytes for row in waiting if row.prefix) > WAITING_BYTES:
+            if sum(row.trail.bytes for row in waiting if row.trail) > WAITING_BYTES:
                 done |= self._finish(waiting)
                 waiting = []
         done |= self._finish(waiting)
@@ -113,13 +113,14 @@ class SharedGeneration:
         (shared,) = self.prefixes.of([request.prompt])
         placed = _placed(request.prompt, (), shared.prefix)
         ((prompt, last),) = with_back_off([placed], self._run_prompts)
+        trail = Trail(prefix=prompt, own=())
 
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            pick = _sampler(self.decoder, numbers, sampling)
+            pick = _sampler(self.decoder, sampling)
             replies = self.decoder.begin(
                 [request] * len(numbers), numbers, last.expand(len(numbers), -1), pick=pick
             )
-            self.decoder.run(replies, CachedRows(self.body, [prompt] * len(numbers)), pick=pick)
+            self.decoder.run(replies, self.prefixes.reuse.growing([trail] * len(numbers)), pick=pick)
             return [reply.closed() for reply in replies]
 
         return with_back_off(range(sampling.n), work)
@@ -129,7 +130,7 @@ class SharedGeneration:
         states = self.prefixes.reuse.run(rows, keep=True)
         widths = [len(placed.row.ids) for placed in rows]
         return [
-            (states.prefix(i, placed, range(width)), states.hidden[first + width - 1])
+            (states.trail(i, placed, range(width)).joined(), states.hidden[first + width - 1])
             for i, (placed, width, first) in enumerate(zip(rows, widths, states.firsts, strict=True))
         ]
 
@@ -140,7 +141,7 @@ class SharedGeneration:
         cells = [
             first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
         ]
-        tokens, are_numbers = greedy(self.decoder.head)(cells, states.hidden[cells])
+        tokens, are_numbers = (found.tolist() for found in self.decoder.head.best(states.hidden[cells]))
         if not all(are_numbers) and (len(rows) > 1 or rows[0].placed.row.choices):
             if len(rows) > 1:
                 raise NoNumbers
@@ -150,8 +151,8 @@ class SharedGeneration:
         for at, (row, columns) in enumerate(zip(rows, nodes, strict=True)):
             reply = row.reply.copy()
             walked = self._walk(reply, row.placed.row, {column: next(best) for column in columns})
-            prefix = None if reply.ended else states.prefix(at, row.placed, walked)
-            begun.append(_Begun(placed=row.placed, reply=reply, prefix=prefix))
+            trail = None if reply.ended else states.trail(at, row.placed, walked)
+            begun.append(_Begun(placed=row.placed, reply=reply, trail=trail))
         return begun
 
     def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, tuple[int, bool]]) -> list[int]:
@@ -174,7 +175,7 @@ class SharedGeneration:
         def work(batch: Sequence[_Begun]) -> list[OpenReply]:
             replies = [row.reply.copy() for row in batch]
             if batch:
-                continued = CachedRows(self.body, [row.prefix for row in batch if row.prefix])
+                continued = self.prefixes.reuse.growing([row.trail for row in batch if row.trail])
                 self.decoder.run(replies, continued, pick=greedy(self.decoder.head))
             return replies
 
@@ -200,5 +201,5 @@ def _stem(row: Row) -> int:
     return row.choices[0][0].column + 1 if row.choices else len(row.ids)
 
 
-def _sampler(decoder: Decoder, numbers: Sequence[int], sampling: Sampling) -> Pick:
-    return sampler(decoder.head, numbers, temperature=sampling.temperature, seed=sampling.seed)
+def _sampler(decoder: Decoder, sampling: Sampling) -> Pick:
+    return sampler(decoder.head, temperature=sampling.temperature, seed=sampling.seed)

@@ -26,16 +26,37 @@ class Columns:
     positions: Tensor
     until: Tensor
 
-    def followed_by(self, positions: Tensor) -> "Columns":
-        """One more column of trunk tokens. positions (B,)."""
-        return Columns(
-            positions=torch.cat([self.positions, positions[:, None]], dim=1),
-            until=torch.cat([self.until, torch.full_like(positions[:, None], FOREVER)], dim=1),
+    def seen(self, queries: int) -> Tensor:
+        """Which columns the last queries see: up to their own, as far as until allows. -> (B, Q, K)."""
+        return visible(self.until, queries)
+
+
+EVERYBODY, NOBODY = -1, -2
+"""Whose a column may be beside a slot's: a token that all slots see, and a pad."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotColumns:
+    """What stands in each column of B blocks of slots, which grow by a token each in turn.
+
+    owners tells the slot that a column belongs to, by its number; positions and owners are (B, K).
+    """
+
+    positions: Tensor
+    owners: Tensor
+
+    def followed_by(self, positions: Tensor) -> "SlotColumns":
+        """One more token of each slot. positions (B, slots)."""
+        slots = torch.arange(positions.shape[1], dtype=self.owners.dtype, device=self.owners.device)
+        return SlotColumns(
+            positions=torch.cat([self.positions, positions], dim=1),
+            owners=torch.cat([self.owners, slots.expand(len(positions), -1)], dim=1),
         )
 
-    def kept(self, rows: Tensor) -> "Columns":
-        """Only these rows."""
-        return Columns(positions=self.positions[rows], until=self.until[rows])
+    def seen(self, queries: int) -> Tensor:
+        """Which columns the slots with the last tokens see: those for all and their own. -> (B, Q, K)."""
+        owners = self.owners[:, None, :]
+        return (owners == EVERYBODY) | (owners == self.owners[:, -queries:, None])
 
 
 def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
@@ -95,9 +116,11 @@ class AttentionKinds:
         """The lengths of its windows and chunks; empty if every layer sees everything."""
         return {length for reach in self.layers for length in (reach.window, reach.chunk) if length}
 
-    def masks(self, columns: Columns, *, queries: int, dtype: torch.dtype) -> dict[Reach, Tensor]:
+    def masks(
+        self, columns: Columns | SlotColumns, *, queries: int, dtype: torch.dtype
+    ) -> dict[Reach, Tensor]:
         """The mask (B, 1, queries, K) of each reach, for the tokens in the last columns."""
-        sees = visible(columns.until, queries)
+        sees = columns.seen(queries)
         near = {reach: reach.sees(columns.positions, queries) for reach in dict.fromkeys(self.layers)}
         return {
             reach: _additive(sees if close is None else sees & close, dtype) for reach, close in near.items()

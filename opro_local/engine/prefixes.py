@@ -72,6 +72,6 @@ class Prefixes:
             states = self.reuse.run(batch, keep=True)
             if len(batch) > 1 and not states.hidden.isfinite().all():
                 raise NoNumbers
-            return [states.prefix(i, p, range(len(p.row.ids))) for i, p in enumerate(batch)]
+            return [states.trail(i, p, range(len(p.row.ids))).joined() for i, p in enumerate(batch)]
 
         return in_chunks(rows, work, self.reuse.chunks(rows))

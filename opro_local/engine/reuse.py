@@ -16,7 +16,8 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from opro_local.engine.attention import BLOCK_TOKENS
-from opro_local.engine.cache import LayerStates, Placed, Prefix, joined_prefix, own_states
+from opro_local.engine.cache import LayerStates, Placed, Prefix, Trail, own_states
+from opro_local.engine.continuations import CachedRows
 from opro_local.engine.forward import Body
 from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks
 from opro_local.engine.rows import Row, joined
@@ -39,11 +40,12 @@ class States:
     firsts: tuple[int, ...]
     kept: list[LayerStates]
 
-    def prefix(self, row: int, placed: Placed, columns: Sequence[int]) -> Prefix:
-        """What a row stands behind and these columns of its own, as one prefix."""
+    def trail(self, row: int, placed: Placed, columns: Sequence[int]) -> Trail:
+        """What a row stands behind, and these columns of its own."""
         first = self.firsts[row]
         cells = torch.tensor([first + column for column in columns], device=self.hidden.device)
-        return joined_prefix(placed.prefix, [(keys[cells], values[cells]) for keys, values in self.kept])
+        own = tuple((keys[cells], values[cells]) for keys, values in self.kept)
+        return Trail(prefix=placed.prefix, own=own)
 
 
 class Reuse(Protocol):
@@ -57,6 +59,10 @@ class Reuse(Protocol):
 
     def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
         """The hidden states of the rows of one chunk, and with keep their keys and values."""
+        ...
+
+    def growing(self, trails: Sequence[Trail]) -> CachedRows:
+        """Rows that go on behind these. Trails with the same prefix are given side by side."""
         ...
 
 
@@ -80,6 +86,9 @@ class OneRow:
         line = joined([placed.row for placed in rows])
         return _run_line(self.body, line, rows[0].prefix, _firsts(rows), keep=keep)
 
+    def growing(self, trails: Sequence[Trail]) -> CachedRows:
+        return CachedRows(self.body, trails, grouped=False)
+
 
 @dataclass(frozen=True, slots=True)
 class PackedTokens:
@@ -102,6 +111,9 @@ class PackedTokens:
     def run(self, rows: Sequence[Placed], *, keep: bool = False) -> States:
         hidden, kept = self.body.packed(rows, keep=keep)
         return States(hidden=hidden, firsts=_firsts(rows), kept=kept)
+
+    def growing(self, trails: Sequence[Trail]) -> CachedRows:
+        return CachedRows(self.body, trails, grouped=True)
 
 
 def _cost(row: Row) -> int:

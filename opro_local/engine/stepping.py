@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 
 from opro_local.engine.cache import Placed
-from opro_local.engine.continuations import CachedRows
 from opro_local.engine.forward import Body
 from opro_local.engine.head import Head
 from opro_local.engine.prefixes import Prefixes
@@ -49,8 +48,8 @@ class SteppedLikelihood:
         widths = [len(placed.row.ids) for placed in rows]
         ends = [first + width - 1 for first, width in zip(states.firsts, widths, strict=True)]
         hidden = states.hidden[ends]
-        kept = [states.prefix(i, placed, range(widths[i])) for i, placed in enumerate(rows)]
-        going, each = CachedRows(self.body, kept), torch.arange(len(rows), device=hidden.device)
+        trails = [states.trail(i, placed, range(widths[i])) for i, placed in enumerate(rows)]
+        going, each = self.prefixes.reuse.growing(trails), torch.arange(len(rows), device=hidden.device)
         total = torch.zeros(len(rows), device=hidden.device)
         for step, tokens in enumerate(zip(*choices, strict=True)):
             total += self.head.log_probs(hidden, each, torch.tensor(tokens, device=hidden.device))

@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-from opro_local.engine.masks import FULL, AttentionKinds, NoReuse, Reach, columns_of, visible, within
+from opro_local.engine.masks import (
+    EVERYBODY,
+    FULL,
+    NOBODY,
+    AttentionKinds,
+    NoReuse,
+    Reach,
+    SlotColumns,
+    columns_of,
+    visible,
+    within,
+)
 from opro_local.engine.rows import joined, tree_row, trunk_row
 from opro_local.llm import ChoiceRequest
 
@@ -27,11 +38,13 @@ def test_a_pad_is_seen_by_itself_alone() -> None:
     assert drawn(visible(columns.until, 3)[1]) == ["x..", "xx.", "x.x"]
 
 
-def test_a_token_that_follows_padding_does_not_see_it() -> None:
-    columns = columns_of([trunk_row((1, 2, 3), 0), trunk_row((1,), 0)], device=CPU)
-    columns = columns.followed_by(torch.tensor([3, 1]))
-    assert drawn(visible(columns.until, 1)[:, 0]) == ["xxxx", "x..x"]
-    assert columns.positions.tolist() == [[0, 1, 2, 3], [0, 0, 0, 1]]
+def test_a_slot_sees_what_is_for_all_and_its_own() -> None:
+    # Two cached tokens, a pad, one token of slot 0, a pad of slot 1; then a token each.
+    owners = torch.tensor([[EVERYBODY, EVERYBODY, NOBODY, 0, NOBODY]])
+    columns = SlotColumns(positions=torch.tensor([[0, 1, 0, 2, 0]]), owners=owners)
+    columns = columns.followed_by(torch.tensor([[3, 2]]))
+    assert drawn(columns.seen(2)[0]) == ["xx.x.x.", "xx....x"]
+    assert columns.positions.tolist() == [[0, 1, 0, 2, 0, 3, 2]]
 
 
 def test_a_window_counts_positions_not_columns() -> None:

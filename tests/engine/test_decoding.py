@@ -13,12 +13,14 @@ from tiny_models import CONFIGS, tiny_model, without_numbers
 from transformers import PreTrainedModel
 from typed_transformers import generated
 
+import opro_local.engine.continuations
 import opro_local.engine.decode
 import opro_local.engine.generation
 import opro_local.engine.head
 import opro_local.engine.rows
-from opro_local.engine.cache import SlabLayer
-from opro_local.engine.decode import Decoder, greedy, sampler
+from opro_local.engine.cache import Prefix, SlabLayer, Trail
+from opro_local.engine.continuations import best_slots
+from opro_local.engine.decode import Decoder, OpenReply, greedy, sampler
 from opro_local.engine.forward import Body
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import Head, read_head
@@ -191,10 +193,10 @@ def test_memory_that_runs_out_while_decoding_changes_nothing(monkeypatch: pytest
     plain = greedy_replies(model)
     step, calls = Body.step, iter(range(1000))
 
-    def failing(self: Body, *args: Any) -> torch.Tensor:
+    def failing(self: Body, *args: Any, **named: Any) -> torch.Tensor:
         if next(calls) in (2, 5):
             raise torch.OutOfMemoryError
-        return step(self, *args)
+        return step(self, *args, **named)
 
     monkeypatch.setattr(Body, "step", failing)
     assert greedy_replies(model) == plain
@@ -280,6 +282,61 @@ def test_prompts_with_a_common_prefix_run_it_once() -> None:
     assert engine.body.work.tokens_run == 30 + 3 * 1 + 2 * 3  # the third new token is not run
 
 
+@pytest.mark.parametrize("level", ["E2", "E3"])
+@pytest.mark.parametrize("name", ["llama", "gemma3-window-8"])
+def test_rows_that_share_a_block_write_what_they_write_alone(
+    name: str, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(name)
+    prompts = [(9,) * 12 + (i,) * (1 + i % 3) for i in range(1, 6)] + [(8,) * 7 + (i,) for i in (1, 2)]
+    texts = [reply.text.split() for reply in greedy_of(model, prompts, level=level)]
+    ends = [
+        int(texts[0][1]),
+        int(texts[3][3]),
+        int(texts[5][2]),
+    ]  # rows leave their blocks at different steps
+    drawn = sampled_of(model, ends, level=level)
+    for slots in (1, 2, 3, 8):
+        monkeypatch.setattr(opro_local.engine.continuations, "SLOTS", (slots,))
+        assert [reply.text.split() for reply in greedy_of(model, prompts, level=level)] == texts
+        assert [r.text.split() for r in greedy_of(model, prompts, ends, level=level)] == [
+            cut(text, ends) for text in texts
+        ]
+        assert sampled_of(model, ends, level=level) == drawn
+
+
+def greedy_of(
+    model: PreTrainedModel, prompts: Sequence[TokenIds], ends: Sequence[int] = (), *, level: Level
+) -> list[GenerationReply]:
+    with torch.inference_mode():
+        return generation(model, ends, level=level).greedy([asked(prompt) for prompt in prompts])
+
+
+def sampled_of(model: PreTrainedModel, ends: Sequence[int], *, level: Level) -> list[str]:
+    with torch.inference_mode():
+        replies = generation(model, ends, level=level).sample(
+            asked(PROMPTS[1]), Sampling(n=7, temperature=1.0, seed=2)
+        )
+    return [reply.text for reply in replies]
+
+
+def cut(words: Sequence[str], ends: Sequence[int]) -> list[str]:
+    """Up to the first word that ends a reply."""
+    first = next((at for at, word in enumerate(words) if int(word) in ends), len(words))
+    return list(words[:first])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "own", "rows", "slots"), [(1500, 0, 8, 8), (20, 200, 8, 1), (1500, 0, 1, 1)]
+)
+def test_a_long_prefix_is_read_by_many_rows_at_once(prefix: int, own: int, rows: int, slots: int) -> None:
+    shared = Prefix(length=prefix, layers=())
+    states = (torch.zeros(own, 1, 1), torch.zeros(own, 1, 1))
+    trails = [Trail(prefix=shared, own=(states,))] * rows
+    assert best_slots(trails, at_once=1) == slots
+    assert best_slots(trails, at_once=8) == 1
+
+
 def test_samples_run_their_prompt_once() -> None:
     engine = generation(tiny_model("llama"))
     with torch.inference_mode():
@@ -314,14 +371,18 @@ def test_samples_depend_on_the_seed_alone(name: str) -> None:
     assert ended == [until(text.split(), early) for text in samples]
 
 
+def opened(n: int) -> list[OpenReply]:
+    return [OpenReply(number=i, request=asked(PROMPTS[0])) for i in range(n)]
+
+
 def plain_head(weight: torch.Tensor) -> Head:
     return Head(weight=weight, bias=None, scale=1.0, cap=None)
 
 
 def test_draws_follow_the_softmax_at_the_temperature() -> None:
     head = plain_head(torch.tensor([[0.0], [math.log(2.0)]]))
-    pick = sampler(head, range(2000), temperature=0.5, seed=3)
-    tokens, are_numbers = pick(range(2000), torch.ones(2000, 1))  # at 0.5: shares 1 to 4
+    pick = sampler(head, temperature=0.5, seed=3)
+    tokens, are_numbers = pick(opened(2000), torch.ones(2000, 1))  # at 0.5: shares 1 to 4
     assert sum(tokens) / 2000 == pytest.approx(0.8, abs=0.03)
     assert all(are_numbers)
 
@@ -331,14 +392,14 @@ def test_greedy_takes_the_lowest_id_of_a_tie(slice_bytes: int, monkeypatch: pyte
     monkeypatch.setattr(opro_local.engine.head, "CPU_SLICE_BYTES", slice_bytes)
     head = plain_head(torch.tensor([[1.0], [3.0], [3.0], [-9.0]]))
     hidden = torch.tensor([[1.0], [-1.0], [math.nan]])
-    tokens, are_numbers = greedy(head)([0, 1, 2], hidden)
+    tokens, are_numbers = greedy(head)(opened(3), hidden)
     assert (tokens[:2], are_numbers) == ([1, 3], [True, True, False])
 
 
 def test_a_slab_grows_in_place_and_leaves_what_was_shared_alone() -> None:
     long = torch.arange(6.0).view(3, 1, 2)
     short = torch.full((1, 1, 2), 7.0)
-    layer = SlabLayer([(long, long), (short, short)])
+    layer = SlabLayer([[(0, (long, long))], [(0, (short, short))]], 3)
     for step in range(70):
         keys, _ = layer.update(torch.full((2, 1, 1, 2), 100.0 + step), torch.zeros(2, 1, 1, 2))
     assert layer.get_seq_length() == 73

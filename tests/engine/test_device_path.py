@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel
 from typed_transformers import moved
 
-from opro_local.engine.cache import Placed, Prefix
+from opro_local.engine.cache import Placed, Prefix, Trail
 from opro_local.engine.continuations import CachedRows
 from opro_local.engine.decode import Decoder
 from opro_local.engine.forward import Body
@@ -88,7 +88,7 @@ class HostReads:
 
 def prefix_on_meta(body: Body, level: Level, tokens: int) -> Prefix:
     placed = Placed(row=trunk_row((5,) * tokens, 0), prefix=None)
-    return REUSES[level](body, 256).run([placed], keep=True).prefix(0, placed, range(tokens))
+    return REUSES[level](body, 256).run([placed], keep=True).trail(0, placed, range(tokens)).joined()
 
 
 def test_reads_and_tensors_of_the_cpu_are_refused_here() -> None:
@@ -139,7 +139,8 @@ def test_a_step_of_decoding_stays_on_the_device(name: str) -> None:
     model = on_meta(name)
     body, head = Body(model), read_head(model)
     with one_device():
-        rows = CachedRows(body, [prefix_on_meta(body, "E3", tokens) for tokens in (9, 4, 30)])
+        trails = [Trail(prefix=prefix_on_meta(body, "E3", tokens), own=()) for tokens in (9, 4, 30)]
+        rows = CachedRows(body, trails, grouped=True)
         assert rows.step([1, 2, 3]).shape == (3, 48)
         rows.keep([0, 2])
         hidden = rows.step([4, 5])
