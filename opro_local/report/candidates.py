@@ -16,8 +16,8 @@ from opro_local.results.words import solution_text
 
 LEFT = "dropped by racing"
 COLUMNS = (
-    *("step", "origin", "instruction", "shots", "key"),
-    *("train", "train_n", "train_low", "train_high", "validation", "test"),
+    *("step", "proposer", "instruction", "shots", "key"),
+    *("train", "train_n", "train_low", "train_high", "validation", "test", "status"),
 )
 
 
@@ -101,7 +101,10 @@ def candidate_table(run: Overview) -> Table:
 
 
 def candidates_csv(run: Overview) -> str:
-    """One row an accepted proposal, safe to open in a spreadsheet program; a header line comes first."""
+    """One row an accepted proposal, safe to open in a spreadsheet program; a header line comes first.
+
+    status names the winner and what was dropped by racing.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -120,5 +123,5 @@ def _csv_rows(run: Overview) -> Iterator[list[object]]:
         yield [
             *(row.step, row.proposal.origin, neutralised(text)),
             *(neutralised(" ".join(row.shots)) if is_prompt else "", neutralised(row.proposal.key or "")),
-            *(row.train, score.n if score else None, low, high, row.validation, row.test),
+            *(row.train, score.n if score else None, low, high, row.validation, row.test, row.fate),
         ]

@@ -1,6 +1,5 @@
 """What a report of a run says, once: the sections that terminal, page, Markdown, CSV and workbook print."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -9,7 +8,7 @@ from opro_local.report.charts import length_chart, reliability_chart, search_cha
 from opro_local.report.ready_prompt import PLACE, in_use
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
-from opro_local.report.table import Cell, PValue, Table, WithInterval
+from opro_local.report.table import Cell, PValue, Table, WithInterval, setting_cell
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
@@ -26,6 +25,7 @@ from opro_local.results.verdicts import (
     selection_lines,
     state_line,
     tried_lines,
+    won_by_baseline,
 )
 from opro_local.results.words import instruction_text
 
@@ -96,19 +96,21 @@ def _caution(run: TaskResult) -> Iterator[str]:
 
 
 def _scores(run: TaskResult) -> Table:
-    """On test first, beside the baselines."""
+    """On test first, beside the baselines; one that won stands there once."""
     verdicts = {verdict.instruction: verdict for verdict in run.verdicts}
     held = (("validation", run.validation), ("train", run.train))
+    name = f"{champion(run)} (a baseline)" if won_by_baseline(run) else champion(run)
+    others = [baseline for baseline in run.baselines if run.best and baseline.key != run.best.key]
     return Table(
         title="Scores",
         columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
         rows=[
-            *([_score(champion(run), "test", run.test)] if run.test else []),
+            *([_score(name, "test", run.test)] if run.test else []),
             *(
                 _score(instruction_text(b.instruction), "test", b, verdicts.get(b.instruction))
-                for b in run.baselines
+                for b in others
             ),
-            *(_score(champion(run), split, score) for split, score in held if score),
+            *(_score(name, split, score) for split, score in held if score),
         ],
         caption=CAPTION,
         brief=True,
@@ -261,7 +263,7 @@ def _settings(run: RunResult) -> Table:
         ]
     rows += run.versions.items()
     rows += [
-        (f"{group}.{name}", value if isinstance(value, str | int | float) else json.dumps(value))
+        (f"{group}.{name}", setting_cell(value))
         for group, values in run.settings.items()
         for name, value in values.items()
     ]

@@ -88,10 +88,14 @@ def run_verdict(run: "TaskResult") -> str:
     """The verdict of one run, at any time."""
     if run.test is None:
         return "verdict: not tested yet"
-    won = any(run.best and baseline.key == run.best.key for baseline in run.baselines)
+    won = won_by_baseline(run)
     if not won and not run.verdicts:
         return "verdict: there is nothing to compare with"
     return verdict_line(run.verdicts, won_by_baseline=won)
+
+
+def won_by_baseline(run: Overview) -> bool:
+    return any(run.best and baseline.key == run.best.key for baseline in run.baselines)
 
 
 def gain_line(run: Overview) -> Iterator[str]:
