@@ -21,12 +21,18 @@ GIVEN = "given"
 
 
 def show_measured(
-    rows: "Sequence[CandidateScores]", *, on: "Part", metric: Metric, grading: Grading, as_json: bool
+    rows: "Sequence[CandidateScores]",
+    *,
+    on: "Part",
+    task: str,
+    metric: Metric,
+    grading: Grading,
+    as_json: bool,
 ) -> None:
-    """Print the scores, as a table if some come from a run or all parts were asked for."""
+    """Print the scores on a task, as a table if some come from a run or all parts were asked for."""
     if as_json:
         entries = [_entry(row, on) for row in rows]
-        emit_json({"metric": metric, "grading": grading, "scores": entries})
+        emit_json({"task": task, "metric": metric, "grading": grading, "scores": entries})
         return
     if grading == "official":
         say(LENIENT)
