@@ -137,7 +137,8 @@ def score(
     with hosted(ctx.obj, shown=not no_progress) as host:
         from opro_local.api import measure_candidates
 
-        say(f"task: {chosen}", err=True)
+        if not as_json:  # which says it itself
+            say(f"task: {chosen}", err=True)
         _tell(task.warnings)
         carried = found.carried(task) if found else ()
         rows = measure_candidates(task, instruction, settings=settings, on=on, carried=carried, host=host)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from opro_local.exports.use import PLACE, use_of
 from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
-from opro_local.report.ready_prompt import PLACE, in_use
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
 from opro_local.report.table import Cell, PValue, Table, WithInterval, setting_cell
+from opro_local.results.answering import Answering
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
@@ -17,6 +18,7 @@ from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
 from opro_local.results.steps import best_start
 from opro_local.results.verdicts import (
     LENIENT,
+    calibration_line,
     champion,
     cost_lines,
     gain_line,
@@ -25,12 +27,13 @@ from opro_local.results.verdicts import (
     selection_lines,
     state_line,
     tried_lines,
-    won_by_baseline,
 )
 from opro_local.results.words import instruction_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
+FEW_LABELS = 10
+"""As many as a terminal lists."""
 LONGEST_ROW = 400
 """Characters of a row's text on a page."""
 
@@ -49,6 +52,7 @@ def sections(run: RunResult) -> list[Section]:
 def _of_task(run: TaskResult) -> Iterator[Section]:
     yield _answer(run)
     if run.best is not None:
+        yield _answering(run.answering, run)
         yield Section(title="Selection", lines=list(selection_lines(run)))
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
@@ -79,12 +83,32 @@ def _answer(run: TaskResult) -> Section:
     if best.shots:
         lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
     whole = Block(
-        title=f"The whole prompt; {PLACE} is the place of a row", text=in_use(run, "prompt"), copied=True
+        title=f"The whole prompt; {PLACE} is the place of a row", text=use_of(run).text, copied=True
     )
     prompt = Block(
         title="best prompt", text=instruction_text(best.instruction), copied=bool(best.instruction)
     )
     return Section(title="Result", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
+
+
+def _answering(found: Answering, run: TaskResult) -> Section:
+    """What a stranger needs beside the prompt to get the same score."""
+    about = (("labels", ", ".join(found.labels) or "none: answers are open"), ("the answer", found.reading))
+    biases = Table(
+        title="Calibration of labels",
+        columns=("label", "bias"),
+        rows=list(found.biases.items()),
+        caption="nats, to be added to each label's log-probability before the highest is taken",
+        brief=len(found.biases) <= FEW_LABELS,
+    )
+    return Section(
+        title="How answers are read",
+        lines=list(calibration_line(run)),
+        tables=[
+            Table(title="How answers are read", columns=("what", "how"), rows=about),
+            *([biases] if found.biases else []),
+        ],
+    )
 
 
 def _caution(run: TaskResult) -> Iterator[str]:
@@ -99,18 +123,17 @@ def _scores(run: TaskResult) -> Table:
     """On test first, beside the baselines; one that won stands there once."""
     verdicts = {verdict.instruction: verdict for verdict in run.verdicts}
     held = (("validation", run.validation), ("train", run.train))
-    name = f"{champion(run)} (a baseline)" if won_by_baseline(run) else champion(run)
     others = [baseline for baseline in run.baselines if run.best and baseline.key != run.best.key]
     return Table(
         title="Scores",
         columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
         rows=[
-            *([_score(name, "test", run.test)] if run.test else []),
+            *([_score(champion(run), "test", run.test)] if run.test else []),
             *(
                 _score(instruction_text(b.instruction), "test", b, verdicts.get(b.instruction))
                 for b in others
             ),
-            *(_score(name, split, score) for split, score in held if score),
+            *(_score(champion(run), split, score) for split, score in held if score),
         ],
         caption=CAPTION,
         brief=True,

@@ -61,7 +61,7 @@ def overview(run: RunReader) -> Overview:
         task=_problem(header.summary),
         metric=cast("str | None", header.summary.get("metric")),
         best=None if best is None else _in_full(header, best),
-        train=None if best is None else _figures(best.score),
+        train=figures(best.score) if best and best.score else None,
         validation=_held(evaluations, best, "validation"),
         test=_held(evaluations, best, "test"),
         baselines=_measured_as(evaluations, "baseline"),
@@ -78,8 +78,8 @@ def overview(run: RunReader) -> Overview:
     )
 
 
-def _figures(score: Score | None) -> Figures | None:
-    return None if score is None else Figures(**_finite(score))
+def figures(score: Score) -> Figures:
+    return Figures(**_finite(score))
 
 
 def _finite(score: Score) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _proposal(header: RunHeader, entry: ProposalRecord) -> ProposalResult:
         reason=entry.reason,
         key=entry.key,
         solution=None if entry.solution is None else _proposed(header, entry.solution),
-        score=_figures(entry.score),
+        score=figures(entry.score) if entry.score else None,
         dropped=entry.dropped,
     )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from opro_local.results.overview import Effort, Measured, Overview
+from opro_local.results.overview import Effort, Figures, Measured, Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
@@ -88,14 +88,10 @@ def run_verdict(run: "TaskResult") -> str:
     """The verdict of one run, at any time."""
     if run.test is None:
         return "verdict: not tested yet"
-    won = won_by_baseline(run)
+    won = any(run.best and baseline.key == run.best.key for baseline in run.baselines)
     if not won and not run.verdicts:
         return "verdict: there is nothing to compare with"
     return verdict_line(run.verdicts, won_by_baseline=won)
-
-
-def won_by_baseline(run: Overview) -> bool:
-    return any(run.best and baseline.key == run.best.key for baseline in run.baselines)
 
 
 def gain_line(run: Overview) -> Iterator[str]:
@@ -116,6 +112,19 @@ def _gain(difference: float) -> str:
     if size == "0.000":
         return "no difference"
     return f"better by {size}" if difference > 0 else f"worse by {size}"
+
+
+def calibration_line(run: "TaskResult") -> Iterator[str]:
+    """That a score needs its calibration, and what it is without."""
+    plain = run.answering.uncalibrated
+    if run.answering.biases:
+        without = f"; without them {_on_test(run, plain)}" if plain else ""
+        with_them = f": {_on_test(run, run.test)} with them" if run.test else ""
+        yield f"calibrated: each label's log-probability has a bias added{with_them}{without}"
+
+
+def _on_test(run: Overview, score: Figures) -> str:
+    return f"{run.measure} on test {with_interval(score.value, score.interval)}"
 
 
 def selection_lines(run: "TaskResult") -> Iterator[str]:

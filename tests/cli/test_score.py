@@ -179,9 +179,9 @@ class TestTransfer:
         for on in ("train", "validation", "test"):
             result = alone("--run", name, "--on", on, "--json")
             found = json.loads(result.stdout)
-            assert result.stderr == f"task: mails, the one of run {name}\n"
             assert found["task"] == f"mails, the one of run {name}"
             assert figures(found["scores"][0]) == figures(shown[on])
+        assert alone("--run", name).stderr == f"task: mails, the one of run {name}\n"
         other_seed = json.loads(alone("--run", name, "--on", "test", "--json", "--seed", "9").stdout)
         assert figures(other_seed["scores"][0]) == figures(shown["test"]), "the test rows stay test rows"
 

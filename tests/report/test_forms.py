@@ -300,7 +300,7 @@ def test_the_verdict_is_one_sentence_in_every_form(document: dict[str, Any], is_
         assert sentence in html.unescape(in_form(document, form).decode()).replace("\\", ""), form
     assert ["Result", sentence] in [row[:2] for row in dict(_sheets(document))["In words"]]
     prompts = [row[0] for row in tables(document)["Scores"].rows]
-    assert prompts[0] == ("winner (a baseline)" if is_baseline else "winner")
+    assert prompts[0] == "winner"
     assert (START in prompts) != is_baseline, "one prompt stood there under two names"
 
 
@@ -323,7 +323,7 @@ def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
     """Titles of the page's parts, and a figure or word of each."""
     found = sections(task_result(document))
     assert [section.title for section in found] == [
-        *("Result", "Selection", "Search progress", "Score by prompt length"),
+        *("Result", "How answers are read", "Selection", "Search progress", "Score by prompt length"),
         *("Calibration of confidence", "Changes from the best start"),
         *("Rows fixed and broken", "Confusion matrix", "Candidates"),
         *("Sensitivity to wording", "Meta-prompts", "Cost"),
