@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from opro_local.cli.options import allow_python_option
 from opro_local.cli.output import FORMATS, form_of, say, say_note, write_output
 from opro_local.cli.runs import find_run
 from opro_local.config import Folders
@@ -62,11 +63,34 @@ TO = (
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
 )
+@click.option(
+    "--check",
+    "url",
+    metavar="URL",
+    help="Write nothing: ask a model that is served on this machine (http://127.0.0.1:PORT; llama.cpp, "
+    "ollama, vLLM) the test rows, and print its score beside that of the run.",
+)
+@click.option("--served-as", metavar="NAME", help="Model of that server, if it has several.")
+@allow_python_option
 @click.pass_obj
 def export(
-    folders: Folders, name: str | None, form: str, outcomes: bool, schema: bool, output: Path | None
+    folders: Folders,
+    name: str | None,
+    form: str,
+    outcomes: bool,
+    schema: bool,
+    output: Path | None,
+    url: str | None,
+    served_as: str | None,
+    allow_python: bool,
 ) -> None:
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
+    if url is not None:
+        from opro_local.cli.check import check_served
+
+        path = find_run(folders.runs, name)
+        check_served(folders, path, url, served_as=served_as, allow_python=allow_python)
+        return
     text, lost = (
         (_schema(), []) if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     )

@@ -45,10 +45,12 @@ def finished(
     after_commit: Callable[[], None] = lambda: None,
     *,
     liking: float = 0.0,
+    written: Callable[[list[dict[str, str]]], str] | None = None,
 ) -> Path:
     """The file of a run whose winner is best; after_commit is called whenever something is saved.
 
-    liking: nats that the model gives the first label beyond what it knows; it is then calibrated.
+    liking: nats that the model gives the first label beyond what it knows; it is then calibrated. written:
+    what the scorer writes to messages, where it is to write.
     """
     skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
     samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
@@ -57,8 +59,13 @@ def finished(
     def log_prob(text: str) -> float:
         return knowing(text) + (liking if text.endswith(LABELS[0]) else 0.0)
 
-    engine = ScriptedEngine(log_prob=log_prob, samples=samples)
+    def reply(text: str) -> str:
+        assert written is not None
+        return written([{"role": "user", "content": text}]) if best in text else "no"
+
+    engine = ScriptedEngine(log_prob=log_prob, reply=reply, samples=samples)
     play_roles(monkeypatch, engine)
     host = Host(folders=Folders.of_user(folder), after_commit=after_commit)
-    settings = SETTINGS | ({"scoring": {"calibration": "batch"}} if liking else {})
+    scoring = {"mode": "generation"} if written else {"calibration": "batch" if liking else "none"}
+    settings = SETTINGS | {"scoring": scoring}
     return optimize_task(mail_task(), RunSettings.model_validate(settings), host=host)
