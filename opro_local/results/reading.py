@@ -79,20 +79,15 @@ def overview(run: RunReader) -> Overview:
 
 
 def figures(score: Score) -> Figures:
-    return Figures(**_finite(score))
-
-
-def _finite(score: Score) -> dict[str, Any]:
-    """The fields of Figures."""
     interval = score.interval if score.interval and all(map(math.isfinite, score.interval)) else None
-    return {
-        "value": finite(score.value),
-        "n": score.n,
-        "interval": interval,
-        "metrics": {name: finite(value) for name, value in score.metrics.items()},
-        "reasons": score.reasons,
-        "prompt_tokens": score.prompt_tokens,
-    }
+    return Figures(
+        value=finite(score.value),
+        n=score.n,
+        interval=interval,
+        metrics={name: finite(value) for name, value in score.metrics.items()},
+        reasons=score.reasons,
+        prompt_tokens=score.prompt_tokens,
+    )
 
 
 def fields_of(record: object) -> dict[str, Any]:
@@ -101,8 +96,8 @@ def fields_of(record: object) -> dict[str, Any]:
 
 
 def _problem(summary: Mapping[str, object]) -> Problem:
-    known: dict[str, Any] = {each.name: summary.get(each.name) for each in fields(Problem)}
-    layout = known["layout"]
+    layout: Any = summary.get("layout")
+    known: Any = {each.name: summary.get(each.name) for each in fields(Problem)}
     return Problem(**known | {"layout": layout and Layout(**layout)})
 
 
@@ -128,7 +123,7 @@ def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split:
         for e in evaluations
         if best and e.candidate.key == best.key and e.split == split and e.role != "baseline"
     )
-    return next((Held(**_finite(score)) for score in found), None)
+    return next((Held(**fields_of(figures(score))) for score in found), None)
 
 
 def _measured_as(evaluations: Sequence[Evaluation], role: str) -> list[Measured]:
@@ -142,7 +137,7 @@ def _measured(evaluation: Evaluation) -> Measured:
         shots=[shot.id for shot in candidate.shots],
         key=candidate.key,
         split=evaluation.split,
-        **_finite(evaluation.score),
+        **fields_of(figures(evaluation.score)),
     )
 
 
