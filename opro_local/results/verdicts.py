@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from opro_local.results.overview import Effort, Figures, Measured, Overview
+from opro_local.results.overview import Effort, Measured, Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
@@ -116,15 +116,13 @@ def _gain(difference: float) -> str:
 
 def calibration_line(run: "TaskResult") -> Iterator[str]:
     """That a score needs its calibration, and what it is without."""
-    plain = run.answering.uncalibrated
+    plain, held = run.answering.uncalibrated, run.test
     if run.answering.biases:
-        without = f"; without them {_on_test(run, plain)}" if plain else ""
-        with_them = f": {_on_test(run, run.test)} with them" if run.test else ""
-        yield f"calibrated: each label's log-probability has a bias added{with_them}{without}"
-
-
-def _on_test(run: Overview, score: Figures) -> str:
-    return f"{run.measure} on test {with_interval(score.value, score.interval)}"
+        line = "calibrated: each label's log-probability has a bias added"
+        if plain and held:
+            line += f"; {run.measure} on test is {with_interval(held.value, held.interval)} with the biases, "
+            line += f"{with_interval(plain.value, plain.interval)} without"
+        yield line
 
 
 def selection_lines(run: "TaskResult") -> Iterator[str]:
