@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these take libraries of statistics, which a progress line c
     from opro_local.results.result import TaskResult
 
 LENIENT = "official grading (lenient): scores are too high, to be compared with published ones only"
+NAMED_ROWS = 5
 PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " than"}
 
 
@@ -41,6 +42,15 @@ def headroom_line(found: "Headroom | HeadroomResult") -> str:
     return (
         f"no headroom seen: {spread}, no wider spread than chance gives ({p_text(found.p_value)}); "
         "expect no gain from a search"
+    )
+
+
+def left_out_line(ids: Sequence[str], context: int) -> str:
+    """Rows that no prompt can ask about."""
+    shown = ", ".join(ids[:NAMED_ROWS]) + (", ..." if len(ids) > NAMED_ROWS else "")
+    return (
+        f"left out: {counted(len(ids), 'row')} longer than the scorer's context of {context:,} tokens, "
+        f"prompt and answer included ({shown})"
     )
 
 
@@ -163,9 +173,11 @@ def _style(style: "Wording") -> str:
 
 
 def tried_lines(run: Overview) -> list[str]:
+    left_out = run.task.left_out
     return [
         f"rejected proposals: {counts_text(run.rejected)}",
         f"rows without an answer: {counts_text(run.unanswered)}",
+        *([f"rows left out, longer than the scorer's context: {left_out}"] if left_out else []),
     ]
 
 

@@ -68,7 +68,7 @@ class Marking:
         }
         interval = _interval(sample, self.spec) if self.metric in known else None
         return Score(
-            value=known.pop(self.metric, math.inf),
+            value=known.pop(self.metric, -self.spec.sign * math.inf),
             n=len(answers),
             interval=interval,
             metrics={str(name): value for name, value in known.items()},

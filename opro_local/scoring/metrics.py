@@ -115,7 +115,10 @@ class Sample:
 
 def _number(text: str) -> float | None:
     value = number_value(text)
-    return None if value is None else float(value)
+    try:
+        return None if value is None else float(value)
+    except OverflowError:  # hundreds of digits are no answer
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -455,6 +455,10 @@ class TestNumbers:
         assert score.metrics == {"accuracy": 0.0}
         assert score.interval is not None
 
+    def test_a_number_of_hundreds_of_digits_is_no_answer(self) -> None:
+        rows = [answered("10", "9" * 400), answered("4", "4")]
+        assert measure(rows, labels=(), metric="mae", spread=6.0).value == 3.0
+
     def test_the_smaller_error_wins(self) -> None:
         rows = [replace(row, example_id=str(n)) for n, row in enumerate(self.ROWS * 10)]
         nearer = [replace(row, prediction=row.target) for row in rows]
