@@ -122,7 +122,7 @@ class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
     memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none.
+    test_rows proves with 80 % power; None if it proves none. metric is the task's.
     """
 
     pairs: int
@@ -130,6 +130,7 @@ class Estimate:
     optimizer_tokens: int
     test_rows: int
     minimum_detectable_gain: float | None = None
+    metric: str = "accuracy"
     memory: tuple[str, ...] = ()
 
 

@@ -106,6 +106,20 @@ class Marking:
             spec = METRICS["mean_score"]
         return self._gains(spec, first, second)
 
+    def row_scores(self, candidates: Sequence[Sequence[Answer]]) -> tuple[Array, str]:
+        """What each row of each candidate is worth to the metric, (M, n) from 0 to 1, and how that is called.
+
+        Accuracy where the metric is no mean over rows, and where some answers do not allow it.
+        """
+        samples = [self._sample(answers) for answers in candidates]
+        spec = self.spec
+        if spec.per_row is None or not all(sample.has(spec.needs) for sample in samples):
+            spec = METRICS["accuracy"]
+        rows = [
+            [spec.normalised(value, self.spread) for value in self._rows(spec, sample)] for sample in samples
+        ]
+        return np.array(rows), spec.row_name
+
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
         table: list[list[int]] = self._sample(answers).confusion.tolist()

@@ -128,7 +128,8 @@ class MetricSpec:
     compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
     confusion table: from_tables has it for (R, C, C + 1) tables at once. low and high are its range. scale
     turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
-    beside says whether it is reported where another metric is optimised.
+    beside says whether it is reported where another metric is optimised. row_name is what the mean of
+    normalised rows is called.
     """
 
     direction: Direction
@@ -140,6 +141,7 @@ class MetricSpec:
     high: float = 1.0
     scale: Callable[[float, float], float] | None = None
     beside: bool = True
+    row_name: str = "accuracy"
 
     @property
     def sign(self) -> int:
@@ -258,9 +260,15 @@ METRICS: Mapping[Metric, MetricSpec] = {
         per_row=_log_losses,
         high=math.inf,
         scale=lambda value, _spread: math.exp(-value),  # geometric mean probability of the right label
+        row_name="mean probability of the right label",
     ),
     "brier": MetricSpec(
-        direction="minimize", needs="probabilities", compute=_brier, per_row=_briers, high=2.0
+        direction="minimize",
+        needs="probabilities",
+        compute=_brier,
+        per_row=_briers,
+        high=2.0,
+        row_name="1 - Brier score / 2",
     ),
     "mean_score": MetricSpec(
         direction="maximize",
@@ -268,6 +276,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         compute=lambda s: float(s.scores.mean()),
         per_row=lambda s: s.scores,
         beside=False,
+        row_name="mean score",
     ),
     "mae": MetricSpec(
         direction="minimize",
@@ -277,6 +286,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         high=math.inf,
         scale=_of_spread,
         beside=False,
+        row_name="1 - error / range of the answers",
     ),
 }
 """In the order in which they are reported."""

@@ -144,7 +144,8 @@ class TaskRun:
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
         told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
-        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told)
+        metric = self.measurement.task.metric
+        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told, metric=metric)
 
 
 def prepare(
