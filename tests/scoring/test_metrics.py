@@ -444,7 +444,35 @@ def test_every_value_has_a_place_from_0_to_1(
     assert [marking.normalised(each) for each in (worst, middle, best)] == [0.0, 0.5, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("metric", "name", "worth"),
+    [
+        ("accuracy", "accuracy", [1.0, 0.0]),
+        ("log_loss", "mean probability of the right label", [0.6, 0.25]),
+        ("brier", "1 - Brier score / 2", [1 - 0.26 / 2, 1 - 0.875 / 2]),
+        ("macro_f1", "accuracy", [1.0, 0.0]),
+        ("mcc", "accuracy", [1.0, 0.0]),
+    ],
+)
+def test_a_row_is_worth_what_it_is_to_the_metric(metric: Metric, name: str, worth: list[float]) -> None:
+    marking = Marking(kind=Label(labels=LABELS), metric=metric)
+    found, called = marking.row_scores([marking.answers(PROBABILITIES)])
+    assert called == name
+    assert found == pytest.approx(np.array([worth]))
+
+
+def test_without_probabilities_a_row_is_worth_its_accuracy() -> None:
+    marking = Marking(kind=Label(labels=LABELS), metric="log_loss")
+    found, called = marking.row_scores([marking.answers(SAMPLE)])
+    assert (called, found.tolist()) == ("accuracy", [[1.0, 1.0, 0.0, 1.0, 0.0]])
+
+
 class TestNumbers:
+    def test_a_row_is_worth_more_the_smaller_its_error(self) -> None:
+        marking = Marking(kind=Label(labels=()), metric="mae", spread=10.0)
+        found, called = marking.row_scores([marking.answers([answered("10", "8"), answered("4", None)])])
+        assert (called, found.tolist()) == ("1 - error / range of the answers", [[0.8, 0.0]])
+
     ROWS = (answered("10", "12"), answered("1,000", "$990.50"), answered("-4", None))
 
     def test_an_error_is_the_distance_and_no_answer_as_far_off_as_the_targets_are_apart(self) -> None:
