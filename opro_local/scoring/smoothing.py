@@ -26,8 +26,9 @@ from opro_local.evidence.paired import Comparison, compare_exchanged
 from opro_local.scoring.confusion_tables import Array, OfTables
 
 Places = NDArray[np.int64]
+MANY_LABELS = 5
 FEWEST_ROWS_A_LABEL = 3
-"""With fewer on average there is no interval: it would hold the truth too seldom."""
+"""With many labels and fewer rows each, on average, there is no interval: it would seldom hold the truth."""
 BLOCK = 500_000
 """Numbers of tables that are made at a time: they stay in the processor's cache."""
 LEAST = 0.5
@@ -112,8 +113,8 @@ class Cells:
 
 
 def interval_of(cells: Cells, statistic: OfTables) -> Interval | None:
-    """The 95 % interval of what one candidate's table shows; None where labels have too few rows."""
-    if cells.rows < FEWEST_ROWS_A_LABEL * cells.labels:
+    """The 95 % interval of what one candidate's table shows; None where many labels have too few rows."""
+    if cells.labels >= MANY_LABELS and cells.rows < FEWEST_ROWS_A_LABEL * cells.labels:
         return None
 
     def figure(rows: Array) -> Array:

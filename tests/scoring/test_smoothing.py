@@ -54,9 +54,10 @@ def test_labels_with_many_rows_have_the_width_of_their_recalls() -> None:
     assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.004)
 
 
-def test_with_fewer_than_three_rows_a_label_there_is_no_interval() -> None:
-    assert interval_of(cells_of([[2, 0, 0], [0, 3, 0]]), macro_f1s) is None
-    assert interval_of(cells_of([[2, 0, 0], [0, 4, 0]]), macro_f1s) is not None
+def test_many_labels_with_fewer_than_three_rows_each_have_no_interval() -> None:
+    assert interval_of(cells_of(_diagonal([2, 3, 3, 3, 3])), macro_f1s) is None
+    assert interval_of(cells_of(_diagonal([2, 4, 3, 3, 3])), macro_f1s) is not None
+    assert interval_of(cells_of(_diagonal([1, 1, 1, 1])), macro_f1s) is not None
 
 
 def test_draws_keep_the_rows_of_every_label_and_repeat_themselves() -> None:
