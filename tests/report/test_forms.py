@@ -258,7 +258,7 @@ def test_figures_are_numbers_in_tables_and_texts_are_texts(document: dict[str, A
                 else:
                     assert isinstance(value, str), (table.title, row)
     scores = tables(document)["Scores"]
-    assert figures > 100 and next(scores.in_numbers())[10] == "p"
+    assert figures > 100 and next(scores.in_numbers())[10] == "one-sided p"
     assert sheets["Scores"][2][10] == document["verdicts"][0]["adjusted_p"]
 
 
