@@ -40,13 +40,15 @@ class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
-    without. metrics are those that suit; the first is taken where none is asked for. targets_are_names: what
-    a spreadsheet holds as a number may have lost a part of its name.
+    without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
+    taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
+    part of its name.
     """
 
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     grader: UserFunction | None = None
+    metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()

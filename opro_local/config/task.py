@@ -57,16 +57,14 @@ class TaskSettings(Settings):
     )
     grader: str | None = Field(
         None,
-        description="FILE.py:FUNCTION of a python answer: what a reply is worth, of reply and target.",
+        description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(
-        None, description="What is optimised; accuracy if not given, mean_score for python answers."
-    )
+    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
     @field_validator("text", mode="before")

@@ -114,7 +114,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (field.name for field in fields(AnswerKind)):
+    for key in (field.name for field in fields(AnswerKind) if field.name != "metric"):
         given = getattr(settings, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
