@@ -4,6 +4,7 @@ from pydantic import Field, field_validator, model_validator
 
 from opro_local.config.choices import (
     BadRows,
+    DecimalSign,
     Metric,
     Position,
 )
@@ -54,6 +55,9 @@ class TaskSettings(Settings):
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
+    )
+    decimal: DecimalSign | None = Field(
+        None, description="Decimal sign of a number answer; found from the labels if not given."
     )
     grader: str | None = Field(
         None,

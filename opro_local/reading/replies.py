@@ -19,7 +19,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
-from opro_local.reading.normalisation import normalised
+from opro_local.reading.normalisation import normalised, unwrapped
 from opro_local.records import Example
 
 
@@ -37,14 +37,16 @@ NO_ANSWER = Graded(reason="no answer")
 SEVERAL_ANSWERS = Graded(reason="several answers")
 CUT_OFF = Graded(reason="cut off")
 
-MARKER = re.compile(r"####|\banswer is\b:?|\banswer:", re.IGNORECASE)
+MARKER = re.compile(
+    r"####|\banswer(?: to (?:the|this|your) (?:question|problem))? is\b:?|\banswer:", re.IGNORECASE
+)
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 """Braces in it may be nested twice, as in \\boxed{\\frac{1}{2^{3}}}."""
 AHEAD = re.compile(r"\bis the (?:correct |right |final )?answer\b\W*\Z", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 QUESTION = re.compile(r"[\s*_`]*Q[*_`]*:")
 FENCE = re.compile(r"\s*`{3,}\w*\s*")
-UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/])\Z")
+UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/:'\u2019^+-])\Z")
 """A word or number at the end of a text, of which a part may be missing."""
 
 
@@ -122,7 +124,7 @@ def counted_part(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool
             return counted, True
         if FENCE.fullmatch(line):
             continue
-        plain = normalised(line)
+        plain = unwrapped(normalised(line))
         counted += plain
         block = _block(plain, last, counted)
         if block and line.endswith("\n") and is_answer(block):

@@ -68,11 +68,13 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         split=settings.split,
         pattern=settings.pattern,
         grader=grader,
+        decimal=kind.decimal_of(rows.all, settings.decimal),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
-    return replace(task, warnings=(*rows.warnings, *warnings_of(rows.all, task.kind.classes)))
+    notes = task.kind.notes(rows.all)
+    return replace(task, warnings=(*rows.warnings, *notes, *warnings_of(rows.all, task.kind.classes)))
 
 
 def overlaid(base: S, given: S) -> S:
