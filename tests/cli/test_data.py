@@ -56,7 +56,8 @@ def test_check_prints_one_json_object() -> None:
 
 
 def test_check_says_which_decimal_sign_was_found() -> None:
-    Path("sums.csv").write_text('sum,result\n1 + 0.5,"1,5"\n3 - 1,"2"\n5 + 5,"10"\n', encoding="utf-8")
+    rows = 'sum,result\n1 + 0.5,"1,5"\n3 - 1,2\n5 + 5,10\n1 + 1,2\n1 + 2,3\n'
+    Path("sums.csv").write_text(rows, encoding="utf-8")
     result = check("--data", "sums.csv", "--text", "sum", "--label", "result", "--answer", "number")
     assert "decimals    behind a comma" in result.stdout.splitlines()
     assert "note: labels and replies are read with a decimal comma: 1.234,5 is a number" in result.stderr
