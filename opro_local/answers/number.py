@@ -1,5 +1,6 @@
 """Numbers, compared by value: signs, thousands, currency, fractions, decimals, exponents and words."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,7 @@ from opro_local.reading.stated_number import stated_numbers
 from opro_local.records import Example, LabelledRow, Reason
 from opro_local.wording import counted, listed
 
+UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
 INSTRUCTIONS = (
     "Solve the problem. End with the answer as a number.",
     "Calculate.",
@@ -77,8 +79,9 @@ class Number(AnswerKind):
         return [number.text for number in found]
 
     def is_answer(self, text: str, question: str) -> bool:
-        """An unmarked number may be the first of a calculation."""
-        return _is_marked(text) and self._value(answer_span(text).strip(" \t\r\n:.=")) is not None
+        """A unit of one word may follow."""
+        answer = answer_span(text).strip(" \t\r\n:.=")
+        return self._value(answer) is not None or self._value(UNIT.sub("", answer)) is not None
 
     def awaits_end(self, text: str) -> bool:
         """The last number of a calculation is behind all others."""

@@ -9,8 +9,9 @@ from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import MARKER, answer_span
 from opro_local.records import Example
 
-QUOTES = ("''", '""', "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb", "``")
-"""An opening quotation mark and the one that closes it."""
+QUOTES = {"\u201c": "\u201d", "\u2018": "\u2019", "\u201e": "\u201c", "\u00ab": "\u00bb"}
+QUOTES |= {mark: mark for mark in "'\"`"}
+"""What closes a quotation, by what opens it."""
 TURN = re.compile(r"\A\s*(?:A:\s*)+")
 """What a model writes that goes on in the form of question and answer."""
 BRACKETS = re.compile(r"[()\[\]{}<>\s]+")
@@ -41,8 +42,6 @@ class Text(AnswerKind):
 def _unquoted(line: str) -> str:
     """Without a pair of quotation marks around all of it, before or behind the full stop."""
     bare = line.removesuffix(".")
-    for opening, closing in QUOTES:
-        inside = bare[1:-1]
-        if len(bare) > 2 and bare[0] == opening and bare[-1] == closing and closing not in inside:
-            return inside
-    return line
+    closing = QUOTES.get(bare[:1])
+    quoted = closing is not None and len(bare) > 2 and bare.find(closing, 1) == len(bare) - 1
+    return bare[1:-1] if quoted else line

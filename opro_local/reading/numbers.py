@@ -115,7 +115,7 @@ LATEX = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numeral:
-    """What has digits or number words, from start to end, its sign aside. No number has no value."""
+    """What has digits or number words, from start to end, a minus in words aside. No number has no value."""
 
     text: str
     start: int
@@ -157,7 +157,7 @@ def match_value(number: re.Match[str]) -> Fraction | None:
 
 def _numeral(match: re.Match[str]) -> Numeral:
     in_words = bool(match["words"] or match["part"] or match["parts"])
-    start = match.end("sign") if match["sign"] else match.start()
+    start = match.end("sign") if (match["sign"] or "").strip().isalpha() else match.start()
     return Numeral(
         text=match.group().strip(), start=start, end=match.end(), value=match_value(match), in_words=in_words
     )

@@ -1,9 +1,10 @@
 """Which number a text states as its result.
 
-Behind a marker it is the number that the text begins with, else the last one. What is no result is passed
-over: questions and sentences of the question said again, remarks in brackets, numbers that are denied
-("not 5"), guessed ("maybe 5"), bounds ("at least 5") or what is compared with ("up from 12"), and what stands
-behind "=" and is still to be worked out. Two numbers to choose from, a range and a list are several.
+It is the number that an answer behind a marker, or the last sentence, begins with ("18, up from 12", "18 is
+..."), else the last one. Passed over are questions and sentences of the question said again, remarks in
+brackets, numbers that are denied ("not 5") or guessed ("maybe 5"), bounds ("at least 5"), what is compared with
+("up from 12"), and a calculation behind "=". Two numbers to choose from, a range and a list are several; what
+is still to be worked out is none.
 """
 
 import re
@@ -49,6 +50,8 @@ OPENING = re.compile(
     r"negative)\b\W*)*",
     re.IGNORECASE,
 )
+ANYTHING = re.compile("")
+SUBJECT = re.compile(r"\s+(?:is|are|was|were|(?:will|would) be)\b", re.IGNORECASE)
 PRONOUN = re.compile(r"\b(?:th(?:is|at|e)|which|each|any|every|some|no|another)(?: \w+)?\s+\Z", re.IGNORECASE)
 """Ahead of "one" where it is no number."""
 NEAR = 60
@@ -60,17 +63,18 @@ def stated_numbers(text: str, question: str, decimal: DecimalSign, *, marked: bo
 
     Empty where it states none, or one without a value.
     """
-    sentences = told_sentences(without_latex(text), question)
-    for part in sentences if marked else ["\n".join(sentences)]:
-        part = _without_remarks(part, decimal)
-        told = [each for each in _calculations(part, decimal) if not _is_aside(part, each[0])]
-        if told:
-            opens = OPENING.fullmatch(part[: told[0][0].start]) is not None
-            return _chosen(part, told, first=marked and opens)
-    return []
+    sentences = [_without_remarks(each, decimal) for each in _told(without_latex(text), question)]
+    numbered = [each for each in sentences if _stated(each, decimal)]
+    if not numbered:
+        return []
+    if marked:
+        return _chosen(numbered[0], decimal, first=_opens(numbered[0], decimal))
+    if _opens(numbered[-1], decimal, SUBJECT):
+        return _chosen(numbered[-1], decimal, first=True)
+    return _chosen("\n".join(sentences), decimal, first=False)
 
 
-def told_sentences(text: str, question: str) -> list[str]:
+def _told(text: str, question: str) -> list[str]:
     """The sentences of a text that ask nothing and repeat none of the question's."""
     asked = {spaced(sentence) for sentence in SENTENCE_END.split(question)}
     return [
@@ -98,10 +102,6 @@ def _calculations(text: str, decimal: DecimalSign) -> list[Calculation]:
     return [each for each in found if each not in explained]
 
 
-def _is_aside(text: str, numeral: Numeral) -> bool:
-    return ASIDE.search(_before(text, numeral)) is not None
-
-
 def _before(text: str, numeral: Numeral) -> str:
     return text[max(0, numeral.start - NEAR) : numeral.start]
 
@@ -111,10 +111,25 @@ def _are_apart_by(written: re.Pattern[str], text: str, first: Calculation, secon
     return len(between) <= NEAR and written.fullmatch(between) is not None
 
 
-def _chosen(text: str, told: Sequence[Calculation], *, first: bool) -> Sequence[Numeral]:
+def _stated(text: str, decimal: DecimalSign) -> list[Calculation]:
+    """The calculations that the text does not set aside."""
+    return [
+        each for each in _calculations(text, decimal) if ASIDE.search(_before(text, each[0])) is None
+    ]
+
+
+def _opens(text: str, decimal: DecimalSign, followed_by: re.Pattern[str] = ANYTHING) -> bool:
+    """Whether the text begins with a number and goes on like that."""
+    head = _stated(text, decimal)[0]
+    begins = OPENING.fullmatch(text[: head[0].start]) is not None
+    return begins and len(head) == 1 and followed_by.match(text, head[0].end) is not None
+
+
+def _chosen(text: str, decimal: DecimalSign, *, first: bool) -> Sequence[Numeral]:
     """The first or last one, and those that it may be chosen from; none that is still to be worked out."""
-    ordered = told if first and len(told[0]) == 1 else told[::-1]
-    linked = [ordered[0]]
+    stated = _stated(text, decimal)
+    ordered = stated if first else stated[::-1]
+    linked = ordered[:1]
     for each in ordered[1:]:
         pair = sorted((linked[-1], each), key=lambda calculation: calculation[0].start)
         if not _are_apart_by(CHOICE, text, *pair):

@@ -78,6 +78,9 @@ from reading_aid import NUMBER, graded, said
         ("one two three", "3", False),
         ("eight-year-old", "8", False),
         ("someone", "1", False),
+        ("5 minus 8 equals -3.", "-3", True),
+        ("36 is the price of 3 books.", "36", True),
+        ("12\n\n3 more questions follow", "12", True),
     ],
 )
 def test_numbers_are_compared_by_value(reply: str, target: str, correct: bool) -> None:
