@@ -33,6 +33,7 @@ LISTED = re.compile(
     rf"(?:\b(?:or|and)|[,/&])\s*\(?(?:([B-HJ-Z])\b(?!['\u2019])|([AI]){END})|(?<=\s)([B-HJ-Z])\.(?=\s)"
 )
 """One of several letters."""
+LIST_MARK = re.compile(r"^\s*\d+[.)]\s+(?=\S)", re.MULTILINE)
 HEAD = re.compile(rf"[^\w\n]*(?:([B-HJ-Z])(?![\w'\u2019])|([b-hj-z])(?![\w'\u2019]|\.\w)|([AIai]){END})")
 """At the head of a marked answer; A and I are words too."""
 
@@ -104,7 +105,7 @@ def _without(text: str, matches: Sequence[re.Match[str]]) -> str:
 def _by_text(span: str, options: Mapping[str, str]) -> Sequence[str]:
     """Letters of the options whose texts the span says as whole words; of two the longer one."""
     letters = {_plain(text): letter for letter, text in options.items() if text}
-    return any_of(letters).said_in(span) if letters else []
+    return any_of(letters).said_in(LIST_MARK.sub("", span)) if letters else []
 
 
 def _plain(option: str) -> str:

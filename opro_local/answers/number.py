@@ -10,7 +10,7 @@ from opro_local.answers import AnswerKind
 from opro_local.config import DecimalSign, Metric
 from opro_local.reading.numbers import SIGNS, number_value
 from opro_local.reading.official import OfficialGrader, as_number, right_number
-from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
+from opro_local.reading.replies import Grader, answer_span
 from opro_local.reading.stated_number import stated_numbers
 from opro_local.records import Example, LabelledRow, Reason
 from opro_local.wording import counted, listed
@@ -85,7 +85,7 @@ class Number(AnswerKind):
 
     def awaits_end(self, text: str) -> bool:
         """The last number of a calculation is behind all others."""
-        return not _is_marked(text)
+        return answer_span(text) == text
 
     def worth(self, answer: str, example: Example) -> float:
         return float(self._value(answer) == self._value(example.target))
@@ -100,7 +100,3 @@ class Number(AnswerKind):
 
     def _value(self, text: str) -> Fraction | None:
         return number_value(text, self._decimal)
-
-
-def _is_marked(text: str) -> bool:
-    return MARKER.search(text) is not None or BOXED.search(text) is not None

@@ -51,9 +51,14 @@ TAG = re.compile(r"[^.!?\n]*,\s*(?:\w+n['\u2019]t \w+|is it not|right|correct|ye
 
 def is_asserted(text: str, start: int, end: int) -> bool:
     """Whether the text says what stands in it from start to end."""
+    return not is_denied(text, start) and not _is_refused(text[end : end + REACH])
+
+
+def is_denied(text: str, start: int) -> bool:
+    """Whether the clause up to start denies or only supposes what follows."""
     before = ASIDE.sub("not", text[max(0, start - REACH) : start])
     *_, clause = BREAK.split(AFFIRMED.sub("", before))
-    return DENIED.search(clause) is None and not _is_refused(text[end : end + REACH])
+    return DENIED.search(clause) is not None
 
 
 def _is_refused(after: str) -> bool:

@@ -19,6 +19,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
+from opro_local.reading.assertion import is_denied
 from opro_local.reading.normalisation import normalised, unwrapped
 from opro_local.records import Example
 
@@ -157,9 +158,9 @@ def answer_span(text: str) -> str:
     """The part of a counted text that holds the answer; the text itself if nothing marks one."""
     if boxed := BOXED.findall(text):
         return str(boxed[-1])
-    *before, after = MARKER.split(text)
-    if before:
-        return after
+    markers = [match for match in MARKER.finditer(text) if not is_denied(text, match.start())]
+    if markers:
+        return text[markers[-1].end() :]
     if ahead := AHEAD.search(text):
         return SENTENCE_END.split(text[: ahead.start()].strip())[-1]
     return text

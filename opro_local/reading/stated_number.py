@@ -2,9 +2,9 @@
 
 It is the number that an answer behind a marker, or the last sentence, begins with ("18, up from 12", "18 is
 ..."), else the last one. Passed over are questions and sentences of the question said again, remarks in
-brackets, numbers that are denied ("not 5") or guessed ("maybe 5"), bounds ("at least 5"), what is compared with
-("up from 12"), and a calculation behind "=". Two numbers to choose from, a range and a list are several; what
-is still to be worked out is none.
+brackets, numbers that are denied ("not 5") or guessed ("maybe 5"), bounds ("at least 5"), what is compared
+with ("up from 12"), and a calculation behind "=". Two numbers to choose from, a range and a list are several;
+what is still to be worked out is none.
 """
 
 import re
@@ -113,9 +113,7 @@ def _are_apart_by(written: re.Pattern[str], text: str, first: Calculation, secon
 
 def _stated(text: str, decimal: DecimalSign) -> list[Calculation]:
     """The calculations that the text does not set aside."""
-    return [
-        each for each in _calculations(text, decimal) if ASIDE.search(_before(text, each[0])) is None
-    ]
+    return [each for each in _calculations(text, decimal) if ASIDE.search(_before(text, each[0])) is None]
 
 
 def _opens(text: str, decimal: DecimalSign, followed_by: re.Pattern[str] = ANYTHING) -> bool:
