@@ -1,4 +1,4 @@
-"""Tables of replies, real and made, with what each says: readings/*.jsonl, and its README on how they were made."""
+"""Tables of replies, real and made, with what each says; readings/README.md tells how they were made."""
 
 import json
 from collections.abc import Mapping
