@@ -41,7 +41,8 @@ def says(kind: str, said: str | None, row: Row) -> bool:
     right = row["answer"]
     if kind == "number" and said is not None and right is not None:
         sign = row.get("decimal", "point")
-        return number_value(said, sign) == number_value(right, sign) is not None
+        value = number_value(right, sign)
+        return value is not None and bool(number_value(said, sign) == value)
     if kind == "text" and said is not None and right is not None:
         return said.removesuffix(".") == right.removesuffix(".")
     return bool(said == right)
