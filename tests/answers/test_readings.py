@@ -42,9 +42,9 @@ def says(kind: str, said: str | None, row: Row) -> bool:
     if kind == "number" and said is not None and right is not None:
         sign = row.get("decimal", "point")
         value = number_value(right, sign)
-        return value is not None and bool(number_value(said, sign) == value)
+        return value is not None and number_value(said, sign) == value
     if kind == "text" and said is not None and right is not None:
-        return said.removesuffix(".") == right.removesuffix(".")
+        return said.removesuffix(".") == str(right).removesuffix(".")
     return bool(said == right)
 
 
