@@ -28,7 +28,7 @@ BREAK = re.compile(
 DENIED = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|hardly|barely|scarcely|less|least|far from|anything but|"
     r"rather than|instead of|other than|opposite of|opposed to|unlike|except|excluding|"
-    r"no(?= +(?!(?:it|this|that|they|he|she|we|i|you)\b)[a-z]))\b|"
+    r"nothing(?! but)|mistake|wrong to|no(?= *\Z| +(?!(?:it|this|that|they|he|she|we|i|you)\b)[a-z]))\b|"
     r"(?:n['\u2019]t|\b(?:is|are|was|do|does|did|ca|wo)nt)\b|"
     r"\b(?:could|might|maybe|perhaps|possibly|whether|if|unless|unsure|unclear|uncertain|depends)\b|"
     r"(?-i:\bmay\b)",
@@ -36,7 +36,7 @@ DENIED = re.compile(
 )
 """What denies the rest of its clause, or only supposes it."""
 REFUSED = re.compile(
-    r"[\"'\u2019\u201d)\]*]*\s+(?:"
+    r"\s*[:=]\s*no\b|[\"'\u2019\u201d)\]*]*\s+(?:"
     r"(?:is|are|was|were|do|does|did|would|could|can|should|must|has|have)(?:\s+not|n['\u2019]?t)\b|cannot\b|"
     r"(?:is|are|was|were|would be|seems)\s+(?:\w+ly\s+)?"
     r"(?:wrong|incorrect|false|excluded|ruled out|impossible|unlikely|out of|no|neither)\b|"

@@ -55,7 +55,7 @@ UNREADABLE = r"\d(?:[\w.,:/'\u2019+*\u00d7\u00b7\u00f7^\u221a-]*\w)?\+?"
 BEFORE = r"(?<![\w^\u221a])(?<!\d[.,:/'\u2019+*\u00d7\u00b7\u00f7-])(?<![A-Za-z]-)"
 AFTER = (
     r"(?![A-Za-z]*\d)(?![-.,:/'\u2019+*\u00d7\u00b7\u00f7^]\d)(?!\s?[\^\u221a\u03c0])(?!\+(?!\s*\d))"
-    r"(?![xyzn](?![A-Za-z]))(?!B\b)"
+    rf"(?![xyzn](?![A-Za-z]))(?!B\b)(?!\s+and\s+(?:an?|one)\s+{_PART})"
 )
 """What would make a number a part of a longer one, of a term or of a name."""
 POWER = r"\s?(?:\^|\*\*)\s?\{?[-+]?\d{1,3}(?!\d)\}?"

@@ -28,7 +28,7 @@ OPERATOR = re.compile(
 )
 EQUALS = re.compile(rf"{_UNITS}\s*=\s*")
 CHOICE = re.compile(
-    rf"{_UNITS},?\s+\(?(?:or|to|and|through|till|until|versus|vs\.?)\s+(?:\w+\s+)?|[\s,;|&]+"
+    rf"{_UNITS},?\s+\(?(?:or|to|and|through|till|until|versus|vs\.?)\s+(?:\w+\s*=\s*|\w+\s+)?|[\s,;|&]+"
     r"|\s*(?:h|hours?|min|minutes?|days?|weeks?|months?|years?|dollars?|euros?|pounds?|f(?:ee|oo)t|metres?|meters?),?\s*",
     re.IGNORECASE,
 )
