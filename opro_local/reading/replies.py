@@ -2,8 +2,8 @@
 
 A reply ends where the model starts a new question of its own ("Q:" at the head of a line), with a finished
 line of an answer marker and an answer and nothing else, or with a first paragraph that is nothing but an
-answer. Of what stands before its end, the last \\boxed{} counts, else the part after the last answer marker,
-else the sentence before a closing "is the answer", else all. What follows the end changes nothing: so a model
+answer. Of what stands before its end, the last \\boxed{} counts, else the part after the last answer marker
+(one that is denied or supposed is none), else the sentence before a closing "is the answer", else all. What follows the end changes nothing: so a model
 may be stopped there. An answer counts as a whole, never as part of a word or number: constant, hedged or
 endless answers win nothing.
 
