@@ -4,8 +4,8 @@ A reply ends where the model starts a new question of its own ("Q:" at the head 
 line of an answer marker and an answer and nothing else, or with a first paragraph that is nothing but an
 answer. Of what stands before its end, the last \\boxed{} counts, else the part after the last answer marker
 (one that is denied or supposed is none), else the sentence before a closing "is the answer", else all. What
-follows the end changes nothing: so a model may be stopped there. An answer counts as a whole, never as part of
-a word or number: constant, hedged or endless answers win nothing.
+follows the end changes nothing: so a model may be stopped there. An answer counts as a whole, never as part
+of a word or number: constant, hedged or endless answers win nothing.
 
 A reply that was cut off at its limit has an answer only if what would have followed could not change it: none
 that rests on its last word, of which a part may be missing, and no last number before the last one is known.
