@@ -261,7 +261,8 @@ def measure_candidates(
     Interrupted when the user stops it.
     """
     host = host or Host()
-    run = prepare(task, settings, host)
+    given = [Candidate(instruction=text) for text in instructions]
+    run = prepare(task, settings, host, measured=[*(candidate for _, candidate in carried), *given])
     from opro_local.problems.evaluation import evaluate
 
     if on in ("test", "all"):

@@ -9,7 +9,7 @@ from opro_local.report.charts import length_chart, reliability_chart, search_cha
 from opro_local.report.ready_prompt import PLACE, in_use
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
-from opro_local.report.table import Cell, PValue, Table, WithInterval
+from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
@@ -99,9 +99,10 @@ def _scores(run: TaskResult) -> Table:
     """On test first, beside the baselines."""
     verdicts = {verdict.instruction: verdict for verdict in run.verdicts}
     held = (("validation", run.validation), ("train", run.train))
+    scores = (run.test, run.validation, run.train)
     return Table(
         title="Scores",
-        columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
+        columns=("prompt", "split", run.measure, "n", "verdict", "gain", ONE_SIDED, "rows needed"),
         rows=[
             *([_score(champion(run), "test", run.test)] if run.test else []),
             *(
@@ -110,15 +111,21 @@ def _scores(run: TaskResult) -> Table:
             ),
             *(_score(champion(run), split, score) for split, score in held if score),
         ],
-        caption=CAPTION,
+        caption=CAPTION + (WITHOUT_INTERVAL if any(map(_lacks_interval, scores)) else ""),
         brief=True,
     )
 
 
 CAPTION = (
-    "with 95 % interval; verdict, gain and p (Holm-corrected) are the winner's beside that baseline; rows "
-    "needed: test rows that would detect such a gain (80 % power)"
+    "with 95 % interval; verdict, gain and one-sided p (of better, or of worse where that is the verdict; "
+    "Holm-corrected) are the winner's beside that baseline; rows needed: test rows that would detect such a "
+    "gain (80 % power)"
 )
+WITHOUT_INTERVAL = "; without an interval: fewer than 3 rows a label are too few for one"
+
+
+def _lacks_interval(score: Figures | None) -> bool:
+    return score is not None and score.value is not None and score.interval is None
 
 
 def _score(

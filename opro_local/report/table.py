@@ -26,6 +26,10 @@ class WithInterval:
         return (self.value, *(self.interval or (None, None)))
 
 
+ONE_SIDED = "one-sided p"
+"""The column of the p-values of verdicts, which ask for better or for worse."""
+
+
 class PValue(float):
     """A cell: a p-value."""
 
