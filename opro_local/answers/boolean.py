@@ -1,4 +1,4 @@
-"""One of two labels, not negated; yes and no also said as true and false."""
+"""One of two labels; yes and no also said as true and false."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,4 +40,4 @@ class Boolean(Label):
                 meaning = {value: words[word] for word, value in pair.items()}
                 words = {word: meaning[value] for other in POLAR for word, value in other.items()}
                 break
-        return any_of(words, before=r"(?<!\bnot )(?<!n't )")
+        return any_of(words)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from opro_local.answers import AnswerKind
 from opro_local.errors import SettingsError
-from opro_local.reading.normalisation import spaced
+from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
 
@@ -42,7 +42,7 @@ class Regex(AnswerKind):
         return self._pattern.fullmatch(answer_span(text)[:LONGEST].strip(" \t\r\n:.")) is not None
 
     def worth(self, answer: str, example: Example) -> float:
-        return float(answer == spaced(example.target))
+        return float(answer == spaced(unwrapped(example.target)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -69,6 +69,8 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
         ("near-equal", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
         ("split", ", ".join(f"{part} {n}" for part, n in report.split.items())),
     ]
+    if report.decimal is not None:
+        lines.insert(2, ("decimals", f"behind a {report.decimal}"))
     if report.tokens is not None:
         lines.insert(4, ("tokens", _shown(report.tokens)))
     return lines

@@ -14,6 +14,7 @@ Metric = Literal[
     "mean_score",
     "mae",
 ]
+DecimalSign = Literal["point", "comma"]
 ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]

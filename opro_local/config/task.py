@@ -4,6 +4,7 @@ from pydantic import Field, field_validator, model_validator
 
 from opro_local.config.choices import (
     BadRows,
+    DecimalSign,
     Metric,
     Position,
 )
@@ -55,18 +56,19 @@ class TaskSettings(Settings):
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
+    decimal: DecimalSign | None = Field(
+        None, description="Decimal sign of a number answer; found from the labels if not given."
+    )
     grader: str | None = Field(
         None,
-        description="FILE.py:FUNCTION of a python answer: what a reply is worth, of reply and target.",
+        description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(
-        None, description="What is optimised; accuracy if not given, mean_score for python answers."
-    )
+    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
     @field_validator("text", mode="before")

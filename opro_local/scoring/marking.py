@@ -36,7 +36,8 @@ class Marking:
 
     @classmethod
     def of(cls, task: Task) -> "Marking":
-        spread = spread_of([row.target for row in task.rows]) if task.metric == "mae" else 0.0
+        targets = [row.target for row in task.rows] if task.metric == "mae" else []
+        spread = spread_of(targets, task.decimal or "point")
         return cls(kind=task.kind, metric=task.metric, spread=spread)
 
     @property
@@ -126,7 +127,7 @@ class Marking:
         return table
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
-        return Sample(answers, self.kind.classes, self.spread)
+        return Sample(answers, self.kind.classes, self.spread, self.kind.decimal or "point")
 
     def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
         return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))

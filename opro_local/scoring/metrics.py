@@ -26,8 +26,8 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from opro_local.config import Metric
-from opro_local.reading.normalisation import number_value
+from opro_local.config import DecimalSign, Metric
+from opro_local.reading.numbers import number_value
 from opro_local.records import Answer, Direction
 from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.confusion_tables import (
@@ -48,12 +48,13 @@ class Sample:
     """Answers to a task as the arrays that metrics take.
 
     labels is empty for tasks without a label set. spread is the distance of the task's largest number from
-    its smallest, where answers are numbers.
+    its smallest, decimal their sign, where answers are numbers.
     """
 
     answers: Sequence[Answer]
     labels: Sequence[str] = ()
     spread: float = 0.0
+    decimal: DecimalSign = "point"
 
     @cached_property
     def scores(self) -> Array:
@@ -93,8 +94,8 @@ class Sample:
     @cached_property
     def values(self) -> tuple[list[float], list[float]]:
         """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
-        targets = [_number(answer.target) or 0.0 for answer in self.answers]
-        said = [None if a.prediction is None else _number(a.prediction) for a in self.answers]
+        targets = [self._number(answer.target) or 0.0 for answer in self.answers]
+        said = [None if a.prediction is None else self._number(a.prediction) for a in self.answers]
         return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
 
     @cached_property
@@ -107,18 +108,18 @@ class Sample:
         if needs == "scores":
             return True
         if needs == "values":
-            return all(_number(answer.target) is not None for answer in self.answers)
+            return all(self._number(answer.target) is not None for answer in self.answers)
         if needs == "classes" or not self.labels:
             return bool(self.labels)
         return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
 
+    def _number(self, text: str) -> float | None:
+        return _number(text, self.decimal)
 
-def _number(text: str) -> float | None:
-    value = number_value(text)
-    try:
-        return None if value is None else float(value)
-    except OverflowError:  # hundreds of digits are no answer
-        return None
+
+def _number(text: str, decimal: DecimalSign) -> float | None:
+    value = number_value(text, decimal)
+    return None if value is None else float(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +293,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
 """In the order in which they are reported."""
 
 
-def spread_of(targets: Sequence[str]) -> float:
+def spread_of(targets: Sequence[str], decimal: DecimalSign = "point") -> float:
     """The distance of the largest number among targets from the smallest; 0 where there are none."""
-    numbers = [value for target in targets if (value := _number(target)) is not None]
+    numbers = [value for target in targets if (value := _number(target, decimal)) is not None]
     return max(numbers) - min(numbers) if numbers else 0.0

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_local.config import DecimalSign
 from opro_local.records import Example, SplitName
 from opro_local.tasks.split import split_examples
 from opro_local.tasks.task import Task
@@ -21,13 +22,14 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
-    """labels: rows of each, in the task's order; empty without labels.
+    """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
 
     repeated: rows whose text and target stood before. alike: different texts that are equal but for case and
     blanks, so that one may give the other away; disagreeing: those of them with different targets.
     """
 
     rows: int
+    decimal: DecimalSign | None
     unlabelled: int
     labels: Mapping[str, int]
     repeated: int
@@ -47,6 +49,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     found = Counter(example.target for example in task.rows)
     return DataReport(
         rows=len(texts),
+        decimal=task.decimal,
         unlabelled=task.unlabelled,
         labels={label: found[label] for label in task.kind.classes},
         repeated=len(texts) - len(set(texts)),

@@ -68,11 +68,13 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         split=settings.split,
         pattern=settings.pattern,
         grader=grader,
+        decimal=kind.decimal_of(rows.all, settings.decimal),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
-    return replace(task, warnings=(*rows.warnings, *warnings_of(rows.all, task.kind.classes)))
+    notes = task.kind.notes(rows.all)
+    return replace(task, warnings=(*rows.warnings, *notes, *warnings_of(rows.all, task.kind.classes)))
 
 
 def overlaid(base: S, given: S) -> S:
@@ -114,7 +116,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (field.name for field in fields(AnswerKind)):
+    for key in (field.name for field in fields(AnswerKind) if field.name != "metric"):
         given = getattr(settings, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")

@@ -55,6 +55,14 @@ def test_check_prints_one_json_object() -> None:
     assert report["warnings"] == ["1 row without a label left out."]
 
 
+def test_check_says_which_decimal_sign_was_found() -> None:
+    rows = 'sum,result\n1 + 0.5,"1,5"\n3 - 1,2\n5 + 5,10\n1 + 1,2\n1 + 2,3\n'
+    Path("sums.csv").write_text(rows, encoding="utf-8")
+    result = check("--data", "sums.csv", "--text", "sum", "--label", "result", "--answer", "number")
+    assert "decimals    behind a comma" in result.stdout.splitlines()
+    assert "note: labels and replies are read with a decimal comma: 1.234,5 is a number" in result.stderr
+
+
 def test_check_without_flags_takes_the_shipped_example() -> None:
     assert "the shipped example" in check().stderr
 
@@ -87,6 +95,7 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
         "sheet": "s",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
         "position": "Q_end", "qa": False, "metric": "mcc", "pattern": "p", "grader": "g.py:g",
+        "decimal": "comma",
         "split": {
             "train": 0.5, "validation": 0.1, "test": 0.3,
             "max_train": 3, "max_validation": 4, "max_test": 5,
@@ -96,7 +105,7 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     words += " --bad-rows skip --max-field 7 --answer text --labels x --labels y --description t"
     words += " --position Q_end --no-qa --metric mcc --split-train 0.5 --split-validation 0.1"
     words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p"
-    words += " --grader g.py:g --allow-python"
+    words += " --grader g.py:g --decimal comma --allow-python"
     assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything, allow_python=True)
     assert set(everything) == set(TaskSettings.model_fields)
     assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})

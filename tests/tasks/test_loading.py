@@ -139,10 +139,40 @@ def test_a_number_is_what_a_reply_could_be_graded_equal_to(tmp_path: Path) -> No
     rows = "".join(f"{text},{target}\n" for text, target in zip("abcd", targets, strict=True))
     task = load(tmp_path, f"text,label\n{rows}", answer="number")
     assert [e.target for e in task.examples] == targets
-    for wrong in ("1e5", "5.", '"1,2"', '"3,14"'):
+    for wrong in ("1e", "5.", "10:30", "5-6"):
         assert refusal(tmp_path, f"text,label\na,3\nb,{wrong}\n", answer="number").startswith(
             "t.csv line 3: the label is not a number."
         )
+
+
+@pytest.mark.parametrize(
+    ("targets", "given", "decimal", "warnings"),
+    [
+        (["1.5", "2"], None, "point", 0),
+        (["1,5", "2"], None, "comma", 1),
+        (["1.000,50", "3"], None, "comma", 1),
+        (["1,000", "3"], None, "point", 1),  # either will do: that is said
+        (["1,000", "3"], "comma", "comma", 1),
+        (["1,000", "3.5"], None, "point", 0),
+    ],
+)
+def test_the_decimal_sign_is_found_from_the_targets(
+    tmp_path: Path, targets: list[str], given: str | None, decimal: str, warnings: int
+) -> None:
+    rows = "".join(f'{text},"{target}"\n' for text, target in zip("ab", targets, strict=True))
+    task = load(tmp_path, f"text,label\n{rows}", answer="number", decimal=given)
+    assert (task.decimal, len(task.warnings)) == (decimal, warnings)
+    assert task.kind.worth(targets[0], task.examples[0])
+
+
+def test_targets_of_both_conventions_and_of_the_other_one_are_refused(tmp_path: Path) -> None:
+    rows = 'text,label\na,3\nb,"1,5"\nc,2.5\n'
+    told = "the label is a number with a decimal comma only. Correct it or change --decimal."
+    assert refusal(tmp_path, rows, answer="number") == f"t.csv line 3: {told}"
+    told = "the label is a number with a decimal point only. Correct it or change --decimal."
+    assert refusal(tmp_path, rows, answer="number", decimal="comma") == f"t.csv line 4: {told}"
+    with pytest.raises(SettingsError, match="answer label takes no decimal"):
+        load(tmp_path, rows, decimal="comma")
 
 
 def test_text_tasks_take_any_answer_once(tmp_path: Path) -> None:

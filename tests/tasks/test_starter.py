@@ -37,4 +37,5 @@ def test_every_line_that_is_commented_out_can_be_taken_in(tmp_path: Path) -> Non
     without_default = ("data", "benchmark", "label", "id", "sheet", "qa", "pattern", "grader", "metric")
     found = load_task_file(path)
     split = found.split.model_copy(update={"fold": None, "seed": None})
-    assert found.model_copy(update={**dict.fromkeys(without_default), "split": split}) == TaskSettings()
+    blank = dict.fromkeys((*without_default, "decimal"))
+    assert found.model_copy(update={**blank, "split": split}) == TaskSettings()
