@@ -122,7 +122,7 @@ class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
     memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none.
+    test_rows proves with 80 % power; None if it proves none. rare has a line on labels that a part lacks.
     """
 
     pairs: int
@@ -131,6 +131,7 @@ class Estimate:
     test_rows: int
     minimum_detectable_gain: float | None = None
     memory: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

@@ -2,6 +2,7 @@
 
 from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
 from opro_local.config.choices import (
+    Annotators,
     BadRows,
     Baselines,
     BlockOrder,
@@ -18,6 +19,7 @@ from opro_local.config.choices import (
     Style,
     Switch,
     TrajectoryOrder,
+    Twins,
 )
 from opro_local.config.folders import Folders
 from opro_local.config.models import ModelSettings
@@ -32,6 +34,7 @@ __all__ = [
     "BUDGETS",
     "HEADROOM_CANDIDATES",
     "SHORTER_FINALISTS",
+    "Annotators",
     "BadRows",
     "Baselines",
     "BlockOrder",
@@ -62,4 +65,5 @@ __all__ = [
     "Switch",
     "TaskSettings",
     "TrajectoryOrder",
+    "Twins",
 ]

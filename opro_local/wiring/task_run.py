@@ -24,6 +24,7 @@ from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
+from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
@@ -140,7 +141,8 @@ class TaskRun:
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
         told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
-        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told)
+        rare = tuple(rare_labels(self.measurement.task, space.split))
+        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told, rare=rare)
 
 
 def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> TaskRun:
@@ -232,4 +234,5 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
         scored=min(rows, train_rows),
         pool=max(shots, chosen),
         stratum=stratum,
+        twins=sizes.twins,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from opro_local.config import BadRows
+from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.readers import Table, read_table
 
@@ -18,18 +18,21 @@ def write(folder: Path, content: str | bytes, *, name: str = "emails.csv") -> Pa
     return path
 
 
-def read(path: Path, *, encoding: str = "utf-8", skip: bool = False, max_field: int = 100) -> Table:
-    bad_rows: BadRows = "skip" if skip else "error"
-    return read_table(path, encoding=encoding, sheet=None, bad_rows=bad_rows, max_field=max_field)
+def read(path: Path, *, skip: bool = False, **given: object) -> Table:
+    """The table, of which the columns text and t are used, and label and l."""
+    values = {"text": ("text", "t"), "label": "label", "id": "l", "max_field": 100, **given}
+    bad_rows = "skip" if skip else "error"
+    settings = TaskSettings.model_validate(values | {"bad_rows": bad_rows})
+    return read_table(path, settings, labels_are_names=True)
 
 
 def fields(table: Table) -> list[tuple[str, ...]]:
     return [row.fields for row in table.rows]
 
 
-def refusal(path: Path, *, encoding: str = "utf-8", max_field: int = 100) -> str:
+def refusal(path: Path, **given: object) -> str:
     with pytest.raises(DataError) as caught:
-        read(path, encoding=encoding, max_field=max_field)
+        read(path, **given)
     return str(caught.value)
 
 
@@ -252,10 +255,10 @@ def test_a_cell_outside_the_header_is_refused_by_its_row(tmp_path: Path) -> None
 def test_several_sheets_need_a_choice(tmp_path: Path) -> None:
     path = workbook(tmp_path, One=[["a"], ["1"]], Two=[["text"], ["t"]])
     assert refusal(path) == "t.xlsx has 2 sheets ('One', 'Two'). Pass --sheet NAME."
-    chosen = read_table(path, encoding="utf-8", sheet="Two", bad_rows="error", max_field=100)
+    chosen = read(path, sheet="Two")
     assert fields(chosen) == [("t",)]
     with pytest.raises(DataError, match=r"no sheet 'Three'; found 'One', 'Two'"):
-        read_table(path, encoding="utf-8", sheet="Three", bad_rows="error", max_field=100)
+        read(path, sheet="Three")
 
 
 def test_an_empty_sheet_and_a_file_that_is_no_workbook_are_refused(tmp_path: Path) -> None:
@@ -265,4 +268,4 @@ def test_an_empty_sheet_and_a_file_that_is_no_workbook_are_refused(tmp_path: Pat
 
 def test_a_sheet_for_a_text_file_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="has no sheets"):
-        read_table(tmp_path / "t.csv", encoding="utf-8", sheet="A", bad_rows="error", max_field=100)
+        read(tmp_path / "t.csv", sheet="A")
