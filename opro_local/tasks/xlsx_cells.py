@@ -14,7 +14,7 @@ PERCENT_FORMATS = {9: "0%", 10: "0.00%"}
 ELAPSED_FORMATS = {46: "[h]:mm:ss"}
 BUILT_IN: Mapping[int, str] = PERCENT_FORMATS | ELAPSED_FORMATS
 """Format codes that files use by number, as far as they are shown here."""
-UNIT = re.compile(r"\[(h+|m+|s+)\]|(h+|m+|s+)(\.0+)?", re.IGNORECASE)
+UNIT = re.compile(r"\[?(h+|m+|s+)\]?(\.0+)?", re.IGNORECASE)
 LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 """Parts of a format that are text, space or a condition."""
 SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -129,10 +129,10 @@ def _elapsed(days: float, code: str) -> str:
     """Hours, minutes and seconds as far as the format has them; the bracketed one takes all that is left."""
     rest = Decimal(days * 86_400).quantize(Decimal("0.001"), rounding=ROUND_HALF_UP)
     parts = []
-    for bracketed, plain, fraction in UNIT.findall(code):
-        unit = (bracketed or plain)[0].lower()
+    for letters, fraction in UNIT.findall(code):
+        unit = letters[0].lower()
         decimals = max(len(fraction) - 1, 0) if unit == "s" else 0
         count = rest // SECONDS[unit] if unit != "s" else Decimal(_rounded(rest, decimals))
         rest -= count * SECONDS[unit]
-        parts.append(f"{count:f}".zfill(len(bracketed or plain) + (decimals + 1 if decimals else 0)))
+        parts.append(f"{count:f}".zfill(len(letters) + (decimals + 1 if decimals else 0)))
     return ":".join(parts)

@@ -42,7 +42,11 @@ def test_check_reports_a_table_on_stdout_and_notes_on_stderr() -> None:
         "near-equal  0 texts, 0 with different labels",
         "split       train 4, validation 2, test 4",
     ]
-    assert result.stderr.splitlines() == ["task: rows.csv", "note: 1 row without a label left out."]
+    assert result.stderr.splitlines() == [
+        "task: rows.csv",
+        "note: 1 row without a label left out.",
+        "note: no row of the pool of shots has the label 'a': no example shows it.",
+    ]
 
 
 def test_check_prints_one_json_object() -> None:
@@ -52,7 +56,10 @@ def test_check_prints_one_json_object() -> None:
     assert report["labels"] == {"a": 5, "b": 5}
     assert report["characters"] == {"shortest": 13, "median": 13.0, "longest": 13}
     assert report["split"] == {"train": 4, "validation": 2, "test": 4}
-    assert report["warnings"] == ["1 row without a label left out."]
+    assert report["warnings"] == [
+        "1 row without a label left out.",
+        "no row of the pool of shots has the label 'a': no example shows it.",
+    ]
 
 
 def test_check_without_flags_takes_the_shipped_example() -> None:
@@ -84,15 +91,16 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     assert given() == TaskFlags(file=None, given={})
     everything = {
         "data": "d", "benchmark": "m", "text": ("a", "b"), "label": "l", "id": "i", "encoding": "e",
-        "sheet": "s",
+        "delimiter": ";", "sheet": "s", "annotators": "agree",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
         "position": "Q_end", "qa": False, "metric": "mcc", "pattern": "p", "grader": "g.py:g",
         "split": {
             "train": 0.5, "validation": 0.1, "test": 0.3,
-            "max_train": 3, "max_validation": 4, "max_test": 5,
+            "max_train": 3, "max_validation": 4, "max_test": 5, "twins": "apart",
         },
     }  # fmt: skip
     words = "--task f -d d --benchmark m --text a --text b --label l --id i --encoding e --sheet s"
+    words += " --delimiter ; --annotators agree --twins apart"
     words += " --bad-rows skip --max-field 7 --answer text --labels x --labels y --description t"
     words += " --position Q_end --no-qa --metric mcc --split-train 0.5 --split-validation 0.1"
     words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p"

@@ -165,8 +165,12 @@ def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, "text,label\n")).startswith("emails.csv has columns but no usable rows")
 
 
-def test_columns_with_one_name_are_refused_but_unnamed_ones_are_not(tmp_path: Path) -> None:
-    assert refusal(write(tmp_path, "a,b,a\n1,2,3\n")) == "emails.csv: two columns are named 'a'. Rename one."
+def test_columns_with_one_name_are_refused_where_one_is_used(tmp_path: Path) -> None:
+    table = read(write(tmp_path, "a,b,a\n1,2,3\n"))
+    assert table.index("b") == 1
+    with pytest.raises(DataError) as caught:
+        table.index("a")
+    assert str(caught.value) == "emails.csv: two columns are named 'a'. Rename one."
     assert read(write(tmp_path, ",text,,label\n0,t,,A\n")).columns == ("", "text", "", "label")
 
 
@@ -206,12 +210,12 @@ def test_json_scalars_become_their_json_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('{"t": "x", "l": ["A"]}', "the value of 'l' is nested. Give text, a number, true, false or null"),
-        ('{"t": {"u": 1}, "l": 1}', "the value of 't' is nested. Give text, a number, true, false or null"),
+        ('{"t": ["x", "y"], "l": "A"}', "'t' holds 2 values. Give one"),
+        ('{"t": {"u": 1}, "l": 1}', "the value of 't' is nested. Name the field that is meant, as 't.u'"),
+        ('{"t": {}, "l": 1}', "the value of 't' is no text. Give text, a number, true, false or null"),
         ('{"t": "x"', "not valid JSON at column 10 (Expecting ',' delimiter). Correct it"),
-        ('["x", "A"]', "not a JSON object with keys. Give one flat object a line"),
-        ("7", "not a JSON object with keys. Give one flat object a line"),
-        ('{"t": "x"}', "other keys than the first object: 'l'. Give every object the same keys"),
+        ('["x", "A"]', "not a JSON object with keys. Give an object for each row"),
+        ("7", "not a JSON object with keys. Give an object for each row"),
         ('{"t": "x", "t": "y", "l": 1}', "a key appears twice in one object. Rename one"),
         ('{"t": NaN, "l": 1}', "NaN is not JSON. Write null or text"),
         ("[" * 100_000, "JSON nested too deeply. Give one flat object a line"),
@@ -257,7 +261,7 @@ def test_several_sheets_need_a_choice(tmp_path: Path) -> None:
     assert refusal(path) == "t.xlsx has 2 sheets ('One', 'Two'). Pass --sheet NAME."
     chosen = read(path, sheet="Two")
     assert fields(chosen) == [("t",)]
-    with pytest.raises(DataError, match=r"no sheet 'Three'; found 'One', 'Two'"):
+    with pytest.raises(DataError, match=r"sheet 'Three' is not there; found 'One', 'Two'"):
         read(path, sheet="Three")
 
 
