@@ -18,7 +18,7 @@ def write(folder: Path, content: str | bytes, *, name: str = "emails.csv") -> Pa
     return path
 
 
-def read(path: Path, *, skip: bool = False, **given: object) -> Table:
+def read(path: Path, *, skip: object = False, **given: object) -> Table:
     """The table, of which the columns text and t are used, and label and l."""
     values = {"text": ("text", "t"), "label": "label", "id": "l", "max_field": 100, **given}
     bad_rows = "skip" if skip else "error"
