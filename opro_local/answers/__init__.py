@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from opro_local.config import Grading, Metric
 from opro_local.errors import SettingsError
@@ -123,7 +123,7 @@ def kind_class(name: str) -> type[AnswerKind]:
 
 def kind_of(name: str, form: object) -> AnswerKind:
     """The kind of this name with the settings that form (a task) has for it."""
-    settings: dict[str, Any] = {field.name: getattr(form, field.name) for field in fields(AnswerKind)}
+    settings = {field.name: getattr(form, field.name) for field in fields(AnswerKind)}
     return kind_class(name)(**settings)
 
 

@@ -18,7 +18,10 @@ def config() -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, /, as_json: bool, **_: Any) -> None:
-    """Print every setting with its value and origin: flag, environment, a file, or default."""
+    """Print all settings of models, search, scoring and budget, each with its origin.
+
+    That is a flag, the environment, a file or the default. A task's own stand in its task.toml.
+    """
     settings = layered(ctx)
     if as_json:
         emit_json({f"{s.group}.{s.name}": {"value": s.value, "origin": s.origin} for s in settings})

@@ -70,7 +70,7 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
     labels = [f"{label} {n}" for label, n in report.labels.items()]
     lines = [
         ("rows", f"{report.rows} ({report.unlabelled} more without a label)"),
-        ("labels", ", ".join(labels) or "none: the answers are open"),
+        ("labels", ", ".join(labels) or "none: every row has an answer of its own"),
         ("characters", _shown(report.characters)),
         ("words", _shown(report.words)),
         ("duplicates", counted(report.repeated, "row")),

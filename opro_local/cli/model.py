@@ -2,10 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -44,6 +43,18 @@ THINKING = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A model of the catalogue, a stored one, or both; stored is where it came from."""
+
+    name: str
+    parameters_billions: float | None
+    chat: bool
+    licence: str | None
+    gated: bool
+    stored: str | None
+
+
 @click.group()
 def model() -> None:
     """Get, look at and check models. Only `model pull` opens a connection."""
@@ -57,30 +68,28 @@ def list_models(folders: Folders, as_json: bool) -> None:
     close_network()
     rows = list(_rows(folders.models))
     if as_json:
-        emit_json_lines(rows)
+        emit_json_lines(map(asdict, rows))
         return
     for row in rows:
         say(
-            f"{row['name']:20} {_billions(row['parameters_billions']):>7}  {_kind(row['chat']):11}  "
-            f"{_licence(row['licence'], gated=row['gated']):20}  {row['stored'] or '-'}"
+            f"{row.name:20} {_billions(row.parameters_billions):>7}  {_kind(row.chat):11}  "
+            f"{_licence(row.licence, gated=row.gated):20}  {row.stored or '-'}"
         )
 
 
-def _rows(models_folder: Path) -> Iterator[dict[str, Any]]:
+def _rows(models_folder: Path) -> Iterator[Listed]:
     catalogue, stored = load_catalogue(), stored_names(models_folder)
     for name in [*catalogue, *(name for name in stored if name not in catalogue)]:
         spec = catalogue.get(name)
         manifest = read_manifest(model_folder(name, models_folder)) if name in stored else None
-        yield {
-            "name": name,
-            "parameters_billions": spec.parameters_billions if spec else None,
-            "chat": spec.chat
-            if spec
-            else (manifest is not None and manifest.chat_template_sha256 is not None),
-            "licence": spec.licence if spec else (manifest.licence if manifest else None),
-            "gated": spec.gated if spec else False,
-            "stored": (manifest.source if manifest else "folder") if name in stored else None,
-        }
+        yield Listed(
+            name=name,
+            parameters_billions=spec.parameters_billions if spec else None,
+            chat=spec.chat if spec else manifest is not None and manifest.chat_template_sha256 is not None,
+            licence=spec.licence if spec else (manifest.licence if manifest else None),
+            gated=spec.gated if spec else False,
+            stored=(manifest.source if manifest else "folder") if name in stored else None,
+        )
 
 
 @model.command()
@@ -211,7 +220,7 @@ def _report(stored: StoredModel, *, as_json: bool) -> None:
     say(f"  {stored.digest}")
 
 
-def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
+def _memory(folder: Path) -> tuple[Mapping[str, object] | None, list[str]]:
     """The plan for a stored model with default settings, as facts and as lines; what is damaged has none."""
     from opro_local.wiring.models import plan_memory
 
@@ -222,7 +231,7 @@ def _memory(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
     return {**asdict(plan), "peak": plan.peak}, [str(plan)]
 
 
-def _check(family: str) -> tuple[dict[str, Any], list[str]]:
+def _check(family: str) -> tuple[Mapping[str, object], list[str]]:
     """How a tiny model of the family scores, as facts and as lines. Raises ModelError."""
     from opro_local.wiring.models import check_family
 

@@ -10,6 +10,7 @@ import click
 
 from opro_local.cli.flags import config_option, parameter
 from opro_local.config import SplitSettings, TaskSettings
+from opro_local.config.checking import Tables
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
 
@@ -56,7 +57,7 @@ def table_options(command: Callable[..., R]) -> Callable[..., R]:
     return allow_python_option(optioned)
 
 
-def _given(group: str, names: Iterable[str], parameters: dict[str, Any]) -> dict[str, Any]:
+def _given(group: str, names: Iterable[str], parameters: Tables) -> Tables:
     """Take the flags of a group out of the parameters; the values of those that were given."""
     values = {name: parameters.pop(parameter(group, name)) for name in names}
     return {name: value for name, value in values.items() if value not in (None, ())}

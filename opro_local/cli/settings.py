@@ -25,7 +25,7 @@ from opro_local.config import (
     SearchSettings,
     Settings,
 )
-from opro_local.config.checking import parse_settings, read_toml
+from opro_local.config.checking import Tables, parse_settings, read_toml
 
 GROUPS: Mapping[str, type[Settings]] = {
     "models": ModelSettings,
@@ -38,7 +38,7 @@ USER_FILE = "config.toml"
 
 Defaults = Mapping[str, Any]
 NO_CHANGES: Defaults = {}
-Layer = tuple[str, dict[str, Any]]
+Layer = tuple[str, Tables]
 """Where tables of settings come from, and the tables."""
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,7 +95,7 @@ def run_settings(
 
     Raises SettingsError.
     """
-    values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    values: dict[str, Tables] = {group: {} for group in GROUPS}
     for setting in layered(ctx, defaults, above):
         if setting.origin != "default" or f"{setting.group}.{setting.name}" in defaults:
             values[setting.group][setting.name] = setting.value
@@ -123,9 +123,7 @@ def _fields(names: Iterable[str]) -> Iterator[tuple[str, str, FieldInfo]]:
             yield group, key, fields[key]
 
 
-def _resolve(
-    ctx: click.Context, group: str, name: str, field: FieldInfo, files: list[tuple[str, dict[str, Any]]]
-) -> Setting:
+def _resolve(ctx: click.Context, group: str, name: str, field: FieldInfo, files: Sequence[Layer]) -> Setting:
     key = parameter(group, name)
     source = ctx.get_parameter_source(key)
     if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
@@ -138,7 +136,7 @@ def _resolve(
     return Setting(group=group, name=name, value=default, origin="default")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Tables:
     """A settings file, checked; no file is an empty one. Raises SettingsError."""
     if not path.is_file():
         return {}

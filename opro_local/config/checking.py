@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,6 +11,9 @@ from opro_local.config.settings import Settings
 from opro_local.errors import SettingsError
 
 M = TypeVar("M", bound=Settings)
+
+Tables: TypeAlias = dict[str, Any]
+"""Values by name and tables of them, as TOML and the command line give them: not checked yet."""
 
 
 def parse_settings(model: type[M], values: Mapping[str, Any], *, source: str) -> M:
@@ -35,7 +38,7 @@ def _table(model: type[Settings], path: Iterable[int | str]) -> type[Settings]:
     return model
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> Tables:
     """The tables of a TOML file. Raises SettingsError when it is missing or malformed."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

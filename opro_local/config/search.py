@@ -30,7 +30,12 @@ class SearchSettings(Settings):
         "evoprompt: as published; one-step and random propose without a look at scores.",
     )
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
-    proposals_per_step: int = Field(8, ge=1, description="Replies sampled from the optimizer a step.")
+    proposals_per_step: int = Field(
+        8,
+        ge=1,
+        description="Proposals a step. With portfolio the optimizer writes a share, of few perhaps none; "
+        "with opro and one-step all.",
+    )
     shown: int = Field(20, ge=1, description="Best solutions shown in the meta-prompt.")
     trajectory_order: TrajectoryOrder = Field("ascending", description="Order of the solutions shown.")
     score_display: ScoreDisplay = Field(

@@ -22,8 +22,7 @@ def run_document(path: Path, *, outcomes: bool = False) -> dict[str, Any]:  # JS
     """
     from opro_local.results.result import read_result  # takes a second: scikit-learn
 
-    document: dict[str, Any] = as_json(read_result(path, outcomes=outcomes))
-    return document
+    return dict(as_json(read_result(path, outcomes=outcomes)))
 
 
 def as_json(value: object) -> Any:

@@ -61,7 +61,7 @@ def overview(run: RunReader) -> Overview:
         task=_problem(header.summary),
         metric=cast("str | None", header.summary.get("metric")),
         best=None if best is None else _in_full(header, best),
-        train=None if best is None else _figures(best.score),
+        train=_figures(best.score) if best and best.score else None,
         validation=_held(evaluations, best, "validation"),
         test=_held(evaluations, best, "test"),
         baselines=_measured_as(evaluations, "baseline"),
@@ -78,21 +78,16 @@ def overview(run: RunReader) -> Overview:
     )
 
 
-def _figures(score: Score | None) -> Figures | None:
-    return None if score is None else Figures(**_finite(score))
-
-
-def _finite(score: Score) -> dict[str, Any]:
-    """The fields of Figures."""
+def _figures(score: Score) -> Figures:
     interval = score.interval if score.interval and all(map(math.isfinite, score.interval)) else None
-    return {
-        "value": finite(score.value),
-        "n": score.n,
-        "interval": interval,
-        "metrics": {name: finite(value) for name, value in score.metrics.items()},
-        "reasons": score.reasons,
-        "prompt_tokens": score.prompt_tokens,
-    }
+    return Figures(
+        value=finite(score.value),
+        n=score.n,
+        interval=interval,
+        metrics={name: finite(value) for name, value in score.metrics.items()},
+        reasons=score.reasons,
+        prompt_tokens=score.prompt_tokens,
+    )
 
 
 def fields_of(record: object) -> dict[str, Any]:
@@ -101,8 +96,8 @@ def fields_of(record: object) -> dict[str, Any]:
 
 
 def _problem(summary: Mapping[str, object]) -> Problem:
-    known: dict[str, Any] = {each.name: summary.get(each.name) for each in fields(Problem)}
-    layout = known["layout"]
+    layout: Any = summary.get("layout")
+    known: Any = {each.name: summary.get(each.name) for each in fields(Problem)}
     return Problem(**known | {"layout": layout and Layout(**layout)})
 
 
@@ -128,7 +123,7 @@ def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split:
         for e in evaluations
         if best and e.candidate.key == best.key and e.split == split and e.role != "baseline"
     )
-    return next((Held(**_finite(score)) for score in found), None)
+    return next((Held(**fields_of(_figures(score))) for score in found), None)
 
 
 def _measured_as(evaluations: Sequence[Evaluation], role: str) -> list[Measured]:
@@ -142,7 +137,7 @@ def _measured(evaluation: Evaluation) -> Measured:
         shots=[shot.id for shot in candidate.shots],
         key=candidate.key,
         split=evaluation.split,
-        **_finite(evaluation.score),
+        **fields_of(_figures(evaluation.score)),
     )
 
 
@@ -190,7 +185,7 @@ def _proposal(header: RunHeader, entry: ProposalRecord) -> ProposalResult:
         reason=entry.reason,
         key=entry.key,
         solution=None if entry.solution is None else _proposed(header, entry.solution),
-        score=_figures(entry.score),
+        score=_figures(entry.score) if entry.score else None,
         dropped=entry.dropped,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from opro_local.config import RunSettings, Settings
-from opro_local.config.checking import parse_settings, read_toml
+from opro_local.config.checking import Tables, parse_settings, read_toml
 from opro_local.errors import SettingsError
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -27,13 +27,13 @@ class StudySettings(Settings):
     description: str = Field("", description="One line on what is compared.")
     repeats: int = Field(3, ge=1, description="Runs of each combination, with seeds one after the other.")
     grid: dict[str, list[Any]] = Field(min_length=1, description="Settings and the values that they take.")
-    task: dict[str, Any] = Field({}, description="As in task.toml.")
-    models: dict[str, Any] = Field({})
-    search: dict[str, Any] = Field({})
-    scoring: dict[str, Any] = Field({})
-    budget: dict[str, Any] = Field({})
+    task: Tables = Field({}, description="As in task.toml.")
+    models: Tables = Field({})
+    search: Tables = Field({})
+    scoring: Tables = Field({})
+    budget: Tables = Field({})
 
-    def fixed(self) -> dict[str, dict[str, Any]]:
+    def fixed(self) -> dict[str, Tables]:
         """The settings that all runs share."""
         return {group: getattr(self, group) for group in ("models", *VARIED)}
 
@@ -103,7 +103,7 @@ def cells(study: StudySettings) -> list[Cell]:
     ]
 
 
-def _together(key: str, value: Any) -> dict[str, Any]:
+def _together(key: str, value: Any) -> Tables:
     """The settings of one key of the grid with their values."""
     names = setting_names(key)
     return dict(zip(names, value if len(names) > 1 else [value], strict=True))
@@ -115,7 +115,7 @@ def settings_of(cell: Cell, base: RunSettings) -> RunSettings:
     for name, value in cell.values.items():
         group, _, key = name.partition(".")
         tables.setdefault(group, {})[key] = value
-    search: dict[str, Any] = tables.setdefault("search", {})
+    search = tables.setdefault("search", {})
     search["seed"] = search.get("seed", base.search.seed) + cell.repeat
     return parse_settings(RunSettings, tables, source=f"grid ({cell.label})")
 

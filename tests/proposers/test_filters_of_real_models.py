@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from mail_task import mail_task
+from real_engines import real_engine
 
-from opro_local.engine import load_engine
 from opro_local.proposers.baselines import random_instructions, words_of
 from opro_local.proposers.filters import FEWEST_WORDS, InstructionFilter
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
@@ -21,7 +21,7 @@ NONSENSE = ("SESchI ForKLaT=cINE Players", "asdf jkl qwer uiop", "the the the th
 @pytest.mark.parametrize("model", ["smollm2_folder", "gemma_folder"])
 def test_instructions_pass_and_random_words_do_not(model: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(model)
-    guard = InstructionFilter(load_engine(folder, digest=f"model:{model}", quantize="fp32"), mail_task())
+    guard = InstructionFilter(real_engine(folder), mail_task())
     library = direct_instructions(guard.task)
     drawn = random_instructions(words_of(library), random.Random(1))  # the border comes from other draws
     shuffled = list(islice((text for text in drawn if len(text.split()) >= FEWEST_WORDS), 20))

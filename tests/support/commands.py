@@ -190,16 +190,17 @@ def write_tables(folder: Path) -> None:
     (folder / "grade.py").write_text(GRADER, encoding="utf-8")
 
 
+_LOADED: dict[ModelSettings, Models] = {}
+
+
 def load_once(patch: pytest.MonkeyPatch) -> None:
-    """Let commands after each other share a loaded model; what is loaded is the real thing."""
-    loaded: dict[ModelSettings, Models] = {}
+    """Let commands share a loaded model; what is loaded is the real thing."""
 
     def load(settings: ModelSettings, folder: Path) -> Models:
         settings = settings.model_copy(update={"quantize": "fp32"})
-        if settings not in loaded:
-            loaded.clear()  # of real models one is enough
-            loaded[settings] = load_models(settings, folder)
-        return loaded[settings]
+        if settings not in _LOADED:
+            _LOADED[settings] = load_models(settings, folder)
+        return _LOADED[settings]
 
     patch.setattr(models, "load_models", load)
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
@@ -12,6 +11,7 @@ from opro_local.catalogue.gguf_header import GgufHeader, Value
 from opro_local.catalogue.gguf_parts import read_gguf
 from opro_local.engine.faults import cause
 from opro_local.engine.gguf.families import conversion
+from opro_local.engine.gguf.metadata import Config
 from opro_local.engine.gguf.model import HARMLESS, Conversion, GgufModel
 from opro_local.engine.gguf.tokenizer import write_tokenizer
 from opro_local.engine.gguf.weights import Weight, main_dtype, plan_weights
@@ -74,7 +74,7 @@ def _skeleton(how: Conversion, metadata: Mapping[str, Value]) -> PreTrainedModel
     return model
 
 
-def _special_ids(metadata: Mapping[str, Value], vocabulary: int) -> dict[str, Any]:
+def _special_ids(metadata: Mapping[str, Value], vocabulary: int) -> Config:
     ends = [found for key in _END_KEYS if (found := _token_id(metadata, key, vocabulary)) is not None]
     return {
         "bos_token_id": _token_id(metadata, "bos_token_id", vocabulary),

@@ -5,8 +5,8 @@ not ask for is refused by check_all_used, so a new variant cannot pass as an old
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from opro_local.engine.gguf.metadata import Config
 from opro_local.engine.gguf.model import Conversion, GgufModel
 from opro_local.errors import ModelError
 
@@ -107,7 +107,7 @@ def _mixtral(model: GgufModel) -> Conversion:
     return Conversion(model_type="mixtral", config=config, names=SPARSE, interleaved=True)
 
 
-def _biases(model: GgufModel) -> dict[str, Any]:
+def _biases(model: GgufModel) -> Config:
     return {"attention_bias": model.has("attn_q.bias"), "mlp_bias": model.has("ffn_up.bias")}
 
 
@@ -207,7 +207,7 @@ def _gemma3(model: GgufModel) -> Conversion:
     return Conversion(model_type="gemma3_text", config=config, names=names, shifted_norms=True)
 
 
-def _gemma(model: GgufModel, *, large: int) -> dict[str, Any]:
+def _gemma(model: GgufModel, *, large: int) -> Config:
     """What Gemma 2 and 3 share. The largest, known by its layers, scales queries by hidden size / heads."""
     config = model.dense_config()
     is_large = config["num_hidden_layers"] == large

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from opro_local.catalogue.gguf_header import Value
 from opro_local.errors import ModelError
 
 _Number = TypeVar("_Number", int, float)
+
+Config: TypeAlias = dict[str, Any]
+"""What config.json says of a model, or a part of it; the classes of transformers know its types."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 
 from opro_local.catalogue.gguf_header import GgufHeader, GgufTensor
-from opro_local.engine.gguf.metadata import Keys
+from opro_local.engine.gguf.metadata import Config, Keys
 from opro_local.engine.gguf.rope import rope_parameters
 from opro_local.engine.gguf.tensors import check_inside, read, same_bytes
 from opro_local.errors import ModelError
@@ -30,7 +29,7 @@ class Conversion:
     """
 
     model_type: str
-    config: Mapping[str, Any]
+    config: Config
     names: Mapping[str, str | tuple[str, str]]
     interleaved: bool = False
     shifted_norms: bool = False
@@ -73,19 +72,19 @@ class GgufModel:
             )
         return self.tensors[name]
 
-    def rope(self) -> dict[str, Any]:
+    def rope(self) -> Config:
         """transformers' rope_parameters; see rope."""
         factors = {
             name.removesuffix(".weight"): self._numbers(name) for name in ROPE_TENSORS if name in self.tensors
         }
         return rope_parameters(self.keys, factors, head_size=self.head_size)
 
-    def whole_rope(self) -> dict[str, Any]:
+    def whole_rope(self) -> Config:
         """The same for a family that turns all dimensions of a head. Raises ModelError for others."""
         self.keys.expect("rope.dimension_count", self.head_size)
         return self.rope()
 
-    def base_config(self, *, key_heads: int | None = None) -> dict[str, Any]:
+    def base_config(self, *, key_heads: int | None = None) -> Config:
         """What the configurations of all families hold, rope_parameters excepted."""
         keys = self.keys
         keys.expect("attention.causal", True)
@@ -103,7 +102,7 @@ class GgufModel:
             "tie_word_embeddings": self._is_tied(),
         }
 
-    def dense_config(self) -> dict[str, Any]:
+    def dense_config(self) -> Config:
         """base_config, with the feed-forward width and the epsilon of RMS norms."""
         return self.base_config() | {
             "intermediate_size": self.keys.integer("feed_forward_length"),

@@ -6,11 +6,10 @@ Where a key is missing, its defaults hold, not those of transformers.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from opro_local.engine.gguf.metadata import Keys
+from opro_local.engine.gguf.metadata import Config, Keys
 from opro_local.errors import ModelError
 
 Factors = Mapping[str, Sequence[float]]
@@ -21,7 +20,7 @@ CLOSE = 1e-5
 """How near a formula must come to the stored fp32 factors, relatively."""
 
 
-def rope_parameters(keys: Keys, factors: Factors, *, head_size: int) -> dict[str, Any]:
+def rope_parameters(keys: Keys, factors: Factors, *, head_size: int) -> Config:
     """transformers' rope_parameters. Raises ModelError for a scaling that is not understood."""
     base = keys.real("rope.freq_base", DEFAULT_BASE)
     rotated = keys.integer("rope.dimension_count", head_size)
@@ -41,7 +40,7 @@ def _share(rotated: int, head_size: int) -> float:
     return share if int(head_size * share) == rotated else math.nextafter(share, 1.0)
 
 
-def _scaling(keys: Keys, factors: Factors, *, base: float, rotated: int) -> tuple[str, dict[str, Any]]:
+def _scaling(keys: Keys, factors: Factors, *, base: float, rotated: int) -> tuple[str, Config]:
     """The kind of scaling and its own parameters."""
     kind, factor = keys.text("rope.scaling.type", ""), _factor(keys)
     if any(name.startswith("rope_factors") for name in factors):
@@ -70,7 +69,7 @@ def _factor(keys: Keys) -> float:
     return keys.real("rope.scaling.factor", keys.real("rope.scale_linear", 0.0))
 
 
-def _yarn(keys: Keys, factor: float) -> dict[str, Any]:
+def _yarn(keys: Keys, factor: float) -> Config:
     """Peng et al. 2023. What llama.cpp skips or reads otherwise than transformers must change nothing."""
     if factor <= 1.0:
         raise keys.refused("rope.scaling.factor", "yarn needs a factor above 1")
@@ -98,7 +97,7 @@ def _yarn(keys: Keys, factor: float) -> dict[str, Any]:
     }
 
 
-def _longrope(keys: Keys, factors: Factors) -> dict[str, Any]:
+def _longrope(keys: Keys, factors: Factors) -> Config:
     """Ding et al. 2024: factors for prompts up to the original context, and for longer ones."""
     if set(factors) != {"rope_factors_long", "rope_factors_short"}:
         raise ModelError(f"The file has {', '.join(sorted(factors))} only; rope factors come in pairs.")
@@ -113,7 +112,7 @@ def _longrope(keys: Keys, factors: Factors) -> dict[str, Any]:
     }
 
 
-def _llama3(factors: Sequence[float], *, base: float, rotated: int) -> dict[str, Any]:
+def _llama3(factors: Sequence[float], *, base: float, rotated: int) -> Config:
     """The parameters of Llama 3.1's scaling that make these factors.
 
     Between both ends 1/factor is linear in 1/wavelength. Scaling all but the factor together changes nothing,
@@ -132,7 +131,7 @@ def _llama3(factors: Sequence[float], *, base: float, rotated: int) -> dict[str,
     )
 
 
-def _llama3_guesses(stored: np.ndarray, wavelengths: np.ndarray) -> list[dict[str, Any]]:
+def _llama3_guesses(stored: np.ndarray, wavelengths: np.ndarray) -> list[Config]:
     """Meta's own parameters, then those that fit the factors between both ends."""
     largest = float(stored.max())
     guesses = [(1.0, 4.0, 8192.0)]
