@@ -134,3 +134,12 @@ def test_the_table_is_checked_and_searched(options: list[str], monkeypatch: pyte
     document = json.loads(result.stdout)
     assert document["task"]["rows"] == {"train": 8, "validation": 4, "test": 8, "pool": 0}
     assert (document["test"]["n"], document["test"]["value"]) == (8, 1.0)
+
+
+def test_a_run_tells_of_labels_that_are_too_rare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exports.doccano(Path("t.jsonl"), [*ROWS, ("odd one", ["rare"]), ("odd two", ["rare"])])
+    play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob, samples=(("Sort it.</INS>",),)))
+    table = ("--data", "t.jsonl", "--text", "text", "--label", "label")
+    told = "note: no row of validation has the label 'rare': it does not count in which prompt wins."
+    assert told in call("run", "--model", "scripted", *table, *STEP).stderr.splitlines()

@@ -221,11 +221,11 @@ def test_an_ods_sheet_is_read_as_libreoffice_saves_it(tmp_path: Path) -> None:
 
 def test_faults_of_ods_cells_are_named(tmp_path: Path) -> None:
     unstored = '<table:table-cell table:formula="of:=[.A2]"/>'
-    header = ods_row("text", "label")
-    path = save_ods(tmp_path / "t.ods", {"T": [header, ods_row("a", ERROR), ods_row("b", unstored, times=2)]})
-    assert refusal(path) == (
-        "t.ods cell T!B2: the error #N/A. Correct its formula or pass --bad-rows skip. "
-        "Also at fault: cell T!B3, cell T!B4."
+    blank = ods_row("<table:table-cell/>", times=3)
+    rows = [ods_row("text", "label"), blank, ods_row("a", ERROR), ods_row("b", unstored, times=2)]
+    assert refusal(save_ods(tmp_path / "t.ods", {"T": rows})) == (
+        "t.ods cell T!B5: the error #N/A. Correct its formula or pass --bad-rows skip. "
+        "Also at fault: cell T!B6, cell T!B7."
     )
 
 
