@@ -1,12 +1,22 @@
 """SheetCells of an .ods file."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element, iterparse
+from xml.etree.ElementTree import Element, fromstring, iterparse
 from zipfile import ZipFile
 
-from opro_local.tasks.sheet_cells import UNSTORED, Place, SheetCells, attribute, local, shows_error
+from opro_local.tasks.sheet_cells import (
+    ROWS,
+    UNSTORED,
+    Place,
+    SheetCells,
+    attribute,
+    local,
+    shows_error,
+    within,
+)
 
 SHOWN_KINDS = ("percentage", "time")
 MOST_REPEATED = 10_000
@@ -20,13 +30,28 @@ class _Found:
     merged: list[tuple[Place, Place]] = field(default_factory=list)
 
 
+REPEATS = re.compile(rb'number-(?:rows|columns)-repeated="0*(\d+)')
+
+
+def check_ods(content: bytes) -> None:
+    """Raises ParseError for XML that is damaged and ValueError for rows that no sheet has.
+
+    calamine 0.9.1 hangs on the one and lays the other out.
+    """
+    with ZipFile(io.BytesIO(content)) as archive:
+        text = archive.read("content.xml")
+    fromstring(text)
+    if any(len(n) > 7 or int(n) > ROWS for n in REPEATS.findall(text)):
+        raise ValueError("rows or columns outside of any sheet")
+
+
 def ods_cells(content: bytes, sheet: str) -> SheetCells:
     """Raises KeyError, ValueError, ParseError and BadZipFile for a file that is no workbook."""
     found = _Found()
     with ZipFile(io.BytesIO(content)) as archive, archive.open("content.xml") as file:
         for row, cells in _rows(iterparse(file, events=("start", "end")), sheet):
             for column, cell in cells:
-                _note(found, (row, column), cell)
+                _note(found, within((row, column)), cell)
     return SheetCells(faults=found.faults, shown=found.shown, merged=tuple(found.merged))
 
 

@@ -12,6 +12,8 @@ from xml.etree.ElementTree import Element
 Place = tuple[int, int]
 """Row and column, from 0."""
 
+ROWS, COLUMNS = 1_048_576, 16_384
+"""The most that a sheet has."""
 UNSTORED = "a formula whose value was never stored. Save the file in a spreadsheet program"
 
 
@@ -27,6 +29,13 @@ class SheetCells:
 def shows_error(what: str) -> str:
     """The fault of a cell with an error value."""
     return f"the error {what or '#N/A'}. Correct its formula"
+
+
+def within(place: Place) -> Place:
+    """The place itself. Raises ValueError for one that no sheet has."""
+    if not (0 <= place[0] < ROWS and 0 <= place[1] < COLUMNS):
+        raise ValueError("a cell outside of any sheet")
+    return place
 
 
 def local(tag: str) -> str:

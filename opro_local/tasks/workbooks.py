@@ -1,6 +1,7 @@
 """One sheet of an .xlsx or .ods workbook -> Records; its first row that is not blank is the header."""
 
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
@@ -18,7 +19,7 @@ from python_calamine import (
 
 from opro_local.errors import DataError
 from opro_local.tasks.formats import RawRow, Records
-from opro_local.tasks.ods_cells import ods_cells
+from opro_local.tasks.ods_cells import check_ods, ods_cells
 from opro_local.tasks.sheet_cells import Place, SheetCells, column_letters
 from opro_local.tasks.xlsx_cells import xlsx_cells
 from opro_local.wording import counted, listed, quoted
@@ -26,18 +27,26 @@ from opro_local.wording import counted, listed, quoted
 Cell = str | bool | int | float | date | time | timedelta
 Grid = list[list[Cell]]
 
+UNREADABLE = (
+    *(CalamineError, BadZipFile, zlib.error, ParseError, LookupError, ValueError, ArithmeticError),
+    *(EOFError, OSError, RuntimeError),
+)
+"""What the parsers raise for files that are damaged, encrypted or no workbooks."""
 FORMATS = {".xlsx": xlsx_cells, ".xlsm": xlsx_cells, ".ods": ods_cells}
 
 
 def parse_workbook(content: bytes, *, suffix: str, sheet: str | None, name: str) -> Records:
     """Raises DataError for what is no workbook, and for a sheet that must be named or is no table."""
     try:
+        if suffix == ".ods":
+            check_ods(content)
         with CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
             chosen = _chosen(workbook.sheets_metadata, sheet, name)
+            noted = FORMATS[suffix](content, chosen)  # refuses what the reader would lay out without end
             read = workbook.get_sheet_by_name(chosen)
             grid: Grid = read.to_python(skip_empty_area=False)
-            cells = _cells(FORMATS[suffix](content, chosen), read)
-    except (CalamineError, KeyError, ValueError, ParseError, BadZipFile) as error:
+            cells = _cells(noted, read)
+    except UNREADABLE as error:
         raise DataError(
             f"{name}: not a readable {suffix} workbook ({error}). Save it again as {suffix}."
         ) from None

@@ -8,7 +8,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from xml.etree.ElementTree import Element, fromstring, iterparse
 from zipfile import ZipFile
 
-from opro_local.tasks.sheet_cells import UNSTORED, Place, SheetCells, attribute, local, place_of, shows_error
+from opro_local.tasks.sheet_cells import (
+    UNSTORED,
+    Place,
+    SheetCells,
+    attribute,
+    local,
+    place_of,
+    shows_error,
+    within,
+)
 
 PERCENT_FORMATS = {9: "0%", 10: "0.00%"}
 ELAPSED_FORMATS = {46: "[h]:mm:ss"}
@@ -76,8 +85,8 @@ def _placed(events: Iterator[tuple[str, Element]]) -> Iterator[tuple[Place, Elem
         elif local(element.tag) == "row":
             row, column = int(element.get("r", row + 1)), 0
             for cell in cells:
-                column = place_of(cell.get("r", ""))[1] + 1 if cell.get("r") else column + 1
-                yield (row - 1, column - 1), cell
+                column = within(place_of(cell.get("r", "")))[1] + 1 if cell.get("r") else column + 1
+                yield within((row - 1, column - 1)), cell
             cells = []
             element.clear()
 

@@ -229,6 +229,16 @@ def test_faults_of_ods_cells_are_named(tmp_path: Path) -> None:
     )
 
 
+def test_an_ods_sheet_larger_than_any_is_refused_before_it_is_laid_out(tmp_path: Path) -> None:
+    path = save_ods(tmp_path / "t.ods", {"T": [ods_row("text", "label"), ods_row("a", "A", times=10**11)]})
+    assert "rows or columns outside of any sheet" in refusal(path)
+
+
+def test_a_cell_outside_of_any_sheet_is_refused(tmp_path: Path) -> None:
+    far = '<c r="B99999999999" t="e"><v>#N/A</v></c>'
+    assert "not a readable .xlsx workbook" in refusal(save_xlsx(tmp_path / "t.xlsx", [HEADER, (far,)]))
+
+
 @given(st.integers(0, 20_000), st.integers(0, 1_000_000))
 @settings(max_examples=50, deadline=None)
 def test_cells_have_the_names_that_formulas_use(column: int, row: int) -> None:
