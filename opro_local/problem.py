@@ -122,7 +122,8 @@ class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
     memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none. metric is the task's.
+    test_rows proves with 80 % power; None if it proves none. metric is the task's. rare has a line on labels
+    that a part lacks.
     """
 
     pairs: int
@@ -132,6 +133,7 @@ class Estimate:
     minimum_detectable_gain: float | None = None
     metric: str = "accuracy"
     memory: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

@@ -51,10 +51,15 @@ class TaskFlags:
 
 def task_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the task flags to a command, which gets them as one argument, flags: TaskFlags."""
+    return _file_option(table_options(command))
+
+
+def table_options(command: Callable[..., R]) -> Callable[..., R]:
+    """The same but for the flag of a task file."""
 
     @functools.wraps(command)
     def with_flags(*args: Any, **kwargs: Any) -> R:
-        file, allow_python = kwargs.pop("task__file"), kwargs.pop("allow_python")
+        file, allow_python = kwargs.pop("task__file", None), kwargs.pop("allow_python")
         given = _given("task", _TASK, kwargs)
         if split := _given("split", _SPLIT, kwargs):
             given["split"] = split
@@ -65,7 +70,7 @@ def task_options(command: Callable[..., R]) -> Callable[..., R]:
     for group, fields in (("split", _SPLIT), ("task", _TASK)):
         for name in reversed(fields):
             optioned = config_option(group, name, fields[name])(optioned)
-    return _file_option(allow_python_option(optioned))
+    return allow_python_option(optioned)
 
 
 def _given(group: str, names: Iterable[str], parameters: Tables) -> Tables:

@@ -99,7 +99,7 @@ class RunProgress:
         self.say(f"up to {scoring}{cost.optimizer_tokens:,} tokens of proposals")
         if cost.test_rows:
             self.say(power_line(cost.test_rows, cost.minimum_detectable_gain, cost.metric))
-        for line in cost.memory:
+        for line in (*cost.memory, *(f"note: {told}" for told in cost.rare)):
             self.say(line)
 
     def metered(self, effort: Callable[[], EngineStats]) -> None:

@@ -2,6 +2,7 @@
 
 from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
 from opro_local.config.choices import (
+    Annotators,
     BadRows,
     Baselines,
     BlockOrder,
@@ -19,6 +20,7 @@ from opro_local.config.choices import (
     Style,
     Switch,
     TrajectoryOrder,
+    Twins,
 )
 from opro_local.config.folders import Folders
 from opro_local.config.models import ModelSettings
@@ -33,6 +35,7 @@ __all__ = [
     "BUDGETS",
     "HEADROOM_CANDIDATES",
     "SHORTER_FINALISTS",
+    "Annotators",
     "BadRows",
     "Baselines",
     "BlockOrder",
@@ -64,4 +67,5 @@ __all__ = [
     "Switch",
     "TaskSettings",
     "TrajectoryOrder",
+    "Twins",
 ]

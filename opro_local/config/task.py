@@ -2,12 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from opro_local.config.choices import (
-    BadRows,
-    DecimalSign,
-    Metric,
-    Position,
-)
+from opro_local.config.choices import Annotators, BadRows, DecimalSign, Metric, Position, Twins
 from opro_local.config.settings import Settings
 
 
@@ -25,6 +20,11 @@ class SplitSettings(Settings):
         None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
     )
     seed: int | None = Field(None, ge=0, description="Seed of the split; the search's if not given.")
+    twins: Twins = Field(
+        "together",
+        description="Texts equal but for case, blanks or closing punctuation: on one side of the split, "
+        "with one label, or apart like any others.",
+    )
 
     @model_validator(mode="after")
     def _has_that_fold(self) -> "SplitSettings":
@@ -37,17 +37,25 @@ class TaskSettings(Settings):
     """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
 
     data: str | None = Field(
-        None, description="Table of labelled rows (.csv .tsv .xlsx .jsonl, - for stdin), or a folder."
+        None,
+        description="Table of labelled rows (.csv .tsv .xlsx .ods .json .jsonl .parquet, - for stdin), "
+        "or a folder.",
     )
     benchmark: str | None = Field(
         None, description="Benchmark in its original files: bbh:TASK, gsm8k, mmlu:SUBJECT, aqua, multiarith."
     )
     text: tuple[str, ...] = Field((), description="Column of the text; several are joined line by line.")
-    label: str | None = Field(None, description="Column of the right answer.")
+    label: str | None = Field(None, description="Column of the right answer, or a dotted path into JSON.")
     id: str | None = Field(None, description="Column of a unique id; made from the text if not given.")
     encoding: str = Field("utf-8", description="Encoding of a text file.")
-    sheet: str | None = Field(None, description="Sheet of an .xlsx file that has several.")
+    delimiter: str | None = Field(
+        None, description="What divides the columns of a .csv or .tsv file; found in the header if not given."
+    )
+    sheet: str | None = Field(None, description="Sheet of a workbook that has several.")
     bad_rows: BadRows = Field("error", description="Stop at a faulty row, or skip it into a rejects file.")
+    annotators: Annotators | None = Field(
+        None, description="Which label holds where several annotators labelled a text; others are left out."
+    )
     max_field: int = Field(
         131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
     )

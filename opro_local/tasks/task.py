@@ -3,7 +3,7 @@
 It knows no file: loading.py makes one from a table, a run file keeps one as JSON.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pydantic import TypeAdapter, ValidationError
@@ -65,7 +65,11 @@ def task_to_json(task: Task) -> str:
 def task_from_json(text: str) -> Task:
     """Raises StoreError when the text is not a task."""
     try:
-        return _TASK.validate_json(text)
+        task = _TASK.validate_json(text)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise StoreError(f"the stored task cannot be read (at {key!r}). Start a new run.") from None
+    if "twins" in task.split.model_fields_set:
+        return task
+    # Runs that were begun before twins were kept together go on with the rows that they had.
+    return replace(task, split=task.split.model_copy(update={"twins": "apart"}))

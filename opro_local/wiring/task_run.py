@@ -24,6 +24,7 @@ from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
+from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
@@ -144,8 +145,14 @@ class TaskRun:
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
         told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
-        metric = self.measurement.task.metric
-        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told, metric=metric)
+        task = self.measurement.task
+        return replace(
+            cost,
+            memory=self.models.memory,
+            minimum_detectable_gain=told,
+            metric=task.metric,
+            rare=tuple(rare_labels(task, space.split)),
+        )
 
 
 def prepare(
@@ -273,4 +280,5 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
         scored=min(rows, train_rows),
         pool=max(shots, chosen),
         stratum=stratum,
+        twins=sizes.twins,
     )

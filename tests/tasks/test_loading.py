@@ -74,7 +74,8 @@ def test_repeated_rows_are_kept_with_ids_of_their_own(tmp_path: Path) -> None:
 def test_one_text_with_two_labels_is_refused_with_both_lines(tmp_path: Path) -> None:
     assert refusal(tmp_path, FOUR + "a,A\nb,B\n") == (
         "the same text has two labels: t.csv line 2 and t.csv line 6, t.csv line 3 and t.csv line 7. "
-        "Correct or remove one of each."
+        "Correct or remove one of each, or, where they are several annotators', pass "
+        "--annotators first, agree or majority."
     )
 
 
@@ -104,11 +105,53 @@ def test_a_label_outside_the_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_without_rows_and_labels_that_look_alike_are_noted(tmp_path: Path) -> None:
-    task = load(tmp_path, FOUR + "e,a \nf,a \n", labels=("A", "B", "a ", "C"))
+    task = load(tmp_path, FOUR + "e,sign up\nf,SignUp\ng,sign up\nh,SignUp\n")
+    assert task.warnings == (
+        "labels 'SignUp', 'sign up' differ only in case or blanks, and count as different.",
+    )
+    task = load(tmp_path, FOUR + "e,a\nf,a\n", labels=("A", "B", "a", "C"))
     assert task.warnings == (
         "no row has the label 'C'.",
-        "labels 'A', 'a ' differ only in case or blanks, and count as different.",
+        "labels 'A', 'a' differ only in case or blanks, and count as different.",
     )
+
+
+def test_blanks_around_labels_are_cut_off_and_told(tmp_path: Path) -> None:
+    task = load(tmp_path, "text,label\na,B \nb,A\nc,\u00a0B\nd, A\n", labels=("A ", "B"))
+    assert (task.labels, [e.target for e in task.examples]) == (("A", "B"), ["B", "A", "B", "A"])
+    assert task.warnings == ("3 labels with blanks around, which are cut off.",)
+
+
+def test_blanks_around_other_answers_stay(tmp_path: Path) -> None:
+    task = load(tmp_path, "text,label\na, x\nb,y\n", answer="text")
+    assert (task.examples[0].target, task.warnings) == (" x", ())
+
+
+TWINS = "text,label\nPay me,A\npay  me.,{}\nb,A\nc,B\nd,B\n"
+
+
+def test_texts_that_say_the_same_are_noted_and_have_one_label(tmp_path: Path) -> None:
+    assert load(tmp_path, TWINS.format("A")).warnings == (
+        "1 text equal to another but for case, blanks or closing punctuation; "
+        "they stay on one side of the split.",
+    )
+    assert refusal(tmp_path, TWINS.format("B")) == (
+        "texts that are equal but for case, blanks or closing punctuation have two labels: "
+        "t.csv line 2 and t.csv line 3. Correct or remove one of each, or, where labels tell such texts "
+        "apart, pass --twins apart."
+    )
+
+
+def test_texts_that_only_case_or_punctuation_tells_apart_may_be_what_the_task_is_about(
+    tmp_path: Path,
+) -> None:
+    task = load(tmp_path, TWINS.format("B"), split={"twins": "apart"})
+    assert ([e.target for e in task.examples], task.warnings) == (["A", "B", "A", "B", "B"], ())
+
+
+def test_smileys_are_no_closing_punctuation(tmp_path: Path) -> None:
+    rows = "text,label\ngreat :),A\ngreat :(,B\n?!,A\n...,B\n"
+    assert load(tmp_path, rows).warnings == ()
 
 
 def test_the_id_column_names_examples_and_must_be_unique_and_filled(tmp_path: Path) -> None:
