@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from scripted_models import play_roles
@@ -115,7 +116,9 @@ SAMPLES: dict[str, Sample] = {
 
 @pytest.fixture(autouse=True)
 def own_kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A user's files stand beside those of the package."""
+    """A user's files stand beside those of the package; what options take is settled before."""
+    for name in main.list_commands(click.Context(main)):
+        main.get_command(click.Context(main), name)
     monkeypatch.setattr(opro_local.answers, "__path__", [*opro_local.answers.__path__, str(OWN_KINDS)])
     yield
     kind_class.cache_clear()
