@@ -115,8 +115,8 @@ class _Reader:
             raise self.damaged()
         if number > most or begin + number * width > LONGEST_HEADER:
             raise ModelError(
-                f"{self.path}: its header counts {number} at byte {begin}; no model has more than {most} there,"
-                f" or a header above {LONGEST_HEADER} bytes."
+                f"{self.path}: its header counts {number} at byte {begin}; no model has more than {most}"
+                f" there, or a header above {LONGEST_HEADER} bytes."
             )
         return number
 
