@@ -71,7 +71,7 @@ def _tried(targets: Sequence[Target], options: argparse.Namespace) -> Iterator[T
     share = options.minutes * 60 / sum(target.share for target in targets)
     for target in targets:
         seconds = share * target.share
-        faulthandler.dump_traceback_later(seconds + STUCK_SECONDS, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(seconds + STUCK_SECONDS, exit=True, file=sys.__stderr__ or 2)
         tally = try_target(target, seconds=seconds, first_seed=options.seed, limit=options.limit)
         print(json.dumps(tally.row()), flush=True)
         yield tally
