@@ -63,6 +63,11 @@ class AnswerKind:
         """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
         return ()
 
+    @property
+    def reading(self) -> str:
+        """What a reply is read as, for people who read it elsewhere."""
+        return "the one answer that it gives"
+
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
         return None

@@ -20,6 +20,8 @@ POLAR = ({"yes": True, "no": False}, {"true": True, "false": False})
 class Boolean(Label):
     """ "not valid" is no answer: it may mean either."""
 
+    reading = "the one of the two labels that it names, not behind a not"
+
     @classmethod
     def labels_of(cls, rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
         labels = super().labels_of(rows, given)

@@ -26,6 +26,8 @@ HEAD = re.compile(r"[^\w\n]*(?:([B-HJ-Z])(?![\w'])|([AI])(?=\s*(?:[.,;:\n]|\Z)))
 class Choice(AnswerKind):
     """Answers are letters."""
 
+    reading = "the letter of the one option that it names, else of the one whose text it gives"
+
     def fault(self, row: LabelledRow, *, published: bool) -> str | None:
         """Some targets of BIG-Bench Hard name no option; such rows stay, and are never right."""
         options = options_of(row.text)

@@ -39,6 +39,7 @@ class Number(AnswerKind):
     """
 
     metrics: ClassVar[Sequence[Metric]] = ("accuracy", "mae")
+    reading = "the last number of its answer, compared by value"
 
     def fault(self, row: LabelledRow, *, published: bool) -> str | None:
         if number_value(row.target) is None:

@@ -28,6 +28,11 @@ class Python(AnswerKind):
     needs = ("grader",)
     metrics: ClassVar[Sequence[Metric]] = ("mean_score", "accuracy")
 
+    @property
+    def reading(self) -> str:
+        assert self.grader is not None
+        return f"what the task's own Python function {self.grader.name} makes of it"
+
     def strict(self) -> Grader:
         assert self.grader is not None
         return FunctionGrader(load_function(self.grader))

@@ -29,6 +29,10 @@ class Regex(AnswerKind):
     def official(self) -> Grader:
         raise SettingsError("no grader was published for answer regex: use --grading strict.")
 
+    @property
+    def reading(self) -> str:
+        return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
+
     def answers(self, text: str, question: str) -> Sequence[str]:
         return self._matches(answer_span(text)) or self._matches(text)
 

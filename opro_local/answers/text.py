@@ -19,6 +19,8 @@ class Text(AnswerKind):
     Spacing and Unicode form do not count; between brackets, as in Dyck words, blanks do not either.
     """
 
+    reading = "the first line of its answer, compared without spacing and a closing full stop"
+
     def answers(self, text: str, question: str) -> Sequence[str]:
         line = spaced(answer_span(text).lstrip(" \t\r\n:").partition("\n")[0])
         return [line] if line else []

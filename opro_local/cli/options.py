@@ -11,8 +11,10 @@ import click
 from opro_local.cli.flags import config_option, parameter
 from opro_local.config import SplitSettings, TaskSettings
 from opro_local.config.checking import Tables
+from opro_local.errors import SettingsError
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
+from opro_local.wording import listed
 
 R = TypeVar("R")
 
@@ -27,6 +29,20 @@ class TaskFlags:
     file: Path | None
     given: Mapping[str, Any]
     allow_python: bool = False
+
+    def without_table(self, allowed: Iterable[str]) -> bool:
+        """Whether they name no table, so that the task of a run can be taken.
+
+        Raises SettingsError for other flags than those allowed: they would say how a table is read.
+        """
+        if self.file is not None or {"data", "benchmark"} & self.given.keys():
+            return False
+        if others := sorted(self.given.keys() - set(allowed)):
+            raise SettingsError(
+                f"the task of a run is measured as it was: leave out {listed(others)}, or name a table "
+                "(--data, --benchmark or --task)."
+            )
+        return True
 
     def choose(self, cwd: Path) -> tuple[Task, str]:
         """The task that is meant, and which one that is in words. Raises SettingsError and DataError."""

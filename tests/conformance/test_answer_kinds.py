@@ -21,6 +21,7 @@ from opro_local.answers import AnswerKind, grader_of, kind_class, kind_names
 from opro_local.cli import main
 from opro_local.config import Metric, TaskSettings
 from opro_local.errors import SettingsError
+from opro_local.exports.forms import FORMS
 from opro_local.reading.replies import Grader
 from opro_local.records import Answer, Example, Outcome
 from opro_local.scoring.marking import Marking
@@ -288,8 +289,9 @@ class TestWholeWay:
         for form in ("html", "md", "csv", "xlsx", "json"):
             invoke("report", "-o", f"report.{form}")
             assert (home / f"report.{form}").stat().st_size > 100
-        for use in ("json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"):
+        for use in ("json", "csv", *FORMS):
             assert "Think." in invoke("export", "--to", use).stdout
+        assert f"read as {task.kind.reading}" in invoke("export", "--to", "prompt").stdout
         outcomes = json.loads(invoke("export", "--outcomes").stdout)["outcomes"]
         best = [each for each in outcomes if each["key"] == document["best"]["key"]]
         assert {each["score"] for each in best} == {1.0}
