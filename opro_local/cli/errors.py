@@ -24,10 +24,19 @@ EXIT_CODES: tuple[tuple[type[OproError], int], ...] = (
     (OproError, 1),
 )
 
+LONGEST = 2_000
+"""Letters of a message."""
+
 
 def exit_code(error: OproError) -> int:
     """The first row that fits; OproError itself is the last."""
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def one_line(said: str) -> str:
+    """A message as it may stand on a terminal: names out of foreign files may hold anything."""
+    plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in said)
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
 
 
 class OneLineErrors(click.Group):
@@ -40,7 +49,7 @@ class OneLineErrors(click.Group):
             if ctx.params.get("verbose"):
                 traceback.print_exc()
             else:
-                say(f"opro-local: {error}", err=True)
+                say(f"opro-local: {one_line(str(error))}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             say("opro-local: Interrupted.", err=True)

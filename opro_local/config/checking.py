@@ -46,3 +46,5 @@ def read_toml(path: Path) -> Tables:
         raise SettingsError(f"{path}: no such file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}.") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: its values are nested too deep.") from None

@@ -81,6 +81,7 @@ def test_text_output_has_one_setting_a_line_with_its_origin() -> None:
         ("[budget]\nsteps = -1\n", "budget.steps"),
         ('models = "smollm2-135m"\n', "models"),
         ("[budget\n", "not valid TOML"),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deep"),
         ("[search]\nstarts = []\n", "search.starts"),
     ],
 )
