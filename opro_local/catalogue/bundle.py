@@ -15,6 +15,7 @@ from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.files import TEMPLATES, file_sha256, model_files
 from opro_local.catalogue.folder import read_folder
 from opro_local.config import Settings
+from opro_local.durable import write_file
 from opro_local.errors import ModelError
 from opro_local.records import content_hash
 
@@ -73,11 +74,11 @@ def _check_import(folder: Path) -> None:
 def write_bundle(folder: Path, manifest: Manifest) -> None:
     """Write MODEL.json, and SHA256SUMS over every file of the folder in the format of coreutils."""
     text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    write_file(folder / MANIFEST, text + "\n")
     paths = (path for path in folder.rglob("*") if path.is_file())
     names = sorted(path.relative_to(folder).as_posix() for path in paths if path.name != SUMS)
     lines = [f"{file_sha256(folder / name)}  {name}\n" for name in names]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    write_file(folder / SUMS, "".join(lines))
 
 
 def verify(folder: Path) -> str:

@@ -3,7 +3,6 @@
 What a benchmark says of itself (answer type, split, positions) holds where the settings say nothing.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
@@ -13,6 +12,7 @@ from typing import TypeVar
 from opro_local.answers import AnswerKind, kind_class
 from opro_local.config import Settings, TaskSettings
 from opro_local.errors import DataError, SettingsError
+from opro_local.patterns import compiled
 from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
 from opro_local.tasks.formats import RawRow
@@ -123,14 +123,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
     twice = [quoted(label) for label, n in Counter(settings.labels).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
-    _check_pattern(settings.pattern)
-
-
-def _check_pattern(pattern: str | None) -> None:
-    try:
-        re.compile(pattern or "")
-    except re.error as error:
-        raise SettingsError(f"pattern is no regular expression: {error}.") from None
+    compiled(settings.pattern or "")
 
 
 def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> UserFunction | None:

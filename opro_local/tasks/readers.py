@@ -5,6 +5,7 @@ bad_rows="skip" faulty rows are left out and kept, as they are and with the reas
 """
 
 import csv
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from opro_local.config import BadRows
+from opro_local.durable import write_file
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.formats import RawRow, Records, parse_delimited, parse_json_lines, parse_workbook
 from opro_local.wording import counted, listed, quoted
@@ -173,10 +175,13 @@ def _keep_rejects(path: Path, records: Records, rejected: dict[int, str]) -> tup
     name = f"{'stdin' if path == STDIN else path.stem}.rejects.csv"
     lines = [["line", "reason", *records.columns]]
     lines += [[str(r.line), rejected[r.line], *r.fields] for r in records.rows if r.line in rejected]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    content = text.getvalue().encode(errors="backslashreplace")
+    mode = None if path == STDIN else path.stat().st_mode & 0o666  # as private as the table
     for target in dict.fromkeys((path.parent / name, Path(name))):
         try:
-            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                csv.writer(file).writerows(lines)
+            write_file(target, content, mode=mode)
         except OSError:
             continue
         return (f"{counted(len(rejected), 'row')} skipped; see {target} for each reason.",)
