@@ -14,7 +14,7 @@ from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
 from opro_local.recording import NullLedger
-from opro_local.records import Candidate, S, Score, SplitName
+from opro_local.records import Candidate, Outcome, S, Score, SplitName
 from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
@@ -261,7 +261,8 @@ def measure_candidates(
     Interrupted when the user stops it.
     """
     host = host or Host()
-    run = prepare(task, settings, host)
+    given = [Candidate(instruction=text) for text in instructions]
+    run = prepare(task, settings, host, measured=[*(candidate for _, candidate in carried), *given])
     from opro_local.problems.evaluation import evaluate
 
     if on in ("test", "all"):
@@ -270,3 +271,21 @@ def measure_candidates(
     ledger = NullLedger(host.after_commit)
     fitted = run.measurement.fit([run.space.candidate(text) for text in instructions], ledger)
     return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
+
+
+def written_answers(path: Path, *, host: Host | None = None, allow_python: bool = False) -> list[Outcome]:
+    """What the scorer of a run writes to its test rows behind the winner's prompt, whatever the run's mode.
+
+    Only the reply cache is written, and no look at the test rows is counted: the winner is fixed. Raises
+    ModelError where the weights are not there any more.
+    """
+    from opro_local.exports.check import of_replies
+    from opro_local.results.winner import load_winner
+
+    host, found = host or Host(), load_winner(path)
+    check_allowed(found.task.grader, allowed=allow_python)
+    scoring = found.settings.scoring.model_copy(update={"mode": "generation", "calibration": "none"})
+    task = replace(found.own_task, metric=of_replies(found.task.metric))
+    run = prepare(task, found.settings.model_copy(update={"scoring": scoring}), host)
+    (outcomes,) = run.measurement.outcomes([found.candidates[0][1]], "test", NullLedger(host.after_commit))
+    return outcomes

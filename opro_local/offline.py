@@ -7,7 +7,9 @@ child processes (which inherit the environment). An audit hook cannot be taken b
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
@@ -21,6 +23,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 _LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo")
+_opened: ContextVar[tuple[str, int] | None] = ContextVar("opened", default=None)
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
@@ -32,11 +35,23 @@ def close_network() -> None:
     _install_guard()
 
 
-def refused(event: str, arguments: tuple[object, ...]) -> bool:
-    """Whether an audit event would leave this machine.
+@contextmanager
+def opened_to(host: str, port: int) -> Iterator[None]:
+    """Inside, this thread may connect to one address of the loopback, and still to nothing else."""
+    assert _is_loopback(host), f"{host} is not of this machine"
+    before = _opened.set((host, port))
+    try:
+        yield
+    finally:
+        _opened.reset(before)
 
-    Refused on AF_INET and AF_INET6: connecting and sending anywhere, binding other than to the loopback
-    (urllib3 binds it once at import to learn whether IPv6 works), looking up names other than the loopback's.
+
+def refused(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether an audit event would leave this process for another one.
+
+    Refused on AF_INET and AF_INET6: connecting to anything but what is opened, sending anywhere, binding
+    other than to the loopback (urllib3 binds it once at import to learn whether IPv6 works), looking up names
+    other than the loopback's.
     """
     if event in _LOOKUPS:
         return not _is_loopback(arguments[0])
@@ -44,7 +59,10 @@ def refused(event: str, arguments: tuple[object, ...]) -> bool:
         return False
     if getattr(arguments[0], "family", None) not in (AF_INET, AF_INET6):
         return False
-    return event != "socket.bind" or not _is_loopback(arguments[1])
+    address = arguments[1]
+    if event == "socket.connect":
+        return not isinstance(address, tuple) or address[:2] != _opened.get()
+    return event != "socket.bind" or not _is_loopback(address)
 
 
 def _is_loopback(address: object) -> bool:

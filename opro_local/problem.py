@@ -122,7 +122,8 @@ class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
     memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none.
+    test_rows proves with 80 % power; None if it proves none. metric is the task's. rare has a line on labels
+    that a part lacks.
     """
 
     pairs: int
@@ -130,7 +131,9 @@ class Estimate:
     optimizer_tokens: int
     test_rows: int
     minimum_detectable_gain: float | None = None
+    metric: str = "accuracy"
     memory: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):
@@ -139,6 +142,10 @@ class Watcher(Protocol):
     def started(self, run_id: str, cost: Estimate) -> None: ...
     def metered(self, effort: Callable[[], EngineStats]) -> None:
         """effort says what scoring has taken since the run was started here; it takes a second to say so."""
+        ...
+
+    def rows_left_out(self, ids: Sequence[str], context: int) -> None:
+        """These rows are longer than the scorer's context of so many tokens."""
         ...
 
     def headroom_found(self, found: "Headroom") -> None: ...
@@ -153,6 +160,7 @@ class NullWatcher:
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
     def metered(self, effort: Callable[[], EngineStats]) -> None: ...
+    def rows_left_out(self, ids: Sequence[str], context: int) -> None: ...
     def headroom_found(self, found: "Headroom") -> None: ...
     def step_opened(self, step: Step[Any]) -> None: ...
     def block_scored(self, split: SplitName, pairs: int) -> None: ...

@@ -127,11 +127,12 @@ class Score:
     prompt_tokens: float | None = None
 
     def rank(self, direction: Direction) -> tuple[float, float]:
-        """Larger is better; between equal values the right answers' likelihood decides, if it is known."""
-        return (
-            self.value if direction == "maximize" else -self.value,
-            -self.metrics.get("log_loss", math.inf),
-        )
+        """Larger is better; between equal values the right answers' likelihood decides, if it is known.
+
+        A value that is no number is the worst.
+        """
+        larger = self.value if direction == "maximize" else -self.value
+        return larger if math.isfinite(larger) else -math.inf, -self.metrics.get("log_loss", math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +245,8 @@ class Trajectory(Generic[S]):
 
     @property
     def best(self) -> Scored[S] | None:
-        return next(reversed(self.ascending()), None)
+        """Of those whose score is a number; what could not be measured is never the best."""
+        return next((e for e in reversed(self.ascending()) if math.isfinite(e.score.value)), None)
 
     def proposals(self) -> Iterator[Proposal[S]]:
         for step in self.steps:

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 
 from opro_local.answers import grader_of, kind_of
-from opro_local.config import Grading
+from opro_local.config import DecimalSign, Grading, Metric
 from opro_local.records import Example
 from opro_local.user_code import UserFunction
 
@@ -50,6 +50,8 @@ class Benchmark:
     rows: tuple[Example, ...]
     pattern: str | None = None
     grader: UserFunction | None = None
+    decimal: DecimalSign | None = None
+    metric: Metric = "accuracy"
 
     @property
     def labels(self) -> tuple[str, ...]:

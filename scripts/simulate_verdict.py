@@ -127,7 +127,7 @@ def _equal_line(setting: Setting, searches: list[Search]) -> str:
     better, worse = (sum(word in said for said in words) for word in ("better", "worse"))
     bound = binomtest(better, len(words), alternative="less").proportion_ci(0.99).high
     shown = np.mean([found.shown for found in searches])
-    independent = expected_best(setting.candidates, value=ACCURACY, n=ROWS)
+    independent = expected_best(setting.candidates, rates=np.full(ROWS, ACCURACY))
     return (
         f"| {setting.candidates:,} | {shown:.1%} ({independent:.1%}) | {setting.n} "
         f"| {better / len(words):.2%} | {bound:.2%} | {worse / len(words):.2%} "

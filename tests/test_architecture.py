@@ -28,6 +28,7 @@ FLOORS = (
     ("loop",),
     ("store",),
     ("results",),
+    ("exports",),
     ("report",),
     ("studies",),
     ("wiring",),

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -71,6 +72,15 @@ def test_ascending_runs_from_worst_to_best_and_the_earlier_of_two_equal_ones_is_
     assert [entry.solution for entry in found.ascending()] == worst_to_best
     assert found.best is not None
     assert found.best.solution == worst_to_best[-1]
+
+
+@pytest.mark.parametrize("unmeasured", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_what_could_not_be_measured_is_never_the_best(unmeasured: float, direction: str) -> None:
+    assert trajectory(unmeasured, unmeasured, direction=direction).best is None
+    found = trajectory(unmeasured, 2.0, unmeasured, 2.0, direction=direction)
+    assert found.best is not None and found.best.solution == 1
+    assert [entry.solution for entry in found.ascending()][2:] == [3, 1]
 
 
 def test_an_empty_trajectory_has_no_best() -> None:

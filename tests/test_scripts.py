@@ -67,7 +67,11 @@ def installing(calls: Iterable[str]) -> list[str]:
 
 def test_the_first_call_makes_the_environment_with_the_pinned_versions(outline: Outline) -> None:
     calls = outline.run("quickstart")
-    assert calls[:3] == ["python3 -m venv .venv", f"{INSTALL} torch", f"{INSTALL} --editable .[dev,web]"]
+    assert calls[:3] == [
+        "python3 -m venv .venv",
+        f"{INSTALL} torch",
+        f"{INSTALL} --editable .[dev,parquet,web]",
+    ]
 
 
 def test_a_second_call_installs_and_fetches_nothing(outline: Outline) -> None:
@@ -81,7 +85,10 @@ def test_other_pins_are_installed_into_the_environment_that_is_there(outline: Ou
     outline.run("quickstart")
     with (outline.root / "constraints.txt").open("a") as pins:
         pins.write("another-package==1.0\n")
-    assert installing(outline.run("quickstart")) == [f"{INSTALL} torch", f"{INSTALL} --editable .[dev,web]"]
+    assert installing(outline.run("quickstart")) == [
+        f"{INSTALL} torch",
+        f"{INSTALL} --editable .[dev,parquet,web]",
+    ]
 
 
 def test_an_installation_that_was_cut_off_is_done_again(outline: Outline) -> None:

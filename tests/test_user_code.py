@@ -43,9 +43,10 @@ def test_a_reference_names_a_file_and_a_function(folder: Path, reference: str) -
     [
         ("def other(): ...", "has no function 'judge'"),
         ("judge = 3", "has no function 'judge'"),
-        ("def judge(", "cannot be loaded: SyntaxError"),
-        ("raise KeyError('private')", "cannot be loaded: KeyError"),
-        ("raise SystemExit", "cannot be loaded: SystemExit"),
+        ("\ndef judge(", r"own\.py line 2 cannot be loaded: SyntaxError"),
+        ("import os\nraise KeyError('private')", r"own\.py line 2 cannot be loaded: KeyError\."),
+        ("raise SystemExit", r"own\.py line 1 cannot be loaded: SystemExit"),
+        ("import nosuch", "line 1 cannot be loaded: ModuleNotFoundError: No module named 'nosuch'"),
     ],
 )
 def test_a_file_that_does_not_hold_it_is_refused(folder: Path, source: str, message: str) -> None:
@@ -53,6 +54,13 @@ def test_a_file_that_does_not_hold_it_is_refused(folder: Path, source: str, mess
     with pytest.raises(SettingsError, match=message) as refused:
         load_function(find_function("own.py:judge", folder=folder))
     assert "private" not in str(refused.value)
+
+
+def test_what_a_file_prints_goes_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = "from sys import stdout\nprint('begun')\ndef judge(reply, target):\n    print(1, file=stdout)\n"
+    (folder / "own.py").write_text(source, encoding="utf-8")
+    load_function(find_function("own.py:judge", folder=folder))("a", "a")
+    assert capsys.readouterr() == ("", "begun\n1\n")
 
 
 def test_a_missing_file_is_refused(folder: Path) -> None:

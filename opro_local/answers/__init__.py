@@ -5,14 +5,14 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import Grading, Metric
+from opro_local.config import DecimalSign, Grading, Metric
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -40,13 +40,16 @@ class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
-    without. metrics are those that suit; the first is taken where none is asked for. targets_are_names: what
-    a spreadsheet holds as a number may have lost a part of its name.
+    without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
+    taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
+    part of its name.
     """
 
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     grader: UserFunction | None = None
+    decimal: DecimalSign | None = None
+    metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
@@ -58,10 +61,24 @@ class AnswerKind:
         """The labels of a table: those given, in their order. Raises DataError for rows that cannot be."""
         return tuple(given)
 
+    @classmethod
+    def decimal_of(cls, _rows: Sequence[LabelledRow], given: DecimalSign | None) -> DecimalSign | None:
+        """The decimal sign of a table's numbers, the one that is given if there is one."""
+        return given
+
+    def notes(self, _rows: Sequence[LabelledRow]) -> Iterable[str]:
+        """What the user should know about the targets and how they are read."""
+        return ()
+
     @property
     def classes(self) -> tuple[str, ...]:
         """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
         return ()
+
+    @property
+    def reading(self) -> str:
+        """What a reply is read as, for people who read it elsewhere."""
+        return "the one answer that it gives"
 
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""

@@ -1,4 +1,4 @@
-"""One of two labels, not negated; yes and no also said as true and false."""
+"""One of two labels; yes and no also said as true and false."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ POLAR = ({"yes": True, "no": False}, {"true": True, "false": False})
 class Boolean(Label):
     """ "not valid" is no answer: it may mean either."""
 
+    reading = "the one of the two labels that it names, not behind a not"
+
     @classmethod
     def labels_of(cls, rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
         labels = super().labels_of(rows, given)
@@ -38,4 +40,4 @@ class Boolean(Label):
                 meaning = {value: words[word] for word, value in pair.items()}
                 words = {word: meaning[value] for other in POLAR for word, value in other.items()}
                 break
-        return any_of(words, before=r"(?<!\bnot )(?<!n't )")
+        return any_of(words)

@@ -21,6 +21,7 @@ class Label(AnswerKind):
 
     uses = ("labels",)
     targets_are_names = True
+    reading = "the one label that it names, as a whole word; upper and lower case are the same"
     metrics: ClassVar[Sequence[Metric]] = (
         "accuracy",
         "balanced_accuracy",

@@ -1,21 +1,21 @@
-"""Numbers, compared by value: signs, commas, currency, fractions, decimals, scale words and number words."""
+"""Numbers, compared by value: signs, thousands, currency, fractions, decimals, exponents and words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 from opro_local.answers import AnswerKind
-from opro_local.config import Metric
-from opro_local.reading.normalisation import match_value, number_value, numbers_in
+from opro_local.config import DecimalSign, Metric
+from opro_local.reading.numbers import SIGNS, number_value
 from opro_local.reading.official import OfficialGrader, as_number, right_number
-from opro_local.reading.replies import BOXED, MARKER, SENTENCE_END, Grader, answer_span
+from opro_local.reading.replies import Grader, answer_span
+from opro_local.reading.stated_number import stated_numbers
 from opro_local.records import Example, LabelledRow, Reason
+from opro_local.wording import counted, listed
 
-OR = re.compile(r"\W*(?:\w+ )?or\W+", re.IGNORECASE)
-"""What stands between two numbers of which the reply does not say which one it means."""
-
-
+UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
 INSTRUCTIONS = (
     "Solve the problem. End with the answer as a number.",
     "Calculate.",
@@ -33,17 +33,36 @@ INSTRUCTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Number(AnswerKind):
-    """The last number of the answer.
+    """The number that a reply states; decimal is the sign that its decimals stand behind."""
 
-    Behind a marker it is the last one of the first sentence that has any: what follows is chatter.
-    """
-
+    uses = ("decimal",)
     metrics: ClassVar[Sequence[Metric]] = ("accuracy", "mae")
+    reading = "the last number of its answer, compared by value"
+
+    @classmethod
+    def decimal_of(cls, rows: Sequence[LabelledRow], given: DecimalSign | None) -> DecimalSign:
+        """The sign with which all targets are numbers; the point where both will do or none."""
+        fitting = [sign for sign in SIGNS if all(number_value(row.target, sign) is not None for row in rows)]
+        return given or ("comma" if fitting == ["comma"] else "point")
+
+    def notes(self, rows: Sequence[LabelledRow]) -> Iterator[str]:
+        other = self._other
+        unlike = [row.where for row in rows if number_value(row.target, other) != self._value(row.target)]
+        either = all(number_value(row.target, other) is not None for row in rows)
+        if self._decimal == "comma":
+            yield "labels and replies are read with a decimal comma: 1.234,5 is a number, 1234.5 is none."
+        elif unlike and either:
+            yield (
+                f"{counted(len(unlike), 'label')} with thousands commas or decimal ones ({listed(unlike)}): "
+                "read as thousands. Pass --decimal comma if that is wrong."
+            )
 
     def fault(self, row: LabelledRow, *, published: bool) -> str | None:
-        if number_value(row.target) is None:
-            return "the label is not a number. Correct it or set answer to label or text."
-        return None
+        if self._value(row.target) is not None:
+            return None
+        if number_value(row.target, self._other) is not None:
+            return f"the label is a number with a decimal {self._other} only. Correct it or change --decimal."
+        return "the label is not a number. Correct it or set answer to label or text."
 
     @property
     def instructions(self) -> Sequence[str]:
@@ -57,25 +76,28 @@ class Number(AnswerKind):
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         span = answer_span(text)
-        sentences = [span] if span == text else SENTENCE_END.split(span)
-        numbers = next((found for sentence in sentences if (found := list(numbers_in(sentence)))), [])
-        if not numbers or match_value(numbers[-1]) is None:
-            return []
-        between = numbers[-1].string[numbers[-2].end() : numbers[-1].start()] if len(numbers) > 1 else ""
-        chosen = numbers[-2:] if OR.fullmatch(between) else numbers[-1:]
-        return list({match_value(number): number.group().strip() for number in chosen}.values())
+        found = stated_numbers(span, question, self._decimal, marked=span != text)
+        return [number.text for number in found]
 
     def is_answer(self, text: str, question: str) -> bool:
-        """An unmarked number may be the first of a calculation."""
-        return _is_marked(text) and number_value(answer_span(text).strip(" \t\r\n:.=")) is not None
+        """A unit of one word may follow."""
+        answer = answer_span(text).strip(" \t\r\n:.=")
+        return self._value(answer) is not None or self._value(UNIT.sub("", answer)) is not None
 
     def awaits_end(self, text: str) -> bool:
         """The last number of a calculation is behind all others."""
-        return not _is_marked(text)
+        return answer_span(text) == text
 
     def worth(self, answer: str, example: Example) -> float:
-        return float(number_value(answer) == number_value(example.target))
+        return float(self._value(answer) == self._value(example.target))
 
+    @property
+    def _decimal(self) -> DecimalSign:
+        return self.decimal or "point"
 
-def _is_marked(text: str) -> bool:
-    return MARKER.search(text) is not None or BOXED.search(text) is not None
+    @property
+    def _other(self) -> DecimalSign:
+        return "point" if self._decimal == "comma" else "comma"
+
+    def _value(self, text: str) -> Fraction | None:
+        return number_value(text, self._decimal)

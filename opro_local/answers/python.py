@@ -1,23 +1,23 @@
 """What a Python function of the user's makes of a reply.
 
-It says True or False (right or not), a number from 0 to 1 (what the reply is worth), the prediction as text,
-None (no answer), or one of these with a word of feedback. What goes wrong in it is an outcome with a reason,
-never the end of a run.
+It says True or False, right or not; where the task's metric is mean_score also a number from 0 to 1, what
+the reply is worth; or one of these with a word of feedback. Anything else, and an exception, ends the run at
+once: a grader with a mistake in it would measure every prompt as 0.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
+
+import numpy as np
 
 from opro_local.answers import AnswerKind
 from opro_local.config import Metric
 from opro_local.errors import SettingsError
-from opro_local.reading.normalisation import spaced
-from opro_local.reading.replies import NO_ANSWER, Graded, Grader
+from opro_local.reading.replies import Graded, Grader
 from opro_local.records import Example
-from opro_local.user_code import load_function
-
-FAILED = Graded(reason="the grader failed")
+from opro_local.user_code import UserFunction, failure_of, load_function
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,47 +26,70 @@ class Python(AnswerKind):
 
     uses = ("grader",)
     needs = ("grader",)
-    metrics: ClassVar[Sequence[Metric]] = ("mean_score", "accuracy")
+    metrics: ClassVar[Sequence[Metric]] = ("accuracy", "mean_score")
+
+    @property
+    def reading(self) -> str:
+        assert self.grader is not None
+        return f"what the task's own Python function {self.grader.name} makes of it"
 
     def strict(self) -> Grader:
         assert self.grader is not None
-        return FunctionGrader(load_function(self.grader))
+        return FunctionGrader(
+            named=self.grader, function=load_function(self.grader), scores=self.metric == "mean_score"
+        )
 
     def official(self) -> Grader:
         raise SettingsError("no grader was published for answer python: use --grading strict.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionGrader:
-    """function: (reply, target) -> bool, float, str or None, or (one of these, feedback).
+    """function: (reply, target) -> bool, a number if scores, or (one of these, feedback).
 
     Never final: what the function makes of a longer reply is not known.
     """
 
-    function: Callable[[str, str], object]
+    named: UserFunction
+    function: Callable[..., object]
+    scores: bool = False
 
     def grade(self, reply: str, example: Example, *, cut: bool = False) -> Graded:
+        """Raises SettingsError where the function fails or says nothing that counts."""
         try:
             said = self.function(reply, example.target)
-        except (Exception, SystemExit):  # the user's code may raise anything
-            return FAILED
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            raise failure_of(self.named, error) from error
         match said:
             case (verdict, str(feedback)):
-                return replace(_graded(verdict, reply, example), feedback=feedback)
+                return Graded(prediction=reply.strip(), score=self._score(verdict), feedback=feedback)
             case _:
-                return _graded(said, reply, example)
+                return Graded(prediction=reply.strip(), score=self._score(said))
 
     def is_final(self, text: str, question: str) -> bool:
         return False
 
+    def _score(self, said: object) -> float:
+        if isinstance(said, (bool, np.bool_)):
+            return float(said)
+        if self.scores and isinstance(said, Real) and said <= 1 and not said < 0:
+            return float(said)
+        raise SettingsError(f"{self._place()} returned {_shown(said)}. {self._wanted(said)}")
 
-def _graded(said: object, reply: str, example: Example) -> Graded:
-    match said:
-        case None:
-            return NO_ANSWER
-        case str(prediction):
-            return Graded(prediction=prediction, score=float(spaced(prediction) == spaced(example.target)))
-        case bool() | int() | float() if 0 <= said <= 1:
-            return Graded(prediction=reply.strip(), score=float(said))
-        case _:
-            return FAILED
+    def _wanted(self, said: object) -> str:
+        if self.scores:
+            return "Return True, False or a number from 0 to 1."
+        told = " To score replies from 0 to 1, pass --metric mean_score." if isinstance(said, Real) else ""
+        return f"Return True or False.{told}"
+
+    def _place(self) -> str:
+        code = getattr(getattr(self.function, "__wrapped__", None), "__code__", None)
+        line = f" line {code.co_firstlineno}" if code else ""
+        return f"{self.named.file}{line}: {self.named.name}"
+
+
+def _shown(said: object) -> str:
+    """A number as it is; of anything else, which may hold text of a row, the type alone."""
+    if said is None:
+        return "None"
+    return f"{said}" if isinstance(said, Real) else f"a value of type {type(said).__name__}"

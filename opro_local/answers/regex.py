@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from opro_local.answers import AnswerKind
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled, in_time
-from opro_local.reading.normalisation import spaced
+from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
 
@@ -28,6 +28,10 @@ class Regex(AnswerKind):
     def official(self) -> Grader:
         raise SettingsError("no grader was published for answer regex: use --grading strict.")
 
+    @property
+    def reading(self) -> str:
+        return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
+
     def answers(self, text: str, question: str) -> Sequence[str]:
         return self._matches(answer_span(text)) or self._matches(text)
 
@@ -39,7 +43,7 @@ class Regex(AnswerKind):
             return compiled(self._pattern).fullmatch(span, timeout=timeout) is not None
 
     def worth(self, answer: str, example: Example) -> float:
-        return float(answer == spaced(example.target))
+        return float(answer == spaced(unwrapped(example.target)))
 
     @property
     def _pattern(self) -> str:

@@ -7,21 +7,19 @@ from pathlib import Path
 
 import click
 
-from opro_local.cli.options import TaskFlags, task_options
+from opro_local.cli.options import TaskFlags, table_options, task_options
 from opro_local.cli.output import emit_json, json_option, say, say_note
-from opro_local.config import Folders, SearchSettings, TaskSettings
+from opro_local.config import BUDGETS, Folders, SearchSettings, TaskSettings
 from opro_local.config.checking import parse_settings
 from opro_local.durable import write_file
 from opro_local.errors import OproError, SettingsError
-from opro_local.tasks.inspection import DataReport, Lengths, inspect_task
+from opro_local.tasks.inspection import DataReport, Lengths, inspect_task, rare_labels
 from opro_local.tasks.loading import data_path, load_task
 from opro_local.tasks.sources import EXAMPLE, TASK_FILE, load_task_file
+from opro_local.tasks.split import Split
 from opro_local.tasks.starter import task_file
+from opro_local.tasks.task import Task
 from opro_local.wording import counted
-
-
-def _help(name: str) -> str | None:
-    return TaskSettings.model_fields[name].description
 
 
 @click.group()
@@ -41,14 +39,24 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
     task, chosen = flags.choose(Path.cwd())
     seed = SearchSettings.model_fields["seed"].default
     report = inspect_task(task, seed=seed, count_tokens=_token_counter(model, folders))
+    warnings = [*task.warnings, *rare_labels(task, _usual_split(task, seed))]
     if as_json:
-        emit_json({"task": task.name, **asdict(report), "warnings": list(task.warnings)})
+        emit_json({"task": task.name, **asdict(report), "warnings": warnings})
         return
     say(f"task: {chosen}", err=True)
-    for warning in task.warnings:
+    for warning in warnings:
         say_note(warning)
     for title, text in _summary(report):
         say(f"{title:<12}{text}")
+
+
+def _usual_split(task: Task, seed: int) -> Split:
+    """The split of a run with the defaults, on a processor."""
+    from opro_local.wiring.task_run import split_task  # what runs need takes time to import
+
+    search = SearchSettings()
+    rows = BUDGETS["light"].train_rows
+    return split_task(task, seed=seed, shots=search.shots, search_shots=search.max_shots > 0, train_rows=rows)
 
 
 def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:
@@ -70,6 +78,8 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
         ("near-equal", f"{counted(report.alike, 'text')}, {report.disagreeing} with different labels"),
         ("split", ", ".join(f"{part} {n}" for part, n in report.split.items())),
     ]
+    if report.decimal is not None:
+        lines.insert(2, ("decimals", f"behind a {report.decimal}"))
     if report.tokens is not None:
         lines.insert(4, ("tokens", _shown(report.tokens)))
     return lines
@@ -81,29 +91,32 @@ def _shown(lengths: Lengths) -> str:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--data", "-d", type=click.Path(dir_okay=False, path_type=Path), help="Your table.")
-@click.option("--text", multiple=True, metavar="COLUMN", help=_help("text"))
-@click.option("--label", metavar="COLUMN", help=_help("label"))
-def init(folder: Path, data: Path | None, text: tuple[str, ...], label: str | None) -> None:
+@table_options
+def init(folder: Path, flags: TaskFlags) -> None:
     """Write a task folder to start from: a task.toml for your table, or a copy of the shipped example."""
-    if data is None and (text or label):
-        raise click.UsageError("--text and --label are columns of your own table: name it with --data.")
-    if data is None:
+    if flags.given and not {"data", "benchmark"} & set(flags.given):
+        raise click.UsageError("These options are about a table of your own: name it with --data.")
+    if flags.given:
+        _create(folder, _own_settings(folder, flags), example=None)
+    else:
         settings = load_task_file(EXAMPLE)
         _create(folder, settings, example=data_path(settings, EXAMPLE.parent))
-    else:
-        _create(folder, _own_settings(folder, data, text, label), example=None)
     say(f"wrote {folder / TASK_FILE}; next: cd {folder} and opro-local data check")
 
 
-def _own_settings(folder: Path, data: Path, text: tuple[str, ...], label: str | None) -> TaskSettings:
+def _own_settings(folder: Path, flags: TaskFlags) -> TaskSettings:
     """Settings for a table that can be used: a file that cannot is not worth writing down."""
-    table, root = data.resolve(), folder.resolve()
-    named = table.relative_to(root) if table.is_relative_to(root) else table
-    values = {"data": str(named), "text": text, "label": label}
-    settings = parse_settings(TaskSettings, values, source="flags")
-    load_task(settings, folder=root, name=table.stem)
+    root = folder.resolve()
+    files = {key: _from(root, flags.given[key]) for key in ("data", "grader") if key in flags.given}
+    settings = parse_settings(TaskSettings, {**flags.given, **files}, source="flags")
+    load_task(settings, folder=root, name=Path(settings.data or "").stem, allow_python=flags.allow_python)
     return settings
+
+
+def _from(root: Path, name: str) -> str:
+    """A file of the current folder as a file of root names it."""
+    path = Path(name).resolve()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _create(folder: Path, settings: TaskSettings, *, example: Path | None) -> None:

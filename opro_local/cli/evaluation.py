@@ -1,16 +1,16 @@
 """How candidates that were measured without a search are shown: a figure each, or a table as in papers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from opro_local.cli.output import emit_json, say
+from opro_local.cli.output import emit_json, say, say_note
 from opro_local.config import Grading, Metric
 from opro_local.report.table import Table, WithInterval
 from opro_local.report.terminal import table_lines
 from opro_local.results.overview import finite
 from opro_local.results.verdicts import LENIENT
-from opro_local.results.words import figure, instruction_text
+from opro_local.results.words import counts_text, figure, instruction_text
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part
@@ -21,12 +21,20 @@ GIVEN = "given"
 
 
 def show_measured(
-    rows: "Sequence[CandidateScores]", *, on: "Part", metric: Metric, grading: Grading, as_json: bool
+    rows: "Sequence[CandidateScores]",
+    *,
+    on: "Part",
+    task: str,
+    metric: Metric,
+    grading: Grading,
+    as_json: bool,
 ) -> None:
-    """Print the scores, as a table if some come from a run or all parts were asked for."""
+    """Print the scores on a task, as a table if some come from a run or all parts were asked for."""
+    for line in dict.fromkeys(_unmeasured(rows, metric)):
+        say_note(line)
     if as_json:
         entries = [_entry(row, on) for row in rows]
-        emit_json({"metric": metric, "grading": grading, "scores": entries})
+        emit_json({"task": task, "metric": metric, "grading": grading, "scores": entries})
         return
     if grading == "official":
         say(LENIENT)
@@ -36,6 +44,14 @@ def show_measured(
     for row in rows:
         (value,) = (score.value for score in row.scores.values())
         say(f"{figure(finite(value))}  {instruction_text(row.candidate.instruction)}")
+
+
+def _unmeasured(rows: "Sequence[CandidateScores]", metric: Metric) -> Iterator[str]:
+    """Why some scores are not available."""
+    for row in rows:
+        for part, score in row.scores.items():
+            if finite(score.value) is None:
+                yield f"no {metric} on {part}: rows without an answer: {counts_text(score.reasons)}"
 
 
 def _entry(row: "CandidateScores", on: "Part") -> dict[str, object]:

@@ -11,8 +11,10 @@ import click
 from opro_local.cli.flags import config_option, parameter
 from opro_local.config import SplitSettings, TaskSettings
 from opro_local.config.checking import Tables
+from opro_local.errors import SettingsError
 from opro_local.tasks.sources import choose_task
 from opro_local.tasks.task import Task
+from opro_local.wording import listed
 
 R = TypeVar("R")
 
@@ -28,6 +30,20 @@ class TaskFlags:
     given: Mapping[str, Any]
     allow_python: bool = False
 
+    def without_table(self, allowed: Iterable[str]) -> bool:
+        """Whether they name no table, so that the task of a run can be taken.
+
+        Raises SettingsError for other flags than those allowed: they would say how a table is read.
+        """
+        if self.file is not None or {"data", "benchmark"} & self.given.keys():
+            return False
+        if others := sorted(self.given.keys() - set(allowed)):
+            raise SettingsError(
+                f"the task of a run is measured as it was: leave out {listed(others)}, or name a table "
+                "(--data, --benchmark or --task)."
+            )
+        return True
+
     def choose(self, cwd: Path) -> tuple[Task, str]:
         """The task that is meant, and which one that is in words. Raises SettingsError and DataError."""
         return choose_task(self.given, file=self.file, cwd=cwd, allow_python=self.allow_python)
@@ -35,10 +51,15 @@ class TaskFlags:
 
 def task_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the task flags to a command, which gets them as one argument, flags: TaskFlags."""
+    return _file_option(table_options(command))
+
+
+def table_options(command: Callable[..., R]) -> Callable[..., R]:
+    """The same but for the flag of a task file."""
 
     @functools.wraps(command)
     def with_flags(*args: Any, **kwargs: Any) -> R:
-        file, allow_python = kwargs.pop("task__file"), kwargs.pop("allow_python")
+        file, allow_python = kwargs.pop("task__file", None), kwargs.pop("allow_python")
         given = _given("task", _TASK, kwargs)
         if split := _given("split", _SPLIT, kwargs):
             given["split"] = split
@@ -49,7 +70,7 @@ def task_options(command: Callable[..., R]) -> Callable[..., R]:
     for group, fields in (("split", _SPLIT), ("task", _TASK)):
         for name in reversed(fields):
             optioned = config_option(group, name, fields[name])(optioned)
-    return _file_option(allow_python_option(optioned))
+    return allow_python_option(optioned)
 
 
 def _given(group: str, names: Iterable[str], parameters: Tables) -> Tables:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from opro_local.cli.output import fitted, say
 from opro_local.llm import EngineStats
 from opro_local.problem import Estimate
 from opro_local.records import SplitName, Step, Trajectory
-from opro_local.results.verdicts import headroom_line, power_line
+from opro_local.results.verdicts import headroom_line, left_out_line, power_line
 from opro_local.wording import printable
 
 if TYPE_CHECKING:
@@ -98,12 +98,15 @@ class RunProgress:
         )
         self.say(f"up to {scoring}{cost.optimizer_tokens:,} tokens of proposals")
         if cost.test_rows:
-            self.say(power_line(cost.test_rows, cost.minimum_detectable_gain))
-        for line in cost.memory:
+            self.say(power_line(cost.test_rows, cost.minimum_detectable_gain, cost.metric))
+        for line in (*cost.memory, *(f"note: {told}" for told in cost.rare)):
             self.say(line)
 
     def metered(self, effort: Callable[[], EngineStats]) -> None:
         self._effort = effort
+
+    def rows_left_out(self, ids: Sequence[str], context: int) -> None:
+        self.tell(left_out_line(ids, context))
 
     def headroom_found(self, found: "Headroom") -> None:
         self.say(headroom_line(found))
@@ -199,6 +202,7 @@ class StudyProgress:
 
     def __init__(self, runs: int, *, shown: bool) -> None:
         self._runs = runs
+        self._told_of_rows = False
         self._console = Console(stderr=True, quiet=not shown, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -234,6 +238,11 @@ class StudyProgress:
         self._bar.update(self._task, description=f"run {run_id}")
 
     def metered(self, effort: Callable[[], EngineStats]) -> None: ...
+
+    def rows_left_out(self, ids: Sequence[str], context: int) -> None:
+        if not self._told_of_rows:
+            self.tell(left_out_line(ids, context))
+        self._told_of_rows = True
 
     def headroom_found(self, found: "Headroom") -> None: ...
 

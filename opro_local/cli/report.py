@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from opro_local.cli.output import FORMATS, form_of, say, write_output
+from opro_local.cli.options import allow_python_option
+from opro_local.cli.output import FORMATS, form_of, say, say_note, write_output
 from opro_local.cli.runs import find_run
 from opro_local.config import Folders
 from opro_local.wording import printable
@@ -41,12 +42,18 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
     say(path)
 
 
+TO = (
+    *("json", "csv", "prompt", "chat-messages", "python"),
+    *("ollama-modelfile", "openai-json", "llama-cpp", "promptfoo"),
+)
+
+
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"]),
+    type=click.Choice(TO),
     default="json",
     show_default=True,
     help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
@@ -56,12 +63,39 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File to write; standard output if not given."
 )
+@click.option(
+    "--check",
+    "url",
+    metavar="URL",
+    help="Write nothing: ask a model that is served on this machine (http://127.0.0.1:PORT; llama.cpp, "
+    "ollama, vLLM) the test rows, and print its score beside that of the run.",
+)
+@click.option("--served-as", metavar="NAME", help="Model of that server, if it has several.")
+@allow_python_option
 @click.pass_obj
 def export(
-    folders: Folders, name: str | None, form: str, outcomes: bool, schema: bool, output: Path | None
+    folders: Folders,
+    name: str | None,
+    form: str,
+    outcomes: bool,
+    schema: bool,
+    output: Path | None,
+    url: str | None,
+    served_as: str | None,
+    allow_python: bool,
 ) -> None:
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
-    text = _schema() if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
+    if url is not None:
+        from opro_local.cli.check import check_served
+
+        path = find_run(folders.runs, name)
+        check_served(folders, path, url, served_as=served_as, allow_python=allow_python)
+        return
+    text, lost = (
+        (_schema(), []) if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
+    )
+    for sentence in lost:
+        say_note(sentence)
     if output is None:
         exact = not sys.stdout.isatty()
         click.echo(text if exact else printable(text), nl=False, color=exact)  # echo strips some if no color
@@ -75,13 +109,14 @@ def _schema() -> str:
     return schema_text()
 
 
-def _exported(path: Path, form: str, *, outcomes: bool) -> str:
+def _exported(path: Path, form: str, *, outcomes: bool) -> tuple[str, list[str]]:
+    """A run in a form, and what the form loses."""
+    from opro_local.exports.forms import in_use
     from opro_local.report.candidates import candidates_csv
-    from opro_local.report.ready_prompt import in_use
     from opro_local.results.document import json_text
     from opro_local.results.result import read_result
 
     run = read_result(path, outcomes=outcomes if form == "json" else form != "csv")
     if form == "csv":
-        return candidates_csv(run)
-    return json_text(run) if form == "json" else in_use(run, form)
+        return candidates_csv(run), []
+    return (json_text(run), []) if form == "json" else in_use(run, form)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ import click
 from opro_local.cli.evaluation import show_measured
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
-from opro_local.cli.output import json_option, say_note
+from opro_local.cli.output import json_option, say, say_note
 from opro_local.cli.runs import find_run, show_folds, show_result
-from opro_local.cli.settings import run_settings, setting_options
+from opro_local.cli.settings import Layer, run_settings, setting_options
 from opro_local.config import Folders
+from opro_local.tasks.task import Task
+from opro_local.user_code import check_allowed
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import Part
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 ask_option = click.option(
     "--ask", "asking", is_flag=True, help="Pause after each step and take instructions of your own."
 )
+ASKED_ANEW = ("position", "qa")
+"""How a task is asked, which may be measured in another way than a run had it."""
+
 progress_option = click.option("--no-progress", is_flag=True, help="Show nothing while it works.")
 
 
@@ -102,8 +108,9 @@ def resume(
 @click.option(
     "--run",
     "name",
-    help="Measure the winner of this run (id or file) beside its baselines, on any task: with its shots, "
-    "its position (unless --position) and, if no model is named, its scorer.",
+    help="Measure the winner of this run (id or file) beside its baselines: on the run's own task and rows, "
+    "or on the task of --data, --benchmark or --task; with its shots, its position (unless --position) and, "
+    "if no model is named, its scorer.",
 )
 @click.option(
     "--on",
@@ -128,22 +135,43 @@ def score(
 ) -> None:
     """Measure given instructions, or what a run has found.
 
-    Given instructions are calibrated on train, as in a run; what a run has found is taken as it is.
+    Given instructions are calibrated on train, as in a run; what a run has found is taken as it is. Without
+    --run the task is that of --data, else task.toml of the current folder, else the example that is shipped.
     """
     if not instruction and name is None:
         raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")
     found = _found(ctx.obj, name)
-    settings = run_settings(ctx, models=found.settings.models if found else None)
-    task, _chosen = flags.choose(Path.cwd())
-    if found is not None and "position" not in flags.given:
-        task = found.placed(task)
+    own = found is not None and flags.without_table(ASKED_ANEW)
+    settings = run_settings(
+        ctx, models=found.settings.models if found else None, above=_as_in(found) if own else ()
+    )
+    task, chosen = _measured_task(found, flags, own=own)
     with hosted(ctx.obj, shown=not no_progress) as host:
         from opro_local.api import measure_candidates
 
+        if not as_json:  # which says it itself
+            say(f"task: {chosen}", err=True)
         _tell(task.warnings)
         carried = found.carried(task) if found else ()
         rows = measure_candidates(task, instruction, settings=settings, on=on, carried=carried, host=host)
-    show_measured(rows, on=on, metric=task.metric, grading=settings.scoring.grading, as_json=as_json)
+    grading = settings.scoring.grading
+    show_measured(rows, on=on, task=chosen, metric=task.metric, grading=grading, as_json=as_json)
+
+
+def _measured_task(found: "Winner | None", flags: TaskFlags, *, own: bool) -> "tuple[Task, str]":
+    """The task to measure on, and which one that is in words."""
+    if found is None:
+        return flags.choose(Path.cwd())
+    if own:
+        check_allowed(found.task.grader, allowed=flags.allow_python)
+        return replace(found.own_task, **flags.given), f"{found.task.name}, the one of run {found.run}"
+    task, chosen = flags.choose(Path.cwd())
+    return task if "position" in flags.given else found.placed(task), chosen
+
+
+def _as_in(found: "Winner | None") -> "list[Layer]":
+    """The settings of the run, which on its own task go before the user's files."""
+    return [(f"run {found.run}", found.settings.model_dump(exclude={"models"}))] if found else []
 
 
 def _found(folders: Folders, name: str | None) -> "Winner | None":

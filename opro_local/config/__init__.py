@@ -2,11 +2,13 @@
 
 from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
 from opro_local.config.choices import (
+    Annotators,
     BadRows,
     Baselines,
     BlockOrder,
     BudgetName,
     CalibrationMethod,
+    DecimalSign,
     ExemplarChoice,
     Grading,
     Method,
@@ -18,6 +20,7 @@ from opro_local.config.choices import (
     Style,
     Switch,
     TrajectoryOrder,
+    Twins,
 )
 from opro_local.config.folders import Folders
 from opro_local.config.models import ModelSettings
@@ -32,12 +35,14 @@ __all__ = [
     "BUDGETS",
     "HEADROOM_CANDIDATES",
     "SHORTER_FINALISTS",
+    "Annotators",
     "BadRows",
     "Baselines",
     "BlockOrder",
     "BudgetName",
     "BudgetSettings",
     "CalibrationMethod",
+    "DecimalSign",
     "ExemplarChoice",
     "Folders",
     "Grading",
@@ -62,4 +67,5 @@ __all__ = [
     "Switch",
     "TaskSettings",
     "TrajectoryOrder",
+    "Twins",
 ]

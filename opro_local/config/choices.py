@@ -14,6 +14,7 @@ Metric = Literal[
     "mean_score",
     "mae",
 ]
+DecimalSign = Literal["point", "comma"]
 ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
@@ -26,5 +27,7 @@ ScoreDisplay = Literal["100-buckets", "20-buckets", "raw", "hidden"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
 BudgetName = Literal["light", "medium", "heavy"]
 BadRows = Literal["error", "skip"]
+Annotators = Literal["first", "agree", "majority"]
+Twins = Literal["together", "apart"]
 Switch = Literal["on", "off"]
 Baselines = Literal["standard", "full"]

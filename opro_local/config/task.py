@@ -2,11 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from opro_local.config.choices import (
-    BadRows,
-    Metric,
-    Position,
-)
+from opro_local.config.choices import Annotators, BadRows, DecimalSign, Metric, Position, Twins
 from opro_local.config.settings import Settings
 
 
@@ -24,6 +20,11 @@ class SplitSettings(Settings):
         None, ge=0, description="Which part is test, from 0; all in turn, a whole search each, if not given."
     )
     seed: int | None = Field(None, ge=0, description="Seed of the split; the search's if not given.")
+    twins: Twins = Field(
+        "together",
+        description="Texts equal but for case, blanks or closing punctuation: on one side of the split, "
+        "with one label, or apart like any others.",
+    )
 
     @model_validator(mode="after")
     def _has_that_fold(self) -> "SplitSettings":
@@ -36,17 +37,25 @@ class TaskSettings(Settings):
     """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
 
     data: str | None = Field(
-        None, description="Table of labelled rows (.csv .tsv .xlsx .jsonl, - for stdin), or a folder."
+        None,
+        description="Table of labelled rows (.csv .tsv .xlsx .ods .json .jsonl .parquet, - for stdin), "
+        "or a folder.",
     )
     benchmark: str | None = Field(
         None, description="Benchmark in its original files: bbh:TASK, gsm8k, mmlu:SUBJECT, aqua, multiarith."
     )
     text: tuple[str, ...] = Field((), description="Column of the text; several are joined line by line.")
-    label: str | None = Field(None, description="Column of the right answer.")
+    label: str | None = Field(None, description="Column of the right answer, or a dotted path into JSON.")
     id: str | None = Field(None, description="Column of a unique id; made from the text if not given.")
     encoding: str = Field("utf-8", description="Encoding of a text file.")
-    sheet: str | None = Field(None, description="Sheet of an .xlsx file that has several.")
+    delimiter: str | None = Field(
+        None, description="What divides the columns of a .csv or .tsv file; found in the header if not given."
+    )
+    sheet: str | None = Field(None, description="Sheet of a workbook that has several.")
     bad_rows: BadRows = Field("error", description="Stop at a faulty row, or skip it into a rejects file.")
+    annotators: Annotators | None = Field(
+        None, description="Which label holds where several annotators labelled a text; others are left out."
+    )
     max_field: int = Field(
         131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
     )
@@ -55,18 +64,19 @@ class TaskSettings(Settings):
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
+    decimal: DecimalSign | None = Field(
+        None, description="Decimal sign of a number answer; found from the labels if not given."
+    )
     grader: str | None = Field(
         None,
-        description="FILE.py:FUNCTION of a python answer: what a reply is worth, of reply and target.",
+        description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(
-        None, description="What is optimised; accuracy if not given, mean_score for python answers."
-    )
+    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
     @field_validator("text", mode="before")

@@ -24,7 +24,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headroom:
-    """Mean scores of different instructions on the same rows, from 0 to 1.
+    """Mean scores of different instructions on the same rows, from 0 to 1; measure names what they are of.
 
     lowest and highest are measured and hold noise; spread is their distance with the noise taken off.
     """
@@ -35,13 +35,14 @@ class Headroom:
     highest: float
     spread: float
     p_value: float
+    measure: str = "accuracy"
 
     @property
     def exists(self) -> bool:
         return self.p_value < SIGNIFICANT and self.spread > LEAST_SPREAD
 
 
-def headroom(scores: Scores, *, seed: int = 0) -> Headroom:
+def headroom(scores: Scores, *, measure: str = "accuracy", seed: int = 0) -> Headroom:
     """Compare instructions by their scores (M, n): of M >= 2 instructions on n rows, each from 0 to 1.
 
     The same scores and seed give the same result.
@@ -55,6 +56,7 @@ def headroom(scores: Scores, *, seed: int = 0) -> Headroom:
         highest=highest,
         spread=(highest - lowest) * reliability(scores),
         p_value=_p_value(scores, np.random.default_rng(seed)),
+        measure=measure,
     )
 
 

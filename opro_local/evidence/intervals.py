@@ -24,9 +24,18 @@ def bootstrap(counts: NDArray[np.int64], statistic: Statistic, *, seed: int = 0)
     counts (K) are the observations of each kind in the sample; statistic maps resampled counts (R, K) to (R).
     The same seed and counts give the same interval.
     """
-    values = statistic(resampled(counts, RESAMPLES, seed=seed))
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(statistic(resampled(counts, RESAMPLES, seed=seed)), [2.5, 97.5])
     return float(low), float(high)
+
+
+def of_draws(values: NDArray[np.float64], observed: float) -> Interval:
+    """The middle 95 % of values drawn for what was measured (R), extended to the observed value.
+
+    Smoothing draws away from the ends of the range, where an observed value may well be true (as of Jeffreys'
+    interval: Brown, Cai and DasGupta 2001).
+    """
+    low, high = np.percentile(values, [2.5, 97.5])
+    return min(float(low), observed), max(float(high), observed)
 
 
 def resampled(counts: NDArray[np.int64], times: int, *, seed: int) -> NDArray[np.float64]:

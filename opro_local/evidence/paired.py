@@ -15,6 +15,9 @@ from scipy.stats import binom, norm, t
 from opro_local.evidence.intervals import Interval, Statistic, resampled
 
 RESAMPLES = 2000
+ROUNDING = 1e-9
+"""Equal differences may differ by so much."""
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +64,47 @@ def compare_resampled(counts: NDArray[np.int64], difference: Statistic, *, seed:
     # Resamples spread like a sample's own variance, which divides by n.
     freedom = max(n - 1, 1)
     error = float(difference(resampled(counts, RESAMPLES, seed=seed)).std()) * math.sqrt(n / freedom)
-    half = float(t.ppf(0.975, freedom)) * error
     distance = observed / max(error, np.finfo(np.float64).tiny)
     smallest = 0.5**n  # n examples that all speak for one side are no stronger evidence
     return Comparison(
         n=n,
         difference=observed,
-        interval=(observed - half, observed + half),
+        interval=_student(observed, error, freedom),
         p_better=max(smallest, float(t.sf(distance, freedom))),
         p_worse=max(smallest, float(t.cdf(distance, freedom))),
         deviation=error * math.sqrt(n),
     )
+
+
+def compare_exchanged(
+    observed: float, *, drawn: Values, exchanged: Values, n: int, groups: int
+) -> Comparison:
+    """The observed difference of two figures on n examples, which stand in so many groups.
+
+    drawn (R) are differences that samples with groups as large might show; they give a t interval. exchanged
+    (R) are differences after some examples, drawn by a coin, exchanged their two answers: how often they are
+    as good (as bad) is the p-value of the approximate randomization test (Noreen 1989; for F1 Yeh 2000).
+    """
+    error = float(drawn.std())
+    return Comparison(
+        n=n,
+        difference=observed,
+        interval=_student(observed, error, max(n - groups, 1)),
+        p_better=_share(exchanged >= observed - ROUNDING),
+        p_worse=_share(exchanged <= observed + ROUNDING),
+        deviation=error * math.sqrt(n),
+    )
+
+
+def _share(hits: NDArray[np.bool_]) -> float:
+    """Of those that hold; the observed one is among them, so that it is never 0."""
+    return float(1 + hits.sum()) / (1 + len(hits))
+
+
+def _student(observed: float, error: float, freedom: int) -> Interval:
+    """The 95 % t interval of a difference with its standard error (Student 1908)."""
+    half = float(t.ppf(0.975, freedom)) * error
+    return observed - half, observed + half
 
 
 def _bonett_price(gains: int, losses: int, n: int) -> Interval:

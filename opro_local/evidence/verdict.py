@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
 from opro_local.evidence.paired import Comparison
@@ -32,8 +33,8 @@ DISCORDANT = 0.3
 class Verdict:
     """A comparison in words, beside all others that were made.
 
-    adjusted_p is the p-value of "worse" where that is the word and else of "better", corrected for the number
-    of comparisons. n_to_settle is there where a gain was seen that too few rows bear out.
+    adjusted_p is the one-sided p-value of "worse" where that is the word and else of "better", corrected for
+    the number of comparisons. n_to_settle is there where a gain was seen that too few rows bear out.
     """
 
     word: Word
@@ -114,10 +115,29 @@ def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: fl
     return points / 100 if points <= 100 else None
 
 
-def expected_best(candidates: int, *, value: float, n: int) -> float:
-    """The best accuracy that so many candidates are expected to show on n rows when all have this one.
+def expected_best(candidates: int, *, rates: NDArray[np.float64]) -> float:
+    """The best accuracy that so many equal candidates are expected to show on the same rows.
 
-    For answers that are independent between candidates; on shared rows it is less.
+    rates (n) are the chances that a row is answered right, by each candidate on its own: some rows are easy
+    for all and some hard for all, which leaves luck less room than n coins of the mean rate have. The number
+    of right rows is distributed as a sum of unequal coins (Poisson binomial, Wang 1993).
     """
-    shown = np.arange(n)
-    return float(np.sum(1 - binom.cdf(shown, n, value) ** candidates) / n)
+    chances = np.ones(1)  # of 0, 1, ... right rows
+    for rate in rates:
+        chances = np.convolve(chances, (1 - rate, rate))
+    at_most = np.minimum(np.cumsum(chances)[:-1], 1.0)
+    return float(np.sum(1 - at_most**candidates)) / len(rates)
+
+
+def luck_of_best(correct: NDArray[np.bool_]) -> float:
+    """What the best of equal candidates is expected to show beyond their mean; correct is (M, n).
+
+    Each row is right as often as the M candidates were right on it. Such rates lie too near 0 and 1: their
+    p (1 - p) is (M - 1) / M of what it should be, and luck goes with its root.
+    """
+    candidates = len(correct)
+    if candidates < 2:
+        return 0.0
+    rates = correct.mean(axis=0)
+    excess = expected_best(candidates, rates=rates) - float(rates.mean())
+    return excess * math.sqrt(candidates / (candidates - 1))

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.selection import record
@@ -19,11 +17,12 @@ def measured_headroom(
     first = sheet.rows[:rows]
     for block in sheet.blocks(first):
         sheet.ask(candidates, block)
-    scores = []
+    answers = []
     for candidate in candidates:
         outcomes = sheet.outcomes(candidate, first)
         fitted = measurement.calibrated(candidate, outcomes)
         score = measurement.score(fitted, outcomes)
         record(Evaluation(role="headroom", split="train", candidate=fitted, score=score), ledger)
-        scores.append([answer.score for answer in measurement.answers(fitted, outcomes)])
-    return headroom(np.array(scores))
+        answers.append(measurement.answers(fitted, outcomes))
+    worth, measure = measurement.marking.row_scores(answers)
+    return headroom(worth, measure=measure)

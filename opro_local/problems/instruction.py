@@ -117,6 +117,8 @@ class InstructionProblem:
         self, step: Step[Candidate], trajectory: Trajectory[Candidate], ledger: OutcomeLedger
     ) -> list[Scored[Candidate]]:
         scored = self._raced(step, trajectory, ledger)
+        if step.number == 0 and scored:
+            self.measurement.check_measured([entry.score for entry in scored], "train")
         every = self.search.validate_every
         if every and step.number % every == 0:
             finals = Selection(measurement=self.measurement, direction=self.direction, ledger=ledger)
@@ -151,8 +153,9 @@ class InstructionProblem:
         ledger.open_test(winner, self.measurement.split.test)
         baselines = [*self.measurement.fit(self.space.baselines(), ledger), *filter(None, rivals)]
         self.measurement.outcomes([winner, *baselines], "test", ledger)  # together: they share the questions
-        finals.measure("winner", "test", [winner])
+        won = finals.measure("winner", "test", [winner])
         finals.measure("baseline", "test", baselines)
+        self.measurement.check_measured(won, "test")
 
     def _best_of(
         self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Selection

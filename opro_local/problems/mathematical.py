@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from opro_local.config import SearchSettings
+from opro_local.errors import OproError
 from opro_local.llm import Message
 from opro_local.problem import MetaPrompt, Watcher
 from opro_local.problems.objective import Numbers, Objective
@@ -91,4 +92,9 @@ class MathematicalProblem:
         return any(map(self.objective.solved_by, {entry.solution for entry in trajectory.scored}))
 
     def finish(self, trajectory: Trajectory[Numbers], ledger: OutcomeLedger) -> None:
-        """Nothing is left to measure."""
+        """Nothing is left to measure. Raises OproError where no solution has a value."""
+        if trajectory.scored and trajectory.best is None:
+            raise OproError(
+                f"The function has no value at any of the {len(trajectory.scored)} points that were tried. "
+                "Let it return finite numbers, or narrow the limits."
+            )

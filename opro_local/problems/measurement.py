@@ -4,12 +4,14 @@ Every scored block is recorded before the next one is asked for, and what is rec
 rows are given out only once the winner is fixed.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from opro_local.config import CalibrationMethod
-from opro_local.errors import LeakedShot, SealedTest
+from opro_local.errors import DataError, LeakedShot, SealedTest
 from opro_local.problem import Watcher
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
@@ -74,6 +76,17 @@ class Measurement:
     def score(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
         """What the outcomes of a fitted candidate add up to."""
         return self.marking.score(self.answers(candidate, outcomes))
+
+    def check_measured(self, scores: Sequence[Score], split: SplitName) -> None:
+        """Raises DataError where none of the scores is a number: nothing can be chosen by them."""
+        if any(math.isfinite(score.value) for score in scores):
+            return
+        reasons = sum((Counter(score.reasons) for score in scores), Counter[str]())
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "no probabilities"
+        raise DataError(
+            f"No prompt has a {self.task.metric} on {split} (rows without an answer: {told}). Leave such "
+            "rows out, or take a metric that counts them as wrong, such as --metric accuracy."
+        )
 
     def answers(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> list[Answer]:
         """The outcomes of a fitted candidate under its calibration."""

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nlargest
 from itertools import islice
 
 from opro_local.config import ResolvedSearch
@@ -14,6 +15,15 @@ from opro_local.records import Candidate, Example, derived_seed
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
+
+LARGEST_ROWS = 20
+"""Rows among which the longest is sought."""
+
+
+def bare_baselines(search: ResolvedSearch) -> list[Candidate]:
+    """The starts and the other baselines, without shots."""
+    texts = (*search.starts, STEP_BY_STEP, *search.compare_with)
+    return [Candidate(instruction=text) for text in dict.fromkeys(texts)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +56,7 @@ class SearchSpace:
 
     def baselines(self) -> Sequence[Candidate]:
         """What the winner is compared with on test."""
-        others = map(self.candidate, (STEP_BY_STEP, *self.search.compare_with))
-        return list(dict.fromkeys([*self.starts(), *others]))
+        return [replace(bare, shots=self.shots) for bare in bare_baselines(self.search)]
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
@@ -73,8 +82,17 @@ class SearchSpace:
         most = self.search.max_prompt_tokens
         if most is not None and self.scorer.prompt_tokens(candidate) > most:
             return False
-        return not candidate.shots or self.scorer.fits(candidate, self._longest_row)
+        return self.has_room(candidate)
+
+    def has_room(self, candidate: Candidate) -> bool:
+        """Whether the model's context holds its prompt for every row."""
+        return self.scorer.fits(candidate, self._longest_row)
 
     @cached_property
     def _longest_row(self) -> Example:
-        return max((*self.split.train, *self.split.pool), key=lambda row: len(row.text))
+        """The one with the most tokens of those with the most bytes."""
+        split = self.split
+        rows = (*split.train, *split.pool, *split.validation, *split.test)
+        largest = nlargest(LARGEST_ROWS, rows, key=lambda row: len(row.text.encode()))
+        bare = Candidate(instruction="")
+        return max(largest, key=lambda row: self.scorer.tokens_per_pair([bare], [row]))

@@ -20,11 +20,13 @@ class Selection:
     ledger: OutcomeLedger
 
     def select(self, role: str, finalists: Sequence[Candidate]) -> Candidate:
-        """The best on validation; of equal ones that with the shortest prompts, or the first."""
-        ranks = [
-            (score.rank(self.direction)[0], -(score.prompt_tokens or 0.0))
-            for score in self.measure(role, "validation", finalists)
-        ]
+        """The best on validation; of equal ones that with the shortest prompts, or the first.
+
+        Raises DataError.
+        """
+        scores = self.measure(role, "validation", finalists)
+        self.measurement.check_measured(scores, "validation")
+        ranks = [(score.rank(self.direction)[0], -(score.prompt_tokens or 0.0)) for score in scores]
         return finalists[ranks.index(max(ranks))]
 
     def measure(self, role: str, split: SplitName, fitted: Sequence[Candidate]) -> list[Score]:

@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opro_local.reading.normalisation import SMALL, TENS
+from opro_local.reading.numbers import SMALL, TENS
 from opro_local.reading.options import options_of
 from opro_local.reading.replies import Graded
 from opro_local.records import Example

@@ -2,10 +2,10 @@
 
 A reply ends where the model starts a new question of its own ("Q:" at the head of a line), with a finished
 line of an answer marker and an answer and nothing else, or with a first paragraph that is nothing but an
-answer. Of what stands before its end, the last \\boxed{} counts, else the part after the last answer marker,
-else the sentence before a closing "is the answer", else all. What follows the end changes nothing: so a model
-may be stopped there. An answer counts as a whole, never as part of a word or number: constant, hedged or
-endless answers win nothing.
+answer. Of what stands before its end, the last \\boxed{} counts, else the part after the last answer marker
+(one that is denied or supposed is none), else the sentence before a closing "is the answer", else all. What
+follows the end changes nothing: so a model may be stopped there. An answer counts as a whole, never as part
+of a word or number: constant, hedged or endless answers win nothing.
 
 A reply that was cut off at its limit has an answer only if what would have followed could not change it: none
 that rests on its last word, of which a part may be missing, and no last number before the last one is known.
@@ -19,7 +19,8 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
-from opro_local.reading.normalisation import normalised
+from opro_local.reading.assertion import is_denied
+from opro_local.reading.normalisation import normalised, unwrapped
 from opro_local.records import Example
 
 
@@ -37,14 +38,16 @@ NO_ANSWER = Graded(reason="no answer")
 SEVERAL_ANSWERS = Graded(reason="several answers")
 CUT_OFF = Graded(reason="cut off")
 
-MARKER = re.compile(r"####|\banswer is\b:?|\banswer:", re.IGNORECASE)
+MARKER = re.compile(
+    r"####|\banswer(?: to (?:the|this|your) (?:question|problem))? is\b:?|\banswer:", re.IGNORECASE
+)
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 """Braces in it may be nested twice, as in \\boxed{\\frac{1}{2^{3}}}."""
 AHEAD = re.compile(r"\bis the (?:correct |right |final )?answer\b\W*\Z", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 QUESTION = re.compile(r"[\s*_`]*Q[*_`]*:")
 FENCE = re.compile(r"\s*`{3,}\w*\s*")
-UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/])\Z")
+UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/:'\u2019^+-])\Z")
 """A word or number at the end of a text, of which a part may be missing."""
 
 
@@ -122,7 +125,7 @@ def counted_part(text: str, is_answer: Callable[[str], bool]) -> tuple[str, bool
             return counted, True
         if FENCE.fullmatch(line):
             continue
-        plain = normalised(line)
+        plain = unwrapped(normalised(line))
         counted += plain
         block = _block(plain, last, counted)
         if block and line.endswith("\n") and is_answer(block):
@@ -155,9 +158,9 @@ def answer_span(text: str) -> str:
     """The part of a counted text that holds the answer; the text itself if nothing marks one."""
     if boxed := BOXED.findall(text):
         return str(boxed[-1])
-    *before, after = MARKER.split(text)
-    if before:
-        return after
+    markers = [match for match in MARKER.finditer(text) if not is_denied(text, match.start())]
+    if markers:
+        return text[markers[-1].end() :]
     if ahead := AHEAD.search(text):
         return SENTENCE_END.split(text[: ahead.start()].strip())[-1]
     return text

@@ -1,10 +1,18 @@
-"""One of several words in a text, each as a whole word."""
+"""One of several words in a text, each as a whole word that the text says of itself."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from opro_local.reading.assertion import is_asserted
 from opro_local.reading.replies import answer_span, wording
+
+BEFORE_NOUNS = ("no", "other")
+"""They stand for themselves only where no noun follows: "no idea" and "the other one" answer nothing."""
+NO_NOUN = (
+    r"(?!\.?\s*\d)(?=\s*(?:[^\w\s]|\Z|\n)|"
+    r"\s+(?:as|because|since|it|this|that|they|he|she|we|i|you|the|a|or|and)\b)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,30 +24,36 @@ class Words:
 
     def said(self, text: str) -> Sequence[str]:
         """The different meanings in the part of a text that holds its answer, in order."""
-        return list(dict.fromkeys(self._found(answer_span(text))))
+        return self.said_in(answer_span(text))
+
+    def said_in(self, span: str) -> Sequence[str]:
+        return list(dict.fromkeys(self._found(span)))
 
     def is_one(self, text: str) -> bool:
-        """Whether that part is one of the words and nothing else, punctuation aside."""
+        """Whether that part says one of the words and nothing else, punctuation aside."""
         answer = answer_span(text)
-        found = self.pattern.findall(answer)
-        return len(found) == 1 and re.search(r"\w", self.pattern.sub("", answer)) is None
+        rest = self.pattern.sub("", answer, count=1)
+        return len(self.said_in(answer)) == 1 and re.search(r"\w", rest) is None
 
     def _found(self, text: str) -> Iterator[str]:
+        others = self.pattern.sub(lambda match: " " * len(match.group()), text)
         for match in self.pattern.finditer(text):
-            yield self.meanings[match.lastgroup or ""]
+            if is_asserted(others, *match.span()):
+                yield self.meanings[match.lastgroup or ""]
 
 
-def any_of(words: Mapping[str, str], *, exact: Set[str] = frozenset(), before: str = "") -> Words:
+def any_of(words: Mapping[str, str], *, exact: Set[str] = frozenset()) -> Words:
     """meaning by word; of two that begin alike the longer one counts.
 
-    exact words count in their own case only, the pattern before must precede.
+    exact words count in their own case only.
     """
     groups = {f"word_{i}": word for i, word in enumerate(sorted(words, key=len, reverse=True))}
     choices = []
     for group, word in groups.items():
         flag = "" if word in exact else "i"
-        choices.append(f"(?P<{group}>(?{flag}:{wording(word)}))")
+        after = f"(?i:{NO_NOUN})" if word.casefold() in BEFORE_NOUNS else ""
+        choices.append(f"(?P<{group}>(?{flag}:{wording(word)})){after}")
     return Words(
-        pattern=re.compile(rf"(?<![\w-]){before}(?:{'|'.join(choices)})(?![\w-])"),
+        pattern=re.compile(rf"(?<![\w-])(?:{'|'.join(choices)})(?![\w-])"),
         meanings={group: words[word] for group, word in groups.items()},
     )

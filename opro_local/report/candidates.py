@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from opro_local.report.spreadsheet import neutralised
 from opro_local.report.table import Table
 from opro_local.results.overview import Overview, ProposalResult, ProposedPrompt
+from opro_local.results.result import TaskResult
 from opro_local.results.steps import later_values, proposals_of
 from opro_local.results.trajectory import gain
 from opro_local.results.verdicts import champion
@@ -16,8 +17,9 @@ from opro_local.results.words import solution_text
 
 LEFT = "dropped by racing"
 COLUMNS = (
-    *("step", "origin", "instruction", "shots", "key"),
-    *("train", "train_n", "train_low", "train_high", "validation", "test"),
+    *("step", "proposer", "instruction", "shots", "key"),
+    *("train", "train_n", "train_low", "train_high", "validation", "test", "status"),
+    *("labels", "answer", "biases", "test_uncalibrated"),
 )
 
 
@@ -101,7 +103,10 @@ def candidate_table(run: Overview) -> Table:
 
 
 def candidates_csv(run: Overview) -> str:
-    """One row an accepted proposal, safe to open in a spreadsheet program; a header line comes first."""
+    """One row an accepted proposal, safe to open in a spreadsheet program; a header line comes first.
+
+    status names the winner and what was dropped by racing; the last columns say how its answers are read.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -120,5 +125,24 @@ def _csv_rows(run: Overview) -> Iterator[list[object]]:
         yield [
             *(row.step, row.proposal.origin, neutralised(text)),
             *(neutralised(" ".join(row.shots)) if is_prompt else "", neutralised(row.proposal.key or "")),
-            *(row.train, score.n if score else None, low, high, row.validation, row.test),
+            *(row.train, score.n if score else None, low, high, row.validation, row.test, row.fate),
+            *(_answering(run, solution) if isinstance(solution, ProposedPrompt) else [None] * 3),
+            _uncalibrated(run) if row.fate == champion(run) else None,
         ]
+
+
+def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
+    """Labels, how an answer is read, and the labels' biases as JSON."""
+    assert isinstance(run, TaskResult)
+    labels = run.answering.labels
+    biases = dict(zip(labels, prompt.calibration, strict=True)) if prompt.calibration else {}
+    return [
+        json.dumps(list(labels), ensure_ascii=False),
+        neutralised(run.answering.reading),
+        json.dumps(biases, ensure_ascii=False),
+    ]
+
+
+def _uncalibrated(run: Overview) -> float | None:
+    plain = run.answering.uncalibrated if isinstance(run, TaskResult) else None
+    return plain.value if plain else None

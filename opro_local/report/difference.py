@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from opro_local.report.charts import two_searches
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.sections import flip_table
-from opro_local.report.table import Table, WithInterval
+from opro_local.report.table import Table, WithInterval, setting_cell
 from opro_local.results.difference import RunDifference
 from opro_local.results.overview import Prompt, Solution
 from opro_local.results.verdicts import comparison_line
@@ -80,7 +80,7 @@ def _flips(found: RunDifference) -> Iterator[Section]:
 def _settings(found: RunDifference) -> Section:
     named = (("task", found.task), ("metric", found.metric))
     differing = [(name, values) for name, values in named if values[0] != values[1]]
-    rows = [(name, *map(str, values)) for name, values in (*differing, *found.settings.items())]
+    rows = [(name, *map(setting_cell, values)) for name, values in (*differing, *found.settings.items())]
     usage = [(name, *(getattr(each, name) for each in found.usage)) for name in ("pairs", "tokens")]
     settings = Table(title="Settings that differ", columns=("setting", *found.runs), rows=rows, brief=True)
     cost = Table(title="Cost", columns=("amount", *found.runs), rows=usage, brief=True)

@@ -48,15 +48,28 @@ def as_csv(_title: str, of: str, found: Sequence[Section]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([[of], []])
     for section in found:
+        words = list(_csv_words(section))
         writer.writerow([section.title])
-        writer.writerows([_safe(line)] for line in section.lines)
-        writer.writerows([block.title, _safe(block.text)] for block in section.all_blocks())
-        writer.writerow([])
+        writer.writerows(map(_safe, row) for row in words)
         for table in section.all_tables():
-            writer.writerow([table.title, table.caption] if table.caption else [table.title])
+            writer.writerows([[]] if words or table.title != section.title else [])
+            writer.writerows(_csv_title(table, section.title))
             writer.writerows(map(_safe, row) for row in table.in_numbers())
-            writer.writerow([])
+        writer.writerow([])
     return text.getvalue().encode()
+
+
+def _csv_words(section: Section) -> Iterator[Sequence[str]]:
+    yield from ((line,) for line in section.lines)
+    yield from ((block.title, block.text) for block in section.all_blocks())
+
+
+def _csv_title(table: Table, above: str) -> Iterator[Sequence[str]]:
+    """A table of the section's own title has it already."""
+    if table.title != above:
+        yield (table.title, table.caption) if table.caption else (table.title,)
+    elif table.caption:
+        yield (table.caption,)
 
 
 def as_markdown(title: str, of: str, found: Sequence[Section]) -> bytes:

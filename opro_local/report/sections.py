@@ -1,15 +1,15 @@
 """What a report of a run says, once: the sections that terminal, page, Markdown, CSV and workbook print."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from opro_local.exports.use import PLACE, use_of
 from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
-from opro_local.report.ready_prompt import PLACE, in_use
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
-from opro_local.report.table import Cell, PValue, Table, WithInterval
+from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval, setting_cell
+from opro_local.results.answering import Answering
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
@@ -18,6 +18,7 @@ from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
 from opro_local.results.steps import best_start
 from opro_local.results.verdicts import (
     LENIENT,
+    calibration_line,
     champion,
     cost_lines,
     gain_line,
@@ -31,6 +32,8 @@ from opro_local.results.words import instruction_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
+FEW_LABELS = 10
+"""As many as a terminal lists."""
 LONGEST_ROW = 400
 """Characters of a row's text on a page."""
 
@@ -49,6 +52,7 @@ def sections(run: RunResult) -> list[Section]:
 def _of_task(run: TaskResult) -> Iterator[Section]:
     yield _answer(run)
     if run.best is not None:
+        yield _answering(run.answering, run)
         yield Section(title="Selection", lines=list(selection_lines(run)))
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
@@ -79,12 +83,32 @@ def _answer(run: TaskResult) -> Section:
     if best.shots:
         lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
     whole = Block(
-        title=f"The whole prompt; {PLACE} is the place of a row", text=in_use(run, "prompt"), copied=True
+        title=f"The whole prompt; {PLACE} is the place of a row", text=use_of(run).text, copied=True
     )
     prompt = Block(
         title="best prompt", text=instruction_text(best.instruction), copied=bool(best.instruction)
     )
     return Section(title="Result", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
+
+
+def _answering(found: Answering, run: TaskResult) -> Section:
+    """What a stranger needs beside the prompt to get the same score."""
+    about = (("labels", ", ".join(found.labels) or "none: answers are open"), ("the answer", found.reading))
+    biases = Table(
+        title="Calibration of labels",
+        columns=("label", "bias"),
+        rows=list(found.biases.items()),
+        caption="nats, to be added to each label's log-probability before the highest is taken",
+        brief=len(found.biases) <= FEW_LABELS,
+    )
+    return Section(
+        title="How answers are read",
+        lines=list(calibration_line(run)),
+        tables=[
+            Table(title="How answers are read", columns=("what", "how"), rows=about),
+            *([biases] if found.biases else []),
+        ],
+    )
 
 
 def _caution(run: TaskResult) -> Iterator[str]:
@@ -96,29 +120,37 @@ def _caution(run: TaskResult) -> Iterator[str]:
 
 
 def _scores(run: TaskResult) -> Table:
-    """On test first, beside the baselines."""
+    """On test first, beside the baselines; one that won stands there once."""
     verdicts = {verdict.instruction: verdict for verdict in run.verdicts}
     held = (("validation", run.validation), ("train", run.train))
+    others = [baseline for baseline in run.baselines if run.best and baseline.key != run.best.key]
+    scores = (run.test, run.validation, run.train)
     return Table(
         title="Scores",
-        columns=("prompt", "split", run.measure, "n", "verdict", "gain", "p", "rows needed"),
+        columns=("prompt", "split", run.measure, "n", "verdict", "gain", ONE_SIDED, "rows needed"),
         rows=[
             *([_score(champion(run), "test", run.test)] if run.test else []),
             *(
                 _score(instruction_text(b.instruction), "test", b, verdicts.get(b.instruction))
-                for b in run.baselines
+                for b in others
             ),
             *(_score(champion(run), split, score) for split, score in held if score),
         ],
-        caption=CAPTION,
+        caption=CAPTION + (WITHOUT_INTERVAL if any(map(_lacks_interval, scores)) else ""),
         brief=True,
     )
 
 
 CAPTION = (
-    "with 95 % interval; verdict, gain and p (Holm-corrected) are the winner's beside that baseline; rows "
-    "needed: test rows that would detect such a gain (80 % power)"
+    "with 95 % interval; verdict, gain and one-sided p (of better, or of worse where that is the verdict; "
+    "Holm-corrected) are the winner's beside that baseline; rows needed: test rows that would detect such a "
+    "gain (80 % power)"
 )
+WITHOUT_INTERVAL = "; without an interval: fewer than 3 rows a label are too few for one"
+
+
+def _lacks_interval(score: Figures | None) -> bool:
+    return score is not None and score.value is not None and score.interval is None
 
 
 def _score(
@@ -261,7 +293,7 @@ def _settings(run: RunResult) -> Table:
         ]
     rows += run.versions.items()
     rows += [
-        (f"{group}.{name}", value if isinstance(value, str | int | float) else json.dumps(value))
+        (f"{group}.{name}", setting_cell(value))
         for group, values in run.settings.items()
         for name, value in values.items()
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from opro_local.report.section import Section
 from opro_local.report.sections import sections
-from opro_local.report.table import PValue, Table, WithInterval
+from opro_local.report.table import ONE_SIDED, PValue, Table, WithInterval
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.objective import Repeats, Spread
 from opro_local.results.result import RunResult
@@ -44,7 +44,7 @@ def _fold_scores(runs: Sequence[RunResult]) -> Table:
 def _pooled(verdicts: Sequence[BaselineVerdict]) -> Table:
     return Table(
         title="Winners beside the baselines",
-        columns=("baseline", "winners", "gain", "p", "n"),
+        columns=("baseline", "winners", "gain", ONE_SIDED, "n"),
         rows=[
             (
                 instruction_text(verdict.instruction),

@@ -1,5 +1,6 @@
 """Tables of a report and what stands in their cells."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,10 @@ class WithInterval:
         return (self.value, *(self.interval or (None, None)))
 
 
+ONE_SIDED = "one-sided p"
+"""The column of the p-values of verdicts, which ask for better or for worse."""
+
+
 class PValue(float):
     """A cell: a p-value."""
 
@@ -34,6 +39,14 @@ class PValue(float):
 
 
 Cell = str | int | float | WithInterval | None
+Plain = str | int | float | None
+
+
+def setting_cell(value: object) -> Cell:
+    """The value of a setting: numbers and texts as they are, the rest as JSON writes it (true, null)."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return json.dumps(value)
+    return value
 
 
 def cell_text(cell: Cell) -> str:
@@ -72,8 +85,8 @@ class Table:
         """Of each column: "number", "text" where it needs room, or ""."""
         return [_kind([row[i] for row in self.rows]) for i in range(len(self.columns))]
 
-    def in_numbers(self) -> Iterator[list[str | int | float | None]]:
-        """Columns and rows without a WithInterval; where a column has one, it becomes three."""
+    def in_numbers(self) -> Iterator[list[Plain]]:
+        """Columns and rows for programs: figures are plain numbers, and a column of WithInterval is three."""
         wide = [any(isinstance(row[i], WithInterval) for row in self.rows) for i in range(len(self.columns))]
         heads = zip(self.columns, wide, strict=True)
         yield [part for name, is_wide in heads for part in _heads(name, is_wide)]
@@ -92,7 +105,8 @@ def _heads(name: str, is_wide: bool) -> Sequence[str]:
     return (name, f"{name} low", f"{name} high") if is_wide else (name,)
 
 
-def _parts(cell: Cell, is_wide: bool) -> Sequence[str | int | float | None]:
+def _parts(cell: Cell, is_wide: bool) -> Sequence[Plain]:
     if isinstance(cell, WithInterval):
         return cell.numbers
-    return (cell, None, None) if is_wide else (cell,)
+    plain = float(cell) if isinstance(cell, PValue) else cell
+    return (plain, None, None) if is_wide else (plain,)

@@ -14,7 +14,7 @@ from opro_local.config import HEADROOM_CANDIDATES
 from opro_local.evidence.headroom import Headroom, headroom
 from opro_local.evidence.paired import Comparison
 from opro_local.evidence.racing import rank_agreement
-from opro_local.evidence.verdict import Word, expected_best, verdicts
+from opro_local.evidence.verdict import Word, luck_of_best, verdicts
 from opro_local.proposers.paraphrases import Wording, style_of
 from opro_local.recording import Evaluation
 from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName
@@ -31,7 +31,10 @@ STYLED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadroomResult:
-    """Whether very different prompts differ on train (Headroom); exists: more than chance would have it."""
+    """Whether very different prompts differ on train (Headroom); exists: more than chance would have it.
+
+    measure names what lowest, highest and spread are of.
+    """
 
     instructions: int
     rows: int
@@ -40,6 +43,7 @@ class HeadroomResult:
     spread: float
     p_value: float
     exists: bool
+    measure: str = "accuracy"
 
     @classmethod
     def of(cls, found: Headroom) -> "HeadroomResult":
@@ -48,7 +52,11 @@ class HeadroomResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineVerdict:
-    """The winner beside one baseline on test (Verdict), corrected for the number of baselines."""
+    """The winner beside one baseline on test (Verdict), corrected for the number of baselines.
+
+    adjusted_p is one-sided: the p-value of "worse" where that is the word and else of "better". A two-sided
+    one is twice as large.
+    """
 
     instruction: str
     word: Word
@@ -61,7 +69,8 @@ class BaselineVerdict:
 class Selection:
     """How much was tried beyond the starts, and what the luck of the best of so many amounts to.
 
-    expected_best_if_equal is the best on train that is expected if all were as good as the winner is on test;
+    expected_best_if_equal is the best on train that is expected of those that were scored in full (candidates
+    without dropped), were all as good as the winner is on test and the rows as easy or hard as they were;
     likelihood_agreement is the rank correlation of score and likelihood of right answers (Kendall's tau).
     """
 
@@ -101,8 +110,8 @@ class Findings:
         if len(tried) < HEADROOM_CANDIDATES:  # none, or cut off while they were recorded
             return None
         ids = row_ids(self.run.header, "train")[: tried[0].score.n]
-        scores = [[answer.score for answer in self._answers(e.candidate, "train", ids)] for e in tried]
-        return HeadroomResult.of(headroom(np.array(scores)))
+        worth, measure = self.marking.row_scores([self._answers(e.candidate, "train", ids) for e in tried])
+        return HeadroomResult.of(headroom(worth, measure=measure))
 
     def verdicts(self) -> list[BaselineVerdict]:
         """The winner against each baseline on test, corrected for their number."""
@@ -154,20 +163,25 @@ class Findings:
     def selection(self) -> Selection:
         tried = [entry for entry in self._scored() if entry.step > 0]
         rows = len(row_ids(self.run.header, "train"))
-        winner = next((e.score for e in self._evaluations("winner", "test")), None)
-        lucky = (
-            expected_best(len(tried), value=winner.value, n=rows)
-            if winner and tried and rows and self.marking.metric == "accuracy"
-            else None
-        )
-        whole = [entry.score for entry in tried if not entry.dropped]
+        scored = [entry for entry in tried if not entry.dropped]
+        whole = [entry.score for entry in scored]
         return Selection(
             candidates=len(tried),
             dropped=len(tried) - len(whole),
             pairs_saved=sum(rows - entry.score.n for entry in tried if entry.dropped),
-            expected_best_if_equal=lucky,
+            expected_best_if_equal=self._expected_best(scored),
             likelihood_agreement=_agreement(whole, self.run.header.direction),
         )
+
+    def _expected_best(self, scored: Sequence[Scored[str]]) -> float | None:
+        """Of candidates that saw all train rows, as Selection has it."""
+        winner = next((e.score for e in self._evaluations("winner", "test")), None)
+        ids = row_ids(self.run.header, "train")
+        if not (winner and scored and ids and self.marking.metric == "accuracy"):
+            return None
+        candidates = map(Candidate.from_json, (entry.solution for entry in scored))
+        correct = [[answer.correct for answer in self._answers(c, "train", ids)] for c in candidates]
+        return min(1.0, winner.value + luck_of_best(np.array(correct)))
 
     def style(self) -> Wording | None:
         """Length and form of the best instructions on train."""

@@ -186,7 +186,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What was searched for; a mathematical problem has its name and measure only, an older run less."""
+    """What was searched for; a mathematical problem has its name and measure only, an older run less.
+
+    left_out counts the rows of the table that are longer than the scorer's context.
+    """
 
     name: str | None = None
     answer: str | None = None
@@ -196,6 +199,7 @@ class Problem:
     layout: Layout | None = None
     rows: Mapping[str, int] | None = None
     row_ids: Mapping[str, Sequence[str]] | None = None
+    left_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The proposals of a run with what became of each, and what each proposer brought."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def best_entry(
     entries: Sequence[ProposalRecord], direction: Direction, winners: set[str]
 ) -> ProposalRecord | None:
     """The winner, if its key is known; until then the best score so far; of equal ones the first."""
-    whole = [entry for entry in entries if entry.score is not None and not entry.dropped]
+    whole = [e for e in entries if e.score and math.isfinite(e.score.value) and not e.dropped]
     candidates = [entry for entry in whole if entry.key in winners] or whole
     return max(candidates, key=lambda entry: _value(entry, direction), default=None)
 

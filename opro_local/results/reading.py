@@ -61,7 +61,7 @@ def overview(run: RunReader) -> Overview:
         task=_problem(header.summary),
         metric=cast("str | None", header.summary.get("metric")),
         best=None if best is None else _in_full(header, best),
-        train=_figures(best.score) if best and best.score else None,
+        train=figures(best.score) if best and best.score else None,
         validation=_held(evaluations, best, "validation"),
         test=_held(evaluations, best, "test"),
         baselines=_measured_as(evaluations, "baseline"),
@@ -78,7 +78,7 @@ def overview(run: RunReader) -> Overview:
     )
 
 
-def _figures(score: Score) -> Figures:
+def figures(score: Score) -> Figures:
     interval = score.interval if score.interval and all(map(math.isfinite, score.interval)) else None
     return Figures(
         value=finite(score.value),
@@ -123,7 +123,7 @@ def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split:
         for e in evaluations
         if best and e.candidate.key == best.key and e.split == split and e.role != "baseline"
     )
-    return next((Held(**fields_of(_figures(score))) for score in found), None)
+    return next((Held(**fields_of(figures(score))) for score in found), None)
 
 
 def _measured_as(evaluations: Sequence[Evaluation], role: str) -> list[Measured]:
@@ -137,7 +137,7 @@ def _measured(evaluation: Evaluation) -> Measured:
         shots=[shot.id for shot in candidate.shots],
         key=candidate.key,
         split=evaluation.split,
-        **fields_of(_figures(evaluation.score)),
+        **fields_of(figures(evaluation.score)),
     )
 
 
@@ -185,7 +185,7 @@ def _proposal(header: RunHeader, entry: ProposalRecord) -> ProposalResult:
         reason=entry.reason,
         key=entry.key,
         solution=None if entry.solution is None else _proposed(header, entry.solution),
-        score=_figures(entry.score) if entry.score else None,
+        score=figures(entry.score) if entry.score else None,
         dropped=entry.dropped,
     )
 

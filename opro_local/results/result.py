@@ -7,6 +7,7 @@ from pathlib import Path
 
 from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
+from opro_local.results.answering import Answering, answering
 from opro_local.results.answers import AnswerResult, all_answers, confusion_of
 from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
@@ -27,6 +28,7 @@ class TaskResult(Overview):
     """
 
     best: Prompt | None
+    answering: Answering
     headroom: HeadroomResult | None
     verdicts: Sequence[BaselineVerdict]
     selection: Selection
@@ -76,6 +78,7 @@ def _task_result(run: RunReader, *, outcomes: bool) -> TaskResult:
     held = {split: _with_confusion(run, known, split) for split in ("validation", "test")}
     return TaskResult(
         **fields_of(known) | held,
+        answering=answering(run, known),
         headroom=found.headroom(),
         verdicts=found.verdicts(),
         selection=found.selection(),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these take libraries of statistics, which a progress line c
     from opro_local.results.result import TaskResult
 
 LENIENT = "official grading (lenient): scores are too high, to be compared with published ones only"
+NAMED_ROWS = 5
 PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " than"}
 
 
@@ -33,7 +34,7 @@ def champion(run: Overview) -> str:
 def headroom_line(found: "Headroom | HeadroomResult") -> str:
     """Whether it matters on this task how the model is asked."""
     spread = f"{found.instructions} very different prompts score {found.lowest:.3f} to "
-    spread += f"{found.highest:.3f} on {found.rows} train rows"
+    spread += f"{found.highest:.3f} in {found.measure} on {found.rows} train rows"
     if found.exists:
         return f"headroom: {spread}, a wider spread than chance gives ({p_text(found.p_value)})"
     if found.p_value < 0.05:
@@ -44,21 +45,32 @@ def headroom_line(found: "Headroom | HeadroomResult") -> str:
     )
 
 
-def power_line(test_rows: int, minimum_detectable_gain: float | None) -> str:
-    """The minimum detectable effect of a comparison on so many test rows."""
-    if minimum_detectable_gain is None:
-        return f"no gain is detectable ({test_rows} test rows, 80 % power): label more rows"
+def left_out_line(ids: Sequence[str], context: int) -> str:
+    """Rows that no prompt can ask about."""
+    shown = ", ".join(ids[:NAMED_ROWS]) + (", ..." if len(ids) > NAMED_ROWS else "")
     return (
-        f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of accuracy "
-        f"({test_rows} test rows, 80 % power)"
+        f"left out: {counted(len(ids), 'row')} longer than the scorer's context of {context:,} tokens, "
+        f"prompt and answer included ({shown})"
     )
+
+
+def power_line(test_rows: int, minimum_detectable_gain: float | None, metric: str) -> str:
+    """The minimum detectable effect of a comparison on so many test rows: in accuracy, whatever the metric.
+
+    What other metrics can show depends on answers that nobody has yet.
+    """
+    other = "" if metric == "accuracy" else f"; what gain in {metric} they can show depends on the answers"
+    about = f"({test_rows} test rows, 80 % power{other})"
+    if minimum_detectable_gain is None:
+        return f"no gain in accuracy is detectable {about}: label more rows"
+    return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of accuracy {about}"
 
 
 def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
     """A prompt beside another."""
     found = verdict.comparison
     line = f"{verdict.word}: gain {with_interval(found.difference, found.interval, signed=True)}"
-    line += f", {p_text(verdict.adjusted_p)}, n={found.n}"
+    line += f", one-sided {p_text(verdict.adjusted_p)}, n={found.n}"
     rows = verdict.n_to_settle
     return f"{line}; about {rows:,} test rows would detect such a gain (80 % power)" if rows else line
 
@@ -77,7 +89,7 @@ def verdict_line(verdicts: "Sequence[BaselineVerdict]", *, won_by_baseline: bool
 
 def _tested(verdicts: "Sequence[BaselineVerdict]") -> str:
     correction = ", Holm-corrected" if len(verdicts) > 1 else ""
-    return f"(paired tests, n={verdicts[0].comparison.n} test rows{correction})"
+    return f"(one-sided paired tests, n={verdicts[0].comparison.n} test rows{correction})"
 
 
 def _all(count: int) -> str:
@@ -114,6 +126,17 @@ def _gain(difference: float) -> str:
     return f"better by {size}" if difference > 0 else f"worse by {size}"
 
 
+def calibration_line(run: "TaskResult") -> Iterator[str]:
+    """That a score needs its calibration, and what it is without."""
+    plain, held = run.answering.uncalibrated, run.test
+    if run.answering.biases:
+        line = "calibrated: each label's log-probability has a bias added"
+        if plain and held:
+            line += f"; {run.measure} on test is {with_interval(held.value, held.interval)} with the biases, "
+            line += f"{with_interval(plain.value, plain.interval)} without"
+        yield line
+
+
 def selection_lines(run: "TaskResult") -> Iterator[str]:
     """How much was tried, how much of the best score is luck, and whether the winner hangs on a word."""
     selection = run.selection
@@ -121,13 +144,14 @@ def selection_lines(run: "TaskResult") -> Iterator[str]:
     if selection.dropped:
         tried += f", {selection.dropped} dropped by racing ({selection.pairs_saved:,} pairs saved)"
     yield tried
+    whole = selection.candidates - selection.dropped
     if selection.expected_best_if_equal is not None:
         yield (
-            f"selection bias: by luck alone the best of {selection.candidates} would show "
-            f"{selection.expected_best_if_equal:.3f} on train, were each as good as the winner is on test"
+            f"selection bias: by luck alone the best of {whole} would show "
+            f"{selection.expected_best_if_equal:.3f} on train, were each as good as the winner is on test "
+            "(rows as easy or hard as they were)"
         )
     if selection.likelihood_agreement is not None:
-        whole = selection.candidates - selection.dropped
         yield (
             f"rank correlation of score and likelihood of the right answers: "
             f"{selection.likelihood_agreement:.2f} (Kendall's tau, {counted(whole, 'candidate')})"
@@ -163,9 +187,11 @@ def _style(style: "Wording") -> str:
 
 
 def tried_lines(run: Overview) -> list[str]:
+    left_out = run.task.left_out
     return [
         f"rejected proposals: {counts_text(run.rejected)}",
         f"rows without an answer: {counts_text(run.unanswered)}",
+        *([f"rows left out, longer than the scorer's context: {left_out}"] if left_out else []),
     ]
 
 

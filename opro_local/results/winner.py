@@ -16,9 +16,17 @@ from opro_local.tasks.task import Task, task_from_json
 class Winner:
     """The winner of a run and the baselines beside it, each with what it was; the winner comes first."""
 
+    run: str
     task: Task
     settings: RunSettings
     candidates: tuple[tuple[str, Candidate], ...]
+
+    @property
+    def own_task(self) -> Task:
+        """The run's task; its rows are divided as they were, also under another seed."""
+        split = self.task.split
+        seed = self.settings.search.seed if split.seed is None else split.seed
+        return replace(self.task, split=split.model_copy(update={"seed": seed}))
 
     def placed(self, task: Task) -> Task:
         """Another task with the instruction where it stood in the run."""
@@ -51,6 +59,7 @@ def load_winner(path: Path) -> Winner:
     winner = by_role["winner"][0]
     others = [candidate for candidate in by_role["baseline"] if candidate.key != winner.key]
     return Winner(
+        run=header.run_id,
         task=task_from_json(header.problem_json),
         settings=parse_settings(RunSettings, json.loads(header.settings_json), source=str(path)),
         candidates=(("winner", winner), *(("baseline", candidate) for candidate in others)),

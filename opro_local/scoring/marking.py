@@ -1,18 +1,18 @@
 """What outcomes are worth: under a candidate's calibration, in the task's metric, beside another's.
 
 The one place where a calibration is applied, and the one that knows which test and which interval a metric
-takes: exact ones where every row is right or wrong, resampled ones else.
+takes: exact ones where every row is right or wrong, smoothed draws of the confusion table where the metric is
+one of the whole table, resampled rows else.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opro_local.answers import AnswerKind
 from opro_local.config import Metric
@@ -22,6 +22,7 @@ from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.confusion_tables import Array
 from opro_local.scoring.metrics import METRICS, MetricSpec, Sample, spread_of
+from opro_local.scoring.smoothing import Cells, comparison_of, interval_of
 from opro_local.tasks.task import Task
 
 
@@ -35,7 +36,8 @@ class Marking:
 
     @classmethod
     def of(cls, task: Task) -> "Marking":
-        spread = spread_of([row.target for row in task.rows]) if task.metric == "mae" else 0.0
+        targets = [row.target for row in task.rows] if task.metric == "mae" else []
+        spread = spread_of(targets, task.decimal or "point")
         return cls(kind=task.kind, metric=task.metric, spread=spread)
 
     @property
@@ -67,7 +69,7 @@ class Marking:
         }
         interval = _interval(sample, self.spec) if self.metric in known else None
         return Score(
-            value=known.pop(self.metric, math.inf),
+            value=known.pop(self.metric, -self.spec.sign * math.inf),
             n=len(answers),
             interval=interval,
             metrics={str(name): value for name, value in known.items()},
@@ -85,8 +87,8 @@ class Marking:
         first, second = self._sample(ours), self._sample([partners[answer.example_id] for answer in ours])
         if not (first.has(self.spec.needs) and second.has(self.spec.needs)):
             return None
-        if self.spec.from_counts is not None:
-            return _compare_tables(first, second, self.spec.from_counts)
+        if self.spec.from_tables is not None:
+            return comparison_of(_cells(first, second), self.spec.from_tables)
         rows = [self._rows(self.spec, sample) for sample in (first, second)]
         if self.spec.needs == "scores" and _are_whole(rows):
             return compare_correct(*((each == 1).tolist() for each in rows))
@@ -105,13 +107,27 @@ class Marking:
             spec = METRICS["mean_score"]
         return self._gains(spec, first, second)
 
+    def row_scores(self, candidates: Sequence[Sequence[Answer]]) -> tuple[Array, str]:
+        """What each row of each candidate is worth to the metric, (M, n) from 0 to 1, and how that is called.
+
+        Accuracy where the metric is no mean over rows, and where some answers do not allow it.
+        """
+        samples = [self._sample(answers) for answers in candidates]
+        spec = self.spec
+        if spec.per_row is None or not all(sample.has(spec.needs) for sample in samples):
+            spec = METRICS["accuracy"]
+        rows = [
+            [spec.normalised(value, self.spread) for value in self._rows(spec, sample)] for sample in samples
+        ]
+        return np.array(rows), spec.row_name
+
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
         table: list[list[int]] = self._sample(answers).confusion.tolist()
         return table
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
-        return Sample(answers, self.kind.classes, self.spread)
+        return Sample(answers, self.kind.classes, self.spread, self.kind.decimal or "point")
 
     def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
         return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))
@@ -127,10 +143,9 @@ def _are_whole(values: Sequence[Array]) -> bool:
     return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in values)
 
 
-def _interval(sample: Sample, spec: MetricSpec) -> Interval:
-    if spec.from_counts is not None:
-        table = sample.confusion
-        return bootstrap(table.ravel(), partial(_from_tables, spec.from_counts, table.shape))
+def _interval(sample: Sample, spec: MetricSpec) -> Interval | None:
+    if spec.from_tables is not None:
+        return interval_of(_cells(sample), spec.from_tables)
     assert spec.per_row is not None
     values = spec.per_row(sample)
     if spec.needs == "scores" and _are_whole([values]):
@@ -138,32 +153,13 @@ def _interval(sample: Sample, spec: MetricSpec) -> Interval:
     return bootstrap(np.ones(len(values), dtype=np.int64), partial(_mean, values))
 
 
+def _cells(*samples: Sample) -> Cells:
+    """Of one candidate, or of two on the same rows."""
+    predictions = [sample.predictions for sample in samples]
+    return Cells.of(samples[0].targets, predictions, len(samples[0].labels))
+
+
 def _mean(values: Array, counts: Array) -> Array:
     """counts (R, N) of the N values -> (R)"""
     means: Array = counts @ values / len(values)
     return means
-
-
-def _from_tables(statistic: Callable[[Array], Array], shape: tuple[int, int], counts: Array) -> Array:
-    return statistic(counts.reshape(-1, *shape))
-
-
-def _compare_tables(ours: Sample, theirs: Sample, statistic: Callable[[Array], Array]) -> Comparison:
-    """An observation is a target with both predictions; each of the two sees a confusion table of it."""
-    answers = np.stack([ours.targets, ours.predictions, theirs.predictions])
-    (targets, *predictions), counts = np.unique(answers, axis=1, return_counts=True)
-    shape = ours.confusion.shape
-    cells = [_one_hot(targets * shape[1] + column, math.prod(shape)) for column in predictions]
-
-    def difference(counts: Array) -> Array:
-        first, second = (_from_tables(statistic, shape, counts @ cell) for cell in cells)
-        return first - second
-
-    return compare_resampled(counts, difference)
-
-
-def _one_hot(columns: NDArray[np.int64], width: int) -> Array:
-    """(K) -> (K, width)"""
-    rows = np.zeros((len(columns), width))
-    rows[np.arange(len(columns)), columns] = 1.0
-    return rows

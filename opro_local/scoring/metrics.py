@@ -1,9 +1,10 @@
 """The metrics: one record each, in METRICS, with scikit-learn's functions.
 
 Classes are encoded by their place in the label order, so that the columns of the probabilities are in sorted
-class order, as scikit-learn assumes. An answer without a prediction is a class of its own: never right, and
-in no average over the labels. Log loss and Brier score need a probability for every example; where one is
-missing they are not reported, and as the primary metric they are infinite, the worst there is.
+class order, as scikit-learn assumes. Averages are over the labels that have rows among the answers. An answer
+without a prediction is a class of its own: never right, and in no average. Log loss and Brier score need a
+probability for every example; where one is missing they are not reported, and as the primary metric they are
+infinite, the worst there is.
 """
 
 import math
@@ -25,12 +26,13 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from opro_local.config import Metric
-from opro_local.reading.normalisation import number_value
+from opro_local.config import DecimalSign, Metric
+from opro_local.reading.numbers import number_value
 from opro_local.records import Answer, Direction
 from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.confusion_tables import (
     Array,
+    OfTables,
     balanced_accuracies,
     farthest,
     macro_f1s,
@@ -46,12 +48,13 @@ class Sample:
     """Answers to a task as the arrays that metrics take.
 
     labels is empty for tasks without a label set. spread is the distance of the task's largest number from
-    its smallest, where answers are numbers.
+    its smallest, decimal their sign, where answers are numbers.
     """
 
     answers: Sequence[Answer]
     labels: Sequence[str] = ()
     spread: float = 0.0
+    decimal: DecimalSign = "point"
 
     @cached_property
     def scores(self) -> Array:
@@ -91,8 +94,8 @@ class Sample:
     @cached_property
     def values(self) -> tuple[list[float], list[float]]:
         """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
-        targets = [_number(answer.target) or 0.0 for answer in self.answers]
-        said = [None if a.prediction is None else _number(a.prediction) for a in self.answers]
+        targets = [self._number(answer.target) or 0.0 for answer in self.answers]
+        said = [None if a.prediction is None else self._number(a.prediction) for a in self.answers]
         return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
 
     @cached_property
@@ -105,14 +108,17 @@ class Sample:
         if needs == "scores":
             return True
         if needs == "values":
-            return all(_number(answer.target) is not None for answer in self.answers)
+            return all(self._number(answer.target) is not None for answer in self.answers)
         if needs == "classes" or not self.labels:
             return bool(self.labels)
         return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
 
+    def _number(self, text: str) -> float | None:
+        return _number(text, self.decimal)
 
-def _number(text: str) -> float | None:
-    value = number_value(text)
+
+def _number(text: str, decimal: DecimalSign) -> float | None:
+    value = number_value(text, decimal)
     return None if value is None else float(value)
 
 
@@ -121,20 +127,22 @@ class MetricSpec:
     """One metric of a sample.
 
     compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
-    confusion table: from_counts has it for (R, C, C + 1) tables at once. low and high are its range. scale
+    confusion table: from_tables has it for (R, C, C + 1) tables at once. low and high are its range. scale
     turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
-    beside says whether it is reported where another metric is optimised.
+    beside says whether it is reported where another metric is optimised. row_name is what the mean of
+    normalised rows is called.
     """
 
     direction: Direction
     needs: Needs
     compute: Callable[[Sample], float]
     per_row: Callable[[Sample], Array] | None = None
-    from_counts: Callable[[Array], Array] | None = None
+    from_tables: OfTables | None = None
     low: float = 0.0
     high: float = 1.0
     scale: Callable[[float, float], float] | None = None
     beside: bool = True
+    row_name: str = "accuracy"
 
     @property
     def sign(self) -> int:
@@ -164,9 +172,10 @@ def _balanced_accuracy(sample: Sample) -> float:
 
 
 def _macro_f1(sample: Sample) -> float:
-    classes = range(len(sample.labels))
+    """A label without rows has no recall and no F1; to answer it is a miss of the row's own label."""
+    present = sorted(set(sample.targets))
     score: float = f1_score(
-        sample.targets, sample.predictions, labels=classes, average="macro", zero_division=0
+        sample.targets, sample.predictions, labels=present, average="macro", zero_division=0
     )
     return score
 
@@ -233,15 +242,15 @@ METRICS: Mapping[Metric, MetricSpec] = {
         direction="maximize", needs="scores", compute=lambda s: float(_exact(s).mean()), per_row=_exact
     ),
     "balanced_accuracy": MetricSpec(
-        direction="maximize", needs="classes", compute=_balanced_accuracy, from_counts=balanced_accuracies
+        direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
     ),
-    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_counts=macro_f1s),
-    "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_counts=mccs, low=-1.0),
+    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_tables=macro_f1s),
+    "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0),
     "weighted_kappa": MetricSpec(
         direction="maximize",
         needs="classes",
         compute=_weighted_kappa,
-        from_counts=weighted_kappas,
+        from_tables=weighted_kappas,
         low=-1.0,
         beside=False,  # says nothing where labels have no order
     ),
@@ -252,9 +261,15 @@ METRICS: Mapping[Metric, MetricSpec] = {
         per_row=_log_losses,
         high=math.inf,
         scale=lambda value, _spread: math.exp(-value),  # geometric mean probability of the right label
+        row_name="mean probability of the right label",
     ),
     "brier": MetricSpec(
-        direction="minimize", needs="probabilities", compute=_brier, per_row=_briers, high=2.0
+        direction="minimize",
+        needs="probabilities",
+        compute=_brier,
+        per_row=_briers,
+        high=2.0,
+        row_name="1 - Brier score / 2",
     ),
     "mean_score": MetricSpec(
         direction="maximize",
@@ -262,6 +277,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         compute=lambda s: float(s.scores.mean()),
         per_row=lambda s: s.scores,
         beside=False,
+        row_name="mean score",
     ),
     "mae": MetricSpec(
         direction="minimize",
@@ -271,12 +287,13 @@ METRICS: Mapping[Metric, MetricSpec] = {
         high=math.inf,
         scale=_of_spread,
         beside=False,
+        row_name="1 - error / range of the answers",
     ),
 }
 """In the order in which they are reported."""
 
 
-def spread_of(targets: Sequence[str]) -> float:
+def spread_of(targets: Sequence[str], decimal: DecimalSign = "point") -> float:
     """The distance of the largest number among targets from the smallest; 0 where there are none."""
-    numbers = [value for target in targets if (value := _number(target)) is not None]
+    numbers = [value for target in targets if (value := _number(target, decimal)) is not None]
     return max(numbers) - min(numbers) if numbers else 0.0

@@ -178,7 +178,7 @@ class GenerationMode:
     def key(self, request: GenerationRequest) -> object:
         task = self.task
         # The prompt holds the question; the rest of what decides where a reply ends is here.
-        form = [task.answer, task.labels, task.pattern, self.settings.grading]
+        form = [task.answer, task.labels, task.pattern, task.decimal, self.settings.grading]
         return ["generation", request.prompt, request.max_tokens, form]
 
     def longest(self, request: GenerationRequest) -> int:

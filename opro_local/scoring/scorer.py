@@ -101,6 +101,17 @@ class Scorer:
         prompt = self.layout.prompt(candidate, "")
         return len(self.engine.encode(prompt.messages, prompt.prefill))
 
+    def too_long(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[Example]:
+        """The examples that the longest of the candidates' prompts leaves the model no room for.
+
+        A text that has not half as many bytes as there is room for tokens is not tokenised: it fits.
+        """
+        longest = max(candidates, key=self.prompt_tokens)
+        request = self._asked(longest, Example(id="", text="", target=examples[0].target)).request
+        room = self.engine.context_length - (self.mode.longest(request) if request else 0)
+        long = [example for example in examples if 2 * len(example.text.encode()) > room]
+        return [example for example in long if self._asked(longest, example).reason == TOO_LONG]
+
     def fits(self, candidate: Candidate, example: Example) -> bool:
         """Whether the candidate's prompt for an example leaves the model room to answer."""
         return self._asked(candidate, example).reason is None

@@ -5,9 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_local.config import DecimalSign
 from opro_local.records import Example, SplitName
-from opro_local.tasks.split import split_examples
+from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task
+from opro_local.tasks.twins import twin_key
+from opro_local.wording import listed, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +24,15 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
-    """labels: rows of each, in the task's order; empty without labels.
+    """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
 
-    repeated: rows whose text and target stood before. alike: different texts that are equal but for case and
-    blanks, so that one may give the other away; disagreeing: those of them with different targets.
+    repeated: rows whose text and target stood before. alike: different texts that are equal but for case,
+    blanks or closing punctuation, so that one may give the other away; disagreeing: those with different
+    targets.
     """
 
     rows: int
+    decimal: DecimalSign | None
     unlabelled: int
     labels: Mapping[str, int]
     repeated: int
@@ -47,6 +52,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     found = Counter(example.target for example in task.rows)
     return DataReport(
         rows=len(texts),
+        decimal=task.decimal,
         unlabelled=task.unlabelled,
         labels={label: found[label] for label in task.kind.classes},
         repeated=len(texts) - len(set(texts)),
@@ -59,11 +65,29 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     )
 
 
+RARE = {
+    "validation": "no row of validation has the label {}: it does not count in which prompt wins.",
+    "test": "no row of test has the label {}: it is not measured.",
+    "pool": "no row of the pool of shots has the label {}: no example shows it.",
+}
+
+
+def rare_labels(task: Task, split: Split) -> list[str]:
+    """What the user should know of labels that are too rare to reach a part of the split."""
+    told = []
+    for part, words in RARE.items():
+        there = {row.target for row in getattr(split, part)}
+        missing = [quoted(label) for label in task.kind.classes if label not in there]
+        if there and missing:
+            told.append(words.format(listed(missing)))
+    return told
+
+
 def _alike(examples: Sequence[Example]) -> list[dict[str, str]]:
-    """Groups of different texts (text -> target) that are equal but for case and blanks."""
+    """Groups of different texts (text -> target) that say the same."""
     groups: dict[str, dict[str, str]] = defaultdict(dict)
     for example in examples:
-        groups[" ".join(example.text.casefold().split())][example.text] = example.target
+        groups[twin_key(example.text)][example.text] = example.target
     return [group for group in groups.values() if len(group) > 1]
 
 

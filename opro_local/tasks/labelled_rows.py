@@ -5,13 +5,16 @@ meaningless (one text with two labels, a label that is seen once, ids that repea
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_local.answers import AnswerKind
+from opro_local.config import Twins
 from opro_local.errors import DataError
 from opro_local.reading.options import option_letter, options_of
 from opro_local.records import Example, LabelledRow, content_hash
+from opro_local.tasks.annotators import RULES
+from opro_local.tasks.twins import key_of
 from opro_local.wording import counted, listed, quoted
 
 ID_DIGITS = 16  # hexadecimal: 64 bits of the text's hash
@@ -34,20 +37,29 @@ class LabelledRows:
         return (*self.lines, *self.test)
 
 
-def conflicts_of(lines: Sequence[LabelledRow]) -> list[str]:
-    """Places of rows with the text of an earlier row and another target."""
+def conflicts_of(lines: Sequence[LabelledRow], key: Callable[[str], str] = str) -> list[str]:
+    """Places of rows with the text of an earlier row and another target; texts of one key are the same."""
     first: dict[str, LabelledRow] = {}
     return [
-        f"{first[line.text].where} and {line.where}"
+        f"{first[key(line.text)].where} and {line.where}"
         for line in lines
-        if first.setdefault(line.text, line).target != line.target
+        if first.setdefault(key(line.text), line).target != line.target
     ]
 
 
-def check_conflicts(lines: Sequence[LabelledRow]) -> None:
-    """Raises DataError where one text has two labels."""
+def check_conflicts(lines: Sequence[LabelledRow], twins: Twins) -> None:
+    """Raises DataError where one text has two labels, or two texts that say the same."""
     if conflicts := conflicts_of(lines):
-        raise DataError(f"the same text has two labels: {listed(conflicts)}. Correct or remove one of each.")
+        raise DataError(
+            f"the same text has two labels: {listed(conflicts)}. Correct or remove one of each, or, "
+            f"where they are several annotators', pass {RULES}."
+        )
+    if conflicts := conflicts_of(lines, key_of(twins)):
+        raise DataError(
+            f"texts that are equal but for case, blanks or closing punctuation have two labels: "
+            f"{listed(conflicts)}. Correct or remove one of each, or, where labels tell such texts apart, "
+            "pass --twins apart."
+        )
 
 
 def check_targets(lines: Sequence[LabelledRow], kind: AnswerKind, *, published: bool) -> None:
@@ -82,17 +94,23 @@ def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str]) -> Iterable[str]:
+def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str], twins: Twins) -> Iterable[str]:
     """What is odd about rows that can be used."""
-    copies = len(lines) - len({line.text for line in lines})
+    texts = {line.text for line in lines}
+    copies, alike = len(lines) - len(texts), len(texts) - len({key_of(twins)(text) for text in texts})
     if copies:
         yield f"{counted(copies, 'row')} repeating an earlier one; equal rows stay on one side of the split."
+    if alike:
+        yield (
+            f"{counted(alike, 'text')} equal to another but for case, blanks or closing punctuation; "
+            "they stay on one side of the split."
+        )
     unseen = [quoted(label) for label in labels if label not in {line.target for line in lines}]
     if unseen:
         yield f"no row has the label {listed(unseen)}."
-    alike: dict[str, list[str]] = defaultdict(list)
+    same: dict[str, list[str]] = defaultdict(list)
     for label in labels:
-        alike[" ".join(label.casefold().split())].append(quoted(label))
-    for group in alike.values():
+        same["".join(label.casefold().split())].append(quoted(label))
+    for group in same.values():
         if len(group) > 1:
             yield f"labels {listed(group)} differ only in case or blanks, and count as different."

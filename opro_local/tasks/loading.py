@@ -4,33 +4,25 @@ What a benchmark says of itself (answer type, split, positions) holds where the 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 from opro_local.answers import AnswerKind, kind_class
 from opro_local.config import Settings, TaskSettings
-from opro_local.errors import DataError, SettingsError
+from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
-from opro_local.records import LabelledRow
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
-from opro_local.tasks.formats import RawRow
-from opro_local.tasks.labelled_rows import (
-    LabelledRows,
-    check_conflicts,
-    check_targets,
-    examples_of,
-    warnings_of,
-)
-from opro_local.tasks.readers import STDIN, Table, read_table
+from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
+from opro_local.tasks.readers import STDIN
+from opro_local.tasks.table_rows import table_rows
 from opro_local.tasks.task import Task
 from opro_local.user_code import UserFunction, check_allowed, find_function, load_function
-from opro_local.wording import counted, listed, quoted
+from opro_local.wording import listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
-OF_TABLES = ("text", "label", "id", "sheet", "bad_rows", "max_field")
+OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field")
 """Settings that say nothing about the files of a benchmark."""
 
 
@@ -49,8 +41,8 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
     _check_settings(settings, kind)
     grader = _user_function(settings.grader, folder, allowed=allow_python)
     path = data_path(settings, folder)
-    rows = _table_rows(path, settings) if benchmark is None else benchmark.rows(path, settings.encoding)
-    labels = kind.labels_of(rows.all, settings.labels)
+    rows = table_rows(path, settings, kind) if benchmark is None else benchmark.rows(path, settings.encoding)
+    labels = kind.labels_of(rows.all, [label.strip() for label in settings.labels])
     if rows.test:
         _check_split(settings)
     examples = examples_of(rows.all)
@@ -68,11 +60,17 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         split=settings.split,
         pattern=settings.pattern,
         grader=grader,
+        decimal=kind.decimal_of(rows.all, settings.decimal),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
-    return replace(task, warnings=(*rows.warnings, *warnings_of(rows.all, task.kind.classes)))
+    told = (
+        *rows.warnings,
+        *task.kind.notes(rows.all),
+        *warnings_of(rows.all, task.kind.classes, task.split.twins),
+    )
+    return replace(task, warnings=told)
 
 
 def overlaid(base: S, given: S) -> S:
@@ -114,13 +112,13 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (field.name for field in fields(AnswerKind)):
+    for key in (field.name for field in fields(AnswerKind) if field.name != "metric"):
         given = getattr(settings, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
         if not given and key in kind.needs:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
-    twice = [quoted(label) for label, n in Counter(settings.labels).items() if n > 1]
+    twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
     compiled(settings.pattern or "")
@@ -133,58 +131,3 @@ def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> Use
     check_allowed(function, allowed=allowed)
     load_function(function)  # what does not load is told before anything is scored
     return function
-
-
-def _table_rows(path: Path, settings: TaskSettings) -> LabelledRows:
-    """The rows of a table that have a text and a target."""
-    table = read_table(
-        path,
-        encoding=settings.encoding,
-        sheet=settings.sheet,
-        bad_rows=settings.bad_rows,
-        max_field=settings.max_field,
-    )
-    if not settings.text or settings.label is None:
-        raise SettingsError(
-            f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
-            f"found {table.found}."
-        )
-    texts, target = [table.index(column) for column in settings.text], table.index(settings.label)
-    id_column = None if settings.id is None else table.index(settings.id)
-    labelled = [row for row in table.rows if row.fields[target].strip()]
-    usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
-    lines = tuple(
-        LabelledRow(
-            where=f"{table.name} {table.unit} {row.line}",
-            text=_text(row, texts, settings.text),
-            target=row.fields[target],
-            id=None if id_column is None else row.fields[id_column],
-        )
-        for row in usable
-    )
-    if not lines:
-        raise DataError(f"{table.name}: no row has both a text and a label. Fill in the label column.")
-    check_conflicts(lines)
-    unlabelled, blank = len(table.rows) - len(labelled), len(labelled) - len(usable)
-    warnings = tuple(_table_warnings(table, settings, unlabelled=unlabelled, blank=blank))
-    return LabelledRows(lines=lines, unlabelled=unlabelled, warnings=warnings)
-
-
-def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:
-    """The one text column as it is; several as "column: value" lines."""
-    if len(indices) == 1:
-        return row.fields[indices[0]]
-    return "\n".join(f"{column}: {row.fields[i]}" for i, column in zip(indices, columns, strict=True))
-
-
-def _table_warnings(table: Table, settings: TaskSettings, *, unlabelled: int, blank: int) -> Iterator[str]:
-    yield from table.warnings
-    if kind_class(settings.answer).targets_are_names and settings.label in table.numeric_columns:
-        yield (
-            f"column {quoted(settings.label)} of {table.name} holds numbers: leading zeros are already gone. "
-            "Format it as text where they matter."
-        )
-    if unlabelled:
-        yield f"{counted(unlabelled, 'row')} without a label left out."
-    if blank:
-        yield f"{counted(blank, 'row')} without a text left out."

@@ -1,25 +1,33 @@
 """A labelled file -> Table, by strict rules: values are strings, nothing is guessed, no row is bent to fit.
 
-CSV, TSV, JSON lines and XLSX. Every fault is one line that names the file, the line and what to do. With
-bad_rows="skip" faulty rows are left out and kept, as they are and with the reason, in NAME.rejects.csv.
+Every fault is one line that names the file, the line and what to do; what the task does not use has none.
+With bad_rows="skip" faulty rows are left out and kept, as they are and with the reason, in NAME.rejects.csv.
 """
 
 import csv
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from opro_local.config import BadRows
+from opro_local.config import TaskSettings
 from opro_local.durable import write_file
 from opro_local.errors import DataError, SettingsError
-from opro_local.tasks.formats import RawRow, Records, parse_delimited, parse_json_lines, parse_workbook
+from opro_local.tasks.delimited import parse_delimited
+from opro_local.tasks.formats import Columns, RawRow, Records, Unit
+from opro_local.tasks.json_tables import parse_json
+from opro_local.tasks.nested import with_single_labels
+from opro_local.tasks.parquet import parse_parquet
+from opro_local.tasks.sheet_cells import column_letters
+from opro_local.tasks.workbooks import FORMATS as WORKBOOKS
+from opro_local.tasks.workbooks import parse_workbook
 from opro_local.wording import counted, listed, quoted
 
 STDIN = Path("-")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+JSON = (".json", ".jsonl", ".ndjson")
 
 # Only encodings that can fail say something by succeeding; Latin-1 reads any file.
 CANDIDATES = ("utf-8", "cp1252", "cp1250", "gb18030", "shift_jis", "euc_kr", "big5")
@@ -27,10 +35,10 @@ CANDIDATES = ("utf-8", "cp1252", "cp1250", "gb18030", "shift_jis", "euc_kr", "bi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The usable rows of a file. unit is what its row numbers count: lines of text or rows of a sheet."""
+    """The usable rows of a file, and what the numbers of its rows count."""
 
     name: str
-    unit: Literal["line", "row"]
+    unit: Unit
     columns: tuple[str, ...]
     rows: tuple[RawRow, ...]
     numeric_columns: frozenset[str]
@@ -45,57 +53,71 @@ class Table:
         """Where the column stands in a row's fields. Raises DataError."""
         if column not in self.columns:
             raise DataError(f"{self.name} has no column {quoted(column)}; found {self.found}.")
+        if self.columns.count(column) > 1:
+            raise DataError(f"{self.name}: two columns are named {quoted(column)}. Rename one.")
         return self.columns.index(column)
 
 
-def read_table(path: Path, *, encoding: str, sheet: str | None, bad_rows: BadRows, max_field: int) -> Table:
-    """Read the file; the path "-" is standard input, as CSV.
+def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) -> Table:
+    """Read the file as the settings say; the path "-" is standard input, as CSV.
 
-    max_field is the most characters of one field. Raises DataError, and SettingsError for an option that
-    does not fit the file.
+    Where labels are names, a JSON list of one is that one. Raises DataError, and SettingsError for an option
+    that does not fit the file.
     """
     name = "stdin" if path == STDIN else path.name
     suffix = ".csv" if path == STDIN else path.suffix.lower()
-    if sheet is not None and suffix != ".xlsx":
-        raise SettingsError(f"--sheet {quoted(sheet)}: {name} is not an .xlsx file and has no sheets.")
-    records = _parser(suffix, name, encoding=encoding, sheet=sheet)(content_of(path, name))
-    _check_header(name, records)
-    unit: Literal["line", "row"] = "row" if suffix == ".xlsx" else "line"
-    fault = partial(_fault, columns=records.columns, max_field=max_field, delimiter=_DELIMITERS.get(suffix))
-    rejected = {row.line: why for row in records.rows if (why := fault(row)) is not None}
-    if rejected and bad_rows == "error":
-        line, why = next(iter(rejected.items()))
-        raise DataError(f"{name} {unit} {line}: {why} or pass --bad-rows skip.")
-    rows = tuple(row for row in records.rows if row.line not in rejected)
-    warnings = _keep_rejects(path, records, rejected) if rejected else ()
+    columns = Columns(
+        text=settings.text,
+        label=settings.label,
+        id=settings.id,
+        every_annotator=settings.annotators is not None,
+    )
+    records = _parser(suffix, name, settings, columns)(content_of(path, name))
+    if not records.columns and not records.rows:
+        raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
+    if labels_are_names:
+        records = with_single_labels(records, settings.label)
+    fault = partial(_fault, records=records, used=columns.used, max_field=settings.max_field)
+    faults = {row.line: found for row in records.rows if (found := fault(row)) is not None}
+    if faults and settings.bad_rows == "error":
+        raise DataError(f"{name} {_told(list(faults.values()))}")
+    rows = tuple(row for row in records.rows if row.line not in faults)
+    warnings = _keep_rejects(path, records, faults) if faults else ()
     if not rows:
         raise DataError(f"{name} has columns but no usable rows: add a row for each example.")
     return Table(
         name=name,
-        unit=unit,
+        unit=records.unit,
         columns=records.columns,
         rows=rows,
         numeric_columns=records.numeric_columns,
-        warnings=warnings,
+        warnings=(*records.notes, *warnings),
     )
 
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-
-
-def _parser(suffix: str, name: str, *, encoding: str, sheet: str | None) -> Callable[[bytes], Records]:
-    if suffix == ".xlsx":
-        return partial(parse_workbook, sheet=sheet, name=name)
-    if suffix == ".jsonl":
-        return lambda content: parse_json_lines(decoded(content, encoding, name))
-    if suffix in _DELIMITERS:
-        delimiter = _DELIMITERS[suffix]
-        return lambda content: parse_delimited(
-            decoded(content, encoding, name), delimiter=delimiter, name=name
+def _parser(suffix: str, name: str, settings: TaskSettings, columns: Columns) -> Callable[[bytes], Records]:
+    if settings.sheet is not None and suffix not in WORKBOOKS:
+        raise SettingsError(f"--sheet {quoted(settings.sheet)}: {name} is no workbook and has no sheets.")
+    if settings.delimiter is not None and suffix not in DELIMITERS:
+        raise SettingsError(f"--delimiter: {name} is no .csv or .tsv file. Leave it out.")
+    if suffix in WORKBOOKS:
+        return partial(parse_workbook, suffix=suffix, sheet=settings.sheet, name=name)
+    if suffix == ".parquet":
+        return partial(parse_parquet, columns=columns, name=name)
+    if suffix in JSON:
+        return lambda content: parse_json(
+            decoded(content, settings.encoding, name), columns=columns, name=name
         )
-    raise DataError(
-        f"{name}: cannot read {suffix or 'a file without a suffix'}. Use .csv .tsv .xlsx or .jsonl."
-    )
+    if suffix in DELIMITERS:
+        return lambda content: parse_delimited(
+            decoded(content, settings.encoding, name),
+            usual=DELIMITERS[suffix],
+            given=settings.delimiter,
+            columns=columns,
+            name=name,
+        )
+    known = " ".join((*DELIMITERS, *WORKBOOKS, *JSON))
+    raise DataError(f"{name}: cannot read {suffix or 'a file without a suffix'}. Use {known} or .parquet.")
 
 
 def content_of(path: Path, name: str) -> bytes:
@@ -142,19 +164,49 @@ def _reads(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _fault(row: RawRow, *, columns: tuple[str, ...], max_field: int, delimiter: str | None) -> str | None:
-    """What is wrong with the row, and the first half of what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fault:
+    """where: the row or cell; why: what is wrong, and the first half of what to do."""
+
+    where: str
+    why: str
+
+
+def _fault(row: RawRow, *, records: Records, used: Sequence[str], max_field: int) -> _Fault | None:
+    """The first thing that is wrong with a row."""
+    where = f"{records.unit} {row.line}"
     if row.fault is not None:
-        return row.fault
-    if len(row.fields) != len(columns):
-        advice = {",": "Quote the comma", "\t": "Quote the tab"}.get(delimiter or "", "Name every column")
-        return f"{counted(len(row.fields), 'field')}, header has {len(columns)}. {advice}"
-    longest = max(map(len, row.fields))
-    if longest > max_field:
-        return f"a field of {longest:,} characters, the most is {max_field:,}. Raise --max-field"
-    if any(unusable(field) for field in row.fields):
-        return "a NUL or half a surrogate pair in a field. Remove it"
+        return _Fault(where=where, why=row.fault)
+    if len(row.fields) != len(records.columns):
+        fields = counted(len(row.fields), "field")
+        return _Fault(where=where, why=f"{fields}, header has {len(records.columns)}. {records.raggedness}")
+    for i in (i for i, column in enumerate(records.columns) if column in used):
+        if (why := row.cell_faults.get(i)) is not None:
+            return _Fault(
+                where=where if records.sheet is None else _cell(records.sheet, row.line, i), why=why
+            )
+        if (why := _unfit(row.fields[i], max_field)) is not None:
+            return _Fault(where=where, why=why)
     return None
+
+
+def _cell(sheet: str, line: int, column: int) -> str:
+    """A cell as formulas name it."""
+    shown = sheet if sheet.isidentifier() else "'" + sheet.replace("'", "''") + "'"
+    return f"cell {shown}!{column_letters(column)}{line}"
+
+
+def _unfit(field: str, max_field: int) -> str | None:
+    if len(field) > max_field:
+        return f"a field of {len(field):,} characters, the most is {max_field:,}. Raise --max-field"
+    return "a NUL or half a surrogate pair in a field. Remove it" if unusable(field) else None
+
+
+def _told(faults: Sequence[_Fault]) -> str:
+    """The first fault, and where the others are."""
+    first, *others = faults
+    more = f" Also at fault: {listed([fault.where for fault in others], most=5)}." if others else ""
+    return f"{first.where}: {first.why} or pass --bad-rows skip.{more}"
 
 
 def unusable(field: str) -> bool:
@@ -162,19 +214,11 @@ def unusable(field: str) -> bool:
     return "\0" in field or any("\ud800" <= character <= "\udfff" for character in field)
 
 
-def _check_header(name: str, records: Records) -> None:
-    if not records.columns and not records.rows:
-        raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
-    for i, column in enumerate(records.columns):
-        if column and column in records.columns[:i]:
-            raise DataError(f"{name}: two columns are named {quoted(column)}. Rename one.")
-
-
-def _keep_rejects(path: Path, records: Records, rejected: dict[int, str]) -> tuple[str, ...]:
+def _keep_rejects(path: Path, records: Records, faults: Mapping[int, _Fault]) -> tuple[str, ...]:
     """Write what was left out beside the file, or in the current folder; say where."""
     name = f"{'stdin' if path == STDIN else path.stem}.rejects.csv"
     lines = [["line", "reason", *records.columns]]
-    lines += [[str(r.line), rejected[r.line], *r.fields] for r in records.rows if r.line in rejected]
+    lines += [[str(r.line), faults[r.line].why, *r.fields] for r in records.rows if r.line in faults]
     text = io.StringIO(newline="")
     csv.writer(text).writerows(lines)
     content = text.getvalue().encode(errors="backslashreplace")
@@ -184,7 +228,7 @@ def _keep_rejects(path: Path, records: Records, rejected: dict[int, str]) -> tup
             write_file(target, content, mode=mode)
         except OSError:
             continue
-        return (f"{counted(len(rejected), 'row')} skipped; see {target} for each reason.",)
+        return (f"{counted(len(faults), 'row')} skipped; see {target} for each reason.",)
     raise DataError(
         f"{name} can be written neither beside the data nor in the current folder. Free one of them."
     )

@@ -2,16 +2,18 @@
 
 Stratified by label: within a label the texts stand in hash order and are cut by largest remainder; what a
 label's rounding owes to a part is carried on to the next label, so that small classes meet the shares too.
-Rows with the same text move as one. A new row shifts only texts next to a cut; the rest keeps its part.
+Rows with the same text move as one, and so do twins, unless the settings
+keep them apart. A new row shifts only texts next to a cut; the rest keeps its part.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from opro_local.config import SplitSettings
+from opro_local.config import SplitSettings, Twins
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
+from opro_local.tasks.twins import key_of
 
 FEWEST_TEXTS = 5
 FEWEST_TEXTS_OF_A_LABEL = 2
@@ -52,10 +54,11 @@ def split_examples(
     are too few texts for that, SettingsError when the shares do not add up.
     """
     shares = _shares(settings, fixed_test=bool(test))
+    key = key_of(settings.twins)
     ranks = {example.id: content_hash("split", [seed, example.id]) for example in (*examples, *test)}
     parts: tuple[list[Example], ...] = ([], list(test), [], [])
-    tested = {row.text for row in test}
-    strata = _strata([example for example in examples if example.text not in tested], ranks, stratum)
+    tested = {key(row.text) for row in test}
+    strata = _strata([row for row in examples if key(row.text) not in tested], ranks, stratum, key)
     if settings.folds > 1:
         parts[TEST].extend(row for rows in _take_fold(strata, settings) for row in rows)
         shares = (settings.train, 0.0, settings.validation)
@@ -86,29 +89,32 @@ def _shares(settings: SplitSettings, *, fixed_test: bool) -> tuple[float, ...]:
     return shares
 
 
-def set_aside(split: Split, *, scored: int, pool: int, stratum: Stratum) -> Split:
+def set_aside(split: Split, *, scored: int, pool: int, stratum: Stratum, twins: Twins) -> Split:
     """The split with at most scored rows left in train, the labels in proportion, and the rest in the pool.
 
     The pool has pool different texts at least, but leaves one to score.
     """
+    key = key_of(twins)
     ranks = {row.id: f"{place:09d}" for place, row in enumerate(split.train)}
     firsts: dict[str, Example] = {}
     for row in split.train:
-        firsts.setdefault(row.text, row)
+        firsts.setdefault(key(row.text), row)
     kept = _capped(list(firsts.values()), max(1, min(scored, len(firsts) - pool)), ranks, stratum)
-    texts = {row.text for row in kept}
+    texts = {key(row.text) for row in kept}
     return replace(
         split,
-        train=tuple(row for row in split.train if row.text in texts)[:scored],
+        train=tuple(row for row in split.train if key(row.text) in texts)[:scored],
         pool=tuple(row for text, row in firsts.items() if text not in texts),
     )
 
 
-def _strata(examples: Sequence[Example], ranks: Ranks, stratum: Stratum) -> list[list[list[Example]]]:
+def _strata(
+    examples: Sequence[Example], ranks: Ranks, stratum: Stratum, key: Callable[[str], str]
+) -> list[list[list[Example]]]:
     """The rows by label, within a label by text, the texts in hash order of their first row."""
     texts: dict[str, list[Example]] = defaultdict(list)
     for example in sorted(examples, key=lambda example: ranks[example.id]):
-        texts[example.text].append(example)
+        texts[key(example.text)].append(example)
     strata: dict[str, list[list[Example]]] = defaultdict(list)
     for rows in texts.values():
         strata[stratum(rows[0])].append(rows)

@@ -3,13 +3,13 @@
 It knows no file: loading.py makes one from a table, a run file keeps one as JSON.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pydantic import TypeAdapter, ValidationError
 
 from opro_local.answers import AnswerKind, kind_of
-from opro_local.config import Metric, Position, SplitSettings
+from opro_local.config import DecimalSign, Metric, Position, SplitSettings
 from opro_local.errors import StoreError
 from opro_local.records import Example
 from opro_local.user_code import UserFunction
@@ -21,8 +21,8 @@ class Task:
 
     test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
     pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
-    answer is the name of its kind; labels, pattern and grader are the kind's settings. labels stand in the
-    order of the settings, else sorted, () where answers are open.
+    answer is the name of its kind; labels, pattern, grader and decimal are the kind's settings. labels stand
+    in the order of the settings, else sorted, () where answers are open.
     unlabelled: rows of the table that are left out because they have no label.
     warnings: what the user should know about the table; they do not change the task.
     """
@@ -40,6 +40,7 @@ class Task:
     pretrained_position: Position | None = None
     pattern: str | None = None
     grader: UserFunction | None = None
+    decimal: DecimalSign | None = None
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -64,7 +65,11 @@ def task_to_json(task: Task) -> str:
 def task_from_json(text: str) -> Task:
     """Raises StoreError when the text is not a task."""
     try:
-        return _TASK.validate_json(text)
+        task = _TASK.validate_json(text)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise StoreError(f"the stored task cannot be read (at {key!r}). Start a new run.") from None
+    if "twins" in task.split.model_fields_set:
+        return task
+    # Runs that were begun before twins were kept together go on with the rows that they had.
+    return replace(task, split=task.split.model_copy(update={"twins": "apart"}))

@@ -45,6 +45,7 @@ def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> Run
             "rows": {name: len(rows) for name, rows in ids.items()}
             | {"pool": len(prepared.measurement.split.pool)},
             "row_ids": ids,
+            **({"left_out": len(prepared.left_out)} if prepared.left_out else {}),
         },
     )
 

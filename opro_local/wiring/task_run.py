@@ -3,7 +3,7 @@
 Torch is imported when a model is loaded, not before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,17 +14,18 @@ from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate
 from opro_local.catalogue import stored_names
 from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
-from opro_local.errors import Interrupted, SettingsError
+from opro_local.errors import DataError, Interrupted, SettingsError
 from opro_local.llm import EngineStats
 from opro_local.loop import optimize
 from opro_local.problem import Estimate, Proposer, Watcher
-from opro_local.records import Candidate, Direction
+from opro_local.records import Candidate, Direction, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
 from opro_local.store.test_ledger import check_ledger
+from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
@@ -42,12 +43,16 @@ SHARE_OF_POOL = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """Everything that a run or a measurement works with but its ledger, the models loaded."""
+    """Everything that a run or a measurement works with but its ledger, the models loaded.
+
+    left_out are the ids of rows that are longer than the scorer's context.
+    """
 
     settings: ResolvedSettings
     models: Models
     space: "SearchSpace"
     measurement: "Measurement"
+    left_out: Sequence[str] = ()
 
     @property
     def codec(self) -> CandidateCodec:
@@ -141,13 +146,28 @@ class TaskRun:
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
         told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
-        return replace(cost, memory=self.models.memory, minimum_detectable_gain=told)
+        task = self.measurement.task
+        return replace(
+            cost,
+            memory=self.models.memory,
+            minimum_detectable_gain=told,
+            metric=task.metric,
+            rare=tuple(rare_labels(task, space.split)),
+        )
 
 
-def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | None = None) -> TaskRun:
+def prepare(
+    task: Task,
+    settings: RunSettings,
+    host: Host,
+    *,
+    models: Models | None = None,
+    measured: Sequence[Candidate] = (),
+) -> TaskRun:
     """Load the models, if they are not given, and fill in what the settings leave open.
 
-    Raises SettingsError, ModelError and DataError, what is quick to check first.
+    Rows that are too long for the model are left out: with one of measured, or else with a baseline. Raises
+    SettingsError, ModelError and DataError, what is quick to check first.
     """
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
@@ -156,21 +176,24 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
     models = models or host.load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.measurement import Measurement
-    from opro_local.problems.search_space import SearchSpace
+    from opro_local.problems.search_space import SearchSpace, bare_baselines
     from opro_local.wiring.resolution import resolved
 
     task = _placed(task, models)
     chosen = resolved(task, settings, mode, models)
     search = chosen.search
+    cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
+    scorer = Scorer(models.scorer, task, chosen.scoring, cache)
+    left_out = _too_long(task, scorer, measured or bare_baselines(search))
+    if left_out:
+        host.watcher.rows_left_out(left_out, models.scorer.context_length)
     split = split_task(
-        task,
+        _without(task, left_out),
         seed=search.seed,
         shots=search.shots,
         search_shots=search.max_shots > 0,
         train_rows=chosen.budget.train_rows,
     )
-    cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
-    scorer = Scorer(models.scorer, task, chosen.scoring, cache)
     measurement = Measurement(
         task=task,
         split=split,
@@ -180,7 +203,32 @@ def prepare(task: Task, settings: RunSettings, host: Host, *, models: Models | N
         watcher=host.watcher,
     )
     space = SearchSpace(task=task, split=split, scorer=scorer, search=search)
-    return TaskRun(settings=chosen, models=models, space=space, measurement=measurement)
+    if search.shots and not all(map(space.has_room, space.baselines())):
+        raise SettingsError(
+            f"With {search.shots} shots the longest row leaves no room for an answer. Take fewer --shots."
+        )
+    return TaskRun(settings=chosen, models=models, space=space, measurement=measurement, left_out=left_out)
+
+
+def _too_long(task: Task, scorer: Scorer, measured: Sequence[Candidate]) -> list[str]:
+    """Ids of the rows that the longest of the prompts leaves no room for.
+
+    Raises DataError if these are all.
+    """
+    long = [row.id for row in scorer.too_long(measured, task.rows)]
+    if len(long) == len(task.rows):
+        raise DataError(
+            f"All {len(long)} rows are longer than the scorer's context of {scorer.engine.context_length:,} "
+            "tokens, their prompt and answer included. Take another model, or shorter instructions."
+        )
+    return long
+
+
+def _without(task: Task, ids: Collection[str]) -> Task:
+    def others(rows: Sequence[Example]) -> tuple[Example, ...]:
+        return tuple(row for row in rows if row.id not in ids)
+
+    return replace(task, examples=others(task.examples), test=others(task.test)) if ids else task
 
 
 def _placed(task: Task, models: Models) -> Task:
@@ -234,4 +282,5 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
         scored=min(rows, train_rows),
         pool=max(shots, chosen),
         stratum=stratum,
+        twins=sizes.twins,
     )

@@ -14,16 +14,16 @@ from reading_aid import NUMBER, graded, said
         ("\u22125", "-5", True),  # minus sign
         ("\u20135", "-5", True),  # en dash
         ("\uff0d\uff15", "-5", True),  # full-width
-        ("5\u201310", "10", True),
+        ("5\u201310", "10", False),
         ("minus 5", "-5", True),
         ("negative five", "-5", True),
-        ("10 minus 5", "5", True),
+        ("10 minus 5", "5", False),
         ("12.4", "12", False),
         ("12.4.", "12.4", True),
         (".5", "0.5", True),
         ("1,234,567", "1234567", True),
-        ("1,2,3", "3", True),
-        ("1,2345", "2345", True),
+        ("1,2,3", "3", False),
+        ("1,2345", "2345", False),
         ("$1,234.50", "1234.5", True),
         ("-$5", "-5", True),
         ("$-5", "-5", True),
@@ -75,9 +75,12 @@ from reading_aid import NUMBER, graded, said
         ("one hundred and five", "105", True),
         ("two thousand three hundred", "2300", True),
         ("three million, two thousand and one", "3002001", True),
-        ("one two three", "3", True),
+        ("one two three", "3", False),
         ("eight-year-old", "8", False),
         ("someone", "1", False),
+        ("5 minus 8 equals -3.", "-3", True),
+        ("36 is the price of 3 books.", "36", True),
+        ("12\n\n3 more questions follow", "12", True),
     ],
 )
 def test_numbers_are_compared_by_value(reply: str, target: str, correct: bool) -> None:
@@ -95,4 +98,4 @@ def test_two_numbers_to_choose_from_are_several_answers(reply: str) -> None:
 
 
 def test_one_number_said_twice_is_one_answer() -> None:
-    assert said(NUMBER, "5 or 5.0") == "5.0"
+    assert said(NUMBER, "5 or 5.0") == "5"

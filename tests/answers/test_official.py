@@ -106,7 +106,7 @@ def rate(form: AnswerKind, constant: str, targets: Sequence[str], question: str,
         (CHOICE, "I cannot decide between these", tuple("ABCDE"), AQUA, 1.0, 0.0),
         (CHOICE, "The answer is B) an apple", tuple("ABCDE"), AQUA, 0.6, 0.2),
         (TEXT, ".", ("] ]", ") >", "}"), "?", 1.0, 0.0),
-        (NUMBER, "1 2 3 4 5 6 7 8 9", tuple("123456789"), "?", 1 / 9, 1 / 9),
+        (NUMBER, "1 2 3 4 5 6 7 8 9", tuple("123456789"), "?", 1 / 9, 0.0),
         (NUMBER, "5 or 6", tuple("56"), "?", 0.5, 0.0),
     ],
 )

@@ -42,7 +42,11 @@ def test_check_reports_a_table_on_stdout_and_notes_on_stderr() -> None:
         "near-equal  0 texts, 0 with different labels",
         "split       train 4, validation 2, test 4",
     ]
-    assert result.stderr.splitlines() == ["task: rows.csv", "note: 1 row without a label left out."]
+    assert result.stderr.splitlines() == [
+        "task: rows.csv",
+        "note: 1 row without a label left out.",
+        "note: no row of the pool of shots has the label 'a': no example shows it.",
+    ]
 
 
 def test_check_prints_one_json_object() -> None:
@@ -52,7 +56,18 @@ def test_check_prints_one_json_object() -> None:
     assert report["labels"] == {"a": 5, "b": 5}
     assert report["characters"] == {"shortest": 13, "median": 13.0, "longest": 13}
     assert report["split"] == {"train": 4, "validation": 2, "test": 4}
-    assert report["warnings"] == ["1 row without a label left out."]
+    assert report["warnings"] == [
+        "1 row without a label left out.",
+        "no row of the pool of shots has the label 'a': no example shows it.",
+    ]
+
+
+def test_check_says_which_decimal_sign_was_found() -> None:
+    rows = 'sum,result\n1 + 0.5,"1,5"\n3 - 1,2\n5 + 5,10\n1 + 1,2\n1 + 2,3\n'
+    Path("sums.csv").write_text(rows, encoding="utf-8")
+    result = check("--data", "sums.csv", "--text", "sum", "--label", "result", "--answer", "number")
+    assert "decimals    behind a comma" in result.stdout.splitlines()
+    assert "note: labels and replies are read with a decimal comma: 1.234,5 is a number" in result.stderr
 
 
 def test_check_without_flags_takes_the_shipped_example() -> None:
@@ -84,19 +99,21 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     assert given() == TaskFlags(file=None, given={})
     everything = {
         "data": "d", "benchmark": "m", "text": ("a", "b"), "label": "l", "id": "i", "encoding": "e",
-        "sheet": "s",
+        "delimiter": ";", "sheet": "s", "annotators": "agree",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
         "position": "Q_end", "qa": False, "metric": "mcc", "pattern": "p", "grader": "g.py:g",
+        "decimal": "comma",
         "split": {
             "train": 0.5, "validation": 0.1, "test": 0.3,
-            "max_train": 3, "max_validation": 4, "max_test": 5,
+            "max_train": 3, "max_validation": 4, "max_test": 5, "twins": "apart",
         },
     }  # fmt: skip
     words = "--task f -d d --benchmark m --text a --text b --label l --id i --encoding e --sheet s"
+    words += " --delimiter ; --annotators agree --twins apart"
     words += " --bad-rows skip --max-field 7 --answer text --labels x --labels y --description t"
     words += " --position Q_end --no-qa --metric mcc --split-train 0.5 --split-validation 0.1"
     words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p"
-    words += " --grader g.py:g --allow-python"
+    words += " --grader g.py:g --decimal comma --allow-python"
     assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything, allow_python=True)
     assert set(everything) == set(TaskSettings.model_fields)
     assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})
@@ -142,6 +159,57 @@ def test_init_writes_nothing_for_a_table_that_cannot_be_used() -> None:
     result = CliRunner().invoke(init, ["new", "--data", "rows.csv", "--text", "body", "--label", "kind"])
     assert isinstance(result.exception, DataError)
     assert not Path("new").exists()
+
+
+def test_init_takes_what_a_table_needs_to_be_read(here: Path) -> None:
+    rows = "email;kind\n" + "".join(f"Grüße {i};{i}\n" for i in range(6))
+    Path("cp.csv").write_bytes(rows.encode("cp1252"))
+    own = ("--data", "cp.csv", "--text", "email", "--label", "kind")
+    refused = CliRunner().invoke(init, ["new", *own])
+    assert "--encoding" in str(refused.exception)
+    options = ("--encoding", "cp1252", "--delimiter", "semicolon", "--answer", "number", "--max-test", "2")
+    result = CliRunner().invoke(init, ["new", *own, *options])
+    assert result.exit_code == 0, result.exception
+    assert check("--task", "new/task.toml").stdout.endswith("test 2\n")
+
+
+def test_init_takes_every_option_that_a_message_of_a_table_names() -> None:
+    told = {
+        *("--bad-rows", "--max-field", "--encoding", "--delimiter", "--sheet", "--annotators", "--twins"),
+        *(
+            "--text",
+            "--label",
+            "--pattern",
+            "--grader",
+            "--allow-python",
+            "--data",
+            "--split-test",
+            "--folds",
+        ),
+    }
+    known = {name for parameter in init.params for name in parameter.opts}
+    assert told <= known
+    assert "--task" not in known
+
+
+def test_init_names_a_grader_from_the_folder(here: Path) -> None:
+    Path("own.py").write_text("def judge(reply, target): return True\n", encoding="utf-8")
+    flags = (*OWN, "--answer", "python", "--grader", "own.py:judge", "--allow-python")
+    for folder, named in (("new", str(here / "own.py:judge")), (".", "own.py:judge")):
+        result = CliRunner().invoke(init, [folder, *flags])
+        assert result.exit_code == 0, result.exception
+        assert f"\ngrader = {json.dumps(named)}\n" in Path(folder, "task.toml").read_text(encoding="utf-8")
+        assert check("--task", f"{folder}/task.toml", "--allow-python").exit_code == 0
+
+
+def test_labels_too_rare_for_a_part_are_named() -> None:
+    rows = "".join(f"mail {i},{'ab'[i % 2]}\n" for i in range(40)) + "rare one,c\nrare two,c\n"
+    Path("rare.csv").write_text(f"email,kind\n{rows}", encoding="utf-8")
+    flags = ("--data", "rare.csv", "--text", "email", "--label", "kind")
+    assert check(*flags).stderr.splitlines()[1:] == [
+        "note: no row of validation has the label 'c': it does not count in which prompt wins.",
+        "note: no row of the pool of shots has the label 'c': no example shows it.",
+    ]
 
 
 def test_init_refuses_columns_without_a_table_and_a_folder_it_cannot_write() -> None:

@@ -104,3 +104,24 @@ def test_a_run_with_an_own_grader_goes_on_with_the_same_file_and_when_it_is_allo
     result = runner.invoke(main, ["resume", name, "--allow-python"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "has changed since the run began" in result.stderr
+
+
+def test_an_own_grader_that_fails_ends_the_run_and_the_score_at_once() -> None:
+    Path("own.py").write_text("def judge(reply, target):\n    return target in repl\n", encoding="utf-8")
+    for command in (["run", "--steps", "1"], ["score", "-i", ""]):
+        result = call(*command, *OWN, "--allow-python")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "own.py line 2: judge raised NameError: name 'repl' is not defined." in result.stderr
+
+
+def test_an_own_grader_gives_scores_where_their_mean_is_asked_for() -> None:
+    Path("own.py").write_text("def judge(reply, target): return 0.5\n", encoding="utf-8")
+    assert figures(*OWN, "--allow-python", "--metric", "mean_score") == [0.5]
+    refused = call("score", "-i", "", *OWN, "--allow-python")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "judge returned 0.5. Return True or False. To score" in refused.stderr
+
+
+def test_what_an_own_grader_prints_stands_in_no_json() -> None:
+    Path("own.py").write_text("print('hello')\ndef judge(reply, target): return print(reply) or True\n")
+    assert figures(*OWN, "--allow-python") == [1.0]

@@ -51,6 +51,17 @@ def score(*arguments: str) -> Result:
     return result
 
 
+def figures(score: dict[str, Any]) -> tuple[float, int]:
+    return score["value"], score["n"]
+
+
+def alone(*arguments: str) -> Result:
+    """Without a table."""
+    result = CliRunner().invoke(main, ["score", "--no-progress", *arguments])
+    assert result.exit_code == 0, result.output
+    return result
+
+
 def scores(*arguments: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(score("--json", *arguments).stdout)["scores"]
     return found
@@ -117,7 +128,7 @@ class TestTransfer:
     def test_a_calibration_goes_where_the_labels_are_the_same(self) -> None:
         winner = Candidate(instruction="x", calibration=(0.5, -0.5))
         settings = RunSettings.model_validate({"models": {"scorer": "scripted"}})
-        found = Winner(task=mail_task(), settings=settings, candidates=(("winner", winner),))
+        found = Winner(run="x", task=mail_task(), settings=settings, candidates=(("winner", winner),))
         assert found.carried(mail_task(8)) == [("winner", winner)]
         others = replace(mail_task(), labels=("seed", "fintech"))
         assert found.carried(others) == [("winner", replace(winner, calibration=()))]
@@ -159,6 +170,51 @@ class TestTransfer:
         result = CliRunner().invoke(main, ["score", "--run", name, "--data", "mails.csv", *DATA])
         assert result.exit_code == 2
         assert "has no measured winner. Finish it" in result.stderr
+
+    def test_a_run_is_measured_on_its_own_task_and_rows(self, model: ScriptedEngine) -> None:
+        """It was measured on the shipped example, without a word."""
+        name = run("--seed", "5")
+        shown = json.loads(CliRunner().invoke(main, ["runs", "show", name, "--json"]).stdout)
+        Path("task.toml").write_text('data = "mails.csv"\ntext = "mail"\nlabel = "kind"\n', encoding="utf-8")
+        for on in ("train", "validation", "test"):
+            result = alone("--run", name, "--on", on, "--json")
+            found = json.loads(result.stdout)
+            assert found["task"] == f"mails, the one of run {name}"
+            assert figures(found["scores"][0]) == figures(shown[on])
+        assert alone("--run", name).stderr == f"task: mails, the one of run {name}\n"
+        other_seed = json.loads(alone("--run", name, "--on", "test", "--json", "--seed", "9").stdout)
+        assert figures(other_seed["scores"][0]) == figures(shown["test"]), "the test rows stay test rows"
+
+    def test_its_scoring_settings_are_those_of_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        name = self._always_right(monkeypatch, "--scoring", "generation", "--answer-tokens", "7")
+        engine = ScriptedEngine(reply=lambda _text: "seed\n\n")
+        play_roles(monkeypatch, engine)
+        (Path(os.environ["OPRO_LOCAL_HOME"]) / "runs" / "cache.sqlite").unlink()
+        alone("--run", name)
+        assert {request.max_tokens for call in engine.generated for request in call} == {7}
+
+    def test_its_position_may_be_another_one(self, model: ScriptedEngine) -> None:
+        found = json.loads(alone("--run", run(), "--position", "Q_begin", "--json").stdout)
+        assert {row["position"] for row in found["scores"]} == {"Q_begin"}
+
+    @pytest.mark.parametrize("flag", [("--label", "kind"), ("--split-seed", "3"), ("--metric", "mcc")])
+    def test_what_says_how_a_table_is_read_needs_a_table(self, model: ScriptedEngine, flag: Any) -> None:
+        result = CliRunner().invoke(main, ["score", "--run", run(), *PLAIN, *flag])
+        assert result.exit_code == 2
+        assert "or name a table (--data, --benchmark or --task)" in result.stderr
+
+    def test_a_grader_of_the_runs_task_is_not_run_unasked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path("g.py").write_text("def right(reply, target):\n    return target in reply\n", encoding="utf-8")
+        name = self._always_right(
+            monkeypatch, "--answer", "python", "--grader", "g.py:right", "--allow-python"
+        )
+        refused = CliRunner().invoke(main, ["score", "--run", name, *PLAIN])
+        assert refused.exit_code == 2 and "pass --allow-python" in refused.stderr
+        alone("--run", name, "--allow-python")
+
+    def test_without_a_task_the_shipped_example_is_named(self, model: ScriptedEngine) -> None:
+        result = CliRunner().invoke(main, ["score", "-m", "scripted", "-i", "x", *PLAIN, "--train-rows", "2"])
+        assert "task: the shipped example; --data FILE takes your own table" in result.stderr
 
     def test_something_to_measure_is_needed(self) -> None:
         result = CliRunner().invoke(main, ["score", "--model", "scripted", "--data", "mails.csv", *DATA])

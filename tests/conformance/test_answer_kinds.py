@@ -21,6 +21,7 @@ from opro_local.answers import AnswerKind, grader_of, kind_class, kind_names
 from opro_local.cli import main
 from opro_local.config import Metric, TaskSettings
 from opro_local.errors import SettingsError
+from opro_local.exports.forms import FORMS
 from opro_local.reading.replies import Grader
 from opro_local.records import Answer, Example, Outcome
 from opro_local.scoring.marking import Marking
@@ -62,9 +63,9 @@ def swapped(one: str, other: str) -> dict[str, str]:
 
 OWN_GRADER = """
 def judge(reply, target):
-    if "cannot" in reply:
-        return None
-    return (1.0, "well said") if target in reply else (0.25, "near")
+    if target in reply:
+        return 1.0, "well said"
+    return (0.25, "near") if "answer" in reply else (0, "nothing")
 """
 SAMPLES: dict[str, Sample] = {
     "label": Sample(targets=("red", "blue"), right=same("red", "blue"), wrong=swapped("red", "blue")),
@@ -92,7 +93,8 @@ SAMPLES: dict[str, Sample] = {
         targets=("tea", "rice"),
         right=same("tea", "rice"),
         wrong=swapped("tea", "rice"),
-        settings={"grader": "own.py:judge"},
+        settings={"grader": "own.py:judge", "metric": "mean_score"},
+        silent=None,  # it is worth what the function says
         worth_of_wrong=0.25,
     ),
     "label_set": Sample(
@@ -195,7 +197,7 @@ def test_published_readers_take_a_plain_right_reply(task: Task, sample: Sample) 
 
 
 def test_the_first_metric_is_its_own_and_all_of_them_can_be_computed(task: Task, sample: Sample) -> None:
-    assert task.metric == task.kind.metrics[0]
+    assert task.metric == task.kind.metric == sample.settings.get("metric", task.kind.metrics[0])
     assert set(task.kind.metrics) <= set(get_args(Metric)) == set(METRICS)
     answers = [Answer(_answered(task, sample, row)) for row in task.examples]
     for metric in task.kind.metrics:
@@ -280,7 +282,7 @@ class TestWholeWay:
         small += ["--start", "", "--headroom", "0", "--sensitivity", "0"]
         document = json.loads(invoke("run", *words, *small, "--json").stdout)
         assert (document["best"]["instruction"], document["test"]["value"]) == ("Think.", 1.0)
-        assert document["metric"] == task.kind.metrics[0]
+        assert document["metric"] == task.metric
         assert next(b["value"] for b in document["baselines"] if not b["instruction"]) == 0.0
         assert "Think." in invoke("runs", "show", document["run"]).stdout
         scored = json.loads(invoke("score", *words, "-i", "Think.", "--on", "test", "--json").stdout)
@@ -288,8 +290,9 @@ class TestWholeWay:
         for form in ("html", "md", "csv", "xlsx", "json"):
             invoke("report", "-o", f"report.{form}")
             assert (home / f"report.{form}").stat().st_size > 100
-        for use in ("json", "csv", "prompt", "chat-messages", "python", "ollama-modelfile"):
+        for use in ("json", "csv", *FORMS):
             assert "Think." in invoke("export", "--to", use).stdout
+        assert f"read as {task.kind.reading}" in invoke("export", "--to", "prompt").stdout
         outcomes = json.loads(invoke("export", "--outcomes").stdout)["outcomes"]
         best = [each for each in outcomes if each["key"] == document["best"]["key"]]
         assert {each["score"] for each in best} == {1.0}

@@ -10,6 +10,7 @@ from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import (
     expected_best,
     holm,
+    luck_of_best,
     minimum_detectable_gain,
     power,
     rows_to_tell,
@@ -151,15 +152,43 @@ def test_a_large_gain_counts_its_own_discordance() -> None:
 def test_the_best_of_equals_shows_more_than_the_truth(
     value: float, n: int, candidates: int, best: float
 ) -> None:
-    assert 100 * expected_best(candidates, value=value, n=n) == pytest.approx(best, abs=0.051)
+    assert 100 * expected_best(candidates, rates=np.full(n, value)) == pytest.approx(best, abs=0.051)
 
 
 def test_the_best_of_two_on_two_rows_by_hand() -> None:
     # of 16 outcomes the best is 0 once, 1 in 8, 2 in 7: (8 + 14) / 16 / 2
-    assert expected_best(2, value=0.5, n=2) == pytest.approx(22 / 32)
-    assert expected_best(1, value=0.3, n=10) == pytest.approx(0.3)
+    assert expected_best(2, rates=np.full(2, 0.5)) == pytest.approx(22 / 32)
+    assert expected_best(1, rates=np.full(10, 0.3)) == pytest.approx(0.3)
+    # One row always right, one a coin: of two candidates the best has both in 3 of 4 cases.
+    assert expected_best(2, rates=np.array([1.0, 0.5])) == pytest.approx((3 * 1 + 1 * 0.5) / 4)
 
 
 def test_the_expected_best_is_the_mean_of_draws() -> None:
     drawn = binom.rvs(20, 0.4, size=(20_000, 12), random_state=np.random.default_rng(3)).max(axis=1) / 20
-    assert expected_best(12, value=0.4, n=20) == pytest.approx(drawn.mean(), abs=0.003)
+    assert expected_best(12, rates=np.full(20, 0.4)) == pytest.approx(drawn.mean(), abs=0.003)
+
+
+HALF_EASY = np.repeat([0.95, 0.05], 24)
+
+
+def test_easy_and_hard_rows_leave_luck_less_room() -> None:
+    """Half the rows easy, half hard: coins of the mean rate would show .67, the best of 80 shows .58."""
+    coins = expected_best(80, rates=np.full(48, 0.5))
+    assert coins == pytest.approx(0.674, abs=0.005)
+    generator = np.random.default_rng(2)
+    shown = (generator.random((2000, 80, 48)) < HALF_EASY).mean(axis=2).max(axis=1)
+    assert expected_best(80, rates=HALF_EASY) == pytest.approx(shown.mean(), abs=0.002)
+    assert expected_best(80, rates=HALF_EASY) < coins - 0.09
+
+
+@pytest.mark.parametrize("candidates", [5, 20, 80])
+def test_the_luck_of_the_best_is_found_from_the_answers_themselves(candidates: int) -> None:
+    generator = np.random.default_rng(candidates)
+    drawn = generator.random((200, candidates, 48)) < HALF_EASY
+    found = [luck_of_best(correct) for correct in drawn]
+    assert np.mean(found) == pytest.approx(expected_best(candidates, rates=HALF_EASY) - 0.5, rel=0.05)
+
+
+def test_one_candidate_has_no_luck_and_answers_that_are_all_the_same_have_none() -> None:
+    assert luck_of_best(np.array([[True, False]])) == 0.0
+    assert luck_of_best(np.tile([True, False, True], (9, 1))) == pytest.approx(0.0)

@@ -80,8 +80,11 @@ def with_split(found: InstructionProblem, split: Split) -> InstructionProblem:
 
 def with_pool(found: InstructionProblem, *, pool: int) -> InstructionProblem:
     """With so many train rows set aside for exemplars."""
-    rows, stratum = len(found.space.split.train), found.space.task.kind.stratum
-    return with_split(found, set_aside(found.space.split, scored=rows, pool=pool, stratum=stratum))
+    split, task = found.space.split, found.space.task
+    aside = set_aside(
+        split, scored=len(split.train), pool=pool, stratum=task.kind.stratum, twins=task.split.twins
+    )
+    return with_split(found, aside)
 
 
 def engine_of(found: InstructionProblem) -> ScriptedEngine:

@@ -1,11 +1,14 @@
 """Proposers that are very good or very bad: a run ends when it should, and counts what it saw."""
 
+import math
 from dataclasses import dataclass
 
+import pytest
 from memory_store import MemoryStore
 from resolved import searching
 
 from opro_local.config import BudgetSettings
+from opro_local.errors import OproError
 from opro_local.llm import GenerationReply, GenerationRequest
 from opro_local.loop import optimize
 from opro_local.optimizer import Optimizer
@@ -103,3 +106,15 @@ def test_a_long_trajectory_is_cut_to_the_context() -> None:
     best = min(store.steps[0].scored, key=lambda entry: entry.score.value)
     assert 1 <= shown < len(store.steps[0].solutions)
     assert f"value: {best.score.value:.0f}" in store.steps[1].calls[0].meta_prompt
+
+
+class Nowhere(LinearRegression):
+    """Has no value anywhere."""
+
+    def value(self, solution: Numbers) -> float:
+        return math.inf
+
+
+def test_a_function_without_a_value_ends_in_an_error() -> None:
+    with pytest.raises(OproError, match="no value at any of the 6 points"):
+        run(Nowhere(), Parrot(text="w=1, b=2]"), steps=1)

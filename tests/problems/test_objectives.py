@@ -110,7 +110,12 @@ def test_what_is_no_solution_has_a_reason(objective: Objective, reply: str, reas
 @pytest.fixture
 def bowl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.chdir(tmp_path)
-    code = "def bowl(x, y):\n    return 1 / 0 if x == 5 else float('nan') if x == 6 else x * x + y * y\n"
+    code = (
+        "def bowl(x, y):\n"
+        "    if x == 7:\n"
+        "        return xx\n"
+        "    return 1 / 0 if x == 5 else float('nan') if x == 6 else x * x + y * y\n"
+    )
     Path("own.py").write_text(code, encoding="utf-8")
     return Box(function="own.py:bowl", low=-8, high=8)
 
@@ -118,6 +123,8 @@ def bowl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
 def test_a_box_holds_a_function_of_the_users(bowl: Box) -> None:
     assert bowl.value((3.0, 4.0)) == 25
     assert bowl.value((5.0, 0.0)) == bowl.value((6.0, 0.0)) == float("inf")
+    with pytest.raises(SettingsError, match=r"own\.py line 3: bowl raised NameError: name 'xx'"):
+        bowl.value((7.0, 0.0))
     assert bowl.parse("[1.5, -2e-1") == (1.5, -0.2)
     with pytest.raises(Rejected, match="outside the limits"):
         bowl.parse("9, 0")

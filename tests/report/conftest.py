@@ -1,34 +1,20 @@
 """Documents of finished runs: a plain one, one with a hostile winner, one with hostile text everywhere."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mail_searches import HOSTILE, finished
+from mail_searches import HOSTILE, searched
 
 from opro_local.results.document import run_document
 
+__all__ = ["searched"]
 WRITTEN = {
     *("text", "instruction", "target", "winner", "baseline", "name", "labels", "meta_prompt", "source"),
     *("stop_reason", "reason", "origin", "run", "metric", "proposer", "numerics", "description"),
 }
 """Keys of a document under which people, models or files of others may have put any text."""
-
-
-@pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The file of a run by its winner, for tests that only read it: searched once."""
-
-    @cache
-    def file(best: str) -> Path:
-        home = tmp_path_factory.mktemp("searched")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OPRO_LOCAL_HOME", str(home))
-            return finished(home, patch, best)
-
-    return file
 
 
 @pytest.fixture

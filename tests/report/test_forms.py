@@ -27,8 +27,10 @@ from opro_local.report.chart import Chart
 from opro_local.report.section import word_diff
 from opro_local.report.sections import sections
 from opro_local.report.table import Table
+from opro_local.report.terminal import terminal_lines
 from opro_local.results.result import read_result
 from opro_local.results.steps import best_start
+from opro_local.results.verdicts import run_verdict
 
 
 def in_form(document: dict[str, Any], form: str) -> bytes:
@@ -236,6 +238,72 @@ def test_a_workbook_holds_numbers_as_numbers_and_no_formula(hostile: dict[str, A
     assert any(HOSTILE in str(cell) for row in sheets["In words"] for cell in row)
 
 
+def test_figures_are_numbers_in_tables_and_texts_are_texts(document: dict[str, Any]) -> None:
+    """p-values were text, and figures below zero had the apostrophe that formulas get."""
+    document["baselines"][0]["value"] = document["test"]["value"] = document["test"]["interval"][0] = -0.25
+    for verdict in document["verdicts"]:
+        verdict["comparison"]["difference"] = -0.25
+    sheets = dict(_sheets(document))
+    written = {
+        cell for row in csv.reader(io.StringIO(in_form(document, "csv").decode())) for cell in row if cell
+    }
+    figures = 0
+    for table in tables(document).values():
+        for row, shown in zip(list(table.in_numbers())[1:], sheets[table.title][1:], strict=True):
+            for cell, value in zip(row, shown, strict=False):  # a last empty cell is no cell of a workbook
+                if isinstance(cell, int | float):
+                    figures += 1
+                    assert isinstance(value, float) and value == pytest.approx(cell), (table.title, row)
+                    assert str(cell + 0) in written
+                else:
+                    assert isinstance(value, str), (table.title, row)
+    scores = tables(document)["Scores"]
+    assert figures > 100 and next(scores.in_numbers())[10] == "one-sided p"
+    assert sheets["Scores"][2][10] == document["verdicts"][0]["adjusted_p"]
+
+
+def test_a_setting_is_written_alike_in_every_form(document: dict[str, Any]) -> None:
+    """What is off was 0 on the page and False in Markdown."""
+    document["settings"] = {"x": {"off": False, "on": True, "open": None, "number": 0, "list": ["a"]}}
+    shown = {"x.off": "false", "x.on": "true", "x.open": "null", "x.number": "0", "x.list": '["a"]'}
+    words = html.unescape(in_form(document, "html").decode())
+    lines = in_form(document, "md").decode().replace("\\", "").splitlines()
+    rows = [row[:2] for row in csv.reader(io.StringIO(in_form(document, "csv").decode()))]
+    for name, value in shown.items():
+        assert re.search(rf">{re.escape(name)}</th><td[^>]*>{re.escape(value)}</td>", words), name
+        assert f"| {name} | {value} |" in lines
+        assert [name, value] in rows
+
+
+def test_no_title_stands_twice_in_a_csv_file(document: dict[str, Any]) -> None:
+    rows = list(csv.reader(io.StringIO(in_form(document, "csv").decode())))
+    for section in sections(task_result(document)):
+        assert [row[0] for row in rows if row].count(section.title) == 1, section.title
+
+
+def test_a_table_of_candidates_says_which_won(document: dict[str, Any]) -> None:
+    rows = list(csv.DictReader(io.StringIO(candidates_csv(task_result(document)))))
+    assert [row["instruction"] for row in rows if row["status"] == "winner"] == ["Read twice."]
+    assert {row["proposer"] for row in rows} == {"start", "opro"}
+
+
+@pytest.mark.parametrize("is_baseline", [True, False])
+def test_the_verdict_is_one_sentence_in_every_form(document: dict[str, Any], is_baseline: bool) -> None:
+    """The winner that is a baseline was told in one way on the terminal and in another in the files."""
+    if is_baseline:
+        document["best"] |= {name: document["baselines"][1][name] for name in ("instruction", "key")}
+        document["verdicts"].pop(1)
+    sentence = run_verdict(task_result(document))
+    assert ("the winner is itself one of the baselines" in sentence) == is_baseline
+    assert f"  {sentence}" in terminal_lines(sections(task_result(document)))
+    for form in ("html", "md", "csv"):
+        assert sentence in html.unescape(in_form(document, form).decode()).replace("\\", ""), form
+    assert ["Result", sentence] in [row[:2] for row in dict(_sheets(document))["In words"]]
+    prompts = [row[0] for row in tables(document)["Scores"].rows]
+    assert prompts[0] == "winner"
+    assert (START in prompts) != is_baseline, "one prompt stood there under two names"
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1"])
 def test_a_formula_is_neutralised_in_tables(document: dict[str, Any], text: str) -> None:
     document["best"]["instruction"] = text
@@ -255,7 +323,7 @@ def test_every_form_holds_what_the_page_holds(document: dict[str, Any]) -> None:
     """Titles of the page's parts, and a figure or word of each."""
     found = sections(task_result(document))
     assert [section.title for section in found] == [
-        *("Result", "Selection", "Search progress", "Score by prompt length"),
+        *("Result", "How answers are read", "Selection", "Search progress", "Score by prompt length"),
         *("Calibration of confidence", "Changes from the best start"),
         *("Rows fixed and broken", "Confusion matrix", "Candidates"),
         *("Sensitivity to wording", "Meta-prompts", "Cost"),

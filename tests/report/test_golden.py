@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from mail_searches import finished
 
 from opro_local.cli import main
+from opro_local.exports.forms import in_use
 from opro_local.report.candidates import candidates_csv
 from opro_local.report.forms import difference_in_form, in_form, sheets
-from opro_local.report.ready_prompt import in_use
 from opro_local.report.sections import sections
 from opro_local.results.difference import run_difference
 from opro_local.results.document import as_json
@@ -56,7 +56,7 @@ def workbook(one: Path, _: Path) -> str:
 
 
 def use(form: str) -> Callable[[Path, Path], str]:
-    return lambda one, _: in_use(read_result(one, outcomes=True), form)
+    return lambda one, _: in_use(read_result(one, outcomes=True), form)[0]
 
 
 def paths(value: Any, name: str = "") -> Iterator[str]:
@@ -94,6 +94,9 @@ FORMS: dict[str, Callable[[Path, Path], str]] = {
     "chat-messages.json": use("chat-messages"),
     "python.py.txt": use("python"),
     "ollama-modelfile.txt": use("ollama-modelfile"),
+    "openai.json": use("openai-json"),
+    "llama-cpp.json": use("llama-cpp"),
+    "promptfoo.yaml": use("promptfoo"),
 }
 
 

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.stats import binomtest
 from store_script import HEADER
 
+from opro_local.evidence.headroom import headroom
+from opro_local.evidence.paired import compare_correct
+from opro_local.evidence.verdict import verdicts
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Direction, Proposal, Score, Scored, SplitName, Step
-from opro_local.results.reading import overview
-from opro_local.results.verdicts import gain_line
+from opro_local.results.findings import BaselineVerdict
+from opro_local.results.reading import fields_of, overview
+from opro_local.results.verdicts import comparison_line, gain_line, headroom_line, power_line, verdict_line
 from opro_local.store.reader import RunReader
 
 
@@ -76,3 +82,34 @@ def test_there_is_no_gain_to_tell_where_there_is_no_number() -> None:
         evaluated("baseline", "a", 0.5),
     ]
     assert list(gain_line(overview(run("minimize", evaluations)))) == []
+
+
+def test_a_p_value_is_said_to_be_one_sided() -> None:
+    """Nine gains against two losses: 0.033 here, 0.065 where a two-sided test is the default."""
+    (found,) = verdicts([compare_correct([True] * 9 + [False] * 2, [False] * 9 + [True] * 2)])
+    assert comparison_line(found).startswith("better: gain +0.636 [")
+    assert comparison_line(found).endswith(", one-sided p=0.033, n=11")
+    assert binomtest(9, 11).pvalue == pytest.approx(2 * found.adjusted_p)
+    of_baseline = BaselineVerdict(instruction="", **fields_of(found))
+    assert (
+        verdict_line([of_baseline])
+        == "verdict: better than the baseline (one-sided paired tests, n=11 test rows)"
+    )
+
+
+def test_headroom_names_what_it_is_of() -> None:
+    found = headroom(np.array([[1.0, 0.5], [0.0, 0.0]]), measure="mean score")
+    assert "2 very different prompts score 0.000 to 0.750 in mean score on 2 train rows" in headroom_line(
+        found
+    )
+
+
+def test_the_power_of_test_rows_is_about_accuracy_and_says_so() -> None:
+    assert power_line(96, 0.17, "accuracy") == (
+        "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power)"
+    )
+    assert power_line(96, 0.17, "macro_f1") == (
+        "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power; what gain in macro_f1 they "
+        "can show depends on the answers)"
+    )
+    assert power_line(3, None, "mae").startswith("no gain in accuracy is detectable (3 test rows")

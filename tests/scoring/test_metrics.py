@@ -97,9 +97,24 @@ def test_balanced_accuracy_is_the_mean_recall_of_the_labels_that_occur() -> None
     assert value("balanced_accuracy", SAMPLE) == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
-def test_macro_f1_counts_an_absent_label_as_zero() -> None:
-    # seed: 2·2 / (3 + 2), fintech: 2·1 / (2 + 2), healthcare: 0
-    assert value("macro_f1", SAMPLE) == pytest.approx((0.8 + 0.5 + 0.0) / 3)
+def test_macro_f1_is_the_mean_over_the_labels_that_have_rows() -> None:
+    # seed: 2·2 / (3 + 2), fintech: 2·1 / (2 + 2); healthcare has no row
+    assert value("macro_f1", SAMPLE) == pytest.approx((0.8 + 0.5) / 2)
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1"])
+def test_with_every_row_right_a_label_without_rows_costs_nothing(metric: Metric) -> None:
+    """A part of 12 rows without the rarest label showed 0.800 [0.600, 0.800] with all answers right."""
+    score = measure([answered(label, label) for label in LABELS[:2] * 6], metric=metric)
+    assert score.value == 1.0
+    assert score.interval is not None
+    assert score.interval[1] == 1.0
+
+
+def test_to_answer_a_label_without_rows_is_a_miss_of_the_right_one() -> None:
+    missed = [answered("seed", "healthcare"), answered("seed", "seed"), answered("fintech", "fintech")]
+    silent = [answered("seed", None), *missed[1:]]
+    assert value("macro_f1", missed) == value("macro_f1", silent) == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_in_mcc_no_answer_is_a_class_of_its_own() -> None:
@@ -112,7 +127,7 @@ def test_they_agree_with_scikit_learn_on_text_labels() -> None:
     predictions = [o.prediction or "no answer" for o in SAMPLE]
     with pytest.warns(UserWarning, match="not in y_true"):
         assert value("balanced_accuracy", SAMPLE) == balanced_accuracy_score(targets, predictions)
-    f1 = f1_score(targets, predictions, labels=LABELS, average="macro", zero_division=0)
+    f1 = f1_score(targets, predictions, labels=LABELS[:2], average="macro", zero_division=0)
     assert value("macro_f1", SAMPLE) == f1
     assert value("mcc", SAMPLE) == matthews_corrcoef(targets, predictions)
 
@@ -219,7 +234,7 @@ def test_tables_of_one_class_do_not_divide_by_zero() -> None:
     table = np.zeros((1, 2, 3))
     table[0, 0, 0] = 5
     assert balanced_accuracies(table)[0] == 1.0
-    assert macro_f1s(table)[0] == 0.5
+    assert macro_f1s(table)[0] == 1.0
     assert mccs(table)[0] == 0.0
     assert weighted_kappas(table)[0] == 0.0
 
@@ -256,7 +271,9 @@ def scikit_learns(metric: Metric, outcomes: Sequence[Outcome]) -> float:
         "mean_score": lambda: accuracy_score(targets, predictions),
         "weighted_kappa": lambda: _kappa(outcomes),
         "balanced_accuracy": lambda: balanced_accuracy_score(targets, predictions),
-        "macro_f1": lambda: f1_score(targets, predictions, labels=LABELS, average="macro", zero_division=0),
+        "macro_f1": lambda: f1_score(
+            targets, predictions, labels=sorted(set(targets)), average="macro", zero_division=0
+        ),
         "mcc": lambda: matthews_corrcoef(targets, predictions),
         "log_loss": lambda: log_loss(targets, probabilities, labels=sorted(LABELS)),
         "brier": lambda: brier_score_loss(targets, probabilities, labels=sorted(LABELS), scale_by_half=False),
@@ -427,7 +444,35 @@ def test_every_value_has_a_place_from_0_to_1(
     assert [marking.normalised(each) for each in (worst, middle, best)] == [0.0, 0.5, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("metric", "name", "worth"),
+    [
+        ("accuracy", "accuracy", [1.0, 0.0]),
+        ("log_loss", "mean probability of the right label", [0.6, 0.25]),
+        ("brier", "1 - Brier score / 2", [1 - 0.26 / 2, 1 - 0.875 / 2]),
+        ("macro_f1", "accuracy", [1.0, 0.0]),
+        ("mcc", "accuracy", [1.0, 0.0]),
+    ],
+)
+def test_a_row_is_worth_what_it_is_to_the_metric(metric: Metric, name: str, worth: list[float]) -> None:
+    marking = Marking(kind=Label(labels=LABELS), metric=metric)
+    found, called = marking.row_scores([marking.answers(PROBABILITIES)])
+    assert called == name
+    assert found == pytest.approx(np.array([worth]))
+
+
+def test_without_probabilities_a_row_is_worth_its_accuracy() -> None:
+    marking = Marking(kind=Label(labels=LABELS), metric="log_loss")
+    found, called = marking.row_scores([marking.answers(SAMPLE)])
+    assert (called, found.tolist()) == ("accuracy", [[1.0, 1.0, 0.0, 1.0, 0.0]])
+
+
 class TestNumbers:
+    def test_a_row_is_worth_more_the_smaller_its_error(self) -> None:
+        marking = Marking(kind=Label(labels=()), metric="mae", spread=10.0)
+        found, called = marking.row_scores([marking.answers([answered("10", "8"), answered("4", None)])])
+        assert (called, found.tolist()) == ("1 - error / range of the answers", [[0.8, 0.0]])
+
     ROWS = (answered("10", "12"), answered("1,000", "$990.50"), answered("-4", None))
 
     def test_an_error_is_the_distance_and_no_answer_as_far_off_as_the_targets_are_apart(self) -> None:
@@ -437,6 +482,10 @@ class TestNumbers:
         assert score.value == pytest.approx((2 + 9.5 + 1004) / 3)
         assert score.metrics == {"accuracy": 0.0}
         assert score.interval is not None
+
+    def test_a_number_of_hundreds_of_digits_is_no_answer(self) -> None:
+        rows = [answered("10", "9" * 400), answered("4", "4")]
+        assert measure(rows, labels=(), metric="mae", spread=6.0).value == 3.0
 
     def test_the_smaller_error_wins(self) -> None:
         rows = [replace(row, example_id=str(n)) for n, row in enumerate(self.ROWS * 10)]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from simulate_intervals import Setting, one, two
 from simulate_racing import SETTINGS, run_race
 from simulate_racing import main as simulate_racing
 from simulate_verdict import main as simulate_verdict
@@ -39,6 +40,23 @@ def test_a_race_pays_for_what_it_scores() -> None:
     assert set(race.against[2:]) == {0}
     assert not race.no_worse(hopeless.sum(axis=1)).any()
     assert race.left.sum() == setting.candidates - 2
+
+
+@pytest.mark.parametrize("wrong", ["spread", "largest"])
+def test_made_up_candidates_answer_each_label_as_they_should(wrong: str) -> None:
+    setting = Setting(sizes=(50, 40, 2), rates=(0.9, 0.5), wrong=wrong)
+    assert setting.answers.diagonal().tolist() == [0.9, 0.9, 0.5]
+    assert setting.answers.sum(axis=1) == pytest.approx(1.0)
+    assert setting.answers[2, 0] == pytest.approx(0.5 if wrong == "largest" else 0.25)
+
+
+def test_intervals_of_a_rare_label_hold_the_truth() -> None:
+    setting = Setting(sizes=(20, 2), rates=(0.9, 0.5), wrong="spread")
+    generator = np.random.default_rng(1)
+    lines = [*one(setting, 60, generator), *two(setting, 60, generator)]
+    assert len(lines) == 8
+    assert all(line.covered >= 0.9 for line in lines)
+    assert all(line.better <= 0.1 for line in lines if line.better is not None)
 
 
 @pytest.mark.slow

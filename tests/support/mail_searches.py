@@ -1,11 +1,12 @@
 """A short search over the mail task by a scripted model, recorded as a user's run is."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mail_task import mail_model, mail_task
+from mail_task import LABELS, mail_model, mail_task
 from scripted_models import play_roles
 
 from opro_local.api import optimize_task
@@ -23,13 +24,48 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The file of a run by its winner, for tests that only read it: searched once."""
+
+    @cache
+    def file(best: str) -> Path:
+        home = tmp_path_factory.mktemp("searched")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPRO_LOCAL_HOME", str(home))
+            return finished(home, patch, best)
+
+    return file
+
+
 def finished(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, best: str, after_commit: Callable[[], None] = lambda: None
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    best: str,
+    after_commit: Callable[[], None] = lambda: None,
+    *,
+    liking: float = 0.0,
+    written: Callable[[list[dict[str, str]]], str] | None = None,
 ) -> Path:
-    """The file of a run whose winner is best; after_commit is called whenever something is saved."""
+    """The file of a run whose winner is best; after_commit is called whenever something is saved.
+
+    liking: nats that the model gives the first label beyond what it knows; it is then calibrated. written:
+    what the scorer writes to messages, where it is to write.
+    """
     skills = {"": 6, START: 9, "Sort it.": 12, best: 20}
     samples = [["sort it.</INS>", "I cannot.</INS>", f"{best}</INS>"], ["</INS>", "SORT IT.</INS>", "no|"]]
-    engine = ScriptedEngine(log_prob=mail_model(skills, otherwise=7), samples=samples)
+    knowing = mail_model(skills, otherwise=7)
+
+    def log_prob(text: str) -> float:
+        return knowing(text) + (liking if text.endswith(LABELS[0]) else 0.0)
+
+    def reply(text: str) -> str:
+        assert written is not None
+        return written([{"role": "user", "content": text}]) if best in text else "no"
+
+    engine = ScriptedEngine(log_prob=log_prob, reply=reply, samples=samples)
     play_roles(monkeypatch, engine)
     host = Host(folders=Folders.of_user(folder), after_commit=after_commit)
-    return optimize_task(mail_task(), RunSettings.model_validate(SETTINGS), host=host)
+    scoring = {"mode": "generation"} if written else {"calibration": "batch" if liking else "none"}
+    settings = SETTINGS | {"scoring": scoring}
+    return optimize_task(mail_task(), RunSettings.model_validate(settings), host=host)

@@ -1,5 +1,6 @@
 """The figures of a small table, counted by hand."""
 
+from opro_local.config import SplitSettings
 from opro_local.records import Example
 from opro_local.tasks.inspection import Lengths, inspect_task
 from opro_local.tasks.task import Task
@@ -16,10 +17,11 @@ def task(*rows: tuple[str, str]) -> Task:
         qa=None,
         metric="accuracy",
         unlabelled=2,
+        split=SplitSettings(twins="apart"),
     )
 
 
-ROWS = [("one", "A"), ("One ", "B"), ("one  two", "A"), ("one two", "A"), ("three", "B"), ("three", "B")]
+ROWS = [("one", "A"), ("One! ", "B"), ("one  two", "A"), ("one two", "A"), ("three", "B"), ("three", "B")]
 
 
 def test_the_report_counts_what_the_table_holds() -> None:

@@ -74,7 +74,8 @@ def test_repeated_rows_are_kept_with_ids_of_their_own(tmp_path: Path) -> None:
 def test_one_text_with_two_labels_is_refused_with_both_lines(tmp_path: Path) -> None:
     assert refusal(tmp_path, FOUR + "a,A\nb,B\n") == (
         "the same text has two labels: t.csv line 2 and t.csv line 6, t.csv line 3 and t.csv line 7. "
-        "Correct or remove one of each."
+        "Correct or remove one of each, or, where they are several annotators', pass "
+        "--annotators first, agree or majority."
     )
 
 
@@ -104,11 +105,53 @@ def test_a_label_outside_the_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_without_rows_and_labels_that_look_alike_are_noted(tmp_path: Path) -> None:
-    task = load(tmp_path, FOUR + "e,a \nf,a \n", labels=("A", "B", "a ", "C"))
+    task = load(tmp_path, FOUR + "e,sign up\nf,SignUp\ng,sign up\nh,SignUp\n")
+    assert task.warnings == (
+        "labels 'SignUp', 'sign up' differ only in case or blanks, and count as different.",
+    )
+    task = load(tmp_path, FOUR + "e,a\nf,a\n", labels=("A", "B", "a", "C"))
     assert task.warnings == (
         "no row has the label 'C'.",
-        "labels 'A', 'a ' differ only in case or blanks, and count as different.",
+        "labels 'A', 'a' differ only in case or blanks, and count as different.",
     )
+
+
+def test_blanks_around_labels_are_cut_off_and_told(tmp_path: Path) -> None:
+    task = load(tmp_path, "text,label\na,B \nb,A\nc,\u00a0B\nd, A\n", labels=("A ", "B"))
+    assert (task.labels, [e.target for e in task.examples]) == (("A", "B"), ["B", "A", "B", "A"])
+    assert task.warnings == ("3 labels with blanks around, which are cut off.",)
+
+
+def test_blanks_around_other_answers_stay(tmp_path: Path) -> None:
+    task = load(tmp_path, "text,label\na, x\nb,y\n", answer="text")
+    assert (task.examples[0].target, task.warnings) == (" x", ())
+
+
+TWINS = "text,label\nPay me,A\npay  me.,{}\nb,A\nc,B\nd,B\n"
+
+
+def test_texts_that_say_the_same_are_noted_and_have_one_label(tmp_path: Path) -> None:
+    assert load(tmp_path, TWINS.format("A")).warnings == (
+        "1 text equal to another but for case, blanks or closing punctuation; "
+        "they stay on one side of the split.",
+    )
+    assert refusal(tmp_path, TWINS.format("B")) == (
+        "texts that are equal but for case, blanks or closing punctuation have two labels: "
+        "t.csv line 2 and t.csv line 3. Correct or remove one of each, or, where labels tell such texts "
+        "apart, pass --twins apart."
+    )
+
+
+def test_texts_that_only_case_or_punctuation_tells_apart_may_be_what_the_task_is_about(
+    tmp_path: Path,
+) -> None:
+    task = load(tmp_path, TWINS.format("B"), split={"twins": "apart"})
+    assert ([e.target for e in task.examples], task.warnings) == (["A", "B", "A", "B", "B"], ())
+
+
+def test_smileys_are_no_closing_punctuation(tmp_path: Path) -> None:
+    rows = "text,label\ngreat :),A\ngreat :(,B\n?!,A\n...,B\n"
+    assert load(tmp_path, rows).warnings == ()
 
 
 def test_the_id_column_names_examples_and_must_be_unique_and_filled(tmp_path: Path) -> None:
@@ -139,10 +182,40 @@ def test_a_number_is_what_a_reply_could_be_graded_equal_to(tmp_path: Path) -> No
     rows = "".join(f"{text},{target}\n" for text, target in zip("abcd", targets, strict=True))
     task = load(tmp_path, f"text,label\n{rows}", answer="number")
     assert [e.target for e in task.examples] == targets
-    for wrong in ("1e5", "5.", '"1,2"', '"3,14"'):
+    for wrong in ("1e", "5.", "10:30", "5-6"):
         assert refusal(tmp_path, f"text,label\na,3\nb,{wrong}\n", answer="number").startswith(
             "t.csv line 3: the label is not a number."
         )
+
+
+@pytest.mark.parametrize(
+    ("targets", "given", "decimal", "warnings"),
+    [
+        (["1.5", "2"], None, "point", 0),
+        (["1,5", "2"], None, "comma", 1),
+        (["1.000,50", "3"], None, "comma", 1),
+        (["1,000", "3"], None, "point", 1),  # either will do: that is said
+        (["1,000", "3"], "comma", "comma", 1),
+        (["1,000", "3.5"], None, "point", 0),
+    ],
+)
+def test_the_decimal_sign_is_found_from_the_targets(
+    tmp_path: Path, targets: list[str], given: str | None, decimal: str, warnings: int
+) -> None:
+    rows = "".join(f'{text},"{target}"\n' for text, target in zip("ab", targets, strict=True))
+    task = load(tmp_path, f"text,label\n{rows}", answer="number", decimal=given)
+    assert (task.decimal, len(task.warnings)) == (decimal, warnings)
+    assert task.kind.worth(targets[0], task.examples[0])
+
+
+def test_targets_of_both_conventions_and_of_the_other_one_are_refused(tmp_path: Path) -> None:
+    rows = 'text,label\na,3\nb,"1,5"\nc,2.5\n'
+    told = "the label is a number with a decimal comma only. Correct it or change --decimal."
+    assert refusal(tmp_path, rows, answer="number") == f"t.csv line 3: {told}"
+    told = "the label is a number with a decimal point only. Correct it or change --decimal."
+    assert refusal(tmp_path, rows, answer="number", decimal="comma") == f"t.csv line 4: {told}"
+    with pytest.raises(SettingsError, match="answer label takes no decimal"):
+        load(tmp_path, rows, decimal="comma")
 
 
 def test_text_tasks_take_any_answer_once(tmp_path: Path) -> None:

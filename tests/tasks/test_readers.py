@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from opro_local.config import BadRows
+from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.readers import Table, read_table
 
@@ -18,18 +18,21 @@ def write(folder: Path, content: str | bytes, *, name: str = "emails.csv") -> Pa
     return path
 
 
-def read(path: Path, *, encoding: str = "utf-8", skip: bool = False, max_field: int = 100) -> Table:
-    bad_rows: BadRows = "skip" if skip else "error"
-    return read_table(path, encoding=encoding, sheet=None, bad_rows=bad_rows, max_field=max_field)
+def read(path: Path, *, skip: object = False, **given: object) -> Table:
+    """The table, of which the columns text and t are used, and label and l."""
+    values = {"text": ("text", "t"), "label": "label", "id": "l", "max_field": 100, **given}
+    bad_rows = "skip" if skip else "error"
+    settings = TaskSettings.model_validate(values | {"bad_rows": bad_rows})
+    return read_table(path, settings, labels_are_names=True)
 
 
 def fields(table: Table) -> list[tuple[str, ...]]:
     return [row.fields for row in table.rows]
 
 
-def refusal(path: Path, *, encoding: str = "utf-8", max_field: int = 100) -> str:
+def refusal(path: Path, **given: object) -> str:
     with pytest.raises(DataError) as caught:
-        read(path, encoding=encoding, max_field=max_field)
+        read(path, **given)
     return str(caught.value)
 
 
@@ -171,8 +174,12 @@ def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, "text,label\n")).startswith("emails.csv has columns but no usable rows")
 
 
-def test_columns_with_one_name_are_refused_but_unnamed_ones_are_not(tmp_path: Path) -> None:
-    assert refusal(write(tmp_path, "a,b,a\n1,2,3\n")) == "emails.csv: two columns are named 'a'. Rename one."
+def test_columns_with_one_name_are_refused_where_one_is_used(tmp_path: Path) -> None:
+    table = read(write(tmp_path, "a,b,a\n1,2,3\n"))
+    assert table.index("b") == 1
+    with pytest.raises(DataError) as caught:
+        table.index("a")
+    assert str(caught.value) == "emails.csv: two columns are named 'a'. Rename one."
     assert read(write(tmp_path, ",text,,label\n0,t,,A\n")).columns == ("", "text", "", "label")
 
 
@@ -212,12 +219,12 @@ def test_json_scalars_become_their_json_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('{"t": "x", "l": ["A"]}', "the value of 'l' is nested. Give text, a number, true, false or null"),
-        ('{"t": {"u": 1}, "l": 1}', "the value of 't' is nested. Give text, a number, true, false or null"),
+        ('{"t": ["x", "y"], "l": "A"}', "'t' holds 2 values. Give one"),
+        ('{"t": {"u": 1}, "l": 1}', "the value of 't' is nested. Name the field that is meant, as 't.u'"),
+        ('{"t": {}, "l": 1}', "the value of 't' is no text. Give text, a number, true, false or null"),
         ('{"t": "x"', "not valid JSON at column 10 (Expecting ',' delimiter). Correct it"),
-        ('["x", "A"]', "not a JSON object with keys. Give one flat object a line"),
-        ("7", "not a JSON object with keys. Give one flat object a line"),
-        ('{"t": "x"}', "other keys than the first object: 'l'. Give every object the same keys"),
+        ('["x", "A"]', "not a JSON object with keys. Give an object for each row"),
+        ("7", "not a JSON object with keys. Give an object for each row"),
         ('{"t": "x", "t": "y", "l": 1}', "a key appears twice in one object. Rename one"),
         ('{"t": NaN, "l": 1}', "NaN is not JSON. Write null or text"),
         ("[" * 100_000, "JSON nested too deeply. Give one flat object a line"),
@@ -261,10 +268,10 @@ def test_a_cell_outside_the_header_is_refused_by_its_row(tmp_path: Path) -> None
 def test_several_sheets_need_a_choice(tmp_path: Path) -> None:
     path = workbook(tmp_path, One=[["a"], ["1"]], Two=[["text"], ["t"]])
     assert refusal(path) == "t.xlsx has 2 sheets ('One', 'Two'). Pass --sheet NAME."
-    chosen = read_table(path, encoding="utf-8", sheet="Two", bad_rows="error", max_field=100)
+    chosen = read(path, sheet="Two")
     assert fields(chosen) == [("t",)]
-    with pytest.raises(DataError, match=r"no sheet 'Three'; found 'One', 'Two'"):
-        read_table(path, encoding="utf-8", sheet="Three", bad_rows="error", max_field=100)
+    with pytest.raises(DataError, match=r"sheet 'Three' is not there; found 'One', 'Two'"):
+        read(path, sheet="Three")
 
 
 def test_an_empty_sheet_and_a_file_that_is_no_workbook_are_refused(tmp_path: Path) -> None:
@@ -274,4 +281,4 @@ def test_an_empty_sheet_and_a_file_that_is_no_workbook_are_refused(tmp_path: Pat
 
 def test_a_sheet_for_a_text_file_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="has no sheets"):
-        read_table(tmp_path / "t.csv", encoding="utf-8", sheet="A", bad_rows="error", max_field=100)
+        read(tmp_path / "t.csv", sheet="A")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from opro_local.config import SplitSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
-from opro_local.tasks.split import Split, split_examples
+from opro_local.tasks.split import Split, set_aside, split_examples
+from opro_local.tasks.twins import twin_key
 
 PLAIN = SplitSettings()
 SHARES = [PLAIN, SplitSettings(train=0.8, validation=0.1, test=0.1)]
@@ -105,6 +106,60 @@ def test_rows_with_one_text_stay_together(copies: list[int], seed: int) -> None:
     split = split_examples(examples, PLAIN, seed, stratum=by_label)
     texts = [{example.text for example in part} for part in parts(split)]
     assert sum(map(len, texts)) == len(copies)
+
+
+TWINNED = st.dictionaries(st.sampled_from("ABC"), st.integers(3, 12), min_size=2)
+
+
+def with_twins(examples: list[Example]) -> list[Example]:
+    """Every second row a second time, in other letters and with a full stop."""
+    twins = [
+        Example(id=f"{row.id}t", text=f" {row.text.upper()}. ", target=row.target) for row in examples[::2]
+    ]
+    return examples + twins
+
+
+def sides(split: Split) -> list[set[str]]:
+    """What the texts of the parts say, the pool apart from the rest of train."""
+    return [{twin_key(row.text) for row in part} for part in (*parts(split), split.pool)]
+
+
+@given(TWINNED, st.integers(0, 9), st.sampled_from([1, 3]))
+@settings(max_examples=60, deadline=None)
+def test_texts_that_say_the_same_stay_on_one_side(table: dict[str, int], seed: int, folds: int) -> None:
+    examples = with_twins(rows(**table))
+    split = split_examples(examples, SplitSettings(folds=folds), seed, stratum=by_label)
+    assert len({row.id for part in parts(split) for row in part}) == len(examples)
+    aside = set_aside(split, scored=len(split.train), pool=2, stratum=by_label, twins="together")
+    found = sides(aside)
+    assert sum(map(len, found)) == len(set().union(*found))
+    assert len(aside.pool) == len({twin_key(row.text) for row in aside.pool})
+
+
+@given(TWINNED, st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_without_twins_the_setting_changes_nothing(table: dict[str, int], seed: int) -> None:
+    together, apart = (
+        split_examples(rows(**table), SplitSettings.model_validate({"twins": how}), seed, stratum=by_label)
+        for how in ("together", "apart")
+    )
+    assert together == apart
+
+
+def test_a_split_is_the_one_that_earlier_versions_made() -> None:
+    split = split_examples(rows(A=6, B=4), PLAIN, 0, stratum=by_label)
+    assert [" ".join(row.id for row in part) for part in parts(split)] == [
+        "B2 A4 A5 A2",
+        "A1 B1",
+        "B3 A3 A0 B0",
+    ]
+
+
+def test_twins_of_rows_of_a_test_file_are_left_out() -> None:
+    examples = rows(A=6, B=6)
+    tested = Example(id="t", text="TEXT A 0!", target="A")
+    split = split_examples(examples, PLAIN, 0, stratum=by_label, test=[tested])
+    assert "A0" not in homes(split)
 
 
 @given(tables, st.integers(1, 30), st.integers(0, 9))

@@ -34,7 +34,9 @@ def test_it_reads_back_as_the_same_settings(tmp_path: Path, settings: TaskSettin
 def test_every_line_that_is_commented_out_can_be_taken_in(tmp_path: Path) -> None:
     path = tmp_path / "task.toml"
     path.write_text(re.sub(r"^# (\w+ = )", r"\1", task_file(TaskSettings()), flags=re.M), encoding="utf-8")
-    without_default = ("data", "benchmark", "label", "id", "sheet", "qa", "pattern", "grader", "metric")
+    texts = ("data", "benchmark", "label", "id", "delimiter", "sheet", "pattern", "grader")
+    without_default = (*texts, "annotators", "qa", "metric")
     found = load_task_file(path)
     split = found.split.model_copy(update={"fold": None, "seed": None})
-    assert found.model_copy(update={**dict.fromkeys(without_default), "split": split}) == TaskSettings()
+    blank = dict.fromkeys((*without_default, "decimal"))
+    assert found.model_copy(update={**blank, "split": split}) == TaskSettings()

@@ -29,6 +29,12 @@ def test_a_task_comes_back_from_json_exactly() -> None:
     assert task_from_json(task_to_json(TASK)) == TASK
 
 
+def test_a_task_of_a_version_without_twins_keeps_its_split() -> None:
+    stored = task_to_json(TASK).replace(',"twins":"together"', "")
+    assert stored != task_to_json(TASK)
+    assert task_from_json(stored).split.twins == "apart"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", task_to_json(TASK).replace("A_begin", "nowhere")])
 def test_json_that_is_no_task_is_refused(text: str) -> None:
     with pytest.raises(StoreError, match="stored task cannot be read"):

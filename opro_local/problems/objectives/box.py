@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from opro_local.problem import Rejected
 from opro_local.problems.objective import Numbers, Objective, numbers_in
-from opro_local.user_code import UserFunction, find_function, load_function
+from opro_local.user_code import UserFunction, failure_of, find_function, load_function
 
 STARTS = 5
 
@@ -65,12 +65,14 @@ class Box(Objective):
         return found
 
     def value(self, solution: Numbers) -> float:
-        """Infinite where the function fails or is no number."""
+        """Infinite where the function has no value; SettingsError where it fails otherwise."""
         function = self._function
         try:
             value = float(function(*solution))
-        except (Exception, SystemExit):  # the user's code may raise anything
+        except (ArithmeticError, ValueError):
             return math.inf
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            raise failure_of(self.function, error) from error
         return math.inf if math.isnan(value) else value
 
     @cached_property

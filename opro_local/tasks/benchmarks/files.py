@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from opro_local.errors import DataError
 from opro_local.records import LabelledRow
-from opro_local.tasks.formats import delimited_rows
+from opro_local.tasks.delimited import delimited_rows
 from opro_local.tasks.readers import content_of, decoded, unusable
 from opro_local.wording import counted, listed
 

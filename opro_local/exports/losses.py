@@ -1,0 +1,58 @@
+"""What a prompt loses in another program, in sentences: they hold for runs that had what is lost."""
+
+from collections.abc import Callable
+
+from opro_local.exports.use import Use
+from opro_local.results.words import figure
+
+Loss = Callable[[Use], str | None]
+"""None where the run had no such thing."""
+
+
+def comparison(use: Use) -> str | None:
+    kept = "the run compared the log-probabilities of the labels; here the model writes, and has to be read"
+    return f"Likelihood scoring: {kept}." if use.compares else None
+
+
+def whole_labels(use: Use) -> str | None:
+    kept = "the run compared whole labels; here a grammar leaves nothing else to be written, token by token"
+    return f"Likelihood scoring: {kept}." if use.compares else None
+
+
+def calibration(use: Use) -> str | None:
+    plain = use.answering.uncalibrated
+    measured = f"; without them {use.measure} on test was {figure(plain.value)}" if plain else ""
+    kept = f"the biases of the labels cannot be added here{measured}"
+    return f"Calibration: {kept}." if use.answering.biases else None
+
+
+def stopping(use: Use) -> str | None:
+    kept = f"a reply ends with its turn or after {use.answer_tokens} tokens, not where its answer is final"
+    return f"Stop rules: {kept}." if not use.compares else None
+
+
+def turns(use: Use) -> str | None:
+    kept = "the shots were turns of their own; give each [role] part to the model as a turn"
+    return f"Shots: {kept}." if use.turns else None
+
+
+def place(use: Use) -> str | None:
+    """For a program that takes no words around a row."""
+    if use.turns or not use.before.strip():
+        return None
+    return "Place of the instruction: the run put it right ahead of each text, not into a system prompt."
+
+
+def prefill(use: Use) -> str | None:
+    begun = "the last turn is the assistant's and has to be continued; many servers begin a new one behind it"
+    return f"Begun answer: {begun}." if use.prefill else None
+
+
+def running_text(use: Use) -> str | None:
+    kept = "the scorer read one running text without a chat template; turns are put into one here"
+    return f"Running text: {kept}." if not use.chat else None
+
+
+def reading(use: Use) -> str | None:
+    """For a program with a reader of its own."""
+    return "Reading: a reply counts if it holds the right answer, whatever else it says; the run is stricter."

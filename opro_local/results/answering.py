@@ -1,0 +1,72 @@
+"""How the answers of a run's winner are had: what its score elsewhere needs beside the prompt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opro_local.config import ScoringMode, ScoringSettings
+from opro_local.results.overview import Figures, Overview, Prompt
+from opro_local.results.reading import figures
+from opro_local.results.tasks import row_ids
+from opro_local.scoring.marking import Marking
+from opro_local.scoring.scorer import scoring_mode
+from opro_local.store.reader import RunReader
+from opro_local.tasks.task import Task, task_from_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """mode and reading (a sentence) say how an answer is had; labels are () where answers are open.
+
+    biases are the winner's calibration: nats by label, to be added to the label's log-probability. With them
+    stands uncalibrated, its score on test without, worked out from what the model gave: the run keeps that.
+    """
+
+    mode: ScoringMode
+    labels: Sequence[str]
+    reading: str
+    biases: Mapping[str, float]
+    uncalibrated: Figures | None
+
+
+def answering(run: RunReader, known: Overview) -> Answering:
+    task = task_from_json(run.header.problem_json)
+    scoring = _scoring(known.settings.get("scoring", {}))
+    mode = scoring_mode(task, scoring)
+    best = known.best if isinstance(known.best, Prompt) and known.best.calibration else None
+    return Answering(
+        mode=mode,
+        labels=task.kind.classes,
+        reading=_reading(task, scoring, mode, calibrated=best is not None),
+        biases=dict(zip(task.kind.classes, best.calibration, strict=True)) if best else {},
+        uncalibrated=_uncalibrated(run, task, best) if best else None,
+    )
+
+
+def _scoring(stored: Mapping[str, Any]) -> ScoringSettings:
+    """Of a run of whichever version: what it did not know has its default."""
+    return ScoringSettings(**{name: stored[name] for name in ScoringSettings.model_fields if name in stored})
+
+
+def _reading(task: Task, scoring: ScoringSettings, mode: ScoringMode, *, calibrated: bool) -> str:
+    if mode == "likelihood":
+        bias = ", its bias added," if calibrated else ""
+        return (
+            f"the label whose log-probability behind the prompt{bias} is highest (summed over its tokens; "
+            "of equal ones the first)"
+        )
+    if scoring.grading == "official":
+        read = "read as the published implementation does (lenient)"
+    else:
+        read = f"read as {task.kind.reading}"
+    again = "; without an answer, asked once more for it" if scoring.second_round else ""
+    return f"what the model writes at temperature 0, at most {scoring.answer_tokens} tokens, {read}{again}"
+
+
+def _uncalibrated(run: RunReader, task: Task, best: Prompt) -> Figures | None:
+    """None before all test rows are measured."""
+    rows, found = row_ids(run.header, "test"), run.outcomes(best.key, "test")
+    if not rows or not found.keys() >= set(rows):
+        return None
+    marking = Marking.of(task)
+    return figures(marking.score(marking.answers([found[row] for row in rows])))
