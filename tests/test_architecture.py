@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
-    ("errors", "offline", "wording"),
-    ("records", "user_code"),
+    ("durable", "errors", "offline", "wording"),
+    ("patterns", "records", "user_code"),
     ("llm", "config"),
     ("recording", "evidence", "testing"),
     ("problem",),

@@ -23,6 +23,7 @@ from opro_local.catalogue.files import (
 )
 from opro_local.catalogue.folder import read_folder
 from opro_local.config import Settings
+from opro_local.durable import write_file
 from opro_local.errors import ModelError
 from opro_local.records import content_hash
 
@@ -78,9 +79,9 @@ def _check_import(folder: Path) -> None:
 def write_bundle(folder: Path, manifest: Manifest) -> None:
     """Write MODEL.json, and SHA256SUMS over every file of the folder in the format of coreutils."""
     text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    write_file(folder / MANIFEST, text + "\n")
     lines = [f"{file_sha256(folder / name)}  {name}\n" for name in files_below(folder) if name != SUMS]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    write_file(folder / SUMS, "".join(lines))
 
 
 def verify(folder: Path) -> str:

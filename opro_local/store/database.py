@@ -17,6 +17,7 @@ from typing import Any
 
 import apsw
 
+from opro_local.durable import write_file
 from opro_local.errors import StoreBusy, StoreError
 from opro_local.store import schema
 
@@ -28,27 +29,22 @@ Row = tuple[Any, ...]  # apsw's border: each reader names the columns and their 
 
 
 def create(path: Path, fill: Callable[[apsw.Connection], None]) -> apsw.Connection:
-    """A new database that only its owner may read, filled in one transaction; without it there is no file.
+    """A new database that only its owner may read; it is filled in memory and written whole or not at all.
 
-    Raises StoreError when the file exists.
+    The caller holds the lock of the file. Raises StoreError when the file exists.
     """
     with explained(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            raise StoreError(f"{path}: exists already. Choose another name or resume that run.")
+        with closing(apsw.Connection(":memory:")) as memory:
+            fill(memory)
+            write_file(path, memory.serialize("main"), mode=0o600)  # -wal and -shm inherit it
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # -wal and -shm inherit it
-        except FileExistsError:
-            raise StoreError(f"{path}: exists already. Choose another name or resume that run.") from None
-        try:
-            return connect(path, apsw.SQLITE_OPEN_READWRITE, partial(_set_up, fill=fill))
+            return connect(path, apsw.SQLITE_OPEN_READWRITE, configure)
         except BaseException:
             path.unlink()
             raise
-
-
-def _set_up(database: apsw.Connection, *, fill: Callable[[apsw.Connection], None]) -> None:
-    configure(database)
-    with transaction(database):
-        fill(database)
 
 
 def open_run(path: Path, *, write: bool) -> apsw.Connection:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from opro_local.errors import SettingsError, StoreError
+from opro_local.store import lease
 from opro_local.store.reader import reading
 
 T = TypeVar("T")
@@ -45,12 +46,15 @@ class RunFolder:
         raise SettingsError(f"{several} in {self.path}. See: opro-local runs list")
 
     def newest(self, unreadable: Callable[[StoreError], object], *, unfinished: bool = False) -> Path:
-        """The latest run that can be read, or the latest that is not finished. Raises SettingsError."""
+        """The latest run that can be read, or the latest to go on with: nobody writes it.
+
+        Raises SettingsError.
+        """
         files = self.files()
         if not files:
             raise SettingsError(f"No runs in {self.path} yet. Start one with: opro-local run")
-        for path, finished in readable(reversed(files), _is_finished, unreadable):
-            if not (unfinished and finished):
+        for path, finished in readable(reversed(files), is_finished, unreadable):
+            if not unfinished or not (finished or lease.is_held(path)):
                 return path
         kind = "unfinished" if unfinished else "readable"
         raise SettingsError(f"No {kind} run in {self.path}. See: opro-local runs list")
@@ -67,6 +71,7 @@ def readable(
             unreadable(error)
 
 
-def _is_finished(path: Path) -> bool:
+def is_finished(path: Path) -> bool:
+    """Raises StoreError."""
     with reading(path) as run:
         return run.finished

@@ -24,6 +24,7 @@ from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
+from opro_local.store.test_ledger import check_ledger
 from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
@@ -170,6 +171,7 @@ def prepare(
     """
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
+    check_ledger(RunFolder(host.folders.runs).test_ledger)
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     models = models or host.load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.

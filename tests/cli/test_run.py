@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -241,15 +242,33 @@ class TestResume:
         assert len(model.asked) == asked
 
     def test_other_weights_are_refused(self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine) -> None:
-        name = document(run("--json"))["run"]
+        name = self.unfinished().stem
         play_roles(monkeypatch, ScriptedEngine(digest="model:sha256:other"))
         assert_one_line(call("resume", name), 4, "other weights")
 
     def test_a_run_that_another_process_writes_is_busy(self, model: ScriptedEngine) -> None:
-        run()
-        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        path = self.unfinished()
         with lease.writing(path):
             assert_one_line(call("resume", path.stem), 75, path.name)
+
+    def unfinished(self) -> Path:
+        """A run that was cut off before it said that it was finished."""
+        run()
+        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        with closing(apsw.Connection(str(path))) as database:
+            database.execute("UPDATE run SET finished = 0")
+        return path
+
+    def test_a_finished_run_is_shown_without_a_model(
+        self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine
+    ) -> None:
+        run()
+        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        before = path.read_bytes()
+        monkeypatch.setattr(models, "load_models", lambda *_: pytest.fail("a model was loaded"))
+        shown = call("resume", path.stem)
+        assert shown.exit_code == 0 and shown.stdout == call("runs", "show", path.stem).stdout
+        assert path.read_bytes() == before
 
     def test_without_runs_the_message_says_how_to_start_one(self) -> None:
         assert_one_line(call("resume"), 2, "Start one with: opro-local run")

@@ -7,6 +7,7 @@ import pytest
 from store_script import HEADER, CandidateCodec
 
 from opro_local.errors import SettingsError, StoreError
+from opro_local.store import lease
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 
@@ -43,6 +44,12 @@ def test_the_newest_is_the_last_that_can_be_read(runs: RunFolder) -> None:
     assert runs.newest(unreadable.append) == runs.file("20260102-b")
     assert len(unreadable) == 1
     assert runs.newest(unreadable.append, unfinished=True) == runs.file("20260101-a")
+
+
+def test_one_that_is_being_written_is_not_the_one_to_go_on_with(runs: RunFolder) -> None:
+    with lease.writing(runs.file("20260102-c")):
+        assert runs.newest(print, unfinished=True) == runs.file("20260101-a")
+    assert runs.newest(print, unfinished=True) == runs.file("20260102-c")
 
 
 def test_the_cache_is_no_run(runs: RunFolder) -> None:

@@ -271,7 +271,7 @@ def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> N
         ),
         ({"answer": "regex"}, "answer regex needs a pattern: pass --pattern"),
         ({"pattern": "x"}, "answer label takes no pattern"),
-        ({"answer": "regex", "pattern": "(x"}, "pattern is no regular expression: missing \\)"),
+        ({"answer": "regex", "pattern": "(x"}, "is no regular expression \\(missing \\)"),
         ({"answer": "python"}, "answer python needs a grader"),
         ({"grader": "own.py:judge"}, "answer label takes no grader"),
         ({"answer": "sentence"}, "answer 'sentence' is none of boolean, choice, label, number"),
