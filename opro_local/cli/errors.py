@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -39,11 +40,23 @@ def one_line(said: str) -> str:
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
 
 
+def check_utf8(arguments: Sequence[str]) -> None:
+    """Texts are kept, asked and shown as UTF-8, names of files too. Raises SettingsError."""
+    for argument in arguments:
+        if argument.encode(errors="replace").decode() != argument:
+            raise SettingsError(f"{argument}: is not UTF-8. Write it so; if it names a file, rename that.")
+
+
 class OneLineErrors(click.Group):
     """A command group whose OproErrors end the program with one line; --verbose shows the traceback."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[__name__] = list(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
+            check_utf8(ctx.meta[__name__])
             return super().invoke(ctx)
         except OproError as error:
             if ctx.params.get("verbose"):

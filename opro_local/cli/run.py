@@ -78,12 +78,12 @@ def resume(
 
     A finished run is shown at once.
     """
-    from opro_local.store.run_folder import is_finished
+    from opro_local.results.reading import read_overview
 
     path = find_run(folders.runs, name, unfinished=True)
     if name is None:
         say_note(f"going on with {path.stem}")
-    if is_finished(path):  # nothing is left to ask a model
+    if read_overview(path).status == "finished":  # nothing is left to ask a model
         show_result(path, as_json=as_json)
         return
     with hosted(folders, shown=not no_progress, asking=asking) as host:

@@ -25,6 +25,13 @@ BUSY_TIMEOUT_MS = 30_000
 NEARLY_FULL_BYTES = 1 << 20
 """A file system with less than this left is full for SQLite, which grows its files by pages and in steps."""
 
+NONSENSE = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(ArithmeticError, RecursionError, StopIteration, struct.error),
+    *(apsw.SQLError, apsw.ConstraintError, apsw.MismatchError),
+)
+"""What is raised where a run file holds something else than it should."""
+
 Row = tuple[Any, ...]  # apsw's border: each reader names the columns and their types
 
 
@@ -84,7 +91,7 @@ def _current(database: apsw.Connection) -> apsw.Connection:
 
 def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) -> apsw.Connection:
     """A prepared connection; it is closed again when preparing it fails."""
-    database = apsw.Connection(str(path), flags)
+    database = apsw.Connection(_name(path), flags)
     try:
         database.set_busy_timeout(BUSY_TIMEOUT_MS)
         prepare(database)
@@ -92,6 +99,14 @@ def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) 
         database.close()
         raise
     return database
+
+
+def _name(path: Path) -> str:
+    """As SQLite takes it. Raises StoreError."""
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError:
+        raise StoreError(f"{str(path)!a}: the name is not UTF-8. Rename the file.") from None
 
 
 def _check(database: apsw.Connection, *, path: Path, thoroughly: bool) -> None:
@@ -173,7 +188,7 @@ def sound(path: Path) -> Iterator[None]:
     with explained(path):
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError, struct.error, apsw.SQLError) as error:
+        except NONSENSE as error:
             raise _damaged(path) from error
 
 

@@ -1,6 +1,7 @@
 """The folder of a user's runs: the one place that knows what its files are called."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -38,8 +39,9 @@ class RunFolder:
     def find(self, name: str) -> Path:
         """The file of a run by its id, the beginning of its id, or its path. Raises SettingsError."""
         for path in (self.file(name), Path(name)):
-            if path.is_file():
-                return path
+            with suppress(OSError):  # too long for a name
+                if path.is_file():
+                    return path
         begun = [path for path in self.files() if name and path.stem.startswith(name)]
         if len(begun) == 1:
             return begun[0]
