@@ -34,6 +34,7 @@ FLOORS = (
     ("wiring",),
     ("api", "web"),
     ("cli",),
+    ("__main__",),
 )
 """Rooms from the ground up: a room may import its own modules and all floors below it, no neighbour.
 
