@@ -9,7 +9,7 @@ import logging
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -85,6 +85,18 @@ class ReplyCacheFile:
     def _give_up(self, error: Exception) -> None:
         logger.warning("%s: %s; going on without the reply cache.", self.path, type(error).__name__)
         self.close()
+
+
+def clear(path: Path) -> None:
+    """Delete every reply of the cache, so that nothing of them stays in the file. Raises StoreError."""
+    try:
+        if path.exists() and (database := _open(path)):
+            with closing(database):
+                database.pragma("secure_delete", True)
+                database.execute("DELETE FROM reply")
+                database.execute("VACUUM")
+    except apsw.Error as error:
+        raise StoreError(f"{path}: cannot be emptied ({error}). Wait until no run uses it.") from None
 
 
 def _open(path: Path) -> apsw.Connection | None:

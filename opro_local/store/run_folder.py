@@ -9,6 +9,7 @@ from typing import TypeVar
 from opro_local.errors import SettingsError, StoreError
 from opro_local.store import lease
 from opro_local.store.reader import reading
+from opro_local.store.reply_cache import clear
 
 T = TypeVar("T")
 SUFFIX = ".sqlite"
@@ -46,6 +47,16 @@ class RunFolder:
             return begun[0]
         several = f"{len(begun)} runs begin with {name!r}" if begun else f"No run {name!r}"
         raise SettingsError(f"{several} in {self.path}. See: opro-local runs list")
+
+    def remove(self, run: Path) -> None:
+        """Delete the file of a run, and all replies of the cache: these do not tell whose they are.
+
+        Raises StoreBusy while a process writes the run, StoreError.
+        """
+        with lease.writing(run):
+            clear(self.reply_cache)
+            for suffix in ("", "-journal", "-wal", "-shm", ".lock"):
+                Path(f"{run}{suffix}").unlink(missing_ok=True)
 
     def newest(self, unreadable: Callable[[StoreError], object], *, unfinished: bool = False) -> Path:
         """The latest run that can be read, or the latest to go on with: nobody writes it.

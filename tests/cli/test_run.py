@@ -7,13 +7,13 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 from click.testing import CliRunner, Result
+from cut_off import cut_off
 from mail_task import mail_model, mail_task
 from scripted_models import play_roles
 
@@ -255,9 +255,7 @@ class TestResume:
         """A run that was cut off before it said that it was finished."""
         run()
         (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
-        with closing(apsw.Connection(str(path))) as database:
-            database.execute("UPDATE run SET finished = 0")
-        return path
+        return cut_off(path)
 
     def test_a_finished_run_is_shown_without_a_model(
         self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine
@@ -692,3 +690,14 @@ def test_what_a_run_says_cannot_steer_the_terminal(capsys: pytest.CaptureFixture
     with RunProgress(shown=True) as progress:
         progress.say("task: mails\x1b]0;owned\x07\x1b[2J\x9b31m.csv")
     assert capsys.readouterr().err == "task: mails]0;owned[2J31m.csv\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_a_run_is_deleted_after_a_question() -> None:
+    assert CliRunner().invoke(main, ["run", "-m", "scripted", *DATA, *SMALL]).exit_code == 0
+    kept = CliRunner().invoke(main, ["runs", "rm", "2"], input="n\n")
+    assert kept.exit_code == 1
+    assert "Delete " in kept.stderr
+    assert len(CliRunner().invoke(main, ["runs", "list"]).stdout.splitlines()) == 1
+    assert CliRunner().invoke(main, ["runs", "rm", "2", "--yes"]).stdout.endswith(" removed\n")
+    assert not CliRunner().invoke(main, ["runs", "list"]).stdout

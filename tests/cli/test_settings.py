@@ -225,6 +225,6 @@ def test_a_column_that_a_variable_names_may_have_blanks() -> None:
 def test_a_file_that_is_no_toml_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "task.toml"
     path.write_bytes(content)
-    with pytest.raises(SettingsError, match="not valid TOML") as error:
+    with pytest.raises(SettingsError, match=r"not valid TOML|nested too deep") as error:
         read_toml(path)
     assert "\n" not in str(error.value)
