@@ -187,13 +187,7 @@ def prepare(
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
-    split = split_task(
-        _without(task, left_out),
-        seed=search.seed,
-        shots=search.shots,
-        search_shots=search.max_shots > 0,
-        train_rows=chosen.budget.train_rows,
-    )
+    split = _divided(_without(task, left_out), chosen)
     measurement = Measurement(
         task=task,
         split=split,
@@ -208,6 +202,17 @@ def prepare(
             f"With {search.shots} shots the longest row leaves no room for an answer. Take fewer --shots."
         )
     return TaskRun(settings=chosen, models=models, space=space, measurement=measurement, left_out=left_out)
+
+
+def _divided(task: Task, chosen: ResolvedSettings) -> Split:
+    search = chosen.search
+    return split_task(
+        task,
+        seed=search.seed,
+        shots=search.shots,
+        search_shots=search.max_shots > 0,
+        train_rows=chosen.budget.train_rows,
+    )
 
 
 def _too_long(task: Task, scorer: Scorer, measured: Sequence[Candidate]) -> list[str]:
