@@ -1,6 +1,5 @@
 """Wiring: from names and settings to a finished run. The CLI and Python users call the same functions."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -15,6 +14,8 @@ from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
 from opro_local.recording import NullLedger
 from opro_local.records import Candidate, Outcome, S, Score, SplitName
+from opro_local.results.tasks import settings_of
+from opro_local.store.database import sound
 from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
 from opro_local.store.run_file import RunFile
@@ -186,7 +187,7 @@ def resume_run(
     """
     host = host or Host()
     header = read_header(path)
-    settings = parse_settings(RunSettings, json.loads(header.settings_json), source=str(path))
+    settings = settings_of(header)
     if header.is_task:
         task = task_from_json(header.problem_json)
         check_allowed(task.grader, allowed=allow_python)
@@ -194,7 +195,8 @@ def resume_run(
         _check_same_rows(header, prepared)
         _go_on(path, header, prepared, host)
         return
-    objective = objective_class(header.kind).model_validate_json(header.problem_json)
+    with sound(path):
+        objective = objective_class(header.kind).model_validate_json(header.problem_json)
     check_allowed(objective.code(), allowed=allow_python)
     _go_on(path, header, prepare_objective(objective, settings, host, models=models), host)
 
@@ -210,7 +212,7 @@ def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
 def _check_same_models(header: RunHeader, models: Models) -> None:
     before = {record.role: (record.digest, record.numerics) for record in header.models}
     for record in models.records:
-        digest, numerics = before[record.role]
+        digest, numerics = before.get(record.role, (None, None))
         if record.digest != digest:
             raise ModelError(
                 f"The {record.role} of run {header.run_id} had other weights; they would be mixed."

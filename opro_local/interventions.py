@@ -5,11 +5,11 @@ scores the step again with what was asked: what is scored already is not scored 
 is recorded with it, so that a resumed run hears the same.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from opro_local.config import BudgetSettings
+from opro_local.patterns import compiled, in_time
 from opro_local.problem import Problem, Watcher
 from opro_local.proposers.admission import Admission
 from opro_local.recording import RunStore
@@ -97,17 +97,26 @@ def with_people(
 
 
 def _bans(events: Sequence[Event]) -> list[Event]:
-    """Those that a step has heard."""
-    return [event for event in events if event.step is not None and event.kind in BANS]
+    """Those that a step has heard, without what was taken back later, heard or not."""
+    bans: list[Event] = []
+    for event in events:
+        if event.kind in BANS and event.step is not None:
+            bans.append(event)
+        if event.kind == "unban":
+            bans = [ban for ban in bans if ban.text != event.text]
+    return bans
 
 
 def _is_banned(text: str, bans: Sequence[Event]) -> bool:
     return any(
-        re.search(ban.text, text, re.IGNORECASE) is not None
-        if ban.kind == "ban pattern"
-        else _plain(ban.text) == _plain(text)
+        _matches(ban.text, text) if ban.kind == "ban pattern" else _plain(ban.text) == _plain(text)
         for ban in bans
     )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    with in_time(pattern) as timeout:
+        return compiled(pattern, ignore_case=True).search(text, timeout=timeout) is not None
 
 
 def _plain(text: str) -> str:

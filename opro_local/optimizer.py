@@ -3,29 +3,32 @@
 It serves every Problem: what the meta-prompt says and what counts as a solution is the problem's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from opro_local.config import ResolvedSearch
 from opro_local.errors import DataError
-from opro_local.llm import Engine, GenerationRequest, TokenIds
+from opro_local.llm import Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.problem import MetaPrompt, Problem, solution_end
 from opro_local.proposers.admission import Admission
-from opro_local.records import OptimizerCall, S, Step, Trajectory, derived_seed
+from opro_local.recording import ReplyCache
+from opro_local.records import OptimizerCall, S, Step, Trajectory, content_hash, derived_seed
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer(Generic[S]):
     """The optimizer LLM in its role as proposer.
 
-    steps is how many the search has at most; a temperature may change from step to step.
+    steps is how many the search has at most; a temperature may change from step to step. cache keeps what was
+    sampled, so that a run that was killed before it recorded a step samples no reply of it anew.
     """
 
     engine: Engine
     problem: Problem[S]
     settings: ResolvedSearch
     steps: int
+    cache: ReplyCache | None = None
 
     def propose(
         self, trajectory: Trajectory[S], number: int, count: int, *, shown: Trajectory[S] | None = None
@@ -50,13 +53,10 @@ class Optimizer(Generic[S]):
     ) -> Step[S]:
         """A step of count replies to the first of meta_prompts that fits."""
         meta_prompt, ids = self._fitting(meta_prompts)
-        request = GenerationRequest(
-            prompt=ids,
-            max_tokens=min(self.settings.proposal_tokens, self.engine.context_length - len(ids)),
-            final=SolutionIsWhole(ends=meta_prompt.ends, longest=self.problem.longest_reply()),
-        )
+        whole = SolutionIsWhole(ends=meta_prompt.ends, longest=self.problem.longest_reply())
+        longest = min(self.settings.proposal_tokens, self.engine.context_length - len(ids))
         temperature = self._temperature(number)
-        replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
+        replies = self._sampled(ids, longest, whole, count, temperature=temperature, seed=seed)
         call = OptimizerCall(
             meta_prompt=meta_prompt.text,
             seed=seed,
@@ -67,6 +67,30 @@ class Optimizer(Generic[S]):
         )
         proposals = tuple(admission.reply(reply, meta_prompt) for reply in replies)
         return Step(number=number, proposals=proposals, calls=(call,))
+
+    def _sampled(
+        self,
+        ids: TokenIds,
+        longest: int,
+        whole: "SolutionIsWhole",
+        count: int,
+        *,
+        temperature: float,
+        seed: int,
+    ) -> Sequence[GenerationReply]:
+        """The replies that model, prompt, limits and seed decide, from the cache where it has them all."""
+        model = (self.engine.digest, self.engine.numerics)
+        asked = [*model, ids, longest, whole.ends, whole.longest, count, temperature, seed]
+        keys = [content_hash("sample", [*asked, number]) for number in range(count)]
+        known = self.cache.find(keys) if self.cache else {}
+        kept = [reply for key in keys if isinstance(reply := known.get(key), GenerationReply)]
+        if len(kept) == count:
+            return kept
+        request = GenerationRequest(prompt=ids, max_tokens=longest, final=whole)
+        replies = self.engine.sample(request, count, temperature=temperature, seed=seed)
+        if self.cache:
+            self.cache.keep(dict(zip(keys, replies, strict=True)))
+        return replies
 
     def _temperature(self, number: int) -> float:
         """Linear over the steps, as published: the first has the start's, those after the last the end's."""

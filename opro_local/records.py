@@ -253,7 +253,7 @@ class Trajectory(Generic[S]):
             yield from step.proposals
 
 
-EventKind = Literal["add", "ban", "ban pattern", "pause", "continue", "extend", "stop"]
+EventKind = Literal["add", "ban", "ban pattern", "unban", "pause", "continue", "extend", "stop"]
 
 
 @dataclass(frozen=True, slots=True)

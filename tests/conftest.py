@@ -45,7 +45,7 @@ def made_up_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     def passed(_folder: Path, *, called: str) -> None:
         assert called
 
-    for place in ("adding", "pulling"):
+    for place in ("adding", "pulling", "resolving"):
         monkeypatch.setattr(f"opro_local.catalogue.{place}.check_loads", passed)
 
 

@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
-    ("errors", "offline", "wording"),
-    ("records", "user_code"),
+    ("durable", "errors", "offline", "wording"),
+    ("patterns", "records", "user_code"),
     ("llm", "config"),
     ("recording", "evidence", "testing"),
     ("problem",),
@@ -34,6 +34,7 @@ FLOORS = (
     ("wiring",),
     ("api", "web"),
     ("cli",),
+    ("__main__",),
 )
 """Rooms from the ground up: a room may import its own modules and all floors below it, no neighbour.
 

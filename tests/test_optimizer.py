@@ -1,6 +1,7 @@
 """OPRO's proposer on a problem whose solutions are whole numbers of at most five digits, a line each."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from opro_local.errors import DataError
 from opro_local.llm import GenerationReply
 from opro_local.optimizer import Optimizer
 from opro_local.records import OptimizerCall, Proposal, Score, Scored, Step, Trajectory, derived_seed
+from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.testing import ScriptedEngine
 
 
@@ -54,6 +56,25 @@ def test_a_step_records_what_was_asked_and_what_came_back() -> None:
             ),
         ),
     )
+
+
+def test_what_a_killed_step_has_sampled_is_not_sampled_again(tmp_path: Path) -> None:
+    cache = ReplyCacheFile(tmp_path / "cache")
+
+    def proposed(engine: ScriptedEngine, **changes: Any) -> Step[int]:
+        optimizer = Optimizer(engine, SquareRoot(), searching(**changes), 9, cache)
+        return optimizer.propose(trajectory(1, 20), 4, 2)
+
+    once = proposed(ScriptedEngine(samples=[["7\n", "8"]]))
+    again = ScriptedEngine()
+    assert proposed(again) == once
+    assert not again.sampled
+    for changes in ({"seed": 6}, {"temperature": 0.5}, {"proposal_tokens": 3}):
+        other = ScriptedEngine(samples=[["1\n", "2\n"]])
+        assert proposed(other, **changes) != once
+        assert len(other.sampled) == 1
+    others = ScriptedEngine(samples=[["1\n", "2\n"]], digest="another model")
+    assert proposed(others) != once
 
 
 def test_at_temperature_0_all_replies_are_the_greedy_one_and_count_as_duplicates() -> None:

@@ -10,6 +10,7 @@ from opro_local.answers import AnswerKind
 from opro_local.config import Metric
 from opro_local.errors import DataError
 from opro_local.reading.normalisation import spaced
+from opro_local.reading.numbers import number_value
 from opro_local.reading.words import Words, any_of
 from opro_local.records import Example, LabelledRow
 from opro_local.wording import counted, listed, quoted
@@ -45,9 +46,11 @@ class Label(AnswerKind):
             where.setdefault(row.target, row.where)
         single = [f"{quoted(label)} ({where[label]})" for label, seen in texts.items() if len(seen) == 1]
         if single:
+            found = all(number_value(label) is not None for label in texts)
+            remedy = "Numbers to be found are --answer number" if found else "Add rows or remove the label"
             raise DataError(
                 f"{counted(len(single), 'label')} with one example only, copies not counted: "
-                f"{listed(single)}. Add rows or remove the label."
+                f"{listed(single)}. {remedy}."
             )
         if len(texts) == 1:
             raise DataError(f"all rows have the label {quoted(rows[0].target)}: a task needs two labels.")

@@ -1,12 +1,11 @@
 """What a regular expression of the user's finds."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from opro_local.answers import AnswerKind
 from opro_local.errors import SettingsError
+from opro_local.patterns import compiled, in_time
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
@@ -39,16 +38,22 @@ class Regex(AnswerKind):
     def is_answer(self, text: str, question: str) -> bool:
         if MARKER.search(text) is None and BOXED.search(text) is None:
             return False
-        return self._pattern.fullmatch(answer_span(text)[:LONGEST].strip(" \t\r\n:.")) is not None
+        span = answer_span(text)[:LONGEST].strip(" \t\r\n:.")
+        with in_time(self._pattern) as timeout:
+            return compiled(self._pattern).fullmatch(span, timeout=timeout) is not None
 
     def worth(self, answer: str, example: Example) -> float:
         return float(answer == spaced(unwrapped(example.target)))
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.pattern or "")
+    @property
+    def _pattern(self) -> str:
+        return self.pattern or ""
 
     def _matches(self, text: str) -> list[str]:
-        group = 1 if self._pattern.groups else 0
-        found = (spaced(match[group] or "") for match in self._pattern.finditer(text[:LONGEST]))
+        pattern = compiled(self._pattern)
+        group = 1 if pattern.groups else 0
+        with in_time(self._pattern) as timeout:
+            found = [
+                spaced(match[group] or "") for match in pattern.finditer(text[:LONGEST], timeout=timeout)
+            ]
         return list(dict.fromkeys(answer for answer in found if answer))

@@ -5,7 +5,15 @@ from pathlib import Path
 from opro_local.catalogue.bundle import read_manifest
 from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.conversion import merged_adapter
-from opro_local.catalogue.files import carried_files, copy_file, is_legal_file, is_tokenizer_file
+from opro_local.catalogue.files import (
+    carried_files,
+    check_file,
+    copy_file,
+    is_kind,
+    is_legal_file,
+    is_tokenizer_file,
+    model_files,
+)
 from opro_local.catalogue.folder import read_folder
 from opro_local.catalogue.model_store import Origin, StoredModel, open_stored, stored_names
 from opro_local.catalogue.safetensors_header import read_header
@@ -26,8 +34,10 @@ def find_base(adapter: Path, base: str | None, models_folder: Path) -> StoredMod
 
     Raises ModelError where it is not, or is quantised, and where the adapter has no safetensors.
     """
-    if not (adapter / WEIGHTS).is_file():
+    if not (adapter / WEIGHTS).exists():
         raise ModelError(f"{adapter.name}: {WEIGHTS} is missing; other formats of adapters are not read.")
+    for name in model_files(adapter):
+        check_file(adapter / name)
     read_header(adapter / WEIGHTS)
     named = base or read_json(adapter / CONFIG).get("base_model_name_or_path")
     found = _here(str(named), models_folder) if named else None
@@ -49,7 +59,7 @@ def _here(name: str, models_folder: Path) -> StoredModel | Path | None:
     aliases = [name, *(alias for alias, spec in load_catalogue().items() if spec.hub == name)]
     if known := next((alias for alias in aliases if alias in stored), None):
         return open_stored(known, models_folder)
-    return Path(name) if Path(name).is_dir() else None
+    return Path(name) if is_kind(Path(name), Path.is_dir) else None
 
 
 def merge_into(adapter: Path, base: StoredModel | Path, folder: Path) -> Origin:

@@ -12,14 +12,20 @@ from typing import Literal
 from pydantic import ValidationError
 
 from opro_local.catalogue.configuration import read_json
-from opro_local.catalogue.files import TEMPLATES, file_sha256, model_files
+from opro_local.catalogue.files import (
+    MANIFEST,
+    SUMS,
+    TEMPLATES,
+    check_file,
+    file_sha256,
+    files_below,
+    model_files,
+)
 from opro_local.catalogue.folder import read_folder
 from opro_local.config import Settings
+from opro_local.durable import write_file
 from opro_local.errors import ModelError
 from opro_local.records import content_hash
-
-MANIFEST = "MODEL.json"
-SUMS = "SHA256SUMS"
 
 GGUF_IMPORT = 2
 """Raised when the same file becomes other weights or other token ids. The first left such things to
@@ -73,11 +79,9 @@ def _check_import(folder: Path) -> None:
 def write_bundle(folder: Path, manifest: Manifest) -> None:
     """Write MODEL.json, and SHA256SUMS over every file of the folder in the format of coreutils."""
     text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    names = sorted(path.relative_to(folder).as_posix() for path in paths if path.name != SUMS)
-    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in names]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    write_file(folder / MANIFEST, text + "\n")
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in files_below(folder) if name != SUMS]
+    write_file(folder / SUMS, "".join(lines))
 
 
 def verify(folder: Path) -> str:
@@ -105,19 +109,23 @@ def verify(folder: Path) -> str:
 
 
 def _check_sums(folder: Path) -> Mapping[str, str]:
-    sums = _read_sums(folder / SUMS)
+    sums, present = _read_sums(folder / SUMS), set(files_below(folder))
     for name, expected in sums.items():
-        path = folder / name
-        if not path.is_file():
+        if name not in present:
             raise ModelError(f"{folder}: {name} is missing, {SUMS} lists it. Store the model again.")
-        if file_sha256(path) != expected:
+        if file_sha256(folder / name) != expected:
             raise ModelError(f"{folder}: {name} differs from {SUMS}. Store the model again.")
     return sums
 
 
 def _read_sums(path: Path) -> dict[str, str]:
+    check_file(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} is not UTF-8 text. Store the model again.") from None
     sums = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         match = re.fullmatch(rf"([0-9a-f]{{64}}) [ *]((?:{TEMPLATES}/)?[^/\\]+)", line)
         if match is None:
             raise ModelError(f"{path} line {number}: expected a SHA-256, two blanks and a file name.")

@@ -1,26 +1,15 @@
 """What the JSON files of a model folder say: read without any model library, and refused where they name what
-is not run here (foreign code, other quantisation) or cannot be."""
+is not run here (foreign code, other quantisation)."""
 
 import json
-from collections.abc import Iterator, Mapping
-from math import inf
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from opro_local.catalogue.files import check_file
 from opro_local.errors import ModelError
 
 _OTHER_SCHEMES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "max_position_embeddings",
-    "rope_theta",
-)
-_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 OTHER_WEIGHTS = "transformers_weights"
 """The key by which config.json names other files than model.safetensors."""
 
@@ -35,11 +24,12 @@ _IMPLEMENTATIONS = (
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ModelError when it is missing or not an object."""
+    check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # not UTF-8, nested too deep
         raise ModelError(f"{path} is not valid JSON; copy the model again.") from None
     if not isinstance(content, dict):
         raise ModelError(f"{path} is not a JSON object; copy the model again.")
@@ -54,17 +44,15 @@ def names_code(key: str, value: object) -> bool:
 
 
 def check_configuration(folder: Path) -> None:
-    """Raise ModelError where a JSON file names what is not run here, or sizes that no model has."""
+    """Raise ModelError where a JSON file names what is not run here."""
     for path in sorted(folder.glob("*config.json")):
         if path.name in _OTHER_SCHEMES:
             raise ModelError(f"{folder.name}: {path.name} tells of quantised weights. {_DENSE}")
-        for key, value in _entries(read_json(path)):
+        for key, value in entries(read_json(path)):
             if names_code(key, value):
                 what = "read other weights" if key == OTHER_WEIGHTS else "run foreign code"
                 raise ModelError(f"{path}: key {key!r} can make a library {what}. Remove the key.")
     config = read_json(folder / "config.json")
-    for part in (config, *(value for _, value in _entries(config) if _is_object(value))):
-        _check_sizes(folder, part)
     if config.get("is_encoder_decoder") is True:
         raise ModelError(f"{folder.name}: it has an encoder and a decoder; only decoder-only models are run.")
     _check_templates(folder)
@@ -79,7 +67,7 @@ def quantisation(folder: Path) -> str | None:
     Raises ModelError for other methods.
     """
     config = read_json(folder / "config.json")
-    for key, value in _entries(config):
+    for key, value in entries(config):
         if value and key in ("quantization_config", "compression_config"):
             method = value.get("quant_method", "bitsandbytes") if _is_object(value) else value
             bits = [bit for bit in ("4bit", "8bit") if _is_object(value) and value.get(f"load_in_{bit}")]
@@ -88,24 +76,6 @@ def quantisation(folder: Path) -> str | None:
                 raise ModelError(f"{folder.name}: its weights are quantised by {method!r}. {_DENSE}")
             return "4bit" if bits == ["4bit"] else "int8"
     return None
-
-
-def _check_sizes(folder: Path, part: Mapping[str, Any]) -> None:
-    for key in _SIZES:
-        size = part.get(key)
-        if isinstance(size, int | float) and not isinstance(size, bool) and not 0 < size < inf:
-            raise ModelError(f"{folder.name}: config.json has {key} {size}; no model has that.")
-    used, experts = part.get("num_experts_per_tok"), next(filter(None, map(part.get, _EXPERTS)), None)
-    if isinstance(used, int) and isinstance(experts, int) and not 0 < used <= experts:
-        raise ModelError(
-            f"{folder.name}: config.json has num_experts_per_tok {used} of {experts} experts;"
-            " no model has that."
-        )
-    heads, shared = part.get("num_attention_heads"), part.get("num_key_value_heads")
-    if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
-        raise ModelError(
-            f"{folder.name}: config.json has {heads} attention heads for {shared} key-value heads."
-        )
 
 
 def chat_template(folder: Path) -> str | None:
@@ -123,10 +93,10 @@ def chat_template(folder: Path) -> str | None:
             ) from None
     template = read_json(config).get("chat_template") if config.is_file() else None
     if isinstance(template, list):
-        named = {entry.get("name"): entry.get("template") for entry in template if _is_object(entry)}
+        named = {str(entry.get("name")): entry.get("template") for entry in template if _is_object(entry)}
         template = named.get("default")
         if not isinstance(template, str):
-            names = ", ".join(map(str, named)) or "none"
+            names = ", ".join(named) or "none"
             raise ModelError(
                 f"{folder.name}: of its chat templates ({names}) none is the default. Name the one to use so."
             )
@@ -148,10 +118,11 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _entries(value: object) -> Iterator[tuple[str, Any]]:
-    """Every key of a JSON value, at any depth."""
-    if isinstance(value, dict):
-        yield from value.items()
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        yield from _entries(child)
+def entries(value: object) -> Iterator[tuple[str, Any]]:
+    """Every key of a JSON value, at any depth: files may be nested deeper than calls."""
+    left = [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -5,6 +5,7 @@ the child's is closed. What the child tells of its progress is drawn where stder
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -92,6 +93,8 @@ def _failure(work: str, source: Path, *more: Path) -> str | None:
         said = errors.read().decode("utf-8", "replace").strip()
     if code == 0:
         return None
+    if code == -signal.SIGPROF:  # the child has said what it was at
+        return said.rpartition("\n")[2]
     if code < 0:
         late = monotonic() - begun >= seconds
         ended = f"it took more than {seconds:.0f} s" if late else f"stopped by signal {-code}"

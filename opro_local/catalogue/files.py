@@ -2,10 +2,19 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from stat import S_ISREG
+
+from opro_local.errors import ModelError
 
 TEMPLATES = "additional_chat_templates"
+MANIFEST = "MODEL.json"
+SUMS = "SHA256SUMS"
+
+LARGEST_TEXT = 100_000_000
+"""Bytes of a file that holds no weights; tokenizers of 262,144 tokens have 35 million."""
 
 _TOKENIZER_FILES = (
     "tokenizer*",
@@ -53,6 +62,35 @@ def model_files(folder: Path) -> list[str]:
     paths = [*folder.iterdir(), *(folder / TEMPLATES).glob("*.jinja")]
     names = (path.relative_to(folder).as_posix() for path in paths)
     return sorted(name for name in names if is_model_file(name))
+
+
+def check_file(path: Path) -> None:
+    """Raise ModelError where a name is no regular file (a pipe would be waited for), or one too long to be
+    read at once."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ModelError(f"{path.parent.name}: {path.name} cannot be read: {error.strerror}.") from None
+    if not S_ISREG(found.st_mode):
+        raise ModelError(f"{path.parent.name}: {path.name} is no regular file. Remove it.")
+    if path.suffix != ".safetensors" and found.st_size > LARGEST_TEXT:
+        raise ModelError(
+            f"{path.parent.name}: {path.name} has {found.st_size} bytes; at most {LARGEST_TEXT} are read."
+        )
+
+
+def is_kind(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Whether a path is of a kind (Path.is_dir, Path.is_file); what no path can be is not."""
+    try:
+        return kind(path)
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
+
+
+def files_below(folder: Path) -> list[str]:
+    """The names of all regular files as seen from the folder, in alphabetical order."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def carried_files(folder: Path) -> list[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opro_local.catalogue.configuration import check_configuration, read_json
-from opro_local.catalogue.files import model_files
+from opro_local.catalogue.files import check_file, model_files
+from opro_local.catalogue.sizes import check_sizes
 from opro_local.catalogue.weights import count_parameters, packing, stored_tensors
 from opro_local.errors import ModelError
 
@@ -33,18 +34,23 @@ def read_folder(path: Path) -> ModelFolder:
     if not path.is_dir():
         raise ModelError(f"{path}: no such model folder. Pull or add the model first.")
     _check_names(path)
-    if not (path / "config.json").is_file():
+    if not (path / "config.json").exists():
         raise ModelError(f"{path} has no config.json; a model folder holds config.json and *.safetensors.")
     _check_files(path)
     check_configuration(path)
     tensors = stored_tensors(path)
+    check_sizes(path, tensors)
     stored = packing(path, tensors)
     check_tokenizer_files(path)
     return ModelFolder(path=path, parameters=count_parameters(tensors), stored=stored)
 
 
 def _check_names(folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be read: {error.strerror}.") from None
+    for path in paths:
         if path.suffix in _PICKLES:
             raise ModelError(
                 f"{folder}: {path.name} may hold code (pickle); only safetensors are read. Remove it."
@@ -61,9 +67,10 @@ def _check_names(folder: Path) -> None:
 
 
 def _check_files(folder: Path) -> None:
-    """Raise ModelError for links that lead nowhere, empty files and what git left in place of files."""
+    """Raise ModelError for what is no file, empty files and what git left in place of files."""
     for name in model_files(folder):
         path = folder / name
+        check_file(path)
         try:
             with path.open("rb") as file:
                 first = file.read(len(_POINTER))

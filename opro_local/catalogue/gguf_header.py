@@ -1,7 +1,8 @@
 """Reads the header of a GGUF file, believing nothing in it.
 
 The parser of the gguf package trusts counts and lengths: a file of 49 bytes can keep it busy for ever. So
-every count is held against the size of the file here, and that parser is not used. Weights are not read.
+every count is held against the size of the file here, and against what models have: a header that a large
+file does hold takes memory and time too. That parser is not used. Weights are not read.
 Format: GGUF version 2 and 3, little-endian (github.com/ggml-org/ggml, docs/gguf.md).
 """
 
@@ -19,6 +20,13 @@ Value = str | int | float | bool | list[str] | list[int] | list[float] | list[bo
 _STRING, _ARRAY = 8, 9
 _FORMS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _MAX_DIMENSIONS = 4
+
+LONGEST_HEADER = 64 * 2**20
+"""Bytes. Vocabularies of 262,144 tokens take 16 MiB with their merges, a tokenizer.json beside them 35."""
+
+MOST_ENTRIES, MOST_TENSORS, MOST_VALUES = 10_000, 100_000, 2_000_000
+"""Metadata entries, tensors, values of an array; models have 60, some thousands, and 520,000 merges."""
+
 _ALIGNMENT = 32
 """Bytes to which tensors are aligned where the file names no other number."""
 
@@ -50,7 +58,8 @@ class GgufHeader:
 def read_gguf_header(path: Path) -> GgufHeader:
     """The metadata and the places of the tensors.
 
-    Raises ModelError when the file is not GGUF, names a thing twice, or claims more than its size can hold.
+    Raises ModelError when the file is not GGUF, names a thing twice, claims more than its size can hold, or
+    has a header beyond the limits above; what is beyond them is not read.
     """
     with path.open("rb") as file:
         reader = _Reader(path=path, file=file, size=path.stat().st_size)
@@ -62,7 +71,8 @@ def read_gguf_header(path: Path) -> GgufHeader:
                 f"{path} has GGUF {_version_said(version)}; versions 2 and 3 in little-endian order are read."
                 " Convert the model anew, or use its safetensors folder."
             )
-        tensors, entries = reader.count(24), reader.count(13)  # bytes of the shortest tensor and entry
+        # 24 and 13 are the bytes of the shortest tensor and entry.
+        tensors, entries = reader.count(24, MOST_TENSORS), reader.count(13, MOST_ENTRIES)
         metadata = _read_metadata(reader, entries)
         found = [_read_tensor(reader) for _ in range(tensors)]
         first = _data_start(reader, metadata.get("general.alignment", _ALIGNMENT))
@@ -98,15 +108,20 @@ class _Reader:
             raise self.damaged()
         return struct.unpack(form, data)
 
-    def count(self, width: int) -> int:
+    def count(self, width: int, most: int) -> int:
         """A 64-bit count of things that take at least width bytes each."""
-        number = self.integer("<Q")
-        if number * width > self.size - self.file.tell():
+        number, begin = self.integer("<Q"), self.file.tell()
+        if number * width > self.size - begin:
             raise self.damaged()
+        if number > most or begin + number * width > LONGEST_HEADER:
+            raise ModelError(
+                f"{self.path}: its header counts {number} at byte {begin}; no model has more than {most}"
+                f" there, or a header above {LONGEST_HEADER} bytes."
+            )
         return number
 
     def text(self) -> str:
-        return self.file.read(self.count(1)).decode("utf-8", "replace")
+        return self.file.read(self.count(1, LONGEST_HEADER)).decode("utf-8", "replace")
 
     def value(self, kind: int) -> Value:
         if kind == _STRING:
@@ -118,9 +133,9 @@ class _Reader:
     def _array(self) -> Value:
         kind = self.integer("<I")
         if kind == _STRING:
-            return [self.text() for _ in range(self.count(8))]
+            return [self.text() for _ in range(self.count(8, MOST_VALUES))]
         form = self._form(kind)
-        return list(self.numbers(form, self.count(struct.calcsize(form))))
+        return list(self.numbers(form, self.count(struct.calcsize(form), MOST_VALUES)))
 
     def _form(self, kind: int) -> str:
         if kind not in _FORMS:  # an array of arrays too: no model uses one

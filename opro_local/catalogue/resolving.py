@@ -1,13 +1,19 @@
 """From what --model says to verified weights: a stored name, a folder or a GGUF file."""
 
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
 from opro_local.catalogue.adding import gguf_name, import_gguf_file
 from opro_local.catalogue.bundle import read_manifest, verify
+from opro_local.catalogue.conversion import check_loads
+from opro_local.catalogue.files import is_kind
 from opro_local.catalogue.model_store import StoredModel, open_stored, store, stored_names
 from opro_local.catalogue.spec import ModelSpec, load_catalogue
 from opro_local.errors import ModelError
+
+TRIED = ".tried"
+"""Where the models folder keeps the digests of plain folders that were tried."""
 
 
 def resolve(name: str, models_folder: Path) -> StoredModel:
@@ -19,14 +25,29 @@ def resolve(name: str, models_folder: Path) -> StoredModel:
     if name in stored_names(models_folder):
         return open_stored(name, models_folder)
     path = Path(name)
-    if path.is_dir():
-        return StoredModel(name=name, path=path, digest=verify(path), manifest=read_manifest(path))
-    if path.is_file():
+    if is_kind(path, Path.is_dir):
+        return _open_folder(name, path, models_folder)
+    if is_kind(path, Path.is_file):
         return store(gguf_name(path), models_folder, fetch=lambda folder: import_gguf_file(path, folder))
     catalogue = load_catalogue()
     if name in catalogue:
         raise ModelError(missing_weights(catalogue[name]))
     raise ModelError(_unknown(name, [*catalogue, *stored_names(models_folder)]))
+
+
+def _open_folder(name: str, path: Path, models_folder: Path) -> StoredModel:
+    """A folder that opro-local need not have stored: the first time it is tried as `model add` would.
+
+    What passed is remembered by its digest in the models folder, if that can be written.
+    """
+    digest = verify(path)
+    passed = models_folder / TRIED / digest.rpartition(":")[2]
+    if not passed.exists():
+        check_loads(path, called=path.name)
+        with suppress(OSError):
+            passed.parent.mkdir(parents=True, exist_ok=True)
+            passed.touch()
+    return StoredModel(name=name, path=path, digest=digest, manifest=read_manifest(path))
 
 
 def missing_weights(spec: ModelSpec) -> str:

@@ -18,6 +18,9 @@ PACKING = re.compile(
 )
 """What bitsandbytes stores beside a weight that it packed."""
 
+MOST_TENSORS = 500_000
+"""DeepSeek-V3 has 92,000; 4-bit weights have six each."""
+
 _PART = re.compile(r"-\d+-of-\d+\.safetensors$")
 
 _DENSE = {"F16", "BF16", "F32", "F64"}
@@ -90,8 +93,10 @@ def _joined(folder: Path, files: Iterable[str]) -> dict[str, StoredTensor]:
         if twice := sorted(found.keys() & tensors.keys()):
             raise ModelError(f"{folder.name}: {twice[0]} is in {tensors[twice[0]].file} and in {file}.")
         tensors |= found
-    if not tensors:
+    if not any(tensor.elements for tensor in tensors.values()):
         raise ModelError(f"{folder.name}: its weights hold no tensor. Copy the model again.")
+    if len(tensors) > MOST_TENSORS:
+        raise ModelError(f"{folder.name}: its weights are {len(tensors)} tensors; {MOST_TENSORS} are read.")
     return tensors
 
 
@@ -178,7 +183,7 @@ def quantized_share(folder: Path) -> float | None:
 
 def config_dtype(config: Mapping[str, Any]) -> str:
     """The dtype that config.json tells, at the top or in its text part."""
-    parts = (config, config.get("text_config") or {})
+    parts = [part for part in (config, config.get("text_config")) if isinstance(part, dict)]
     return next(
         (str(part[key]) for part in parts for key in ("dtype", "torch_dtype") if part.get(key)), "unknown"
     )

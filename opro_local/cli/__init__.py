@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Entry] = {
     "serve": Entry("serve", "Show the runs of a folder in your browser while they go on."),
     "report": Entry("report", "Write a report of a run."),
     "export": Entry("report", "Write a run, or its best prompt"),
-    "runs": Entry("runs", "Look at runs."),
+    "runs": Entry("runs", "Look at runs, and delete them."),
     "model": Entry("model", "Get, look at and check models."),
     "init": Entry("data", "Write a task folder to start from."),
     "data": Entry("data", "Look at tables of labelled rows."),

@@ -11,6 +11,7 @@ from opro_local.cli.options import TaskFlags, table_options, task_options
 from opro_local.cli.output import emit_json, json_option, say, say_note
 from opro_local.config import BUDGETS, Folders, SearchSettings, TaskSettings
 from opro_local.config.checking import parse_settings
+from opro_local.durable import write_file
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task, rare_labels
 from opro_local.tasks.loading import data_path, load_task
@@ -126,7 +127,7 @@ def _create(folder: Path, settings: TaskSettings, *, example: Path | None) -> No
             raise SettingsError(f"{path} exists and is not replaced. Choose another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TASK_FILE).write_text(task_file(settings), encoding="utf-8")
+        write_file(folder / TASK_FILE, task_file(settings))
         if example is not None and copy is not None:
             shutil.copyfile(example, copy)
     except OSError as error:

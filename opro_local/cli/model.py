@@ -1,6 +1,5 @@
 """model list, show, pull, add, verify, rm: which models there are and which of them are on this machine."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from opro_local.catalogue import (
     remove,
     stored_names,
 )
+from opro_local.catalogue.configuration import read_json
 from opro_local.cli.output import emit_json, emit_json_lines, json_option, say
 from opro_local.config import Folders, ModelSettings
 from opro_local.errors import ModelError
@@ -249,7 +249,7 @@ def _check(family: str) -> tuple[Mapping[str, object], list[str]]:
 
 def _family(folder: Path) -> str:
     """transformers' model_type of a stored model. Raises ModelError if its config tells none."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     if not isinstance(config.get("model_type"), str):
         raise ModelError(f"{folder.name}: its config.json names no model_type.")
     return str(config["model_type"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from opro_local.durable import write_file
 from opro_local.errors import OproError, SettingsError
 from opro_local.results import SCHEMA_VERSION
 from opro_local.wording import printable, visible
@@ -72,6 +73,6 @@ def form_of(path: Path | None) -> str:
 def write_output(path: Path, content: bytes) -> None:
     """Raises OproError."""
     try:
-        path.write_bytes(content)
+        write_file(path, content)
     except OSError as error:
         raise OproError(f"{path}: cannot be written ({error.strerror}). Choose another file.") from None

@@ -44,6 +44,17 @@ def ban(folders: Folders, name: str, text: str, pattern: bool) -> None:
 
 @prompts.command()
 @run_argument
+@click.argument("text")
+@click.pass_obj
+def unban(folders: Folders, name: str, text: str) -> None:
+    """Take back a ban: TEXT is what was banned, letter for letter. Before a resume too."""
+    from opro_local.store.events import ask
+
+    ask(find_run(folders.runs, name), "unban", text)
+
+
+@prompts.command()
+@run_argument
 @click.argument("old")
 @click.argument("new")
 @click.pass_obj

@@ -37,7 +37,7 @@ def report(folders: Folders, name: str | None, form: str | None, output: Path | 
 
     run = read_result(find_run(folders.runs, name))
     form = form or form_of(output)
-    path = output or Path(f"{run.run}.{form}")
+    path = output or Path(Path(f"{run.run}.{form}").name)
     write_output(path, in_form(run, form))
     say(path)
 

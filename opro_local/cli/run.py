@@ -72,8 +72,20 @@ def run(
 def resume(
     folders: Folders, name: str | None, allow_python: bool, asking: bool, as_json: bool, no_progress: bool
 ) -> None:
-    """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given."""
+    """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given.
+
+    One that another process is writing is passed over.
+
+    A finished run is shown at once.
+    """
+    from opro_local.results.reading import read_overview
+
     path = find_run(folders.runs, name, unfinished=True)
+    if name is None:
+        say_note(f"going on with {path.stem}")
+    if read_overview(path).status == "finished":  # nothing is left to ask a model
+        show_result(path, as_json=as_json)
+        return
     with hosted(folders, shown=not no_progress, asking=asking) as host:
         from opro_local.api import resume_run
 

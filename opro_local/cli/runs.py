@@ -1,4 +1,4 @@
-"""runs list, show and diff: what finished and unfinished runs say; no model is loaded."""
+"""runs list, show, diff and rm: what finished and unfinished runs say; no model is loaded."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group("runs")
 def runs() -> None:
-    """Look at runs."""
+    """Look at runs, and delete them."""
 
 
 @runs.command("list")
@@ -51,6 +51,24 @@ def list_runs(folders: Folders, as_json: bool) -> None:
 def show(folders: Folders, name: str | None, as_json: bool) -> None:
     """Show the result of a run: RUN is its id or file, the latest one if not given."""
     show_result(find_run(folders.runs, name), as_json=as_json)
+
+
+@runs.command("rm")
+@click.argument("name", metavar="RUN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove_run(folders: Folders, name: str, yes: bool) -> None:
+    """Delete RUN, and the replies that are cached for all runs of its folder.
+
+    Reports and exports of it stay where they were written. So does the count of uses of its test rows.
+    """
+    from opro_local.store.run_folder import RunFolder
+
+    path = find_run(folders.runs, name)
+    if not yes:
+        click.confirm(f"Delete {path}?", abort=True, err=True)
+    RunFolder(path.parent).remove(path)
+    say(f"{path.stem} removed")
 
 
 @runs.command()

@@ -9,11 +9,11 @@ import click
 
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
-from opro_local.cli.output import emit_json, json_option, say
+from opro_local.cli.output import emit_json, json_option, say, write_output
 from opro_local.cli.run import progress_option
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config import Folders
-from opro_local.errors import OproError, SettingsError
+from opro_local.errors import SettingsError
 from opro_local.studies.plan import (
     Cell,
     StudySettings,
@@ -122,12 +122,10 @@ def _written(plan: Sequence[Cell], runs: "Sequence[TaskResult]", title: str, fol
     curves = [point for cell, run in pairs for point in points(cell, run)]
     results = [result(cell, run) for cell, run in pairs]
     for name, rows in (("curves.csv", curves), ("results.csv", results)):
-        try:
-            (folder / name).write_text(as_csv(rows), encoding="utf-8", newline="")
-        except OSError as error:
-            raise OproError(f"{folder / name}: cannot be written ({error.strerror}).") from None
-    pictures = [folder / "curves.svg", folder / "curves.png"]
-    draw_curves(curves, title=title, metric=runs[0].measure, paths=pictures)
+        write_output(folder / name, as_csv(rows).encode())
+    pictures = draw_curves(curves, title=title, metric=runs[0].measure, forms=("svg", "png"))
+    for form, picture in pictures.items():
+        write_output(folder / f"curves.{form}", picture)
     return study_result(str(folder), [run.run for run in runs], results, shared(runs))
 
 

@@ -1,6 +1,8 @@
 """What libraries raise on a folder that they cannot load, told in one line."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub.errors import StrictDataclassError
@@ -14,6 +16,17 @@ _PLAIN = (ValueError, OSError, RuntimeError, ImportError, TemplateError, StrictD
 """Errors whose words say enough without their name."""
 
 
+@contextmanager
+def loading(folder: Path, *, part: str = "") -> Iterator[None]:
+    """Turn whatever the libraries raise on a folder, or a part of it, into a ModelError in one line."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # libraries raise anything
+        raise not_loadable(folder, error, part=part) from error
+
+
 def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:
     """The one-line error for a folder, or a part of it, that the libraries refuse; it names their cause."""
     what = f"its {part} cannot be loaded" if part else "cannot be loaded"
@@ -22,7 +35,8 @@ def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> Model
 
 def cause(error: BaseException) -> str:
     """The libraries' own words on one line, without what only makes sense beside their reports."""
-    text = " ".join(_COLOURS.sub("", str(error)).split())
+    said = str(error).encode("utf-8", "backslashreplace").decode()  # half a surrogate cannot be printed
+    text = " ".join(_COLOURS.sub("", said).split())
     text = re.sub(r"\s*For details look at the .*?(?:above report!|$)", "", text)
     name = type(error).__name__
     if not text:

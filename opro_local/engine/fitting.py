@@ -1,5 +1,6 @@
 """Whether tokenizer, chat template and model of a folder belong together."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -23,14 +24,14 @@ def check_fitting(folder: Path, skeleton: PreTrainedModel, tokenizer: PreTrained
     rows = int(torch.as_tensor(skeleton.get_input_embeddings().weight).shape[0])
     _check_named(folder, skeleton, tokenizer, rows)
     if tokenizer.chat_template is not None:
-        _check_template(folder, tokenizer, rows)
+        check_template(folder, tokenizer, rows)
     _check_vocabulary(folder, tokenizer, rows)
 
 
 def _check_causal(folder: Path, skeleton: PreTrainedModel) -> None:
     config = skeleton.config
     said = config.architectures or [type(skeleton).__name__]
-    named = [said] if isinstance(said, str) else said
+    named = list(said) if isinstance(said, list | tuple) else [said]
     ends = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
     both_ways = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(
         config, "is_decoder", False
@@ -53,10 +54,9 @@ def _check_named(
                 raise ModelError(f"{folder.name}: its {name} token has the id {index}, {_rows(rows)}")
 
 
-def _rows(rows: int) -> str:
-    return (
-        f"but the embedding has {rows} rows (ids 0 to {rows - 1}). Take tokenizer and weights of one model."
-    )
+def _rows(rows: float) -> str:
+    last = rows - 1
+    return f"but the embedding has {rows} rows (ids 0 to {last}). Take tokenizer and weights of one model."
 
 
 def _check_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
@@ -93,7 +93,8 @@ def _check_heard(folder: Path, tokenizer: PreTrainedTokenizerBase, turns: list[M
             )
 
 
-def _check_template(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
+def check_template(folder: Path, tokenizer: PreTrainedTokenizerBase, rows: float = math.inf) -> None:
+    """Raise ModelError for a template that fails or writes what has no embedding of so many rows."""
     prompter = ChatPrompter(tokenizer=tokenizer)
     for turns in TURNS:
         _check_heard(folder, tokenizer, turns)

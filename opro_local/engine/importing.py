@@ -6,15 +6,25 @@ of stderr. Where weights are not needed (check), none are read.
 """
 
 import resource
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from psutil import Process
 
 from opro_local.catalogue.files import carried_files, copy_file
 from opro_local.errors import ModelError
 from opro_local.offline import close_network
 
 _GIB = 2**30
+
+TOKENIZER_SECONDS, TEMPLATE_SECONDS = 60, 5
+"""Of computing. Vocabularies of 262,144 tokens take 3, templates 0.1."""
+
+_PART_BYTES = 4 * _GIB
 
 
 def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]) -> None:
@@ -48,13 +58,42 @@ def store_quantized(source: Path, target: Path, quantize: Literal["nf4", "int8"]
 
 
 def check_folder(folder: Path) -> None:
-    """Try all of a folder but its weights. Raises ModelError, without the folder's name, where that fails."""
-    from opro_local.engine.profile import profile_folder
+    """Try all of a folder but its weights. Raises ModelError, without the folder's name, where that fails.
+
+    Tokenizer and template are programs of a kind: they are tried first, with bounded time and memory.
+    """
+    from opro_local.engine.fitting import check_template
+    from opro_local.engine.profile import load_tokenizer, profile_folder
 
     try:
+        with _bounded("its tokenizer", TOKENIZER_SECONDS):
+            tokenizer = load_tokenizer(folder)
+        if tokenizer.chat_template is not None:
+            with _bounded("its chat template", TEMPLATE_SECONDS):
+                check_template(folder, tokenizer)
         profile_folder(folder, quantize="auto", device="cpu")
     except ModelError as error:
         raise ModelError(str(error).removeprefix(f"{folder.name}: ")) from error
+
+
+@contextmanager
+def _bounded(part: str, seconds: float) -> Iterator[None]:
+    """End this process by SIGPROF when the part has computed so long; the line that says so is the last then.
+
+    The kernel counts and ends: a single call of a library may never come back to Python. Memory beyond the
+    bound is a MemoryError.
+    """
+    print(f"{part} takes more than {seconds:g} s of computing", file=sys.stderr, flush=True)  # noqa: T201
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    if sys.platform == "linux":
+        held = Process().memory_info().vms
+        resource.setrlimit(resource.RLIMIT_AS, (held + _PART_BYTES, limits[1]))
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:

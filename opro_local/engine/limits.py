@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 from transformers import PretrainedConfig, PreTrainedModel
 
+from opro_local.catalogue.sizes import EXPERTS
 from opro_local.engine.blocks import body_of
 from opro_local.engine.counts import Counts
 from opro_local.engine.masks import FULL, AttentionKinds, Reach
@@ -27,9 +28,8 @@ COPY_BYTES = 2**28
 
 REPEATS = 5
 
-EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 CHOSEN_EXPERTS = ("num_experts_per_tok", "top_k_experts", "num_experts_per_token", "moe_topk", "moe_k")
-"""Keys under which configurations tell how many experts there are, and through how many a token goes."""
+"""Keys under which configurations tell through how many experts a token goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from opro_local.engine.faults import not_loadable
+from opro_local.engine.faults import loading
 from opro_local.engine.packing import avoid_kernel, check_packed, packed_share, packing_config
 from opro_local.engine.profile import PACKED, ModelProfile, Quantize, profile_folder
 from opro_local.engine.tensors import check_report
@@ -51,15 +51,11 @@ def load_weights(profile: ModelProfile, *, spread: Mapping[str, Place] | None = 
     # Without it, masked grouped-query attention copies keys and values for every head; on CUDA it would pick
     # the slow kernel. transformers reads the switch at each call.
     os.environ["TRANSFORMERS_SDPA_FORCE_GQA"] = "1" if profile.device.type == "cpu" else "0"
-    try:
+    with loading(profile.folder.path):
         model = _load_model(profile, spread or {"": profile.device})
         if profile.how in PACKED and profile.converts:
             _unmap(model)
         avoid_kernel(model)
-    except ModelError:
-        raise
-    except Exception as error:  # libraries raise anything
-        raise not_loadable(profile.folder.path, error) from error
     return Loaded(
         model=model,
         tokenizer=profile.tokenizer,

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from opro_local.catalogue.folder import ModelFolder, read_folder
-from opro_local.engine.faults import not_loadable
+from opro_local.engine.faults import loading
 from opro_local.engine.fitting import check_fitting
 from opro_local.engine.tensors import check_tensors
 from opro_local.engine.tokenizer import read_tokenizer
@@ -63,10 +63,11 @@ def profile_folder(path: Path, *, quantize: Quantize, device: str) -> ModelProfi
     tokenizer = load_tokenizer(path)
     if how in PACKED:
         import_module("bitsandbytes")  # now, so that it counts to what the process holds before the weights
-    config, stored = _read_config(path)
-    skeleton = _build_skeleton(path, config, dtype)
-    check_tensors(path, skeleton)
-    check_fitting(path, skeleton, tokenizer)
+    with loading(path):
+        config, stored = _read_config(path)
+        skeleton = _build_skeleton(path, config, dtype)
+        check_tensors(path, skeleton)
+        check_fitting(path, skeleton, tokenizer)
     return ModelProfile(
         folder=folder,
         device=place,
@@ -81,24 +82,17 @@ def profile_folder(path: Path, *, quantize: Quantize, device: str) -> ModelProfi
 
 def _read_config(path: Path) -> tuple[PretrainedConfig, torch.dtype | str | None]:
     """The configuration, and the dtype that it tells, which building the skeleton changes."""
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False
-        )
-        stored = config.get_text_config().dtype or config.dtype
-    except Exception as error:
-        raise not_loadable(path, error) from error
-    return config, stored
+    config: PretrainedConfig = AutoConfig.from_pretrained(
+        path, local_files_only=True, trust_remote_code=False
+    )
+    return config, config.get_text_config().dtype or config.dtype
 
 
 def _build_skeleton(path: Path, config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
-    try:
-        with torch.device("meta"):
-            skeleton: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
-        if (path / "generation_config.json").is_file():
-            skeleton.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
-    except Exception as error:
-        raise not_loadable(path, error) from error
+    with torch.device("meta"):
+        skeleton: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+    if (path / "generation_config.json").is_file():
+        skeleton.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
     return skeleton
 
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from opro_local.catalogue.safetensors_header import StoredTensor
 from opro_local.catalogue.weights import PACKING, stored_tensors
-from opro_local.engine.faults import not_loadable
+from opro_local.engine.faults import loading
 from opro_local.errors import ModelError
 
 _KINDS = {
@@ -34,7 +34,7 @@ def check_tensors(folder: Path, skeleton: PreTrainedModel) -> None:
     config = skeleton.config.__class__.from_dict(skeleton.config.to_dict())
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    try:
+    with loading(folder, part=f"weights as {type(skeleton).__name__}"):
         tried, report = type(skeleton).from_pretrained(  # type: ignore[misc]
             None,
             config=config,
@@ -43,8 +43,6 @@ def check_tensors(folder: Path, skeleton: PreTrainedModel) -> None:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    except Exception as error:
-        raise not_loadable(folder, error, part=f"weights as {type(skeleton).__name__}") from error
     check_report(folder, tried, report)
     _check_tied(folder, tried, stored)
 

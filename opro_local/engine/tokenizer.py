@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.folder import check_tokenizer_files
-from opro_local.engine.faults import not_loadable
+from opro_local.engine.faults import loading
 from opro_local.errors import ModelError
 
 NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -49,18 +49,16 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     check_tokenizer_files(folder)
     file = folder / "tokenizer.json"
-    try:
+    with loading(folder, part="tokenizer"):
         if not file.is_file():
             named = str(read_json(folder / "tokenizer_config.json")["tokenizer_class"]).removesuffix("Fast")
             tokenizer = getattr(transformers, named).from_pretrained(folder, local_files_only=True)
             return _checked(tokenizer, folder)
         told = Tokenizer.from_file(str(file))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise not_loadable(folder, error, part="tokenizer") from error
-    _name_tokens(tokenizer, told, folder)
-    _compare(tokenizer, told, folder)
-    return _checked(tokenizer, folder)
+        _name_tokens(tokenizer, told, folder)
+        _compare(tokenizer, told, folder)
+        return _checked(tokenizer, folder)
 
 
 def _name_tokens(tokenizer: PreTrainedTokenizerBase, told: Tokenizer, folder: Path) -> None:

@@ -45,8 +45,10 @@ class Headroom:
 def headroom(scores: Scores, *, measure: str = "accuracy", seed: int = 0) -> Headroom:
     """Compare instructions by their scores (M, n): of M >= 2 instructions on n rows, each from 0 to 1.
 
-    The same scores and seed give the same result.
+    The same scores and seed give the same result. Raises ValueError without rows.
     """
+    if not scores.size:
+        raise ValueError("no rows to compare instructions on")
     means = scores.mean(axis=1)  # (M,)
     lowest, highest = float(means.min()), float(means.max())
     return Headroom(

@@ -4,6 +4,7 @@ A new one is one file in problems/objectives/ with one class: its fields become 
 its docstring the help. See problems/objectives/box.py for the shortest.
 """
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -108,4 +109,7 @@ def numbers_in(text: str, count: int) -> Numbers:
     found = NUMBER.findall(text.rpartition("[")[2])
     if len(found) != count:
         raise Rejected("wrong number of numbers")
-    return tuple(map(float, found))
+    numbers = tuple(map(float, found))
+    if not all(map(math.isfinite, numbers)):  # 1e400
+        raise Rejected("outside the limits")
+    return numbers

@@ -47,8 +47,8 @@ AHEAD = re.compile(r"\bis the (?:correct |right |final )?answer\b\W*\Z", re.IGNO
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 QUESTION = re.compile(r"[\s*_`]*Q[*_`]*:")
 FENCE = re.compile(r"\s*`{3,}\w*\s*")
-UNFINISHED = re.compile(r"\S*(?:\w|\d[.,/:'\u2019^+-])\Z")
-"""A word or number at the end of a text, of which a part may be missing."""
+UNFINISHED = re.compile(r"(?:\w|\d[.,/:'\u2019^+-])\Z")
+"""The end of a word or number, of which a part may be missing."""
 
 
 class Reader(Protocol):
@@ -106,7 +106,8 @@ class StrictGrader:
 
     def _is_settled(self, text: str, answers: Sequence[str], question: str) -> bool:
         """Whether an unfinished text has its answer already."""
-        whole_words = UNFINISHED.sub("", text)
+        *_, last = text.split() or [""]
+        whole_words = text.removesuffix(last) if UNFINISHED.search(last[-2:]) else text
         return (
             bool(answers)
             and not self.reader.awaits_end(text)

@@ -31,6 +31,7 @@ from opro_local.results.overview import (
     finite,
 )
 from opro_local.results.proposals import ProposalRecord, best_entry, by_proposer, entries_of, numbers
+from opro_local.results.typed import typed
 from opro_local.scoring.render import Layout
 from opro_local.store import schema
 from opro_local.store.header import RunHeader
@@ -48,7 +49,7 @@ def overview(run: RunReader) -> Overview:
     entries = entries_of(run)
     winners = {e.candidate.key for e in evaluations if e.role == "winner"}
     best = best_entry(entries, header.direction, winners)
-    return Overview(
+    found = Overview(
         store_version=schema.VERSION,
         run=header.run_id,
         kind=header.kind,
@@ -76,6 +77,7 @@ def overview(run: RunReader) -> Overview:
         steps=[_step(run, step, entries) for step in run.all_steps],
         timing=_timing(run),
     )
+    return typed(found)
 
 
 def figures(score: Score) -> Figures:

@@ -1,11 +1,23 @@
 """What a run's header says of its task; the first runs said less."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, cast
 
+from opro_local.config import RunSettings
+from opro_local.config.checking import parse_settings
+from opro_local.errors import SettingsError, StoreError
 from opro_local.records import SplitName
 from opro_local.scoring.render import Layout
 from opro_local.store.header import RunHeader
+
+
+def settings_of(header: RunHeader) -> RunSettings:
+    """Raises StoreError."""
+    try:
+        return parse_settings(RunSettings, json.loads(header.settings_json), source="the stored settings")
+    except (SettingsError, ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"Run {header.run_id}: {error} Start a new run.") from None
 
 
 def row_ids(header: RunHeader, split: SplitName) -> Sequence[str]:

@@ -1,13 +1,12 @@
 """What a finished run has found, to be measured elsewhere."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opro_local.config import RunSettings
-from opro_local.config.checking import parse_settings
 from opro_local.errors import SettingsError
 from opro_local.records import Candidate
+from opro_local.results.tasks import settings_of
 from opro_local.store.reader import reading
 from opro_local.tasks.task import Task, task_from_json
 
@@ -61,6 +60,6 @@ def load_winner(path: Path) -> Winner:
     return Winner(
         run=header.run_id,
         task=task_from_json(header.problem_json),
-        settings=parse_settings(RunSettings, json.loads(header.settings_json), source=str(path)),
+        settings=settings_of(header),
         candidates=(("winner", winner), *(("baseline", candidate) for candidate in others)),
     )

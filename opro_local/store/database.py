@@ -17,6 +17,7 @@ from typing import Any
 
 import apsw
 
+from opro_local.durable import write_file
 from opro_local.errors import StoreBusy, StoreError
 from opro_local.store import schema
 
@@ -24,31 +25,33 @@ BUSY_TIMEOUT_MS = 30_000
 NEARLY_FULL_BYTES = 1 << 20
 """A file system with less than this left is full for SQLite, which grows its files by pages and in steps."""
 
+NONSENSE = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(ArithmeticError, RecursionError, StopIteration, struct.error),
+    *(apsw.SQLError, apsw.ConstraintError, apsw.MismatchError),
+)
+"""What is raised where a run file holds something else than it should."""
+
 Row = tuple[Any, ...]  # apsw's border: each reader names the columns and their types
 
 
 def create(path: Path, fill: Callable[[apsw.Connection], None]) -> apsw.Connection:
-    """A new database that only its owner may read, filled in one transaction; without it there is no file.
+    """A new database that only its owner may read; it is filled in memory and written whole or not at all.
 
-    Raises StoreError when the file exists.
+    The caller holds the lock of the file. Raises StoreError when the file exists.
     """
     with explained(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            raise StoreError(f"{path}: exists already. Choose another name or resume that run.")
+        with closing(apsw.Connection(":memory:")) as memory:
+            fill(memory)
+            write_file(path, memory.serialize("main"), mode=0o600)  # -wal and -shm inherit it
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # -wal and -shm inherit it
-        except FileExistsError:
-            raise StoreError(f"{path}: exists already. Choose another name or resume that run.") from None
-        try:
-            return connect(path, apsw.SQLITE_OPEN_READWRITE, partial(_set_up, fill=fill))
+            return connect(path, apsw.SQLITE_OPEN_READWRITE, configure)
         except BaseException:
             path.unlink()
             raise
-
-
-def _set_up(database: apsw.Connection, *, fill: Callable[[apsw.Connection], None]) -> None:
-    configure(database)
-    with transaction(database):
-        fill(database)
 
 
 def open_run(path: Path, *, write: bool) -> apsw.Connection:
@@ -88,7 +91,7 @@ def _current(database: apsw.Connection) -> apsw.Connection:
 
 def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) -> apsw.Connection:
     """A prepared connection; it is closed again when preparing it fails."""
-    database = apsw.Connection(str(path), flags)
+    database = apsw.Connection(_name(path), flags)
     try:
         database.set_busy_timeout(BUSY_TIMEOUT_MS)
         prepare(database)
@@ -96,6 +99,14 @@ def connect(path: Path, flags: int, prepare: Callable[[apsw.Connection], None]) 
         database.close()
         raise
     return database
+
+
+def _name(path: Path) -> str:
+    """As SQLite takes it. Raises StoreError."""
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError:
+        raise StoreError(f"{str(path)!a}: the name is not UTF-8. Rename the file.") from None
 
 
 def _check(database: apsw.Connection, *, path: Path, thoroughly: bool) -> None:
@@ -177,7 +188,7 @@ def sound(path: Path) -> Iterator[None]:
     with explained(path):
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError, struct.error, apsw.SQLError) as error:
+        except NONSENSE as error:
             raise _damaged(path) from error
 
 

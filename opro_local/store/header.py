@@ -77,11 +77,15 @@ def save_header(database: apsw.Connection, header: RunHeader) -> None:
 
 
 def load_header(database: apsw.Connection) -> RunHeader:
+    """Raises ValueError and others of sound() where it makes no sense."""
     (row,) = read(
         database,
         "SELECT run_id, created, kind, direction, settings, problem, summary, models, versions FROM run",
     )
     run_id, created, kind, direction, settings, problem, summary, models, versions = row
+    records = tuple(ModelRecord(**model) for model in json.loads(models))
+    if kind == TASK and all(record.role != "scorer" for record in records):
+        raise ValueError("a task without a scorer")
     return RunHeader(
         run_id=run_id,
         created=created,
@@ -90,6 +94,6 @@ def load_header(database: apsw.Connection) -> RunHeader:
         settings_json=settings,
         problem_json=problem,
         summary=json.loads(summary),
-        models=tuple(ModelRecord(**model) for model in json.loads(models)),
+        models=records,
         versions=json.loads(versions),
     )

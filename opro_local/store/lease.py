@@ -13,6 +13,17 @@ from filelock import FileLock, Timeout
 from opro_local.errors import StoreBusy
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process is writing the run now; one that cannot be locked here is not to be written."""
+    if not Path(f"{path}.lock").exists():
+        return False
+    try:
+        with writing(path):
+            return False
+    except (StoreBusy, OSError):
+        return True
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Be the one writer of a run. Raises StoreBusy at once when another process is."""

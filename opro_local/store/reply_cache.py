@@ -7,7 +7,9 @@ where none can be opened or it fails later the run goes on without it; each is l
 import json
 import logging
 import math
+import struct
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -56,10 +58,11 @@ class ReplyCacheFile:
             return {}
         query = "SELECT * FROM reply WHERE key IN (SELECT value FROM json_each(?))"
         try:
-            return {row[0]: _reply(row) for row in read(self._database, query, (json.dumps(keys),))}
+            rows = read(self._database, query, (json.dumps(keys),))
         except apsw.Error as error:
             self._give_up(error)
             return {}
+        return {row[0]: reply for row in rows if (reply := _reply(row)) is not None}
 
     def keep(self, replies: Mapping[str, Reply]) -> None:
         """Replies that hold a NaN are failures and are left out."""
@@ -82,6 +85,18 @@ class ReplyCacheFile:
     def _give_up(self, error: Exception) -> None:
         logger.warning("%s: %s; going on without the reply cache.", self.path, type(error).__name__)
         self.close()
+
+
+def clear(path: Path) -> None:
+    """Delete every reply of the cache, so that nothing of them stays in the file. Raises StoreError."""
+    try:
+        if path.exists() and (database := _open(path)):
+            with closing(database):
+                database.pragma("secure_delete", True)
+                database.execute("DELETE FROM reply")
+                database.execute("VACUUM")
+    except apsw.Error as error:
+        raise StoreError(f"{path}: cannot be emptied ({error}). Wait until no run uses it.") from None
 
 
 def _open(path: Path) -> apsw.Connection | None:
@@ -125,8 +140,12 @@ def _row(key: str, reply: Reply) -> Row:
     return key, pack_floats(reply.log_probs), None, None, None
 
 
-def _reply(row: Row) -> Reply:
+def _reply(row: Row) -> Reply | None:
+    """None for a damaged row: what it held is asked again."""
     _, log_probs, text, tokens, ended = row
     if log_probs is None:
-        return GenerationReply(text=text, tokens=tokens, ended=ended)
-    return ChoiceReply(log_probs=unpack_floats(log_probs))
+        whole = None not in (text, tokens, ended)
+        return GenerationReply(text=text, tokens=tokens, ended=ended) if whole else None
+    with suppress(struct.error):
+        return ChoiceReply(log_probs=unpack_floats(log_probs))
+    return None

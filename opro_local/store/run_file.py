@@ -32,7 +32,7 @@ from opro_local.records import (
     Usage,
 )
 from opro_local.store import lease, schema
-from opro_local.store.database import Row, create, explained, open_run, settle, transaction
+from opro_local.store.database import Row, create, explained, open_run, settle, sound, transaction
 from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header, save_header
 from opro_local.store.rows import (
@@ -100,7 +100,7 @@ class RunFile(Generic[S]):
         after_commit: Callable[[], None] | None = None,
     ) -> Self:
         """Go on with a run, or only read it. Raises StoreBusy when another process writes it."""
-        with explained(path), ExitStack() as resources:
+        with sound(path), ExitStack() as resources:
             if write and path.is_file():
                 resources.enter_context(lease.writing(path))
             database = resources.enter_context(closing(open_run(path, write=write)))
@@ -124,20 +124,20 @@ class RunFile(Generic[S]):
     # What is recorded
 
     def trajectory(self) -> Trajectory[S]:
-        with explained(self.path):
+        with sound(self.path):
             steps = tuple(read_steps(self._database, self._codec, closed=True))
         return Trajectory(direction=self.header.direction, steps=steps)
 
     def open_step(self) -> Step[S] | None:
-        with explained(self.path):
+        with sound(self.path):
             return next(read_steps(self._database, self._codec, closed=False), None)
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
-        with explained(self.path):
+        with sound(self.path):
             return read_outcomes(self._database, candidate_key, split)
 
     def evaluations(self) -> list[Evaluation]:
-        with explained(self.path):
+        with sound(self.path):
             return read_evaluations(self._database)
 
     def test_is_open(self) -> bool:
@@ -145,7 +145,7 @@ class RunFile(Generic[S]):
         return winner is not None
 
     def usage(self) -> Usage:
-        with explained(self.path):
+        with sound(self.path):
             usage = read_usage(self._database)
         return usage if self._database.readonly("main") else replace(usage, seconds=self._seconds())
 
@@ -156,7 +156,7 @@ class RunFile(Generic[S]):
     # Recording
 
     def events(self) -> list[Event]:
-        with explained(self.path):
+        with sound(self.path):
             return read_events(self._database)
 
     def hear(self, number: int) -> list[Event]:

@@ -1,12 +1,15 @@
 """The folder of a user's runs: the one place that knows what its files are called."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from opro_local.errors import SettingsError, StoreError
+from opro_local.store import lease
 from opro_local.store.reader import reading
+from opro_local.store.reply_cache import clear
 
 T = TypeVar("T")
 SUFFIX = ".sqlite"
@@ -36,21 +39,35 @@ class RunFolder:
     def find(self, name: str) -> Path:
         """The file of a run by its id, the beginning of its id, or its path. Raises SettingsError."""
         for path in (self.file(name), Path(name)):
-            if path.is_file():
-                return path
+            with suppress(OSError):  # too long for a name
+                if path.is_file():
+                    return path
         begun = [path for path in self.files() if name and path.stem.startswith(name)]
         if len(begun) == 1:
             return begun[0]
         several = f"{len(begun)} runs begin with {name!r}" if begun else f"No run {name!r}"
         raise SettingsError(f"{several} in {self.path}. See: opro-local runs list")
 
+    def remove(self, run: Path) -> None:
+        """Delete the file of a run, and all replies of the cache: these do not tell whose they are.
+
+        Raises StoreBusy while a process writes the run, StoreError.
+        """
+        with lease.writing(run):
+            clear(self.reply_cache)
+            for suffix in ("", "-journal", "-wal", "-shm", ".lock"):
+                Path(f"{run}{suffix}").unlink(missing_ok=True)
+
     def newest(self, unreadable: Callable[[StoreError], object], *, unfinished: bool = False) -> Path:
-        """The latest run that can be read, or the latest that is not finished. Raises SettingsError."""
+        """The latest run that can be read, or the latest to go on with: nobody writes it.
+
+        Raises SettingsError.
+        """
         files = self.files()
         if not files:
             raise SettingsError(f"No runs in {self.path} yet. Start one with: opro-local run")
-        for path, finished in readable(reversed(files), _is_finished, unreadable):
-            if not (unfinished and finished):
+        for path, finished in readable(reversed(files), is_finished, unreadable):
+            if not unfinished or not (finished or lease.is_held(path)):
                 return path
         kind = "unfinished" if unfinished else "readable"
         raise SettingsError(f"No {kind} run in {self.path}. See: opro-local runs list")
@@ -67,6 +84,7 @@ def readable(
             unreadable(error)
 
 
-def _is_finished(path: Path) -> bool:
+def is_finished(path: Path) -> bool:
+    """Raises StoreError."""
     with reading(path) as run:
         return run.finished

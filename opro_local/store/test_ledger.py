@@ -4,14 +4,17 @@ Kept apart from the cache of replies, which may be deleted at any time. It holds
 """
 
 import json
+import logging
+import secrets
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import apsw
+from filelock import FileLock
 
 from opro_local.records import Example, content_hash
-from opro_local.store.database import configure, connect, explained, transaction
+from opro_local.store.database import BUSY_TIMEOUT_MS, configure, connect, explained, transaction
 from opro_local.store.rows import read
 
 SCHEMA = """
@@ -21,6 +24,40 @@ CREATE TABLE IF NOT EXISTS use (
     PRIMARY KEY (row, user)
 ) STRICT, WITHOUT ROWID
 """
+
+
+logger = logging.getLogger(__name__)
+
+
+def check_ledger(path: Path) -> None:
+    """Before a search begins: a damaged ledger is put aside under another name and said, and a new one begun.
+
+    Raises StoreError when it cannot be read or written.
+    """
+    with explained(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only one process at a time may find out that the file has to be replaced.
+        with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_MS / 1000, mode=0o600):
+            if path.exists() and not _is_sound(path):
+                aside = path.with_name(f"{path.name}.damaged-{secrets.token_hex(2)}")
+                path.rename(aside)
+                for suffix in ("-wal", "-shm"):
+                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+                logger.warning(
+                    "%s: damaged, kept as %s; how often test rows were used is counted anew.",
+                    path,
+                    aside.name,
+                )
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(connect(path, apsw.SQLITE_OPEN_READWRITE, configure)) as database:
+            database.execute(SCHEMA)
+            database.execute("SELECT row, user FROM use LIMIT 1")
+            return bool(database.pragma("quick_check") == "ok")
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+        return False
 
 
 def note_use(path: Path, user: str, rows: Sequence[Example]) -> int:

@@ -1,8 +1,8 @@
 """Train score against step for every combination of a study, as in Yang et al. 2023 (figures 6 to 9)."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import cycle
-from pathlib import Path
 from statistics import mean, stdev
 
 from matplotlib import rc_context
@@ -10,7 +10,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from opro_local.errors import OproError
 from opro_local.studies.results import Point
 
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
@@ -19,20 +18,21 @@ GREYS = ("0.0", "0.35", "0.55")
 """Told apart without colour: by line, marker and shade."""
 
 
-def draw_curves(points: Sequence[Point], *, title: str, metric: str, paths: Sequence[Path]) -> None:
-    """The mean of the best score over the repeats, with a band of one deviation. Raises OproError."""
+def draw_curves(
+    points: Sequence[Point], *, title: str, metric: str, forms: Sequence[str]
+) -> dict[str, bytes]:
+    """The mean of the best score over the repeats, with a band of one deviation, by form ("svg", "png")."""
     figure = _figure(points, title, metric)
     FigureCanvasAgg(figure)
-    for path in paths:
-        try:
-            with rc_context({"svg.hashsalt": "opro-local", "svg.fonttype": "none"}):
-                figure.savefig(path, dpi=150, metadata={"Title": title} | _undated(path))
-        except OSError as error:
-            raise OproError(f"{path}: cannot be written ({error.strerror}).") from None
+    return {form: _picture(figure, form, title) for form in forms}
 
 
-def _undated(path: Path) -> dict[str, None]:
-    return {"Date": None} if path.suffix == ".svg" else {}
+def _picture(figure: Figure, form: str, title: str) -> bytes:
+    picture = BytesIO()
+    undated = {"Date": None} if form == "svg" else {}
+    with rc_context({"svg.hashsalt": "opro-local", "svg.fonttype": "none"}):
+        figure.savefig(picture, format=form, dpi=150, metadata={"Title": title} | undated)
+    return picture.getvalue()
 
 
 def _figure(points: Sequence[Point], title: str, metric: str) -> Figure:

@@ -7,14 +7,20 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
 
 from opro_local.config import RunSettings
+from opro_local.durable import write_file
 from opro_local.errors import SettingsError, StoreError
 from opro_local.records import content_hash
 from opro_local.results.reading import read_overview
 from opro_local.studies.plan import Cell
 
 INDEX = "runs.json"
+RUN_ID = r"^[\w-]+$"
+"""What a run id may be: it names a file of the folder of runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,25 @@ def run_all(
     return paths
 
 
+class _Kept(BaseModel):
+    """What the file of the index holds: the study's digest, and cell -> run id."""
+
+    study: str
+    runs: dict[str, Annotated[str, Field(pattern=RUN_ID)]]
+
+
+def _read_index(path: Path) -> _Kept:
+    try:
+        return _Kept.model_validate_json(path.read_bytes(), strict=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}). Check the file.") from None
+    except ValidationError:
+        raise StoreError(
+            f"{path}: is damaged; it says which runs belong to the study. Restore it from a copy, or delete "
+            "it to begin the study anew: what is answered already is in the cache."
+        ) from None
+
+
 class _Index:
     """Cell -> run id, kept in a file before the run begins."""
 
@@ -64,11 +89,11 @@ class _Index:
         self._path = path
         self._digest = digest
         self._runs: dict[str, str] = {}
-        if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["study"] != digest:
+        if path.exists():
+            kept = _read_index(path)
+            if kept.study != digest:
                 raise SettingsError(f"{path.parent} holds another study. Name another folder with --output.")
-            self._runs = found["runs"]
+            self._runs = kept.runs
 
     def run_of(self, cell: str, new_id: Callable[[], str]) -> str:
         if cell not in self._runs:
@@ -80,8 +105,6 @@ class _Index:
         text = json.dumps({"study": self._digest, "runs": self._runs}, indent=1)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            new = self._path.with_suffix(".new")
-            new.write_text(text, encoding="utf-8")
-            new.replace(self._path)
+            write_file(self._path, text)
         except OSError as error:
             raise StoreError(f"{self._path}: cannot be written ({error.strerror}).") from None

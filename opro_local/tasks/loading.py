@@ -3,7 +3,6 @@
 What a benchmark says of itself (answer type, split, positions) holds where the settings say nothing.
 """
 
-import re
 from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 from opro_local.answers import AnswerKind, kind_class
 from opro_local.config import Settings, TaskSettings
 from opro_local.errors import SettingsError
+from opro_local.patterns import compiled
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
 from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
 from opro_local.tasks.readers import STDIN
@@ -121,14 +121,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
-    _check_pattern(settings.pattern)
-
-
-def _check_pattern(pattern: str | None) -> None:
-    try:
-        re.compile(pattern or "")
-    except re.error as error:
-        raise SettingsError(f"pattern is no regular expression: {error}.") from None
+    compiled(settings.pattern or "")
 
 
 def _user_function(reference: str | None, folder: Path, *, allowed: bool) -> UserFunction | None:

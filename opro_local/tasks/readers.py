@@ -5,6 +5,7 @@ With bad_rows="skip" faulty rows are left out and kept, as they are and with the
 """
 
 import csv
+import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from opro_local.config import TaskSettings
+from opro_local.durable import write_file
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.delimited import parse_delimited
 from opro_local.tasks.formats import Columns, RawRow, Records, Unit
@@ -217,10 +219,13 @@ def _keep_rejects(path: Path, records: Records, faults: Mapping[int, _Fault]) ->
     name = f"{'stdin' if path == STDIN else path.stem}.rejects.csv"
     lines = [["line", "reason", *records.columns]]
     lines += [[str(r.line), faults[r.line].why, *r.fields] for r in records.rows if r.line in faults]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    content = text.getvalue().encode(errors="backslashreplace")
+    mode = None if path == STDIN else path.stat().st_mode & 0o666  # as private as the table
     for target in dict.fromkeys((path.parent / name, Path(name))):
         try:
-            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                csv.writer(file).writerows(lines)
+            write_file(target, content, mode=mode)
         except OSError:
             continue
         return (f"{counted(len(faults), 'row')} skipped; see {target} for each reason.",)

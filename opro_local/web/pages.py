@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
@@ -98,7 +98,7 @@ class LivePages:
         if kind == "extend":
             text = f"{form.get('amount', '')} {form.get('limit', '')}"
         await run_in_threadpool(ask, path, kind, text)
-        return RedirectResponse(f"/runs/{path.stem}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"/runs/{quote(path.stem, safe='')}", HTTPStatus.SEE_OTHER)
 
     def asset(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -122,12 +122,17 @@ def _asked(events: Sequence[AskedEvent]) -> Iterator[Section]:
 
 
 def _page(template: str, **content: object) -> Response:
-    return HTMLResponse(environment().get_template(template).render(**content))
+    return HTMLResponse(_bytes(environment().get_template(template).render(**content)))
 
 
 def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus.BAD_REQUEST if isinstance(error, SettingsError) else HTTPStatus.CONFLICT
-    return PlainTextResponse(f"{error}\n", status)
+    return PlainTextResponse(_bytes(f"{error}\n"), status)
+
+
+def _bytes(text: str) -> bytes:
+    """A name of a file or a folder that is not UTF-8 is shown escaped."""
+    return text.encode(errors="backslashreplace")
 
 
 async def _form(request: Request) -> dict[str, str]:

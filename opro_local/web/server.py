@@ -1,9 +1,12 @@
 """Serves the live page on the loopback interface until it is interrupted."""
 
+import logging
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -28,7 +31,19 @@ def serve_folder(folder: Path, *, port: int, editable: bool, ready: Callable[[st
             timeout_graceful_shutdown=1,
         )
         ready(guard.address)
-        uvicorn.Server(settings).run(sockets=[listener])
+        try:
+            QuietlyEnding(settings).run(sockets=[listener])
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl-C does not wait for a page
+            raise
+
+
+class QuietlyEnding(uvicorn.Server):
+    """Says nothing of the pages that are cut off when it ends."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
 
 
 def _listening(port: int) -> socket.socket:

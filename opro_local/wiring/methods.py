@@ -36,7 +36,8 @@ def proposer_for(
     method: Method, problem: InstructionProblem, engine: Engine, steps: int
 ) -> Proposer[Candidate]:
     """engine is the optimizer's; steps are those of the whole search."""
-    return METHODS[method].build(problem, Optimizer(engine, problem, problem.search, steps))
+    optimizer = Optimizer(engine, problem, problem.search, steps, problem.space.scorer.cache)
+    return METHODS[method].build(problem, optimizer)
 
 
 def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Portfolio:

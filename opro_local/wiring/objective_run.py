@@ -10,7 +10,9 @@ from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Direction
+from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
+from opro_local.store.run_folder import RunFolder
 from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models
 from opro_local.wiring.task_run import anchored
@@ -33,12 +35,13 @@ class ObjectiveRun:
         return self.problem.direction
 
     def search(self, store: RunFile[Numbers], host: Host) -> None:
-        search = self.settings.search
+        search, steps = self.settings.search, self.settings.budget.steps
+        cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
         host.watcher.started(store.header.run_id, self.cost())
         optimize(
             self.problem,
             RetryingOptimizer(
-                optimizer=Optimizer(self.models.optimizer, self.problem, search, self.settings.budget.steps),
+                optimizer=Optimizer(self.models.optimizer, self.problem, search, steps, cache),
                 tries=self.problem.objective.tries(),
             ),
             proposals_per_step=search.proposals_per_step,

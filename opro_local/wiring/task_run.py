@@ -24,6 +24,7 @@ from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
+from opro_local.store.test_ledger import check_ledger
 from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
@@ -170,6 +171,7 @@ def prepare(
     """
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
+    check_ledger(RunFolder(host.folders.runs).test_ledger)
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     models = models or host.load_models(settings.models, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
@@ -185,13 +187,7 @@ def prepare(
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
-    split = split_task(
-        _without(task, left_out),
-        seed=search.seed,
-        shots=search.shots,
-        search_shots=search.max_shots > 0,
-        train_rows=chosen.budget.train_rows,
-    )
+    split = _divided(_without(task, left_out), chosen)
     measurement = Measurement(
         task=task,
         split=split,
@@ -206,6 +202,17 @@ def prepare(
             f"With {search.shots} shots the longest row leaves no room for an answer. Take fewer --shots."
         )
     return TaskRun(settings=chosen, models=models, space=space, measurement=measurement, left_out=left_out)
+
+
+def _divided(task: Task, chosen: ResolvedSettings) -> Split:
+    search = chosen.search
+    return split_task(
+        task,
+        seed=search.seed,
+        shots=search.shots,
+        search_shots=search.max_shots > 0,
+        train_rows=chosen.budget.train_rows,
+    )
 
 
 def _too_long(task: Task, scorer: Scorer, measured: Sequence[Candidate]) -> list[str]:

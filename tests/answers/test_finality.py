@@ -108,3 +108,9 @@ def test_no_reply_breaks_a_grader(reply: str, target: str) -> None:
         assert (found.prediction is None) == (found.reason is not None)
         assert found.prediction is not None or not found.score
         assert grader.is_final(reply, FRUIT) in (True, False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_giant_word_that_was_cut_off_is_read(form: AnswerKind) -> None:
+    """It never came back when every place of the word was tried as its first."""
+    assert grader_of(form).grade("</think>" * 50_000, example("x"), cut=True).score == 0

@@ -1,10 +1,18 @@
 import struct
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from time import monotonic
 
 import pytest
 from tiny_folders import write_gguf
 
-from opro_local.catalogue.gguf_header import GgufHeader, read_gguf_header
+from opro_local.catalogue.gguf_header import (
+    MOST_ENTRIES,
+    MOST_TENSORS,
+    MOST_VALUES,
+    GgufHeader,
+    read_gguf_header,
+)
 from opro_local.errors import ModelError
 
 
@@ -92,6 +100,44 @@ def test_a_header_cut_off_anywhere_is_damaged(tmp_path: Path) -> None:
 def test_counts_and_lengths_beyond_the_file_are_refused_at_once(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match="is damaged"):
         read(tmp_path, data)
+
+
+def sparse(path: Path, begin: bytes, size: int) -> Path:
+    """A file of that size which holds nothing but its beginning."""
+    with path.open("wb") as file:
+        file.write(begin)
+        file.truncate(size)
+    return path
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        header(struct.pack("<Q", 2**29)),
+        header(entry(b"k", 8, struct.pack("<Q", 2**29))),
+        header(entry(b"k", 9, struct.pack("<IQ", 0, 2**29))),
+        header(entry(b"k", 9, struct.pack("<IQ", 0, MOST_VALUES + 1))),
+        header(entry(b"k", 9, struct.pack("<IQ", 8, MOST_VALUES + 1))),
+        b"GGUF" + struct.pack("<IQQ", 3, MOST_TENSORS + 1, 0),
+        b"GGUF" + struct.pack("<IQQ", 3, 0, MOST_ENTRIES + 1),
+    ],
+)
+def test_what_no_model_has_is_refused_though_the_file_holds_it(tmp_path: Path, begin: bytes) -> None:
+    path = sparse(tmp_path / "model.gguf", begin, 2**30)
+    before, begun = getrusage(RUSAGE_SELF).ru_maxrss, monotonic()
+    with pytest.raises(ModelError, match="no model has more than") as caught:
+        read_gguf_header(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert monotonic() - begun < 1
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_a_header_of_many_long_texts_ends_at_its_limit(tmp_path: Path) -> None:
+    begin = header(entry(b"k", 9, struct.pack("<IQ", 8, 1000) + struct.pack("<Q", 60 * 2**20)))
+    with pytest.raises(ModelError, match="or a header above 67108864 bytes"):
+        read_gguf_header(
+            sparse(tmp_path / "model.gguf", begin + bytes(60 * 2**20) + b"\xff\xff\xff" + bytes(5), 2**30)
+        )
 
 
 def test_other_files_and_versions_are_named(tmp_path: Path) -> None:

@@ -54,7 +54,38 @@ def test_a_plain_folder_is_used_where_it_is(tmp_path: Path) -> None:
     stored = resolve(str(folder), tmp_path / "models")
     assert (stored.path, stored.manifest, stored.source) == (folder, None, "folder")
     assert stored.digest == verify(folder)
-    assert not (tmp_path / "models").exists()
+    assert stored_names(tmp_path / "models") == []
+
+
+def test_a_plain_folder_is_tried_at_first_and_again_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr("opro_local.catalogue.resolving.check_loads", lambda _, called: tried.append(called))
+    folder = write_model_folder(tmp_path / "mine")
+    for _ in range(2):
+        resolve(str(folder), tmp_path / "models")
+    assert tried == ["mine"]
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    resolve(str(folder), tmp_path / "models")
+    assert tried == ["mine", "mine"]
+
+
+def test_a_folder_that_fails_is_tried_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(_folder: Path, *, called: str) -> None:
+        raise ModelError(f"{called}: its chat template fails")
+
+    monkeypatch.setattr("opro_local.catalogue.resolving.check_loads", failed)
+    folder = write_model_folder(tmp_path / "mine")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="mine: its chat template fails"):
+            resolve(str(folder), tmp_path / "models")
+
+
+def test_what_can_be_no_path_is_no_model(tmp_path: Path) -> None:
+    for name in ("a" * 5_000, "a\0b"):
+        with pytest.raises(ModelError, match="is no stored model, catalogue alias, folder or file"):
+            resolve(name, tmp_path)
 
 
 def test_a_stored_name_wins_over_a_folder_of_that_name(

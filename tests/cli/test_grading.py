@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cut_off import cut_off
 from scripted_models import play_roles
 
 from opro_local.cli import main
+from opro_local.cli.runs import find_run
+from opro_local.config import Folders
 from opro_local.llm import GenerationReply
 from opro_local.results.verdicts import LENIENT
 from opro_local.testing import ScriptedEngine
@@ -98,9 +101,11 @@ def test_a_run_with_an_own_grader_goes_on_with_the_same_file_and_when_it_is_allo
     assert call("run", "--steps", "0", *OWN, "--allow-python").exit_code == 0
     runner = CliRunner()
     name = json.loads(runner.invoke(main, ["export"]).stdout)["run"]
+    path = cut_off(find_run(Folders.of_user().runs, name))
     assert "pass --allow-python" in runner.invoke(main, ["resume", name]).stderr
     assert runner.invoke(main, ["resume", name, "--allow-python"]).exit_code == 0
     Path("own.py").write_text("def judge(reply, target): return True\n", encoding="utf-8")
+    cut_off(path)
     result = runner.invoke(main, ["resume", name, "--allow-python"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "has changed since the run began" in result.stderr

@@ -13,7 +13,7 @@ from scripted_models import play_roles
 from opro_local.api import optimize_task, resume_run
 from opro_local.cli import main
 from opro_local.config import Folders, RunSettings
-from opro_local.errors import Interrupted
+from opro_local.errors import Interrupted, SettingsError
 from opro_local.problem import NullWatcher
 from opro_local.store.events import ask
 from opro_local.testing import ScriptedEngine
@@ -182,3 +182,52 @@ class After:
 def trajectory_of(home: Path, name: str) -> list[object]:
     steps = json.loads(call(home, "export", name).stdout)["steps"]
     return [(p["text"], p["origin"], p["reason"], p["score"]) for s in steps for p in s["proposals"]]
+
+
+@pytest.mark.parametrize(
+    "words", [["add", OWN], ["ban", "x"], ["ban", "x", "--pattern"], ["pause"], ["stop"]]
+)
+def test_what_a_finished_run_refuses_leaves_its_file_as_it_was(
+    home: Path, run: str, words: list[str]
+) -> None:
+    resumed(home, run)
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    before = path.read_bytes()
+    refused = call(home, "prompts", words[0], run, *words[1:])
+    assert refused.exit_code == 2 and "has stopped" in refused.output
+    assert path.read_bytes() == before
+    assert before[18:20] == b"\1\1", "a rollback journal: WAL cannot be read where nothing can be written"
+    assert [each.name for each in path.parent.glob(f"{run}*") if not each.name.endswith(".lock")] == [
+        path.name
+    ]
+
+
+def test_what_is_asked_of_a_run_that_nobody_writes_leaves_one_file(home: Path, run: str) -> None:
+    path = Folders.of_user(home).runs / f"{run}.sqlite"
+    assert call(home, "prompts", "add", run, OWN).exit_code == 0
+    assert path.read_bytes()[18:20] == b"\1\1"
+
+
+def test_a_ban_whose_time_runs_out_stops_the_run_until_it_is_taken_back(
+    home: Path, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern = "(o|r)+t it"
+    assert call(home, "prompts", "ban", run, pattern, "--pattern").exit_code == 0
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(SettingsError, match=r"\(o\|r\)\+t it.*took more than"),
+    ):
+        patch.setattr("opro_local.interventions.compiled", lambda *_, **__: Slow())
+        resumed(home, run)
+    assert call(home, "prompts", "unban", run, "other").exit_code == 2
+    assert call(home, "prompts", "unban", run, pattern).exit_code == 0
+    resumed(home, run)
+    document = json.loads(call(home, "export", run).stdout)
+    assert document["status"] == "finished" and "banned" not in document["rejected"]
+
+
+class Slow:
+    """A pattern whose time runs out."""
+
+    def search(self, text: str, timeout: float) -> None:
+        raise TimeoutError

@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 import pytest
 from click.testing import CliRunner, Result
+from cut_off import cut_off
 from mail_task import mail_model, mail_task
 from scripted_models import play_roles
 
@@ -241,15 +242,31 @@ class TestResume:
         assert len(model.asked) == asked
 
     def test_other_weights_are_refused(self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine) -> None:
-        name = document(run("--json"))["run"]
+        name = self.unfinished().stem
         play_roles(monkeypatch, ScriptedEngine(digest="model:sha256:other"))
         assert_one_line(call("resume", name), 4, "other weights")
 
     def test_a_run_that_another_process_writes_is_busy(self, model: ScriptedEngine) -> None:
-        run()
-        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        path = self.unfinished()
         with lease.writing(path):
             assert_one_line(call("resume", path.stem), 75, path.name)
+
+    def unfinished(self) -> Path:
+        """A run that was cut off before it said that it was finished."""
+        run()
+        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        return cut_off(path)
+
+    def test_a_finished_run_is_shown_without_a_model(
+        self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine
+    ) -> None:
+        run()
+        (path,) = Path(os.environ["OPRO_LOCAL_HOME"]).glob("runs/2*.sqlite")
+        before = path.read_bytes()
+        monkeypatch.setattr(models, "load_models", lambda *_: pytest.fail("a model was loaded"))
+        shown = call("resume", path.stem)
+        assert shown.exit_code == 0 and shown.stdout == call("runs", "show", path.stem).stdout
+        assert path.read_bytes() == before
 
     def test_without_runs_the_message_says_how_to_start_one(self) -> None:
         assert_one_line(call("resume"), 2, "Start one with: opro-local run")
@@ -673,3 +690,14 @@ def test_what_a_run_says_cannot_steer_the_terminal(capsys: pytest.CaptureFixture
     with RunProgress(shown=True) as progress:
         progress.say("task: mails\x1b]0;owned\x07\x1b[2J\x9b31m.csv")
     assert capsys.readouterr().err == "task: mails]0;owned[2J31m.csv\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_a_run_is_deleted_after_a_question() -> None:
+    assert CliRunner().invoke(main, ["run", "-m", "scripted", *DATA, *SMALL]).exit_code == 0
+    kept = CliRunner().invoke(main, ["runs", "rm", "2"], input="n\n")
+    assert kept.exit_code == 1
+    assert "Delete " in kept.stderr
+    assert len(CliRunner().invoke(main, ["runs", "list"]).stdout.splitlines()) == 1
+    assert CliRunner().invoke(main, ["runs", "rm", "2", "--yes"]).stdout.endswith(" removed\n")
+    assert not CliRunner().invoke(main, ["runs", "list"]).stdout

@@ -14,6 +14,8 @@ from opro_local.cli import COMMANDS, main
 from opro_local.cli.flags import config_option
 from opro_local.cli.settings import PROJECT_FILE, run_settings, setting_options
 from opro_local.config import ModelSettings, RunSettings, SearchSettings
+from opro_local.config.checking import read_toml
+from opro_local.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,7 @@ def test_text_output_has_one_setting_a_line_with_its_origin() -> None:
         ("[budget]\nsteps = -1\n", "budget.steps"),
         ('models = "smollm2-135m"\n', "models"),
         ("[budget\n", "not valid TOML"),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deep"),
         ("[search]\nstarts = []\n", "search.starts"),
     ],
 )
@@ -216,3 +219,12 @@ def test_a_column_that_a_variable_names_may_have_blanks() -> None:
         env={"OPRO_LOCAL_TEXT": "the mail"},
     )
     assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("content", [b"a = " + b"[" * 100_000, b"a = 1 # \xff", b"a ="])
+def test_a_file_that_is_no_toml_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "task.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"not valid TOML|nested too deep") as error:
+        read_toml(path)
+    assert "\n" not in str(error.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cut_off import cut_off
 from scripted_models import play_roles
 
 from opro_local.cli import main
@@ -129,7 +130,9 @@ def test_code_of_the_users_needs_a_flag_also_when_resumed(says: Callable[..., Sc
     assert solve(*arguments).exit_code == 2
     says(["0, 0]"], ["0, 1]"])
     assert solve(*arguments, "--steps", "1", "--allow-python").exit_code == 0
-    result = call("resume", json.loads(call("runs", "list", "--json").stdout)["run"])
+    name = json.loads(call("runs", "list", "--json").stdout)["run"]
+    cut_off(Path("runs") / f"{name}.sqlite")
+    result = call("resume", name)
     assert result.exit_code == 2 and "--allow-python" in result.output
 
 

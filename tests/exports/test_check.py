@@ -199,17 +199,19 @@ def _reply(content: object) -> bytes:
     ],
 )
 def test_a_server_that_answers_otherwise_is_an_error_of_one_line(raw: Any, message: str) -> None:
-    with serving(StrictChatServer(raw=raw)) as server, pytest.raises(OproError) as caught:
-        ChatServer.at(server.url).reply({})
+    with serving(StrictChatServer(raw=raw)) as server:
+        asked = ChatServer.at(server.url)
+        with asked.opened(), pytest.raises(OproError) as caught:
+            asked.reply({})
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_silence_and_a_closed_port_are_errors_too() -> None:
     with serving(StrictChatServer(silent_seconds=5)) as server:
         asked = ChatServer(host="127.0.0.1", port=server.port, base="/v1", seconds=0.1)
-        with pytest.raises(OproError, match=r"no answer within 0.1 s"):
+        with asked.opened(), pytest.raises(OproError, match=r"no answer within 0.1 s"):
             asked.reply({})
-    with pytest.raises(OproError, match="cannot be spoken to \\(Connection refused\\)"):
+    with asked.opened(), pytest.raises(OproError, match="cannot be spoken to \\(Connection refused\\)"):
         asked.reply({})
 
 

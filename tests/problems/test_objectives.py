@@ -93,6 +93,7 @@ def test_a_tour_knows_its_optimum_and_what_was_published() -> None:
     ("objective", "reply", "reason"),
     [
         (LinearRegression(), "w=3", "wrong number of numbers"),
+        (LinearRegression(), "w=3, b=1e400", "outside the limits"),
         (Tsp(nodes=4), "0,1,2,x", "not a list of points"),
         (Tsp(nodes=4), "0,-1,2,3", "not a list of points"),
         (Tsp(nodes=4), "0,1,2", "wrong number of points"),

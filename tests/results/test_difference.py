@@ -17,6 +17,8 @@ from opro_local.report.forms import difference_in_form
 from opro_local.results.difference import RunDifference, run_difference
 from opro_local.results.overview import Prompt
 from opro_local.results.words import solution_text
+from opro_local.store.reply_cache import clear
+from opro_local.store.run_folder import RunFolder
 from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
@@ -33,6 +35,7 @@ def finished(folder: Path, monkeypatch: pytest.MonkeyPatch, best: str, rows: int
         "scoring": {"calibration": "none"},
         "budget": {"steps": 1},
     }
+    clear(RunFolder(Folders.of_user(folder).runs).reply_cache)  # another script under the same digest
     host = Host(folders=Folders.of_user(folder))
     return optimize_task(mail_task(rows), RunSettings.model_validate(settings), host=host)
 

@@ -152,3 +152,18 @@ def _keep(cache: ReplyCacheFile) -> None:
 def test_only_its_owner_can_read_the_cache(path: Path) -> None:
     ReplyCacheFile(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE reply SET log_probs = x'010203' WHERE key = 'c'",
+        "UPDATE reply SET log_probs = NULL WHERE key = 'c'",
+    ],
+)
+def test_a_damaged_reply_is_a_miss(path: Path, damage: str) -> None:
+    ReplyCacheFile(path).keep({"c": CHOICE, "g": GENERATED})
+    database = apsw.Connection(str(path))
+    database.execute(damage)
+    database.close()
+    assert ReplyCacheFile(path).find(["c", "g"]) == {"g": GENERATED}

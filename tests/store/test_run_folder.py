@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from store_script import HEADER, CandidateCodec
 
-from opro_local.errors import SettingsError, StoreError
+from opro_local.errors import SettingsError, StoreBusy, StoreError
+from opro_local.llm import GenerationReply
+from opro_local.store import lease
+from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 
@@ -45,5 +48,31 @@ def test_the_newest_is_the_last_that_can_be_read(runs: RunFolder) -> None:
     assert runs.newest(unreadable.append, unfinished=True) == runs.file("20260101-a")
 
 
+def test_one_that_is_being_written_is_not_the_one_to_go_on_with(runs: RunFolder) -> None:
+    with lease.writing(runs.file("20260102-c")):
+        assert runs.newest(print, unfinished=True) == runs.file("20260101-a")
+    assert runs.newest(print, unfinished=True) == runs.file("20260102-c")
+
+
 def test_the_cache_is_no_run(runs: RunFolder) -> None:
     assert [path.stem for path in runs.files()] == ["20260101-a", "20260102-b", "20260102-c"]
+
+
+def test_a_removed_run_leaves_neither_its_files_nor_a_cached_reply(runs: RunFolder) -> None:
+    runs.reply_cache.unlink()
+    cache = ReplyCacheFile(runs.reply_cache)
+    cache.keep({"key": GenerationReply(text="a secret of the clinic", tokens=5, ended="end")})
+    cache.close()
+    gone = runs.file("20260102-b")
+    runs.remove(gone)
+    assert not [path for path in runs.path.iterdir() if path.name.startswith(gone.name)]
+    assert len(runs.files()) == 2
+    assert b"secret" not in b"".join(path.read_bytes() for path in runs.path.iterdir())
+    assert not ReplyCacheFile(runs.reply_cache).find(["key"])
+
+
+def test_a_run_that_is_being_written_is_not_removed(runs: RunFolder) -> None:
+    path = runs.file("20260101-a")
+    with lease.writing(path), pytest.raises(StoreBusy):
+        runs.remove(path)
+    assert path.exists()

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from opro_local.records import Example
 from opro_local.store.run_folder import RunFolder
-from opro_local.store.test_ledger import note_use
+from opro_local.store.test_ledger import check_ledger, note_use
 
 
 def rows(*texts: str) -> list[Example]:
@@ -34,3 +36,23 @@ def test_it_holds_no_text_and_is_private(tmp_path: Path) -> None:
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"private e-mail" not in content
     assert ledger.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", [b"no database at all", b"", "middle", "columns"])
+def test_a_damaged_one_is_put_aside_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes | str
+) -> None:
+    ledger = RunFolder(tmp_path).test_ledger
+    note_use(ledger, "first", rows(*(f"row {i}" for i in range(200))))
+    whole = ledger.read_bytes()
+    found = damage if isinstance(damage, bytes) else whole[:4096] + b"\xff" * (len(whole) - 4096)
+    ledger.write_bytes(whole.replace(b"user TEXT", b"usex TEXT") if damage == "columns" else found)
+    damaged = ledger.read_bytes()
+    check_ledger(ledger)
+    aside = [path.read_bytes() for path in tmp_path.glob("test-uses.db.damaged-*")]
+    assert aside == ([damaged] if damaged else []), "an empty file is a new ledger"
+    assert ("kept as" in caplog.text) == bool(damaged)
+    assert note_use(ledger, "second", rows("row 1")) == 0
+    caplog.clear()
+    check_ledger(ledger)
+    assert not caplog.text

@@ -188,3 +188,35 @@ def test_the_list_names_every_shipped_study() -> None:
     listed = CliRunner().invoke(main, ["study", "--list"]).output
     for name in ("temperature", "exemplars", "candidates-per-step", "order", "score-display", "one-step"):
         assert f"\n{name} " in f"\n{listed}"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda whole: whole[: len(whole) // 2],
+        lambda _: b"no json",
+        lambda _: b"[]",
+        lambda _: b"null",
+        lambda whole: b"\xff" + whole,
+        lambda whole: b"\0" * len(whole),
+        lambda whole: whole.replace(b'"study"', b'"other"'),
+        lambda whole: json.dumps(json.loads(whole) | {"study": 1}).encode(),
+        lambda whole: json.dumps(json.loads(whole) | {"runs": []}).encode(),
+        lambda whole: json.dumps(json.loads(whole) | {"runs": {"cell": 3}}).encode(),
+        lambda whole: json.dumps(json.loads(whole) | {"runs": {"cell": "../../x"}}).encode(),
+        lambda _: b"[" * 100_000,
+    ],
+)
+def test_a_damaged_index_is_one_line_and_stays_as_it_is(
+    engine: Callable[..., ScriptedEngine], damage: Callable[[bytes], bytes]
+) -> None:
+    Path("out").mkdir()
+    digest = {"study": "s", "runs": {"cell": "20260101-000000-abcd"}}
+    index = Path("out/runs.json")
+    index.write_bytes(damaged := damage(json.dumps(digest).encode()))
+    engine([])
+    done = study()
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1), done.output
+    assert "runs.json: is damaged" in done.stderr and "Traceback" not in done.output
+    assert index.read_bytes() == damaged

@@ -11,6 +11,8 @@ from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import Folders, RunSettings
+from opro_local.store.reply_cache import clear
+from opro_local.store.run_folder import RunFolder
 from opro_local.testing import ScriptedEngine
 from opro_local.wiring.host import Host
 
@@ -65,6 +67,7 @@ def finished(
 
     engine = ScriptedEngine(log_prob=log_prob, reply=reply, samples=samples)
     play_roles(monkeypatch, engine)
+    clear(RunFolder(Folders.of_user(folder).runs).reply_cache)  # another script under the same digest
     host = Host(folders=Folders.of_user(folder), after_commit=after_commit)
     scoring = {"mode": "generation"} if written else {"calibration": "batch" if liking else "none"}
     settings = SETTINGS | {"scoring": scoring}

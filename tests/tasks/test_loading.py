@@ -84,6 +84,11 @@ def test_a_label_with_one_example_is_refused_by_name(tmp_path: Path) -> None:
     assert message.startswith("1 label with one example only, copies not counted: 'C' (t.csv line 6).")
 
 
+def test_labels_that_are_all_numbers_may_be_meant_as_answers_to_find(tmp_path: Path) -> None:
+    rows = "".join(f"what is {n} and {n}?,{2 * n}\n" for n in range(6))
+    assert refusal(tmp_path, f"text,label\n{rows}").endswith(". Numbers to be found are --answer number.")
+
+
 def test_copies_of_one_text_are_one_example(tmp_path: Path) -> None:
     assert "'C' (t.csv line 6)" in refusal(tmp_path, FOUR + "e,C\ne,C\n")
 
@@ -271,7 +276,7 @@ def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> N
         ),
         ({"answer": "regex"}, "answer regex needs a pattern: pass --pattern"),
         ({"pattern": "x"}, "answer label takes no pattern"),
-        ({"answer": "regex", "pattern": "(x"}, "pattern is no regular expression: missing \\)"),
+        ({"answer": "regex", "pattern": "(x"}, "is no regular expression \\(missing \\)"),
         ({"answer": "python"}, "answer python needs a grader"),
         ({"grader": "own.py:judge"}, "answer label takes no grader"),
         ({"answer": "sentence"}, "answer 'sentence' is none of boolean, choice, label, number"),

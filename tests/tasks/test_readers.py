@@ -76,6 +76,15 @@ def test_skipped_rows_are_kept_beside_the_data_with_their_reason(tmp_path: Path)
         ]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_rejects_are_as_private_as_their_table(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path, "text,label\na,A\nx\n")
+    path.chmod(mode)
+    (tmp_path / "emails.rejects.csv").touch(mode=0o644)  # of an earlier time
+    read(path, skip=True)
+    assert (tmp_path / "emails.rejects.csv").stat().st_mode & 0o777 == mode
+
+
 def test_rejects_go_to_the_current_folder_when_the_data_folder_is_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The mathematical problems that opro-local solve knows: a file each, found by its name."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from opro_local.problems.objective import Objective
@@ -16,8 +17,11 @@ def objective_name(objective: Objective) -> str:
 
 
 def objective_class(name: str) -> type[Objective]:
-    """The one Objective that the file of this name defines."""
-    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    """The one Objective that the file of this name defines. Raises LookupError."""
+    file = name.replace("-", "_")
+    if not file.isidentifier() or find_spec(f"{__name__}.{file}") is None:
+        raise LookupError(f"no objective {name!r}")
+    module = import_module(f"{__name__}.{file}")
     (found,) = (
         value
         for value in vars(module).values()

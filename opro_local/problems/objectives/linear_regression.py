@@ -82,7 +82,8 @@ class LinearRegression(Objective):
 
     def value(self, solution: Numbers) -> float:
         w, b = solution
-        return float(np.sum((self._y - (w * self._x + b)) ** 2))
+        with np.errstate(over="ignore"):  # the sum of numbers as large is infinite
+            return float(np.sum((self._y - (w * self._x + b)) ** 2))
 
     def show(self, solution: Numbers) -> str:
         w, b = solution
