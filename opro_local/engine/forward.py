@@ -19,6 +19,7 @@ from opro_local.engine.attention import GROUPED_ATTENTION, PACKED_ATTENTION, Sha
 from opro_local.engine.blocks import body_of
 from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import CompiledLayers
+from opro_local.engine.few_rows import ease_few_rows
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, SlotColumns, columns_of
 from opro_local.engine.rows import Row
 from opro_local.engine.work import Work
@@ -31,6 +32,7 @@ class Body:
     def __init__(
         self, model: PreTrainedModel, work: Work | None = None, *, attention: Attention | None = None
     ) -> None:
+        ease_few_rows(model)
         self.model = model
         self._body = body_of(model)
         self._config = model.config.get_text_config()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
+from opro_local.engine.few_rows import linear
 from opro_local.engine.work import Work
 from opro_local.errors import ModelError
 
@@ -105,7 +106,7 @@ class Head:
 
     def _logits(self, hidden: Tensor, first: int, end: int) -> Tensor:
         bias = None if self.bias is None else self.bias[first:end]
-        return self._finish(torch.nn.functional.linear(hidden, self.weight[first:end], bias).float())
+        return self._finish(linear(hidden, self.weight[first:end], bias).float())
 
     def _finish(self, logits: Tensor) -> Tensor:
         scaled = logits if self.scale == 1.0 else logits * self.scale
