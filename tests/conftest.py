@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket
+from tried_here import try_here
 
 from opro_local.config import Folders
 from opro_local.offline import ENVIRONMENT
@@ -47,6 +48,12 @@ def made_up_folders(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for place in ("adding", "pulling", "resolving"):
         monkeypatch.setattr(f"opro_local.catalogue.{place}.check_loads", passed)
+
+
+@pytest.fixture
+def tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets folders be tried in this process, which has imported the model libraries, as their child would."""
+    try_here(monkeypatch)
 
 
 @pytest.fixture(scope="session")
