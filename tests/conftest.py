@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_socket import disable_socket
@@ -11,12 +12,24 @@ from tried_here import try_here
 from opro_local.config import Folders
 from opro_local.offline import ENVIRONMENT
 
+if TYPE_CHECKING:
+    from real_models_together import RealModelsTogether
+
 os.environ.update(ENVIRONMENT)  # before any test imports the model libraries
 
 _home = os.environ.get("OPRO_LOCAL_HOME")
 REAL_MODELS = Path(
     os.environ.get("OPRO_LOCAL_TEST_MODELS") or Folders.of_user(Path(_home) if _home else None).models
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "RealModelsTogether | None":
+    if config.option.dist != "loadfile":
+        return None
+    from real_models_together import RealModelsTogether
+
+    return RealModelsTogether(config, log)
 
 
 def pytest_runtest_setup() -> None:
