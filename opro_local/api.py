@@ -69,7 +69,8 @@ def optimize_task(
     Returns the path of the run file. Raises Interrupted when the user stops it.
     """
     host = host or Host()
-    prepared = prepare(task, settings, host, models=models)
+    run_id = run_id or new_run_id()
+    prepared = prepare(task, settings, host, models=models, run_id=run_id)
     return _begin(task_header(task, prepared, run_id), prepared, host)
 
 
@@ -120,9 +121,10 @@ def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) ->
     paths = []
     for fold in range(task.split.folds):
         part = replace(task, split=task.split.model_copy(update={"fold": fold}))
-        prepared = prepare(part, settings, host, models=models)
+        run_id = new_run_id()
+        prepared = prepare(part, settings, host, models=models, run_id=run_id)
         models = prepared.models
-        paths.append(_begin(task_header(part, prepared), prepared, host))
+        paths.append(_begin(task_header(part, prepared, run_id), prepared, host))
     return paths
 
 
@@ -191,7 +193,7 @@ def resume_run(
     if header.is_task:
         task = task_from_json(header.problem_json)
         check_allowed(task.grader, allowed=allow_python)
-        prepared = prepare(task, settings, host, models=models)
+        prepared = prepare(task, settings, host, models=models, run_id=header.run_id)
         _check_same_rows(header, prepared)
         _go_on(path, header, prepared, host)
         return

@@ -28,10 +28,10 @@ def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
     }
 
 
-def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> RunHeader:
+def task_header(task: Task, prepared: TaskRun, run_id: str) -> RunHeader:
     ids = row_ids(prepared)
     return _header(
-        run_id=run_id or new_run_id(),
+        run_id=run_id,
         kind=TASK,
         ready=prepared,
         problem_json=task_to_json(task),
