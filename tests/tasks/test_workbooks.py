@@ -219,6 +219,22 @@ def test_an_ods_sheet_is_read_as_libreoffice_saves_it(tmp_path: Path) -> None:
     assert [row.line for row in table.rows] == [2, 3, 4]
 
 
+def test_an_ods_number_keeps_the_leading_zeros_that_its_cell_shows(tmp_path: Path) -> None:
+    code = (
+        '<table:table-cell office:value-type="float" office:value="7"><text:p>007</text:p></table:table-cell>'
+    )
+    table = read(save_ods(tmp_path / "t.ods", {"T": [ods_row("text", "label"), ods_row("a", code)]}))
+    assert (fields(table), table.numeric_columns) == ([("a", "007")], frozenset())
+
+
+def test_an_ods_formula_may_have_the_empty_text_as_its_value(tmp_path: Path) -> None:
+    empty = (
+        '<table:table-cell table:formula="of:=&quot;&quot;"><text:p/></table:table-cell>'  # LibreOffice 7.4
+    )
+    rows = [ods_row("text", "label", "note"), ods_row("a", empty, "x"), ods_row("b", "B", "y")]
+    assert fields(read(save_ods(tmp_path / "t.ods", {"T": rows}))) == [("a", "", "x"), ("b", "B", "y")]
+
+
 def test_faults_of_ods_cells_are_named(tmp_path: Path) -> None:
     unstored = '<table:table-cell table:formula="of:=[.A2]"/>'
     blank = ods_row("<table:table-cell/>", times=3)
