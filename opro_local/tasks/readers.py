@@ -101,7 +101,7 @@ def _parser(suffix: str, name: str, settings: TaskSettings, columns: Columns) ->
     if settings.delimiter is not None and suffix not in DELIMITERS:
         raise SettingsError(f"--delimiter: {name} is no .csv or .tsv file. Leave it out.")
     if suffix in WORKBOOKS:
-        return partial(parse_workbook, suffix=suffix, sheet=settings.sheet, name=name)
+        return partial(parse_workbook, suffix=suffix, sheet=settings.sheet, columns=columns, name=name)
     if suffix == ".parquet":
         return partial(parse_parquet, columns=columns, name=name)
     if suffix in JSON:

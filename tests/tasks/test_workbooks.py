@@ -110,6 +110,29 @@ def test_a_heading_over_several_columns_is_no_row(tmp_path: Path) -> None:
     assert [row[0] for row in fields(read(path, bad_rows="skip"))] == ["a", "b"]
 
 
+def test_a_title_above_the_header_is_left_out_and_told(tmp_path: Path) -> None:
+    rows = [(text_cell("Survey"),), HEADER, (text_cell("a"), text_cell("A"))]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:C1"]))
+    assert [(row.line, row.fields) for row in table.rows] == [(3, ("a", "A", ""))]
+    assert table.warnings == ("1 row above the header left out.",)
+
+
+def test_a_header_of_two_rows_is_read_with_what_is_merged_into_its_last(tmp_path: Path) -> None:
+    rows = [
+        (text_cell("text"), text_cell("Judged")),
+        ("<c/>", text_cell("label"), text_cell("note")),
+        (text_cell("a"), text_cell("A"), text_cell("x")),
+    ]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:A2", "B1:C1"]))
+    assert (table.columns, fields(table)) == (("text", "label", "note"), [("a", "A", "x")])
+
+
+def test_cells_merged_down_in_a_header_are_no_row(tmp_path: Path) -> None:
+    rows = [HEADER, ("<c/>",), (text_cell("a"), text_cell("A"), text_cell("x"))]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:A2", "B1:B2", "C1:C2"]))
+    assert (fields(table), table.warnings) == ([("a", "A", "x")], ())
+
+
 @pytest.mark.parametrize(
     ("value", "code", "shown"),
     [
