@@ -30,6 +30,9 @@ BLOCK_TOKENS = 64
 """Rows behind the same prefix share a block of at most so many tokens, or half as many as are cached: fewer,
 larger blocks suit the kernels, and read the prefix less often."""
 
+STRIDE_TOKENS = 256
+"""A long block asks for so many tokens at a time, each time only for what lies before their end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerBlocks:
@@ -65,15 +68,9 @@ class Blocks:
         keys, values = self._gathered(layer, own)  # (n, Hkv, K, D)
         n, heads, _, width = keys.shape
         blocks = self.layers[layer]
-        out = scaled_dot_product_attention(
-            query.reshape(-1, width)
-            .index_select(0, blocks.queries)
-            .view(n, heads, -1, width),  # (n, Hkv, G * S, D)
-            keys,
-            values,
-            attn_mask=blocks.mask,
-            scale=scale,
-        )
+        queries = query.reshape(-1, width).index_select(0, blocks.queries)
+        tokens = len(blocks.queries) // (n * query.shape[1])
+        out = _in_strides(queries.view(n, heads, -1, tokens, width), keys, values, blocks.mask, scale)
         return out.reshape(-1, out.shape[-1]).index_select(0, blocks.cells).view(*query.shape[:2], -1)
 
     def _gathered(self, layer: int, own: LayerStates) -> LayerStates:
@@ -103,6 +100,28 @@ class Shape:
     heads: tuple[Heads, ...]
     dtype: torch.dtype
     device: torch.device
+
+
+def _in_strides(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float | None) -> Tensor:
+    """Attention of blocks whose own tokens stand in the last S of K columns, and see none behind their own.
+
+    query (n, Hkv, G, S, D), keys and values (n, Hkv, K, D), mask (n, 1, G * S, K) -> (n, Hkv, G, S, D).
+    """
+    grouped, tokens = query.shape[2:4]
+    cached = keys.shape[2] - tokens
+    masks = mask.unflatten(2, (grouped, tokens))
+    parts = []
+    for first in range(0, tokens, STRIDE_TOKENS):
+        stride, end = slice(first, first + STRIDE_TOKENS), cached + min(first + STRIDE_TOKENS, tokens)
+        part = scaled_dot_product_attention(
+            query[:, :, :, stride].flatten(2, 3),
+            keys[:, :, :end],
+            values[:, :, :end],
+            attn_mask=masks[:, :, :, stride, :end].flatten(2, 3),
+            scale=scale,
+        )
+        parts.append(part.unflatten(2, (grouped, -1)))
+    return torch.cat(parts, dim=3)
 
 
 def lay_out(rows: Sequence[Placed], shape: Shape, *, keep: bool) -> Line:
