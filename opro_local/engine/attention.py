@@ -19,6 +19,7 @@ from opro_local.engine.asking import Heads
 from opro_local.engine.cache import LayerStates, Placed, Prefix
 from opro_local.engine.masks import AttentionKinds, NoReuse, Reach, columns_of
 from opro_local.engine.rows import joined
+from opro_local.engine.transfer import sent
 
 PACKED_ATTENTION, GROUPED_ATTENTION = "opro_packed", "opro_grouped"
 """The names under which transformers finds packed_attention and grouped_attention."""
@@ -109,7 +110,7 @@ def _in_strides(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale
     """
     grouped, tokens = query.shape[2:4]
     cached = keys.shape[2] - tokens
-    masks = mask.unflatten(2, (grouped, tokens))
+    masks = mask.view(len(mask), 1, grouped, tokens, -1)
     parts = []
     for first in range(0, tokens, STRIDE_TOKENS):
         stride, end = slice(first, first + STRIDE_TOKENS), cached + min(first + STRIDE_TOKENS, tokens)
@@ -120,7 +121,7 @@ def _in_strides(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale
             attn_mask=masks[:, :, :, stride, :end].flatten(2, 3),
             scale=scale,
         )
-        parts.append(part.unflatten(2, (grouped, -1)))
+        parts.append(part.view(*part.shape[:2], grouped, -1, part.shape[-1]))
     return torch.cat(parts, dim=3)
 
 
@@ -142,7 +143,7 @@ def lay_out(rows: Sequence[Placed], shape: Shape, *, keep: bool) -> Line:
         positions=_line([row.positions for row in own], spare, shape.device),
         blocks=Blocks(
             prefixes=tuple(prefixes.values()),
-            keys=torch.cat([cached, queries + end], dim=1).to(shape.device),
+            keys=torch.cat([cached, queries + end], dim=1).to(shape.device, non_blocking=True),
             layers=_by_layer(shape, queries, pad(cells, (0, spare)), masks),
             kept=[] if keep else None,
         ),
@@ -156,8 +157,8 @@ def _by_layer(
     alike = dict.fromkeys(zip(shape.heads, shape.kinds.layers, strict=True))
     made = {
         (heads, reach): LayerBlocks(
-            queries=_by_head(queries, heads.query).to(shape.device),
-            cells=_back_from_heads(cells, queries.shape[1], heads.query).to(shape.device),
+            queries=_by_head(queries, heads.query).to(shape.device, non_blocking=True),
+            cells=_back_from_heads(cells, queries.shape[1], heads.query).to(shape.device, non_blocking=True),
             mask=masks[reach].repeat(1, 1, heads.grouped, 1),
         )
         for heads, reach in alike
@@ -204,7 +205,7 @@ def _cached_cells(firsts: Sequence[int], lengths: Sequence[int]) -> Tensor:
 
 def _line(parts: Sequence[Sequence[int]], spare: int, device: torch.device) -> Tensor:
     """The parts one after another, padded with zeros. -> (1, T)."""
-    return torch.tensor([[*chain.from_iterable(parts), *[0] * spare]], device=device)
+    return sent([[*chain.from_iterable(parts), *[0] * spare]], device)
 
 
 def packed_attention(

@@ -12,6 +12,7 @@ from transformers.cache_utils import Cache
 from opro_local.engine.cache import Parts, SlabLayer, Trail
 from opro_local.engine.forward import Body
 from opro_local.engine.masks import EVERYBODY, NOBODY, SlotColumns
+from opro_local.engine.transfer import sent
 from opro_local.llm import TokenIds
 
 SLOTS = (1, 2, 4, 8)
@@ -24,8 +25,8 @@ COMPARING = 0.1
 class Continuation(Protocol):
     """A batch that can go on; every step ends at the rows' last hidden states (B, d)."""
 
-    def step(self, tokens: Sequence[int]) -> Tensor:
-        """Append a token to each row."""
+    def step(self, tokens: Tensor) -> Tensor:
+        """Append a token to each row. tokens (B,)."""
         ...
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -53,6 +54,7 @@ class CachedRows:
         self._slots = best_slots(trails, at_once=self._at_once)
         blocks = _blocks(trails, self._slots)
         self._cells = [(at, slot) for at, block in enumerate(blocks) for slot in range(len(block))]
+        self._at = self._sent([at * self._slots + slot for at, slot in self._cells], torch.long)
         self._start = max(trail.start for trail in trails)
         self._own = max(trail.length for trail in trails)
         columns = self._start + self._slots * self._own
@@ -61,20 +63,19 @@ class CachedRows:
             layers=[SlabLayer([self._parts(block, i) for block in blocks], columns) for i in range(layers)]
         )
         owners, positions = zip(*map(self._columns, blocks), strict=True)
-        self._columns_now = SlotColumns(owners=self._small(owners), positions=self._small(positions))
+        self._columns_now = SlotColumns(owners=self._sent(owners), positions=self._sent(positions))
         ends = [[trail.start + trail.length for trail in block] for block in blocks]
-        self._following = self._small([[*row, *[0] * (self._slots - len(row))] for row in ends])
+        self._following = self._sent([[*row, *[0] * (self._slots - len(row))] for row in ends])
 
-    def step(self, tokens: Sequence[int]) -> Tensor:
-        ids = [[0] * self._slots for _ in range(self._cells[-1][0] + 1)]
-        for (at, slot), token in zip(self._cells, tokens, strict=True):
-            ids[at][slot] = token
+    def step(self, tokens: Tensor) -> Tensor:
+        ids = tokens.new_zeros(self._following.numel()).index_copy(0, self._at, tokens)
         self._columns_now = self._columns_now.followed_by(self._following)
-        self._following = self._following + 1
+        self._following = (self._following + 1).clamp(max=self._body.last_position)
         self._steps += 1
-        hidden = self._body.step(ids, len(tokens), self._columns_now, self._cache, grouped=self._grouped)
-        cells = [at * self._slots + slot for at, slot in self._cells]
-        return hidden.flatten(0, 1)[cells]
+        hidden = self._body.step(
+            ids.view_as(self._following), len(tokens), self._columns_now, self._cache, grouped=self._grouped
+        )
+        return hidden.flatten(0, 1).index_select(0, self._at)
 
     def keep(self, rows: Sequence[int]) -> None:
         self._lay_out([self._trail(row) for row in rows])
@@ -88,7 +89,7 @@ class CachedRows:
             *range(first, first + begun.length),
             *(behind + step * self._slots + slot for step in range(self._steps)),
         ]
-        index = torch.tensor(columns, dtype=torch.long, device=self._body.device)
+        index = self._sent(columns, torch.long)
         own = (layer.row(at, index) for layer in self._cache.layers if isinstance(layer, SlabLayer))
         return Trail(prefix=begun.prefix, own=tuple(own))
 
@@ -110,8 +111,8 @@ class CachedRows:
             positions += [*range(start, start + length), *[0] * (self._own - length)]
         return owners, positions
 
-    def _small(self, numbers: Sequence[Sequence[int]]) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.int32, device=self._body.device)
+    def _sent(self, numbers: Sequence[object], dtype: torch.dtype = torch.int32) -> Tensor:
+        return sent(numbers, self._body.device, dtype)
 
 
 def _blocks(trails: Sequence[Trail], slots: int) -> list[list[Trail]]:
@@ -148,11 +149,11 @@ class RecomputedRows:
     def run(self) -> Tensor:
         """The last hidden state of each row. -> (B, d)."""
         hidden = self._body.whole(self._rows)
-        last = torch.tensor([len(row) - 1 for row in self._rows], device=hidden.device)
+        last = sent([len(row) - 1 for row in self._rows], hidden.device)
         return hidden[torch.arange(len(self._rows), device=hidden.device), last]
 
-    def step(self, tokens: Sequence[int]) -> Tensor:
-        self._rows = [(*row, token) for row, token in zip(self._rows, tokens, strict=True)]
+    def step(self, tokens: Tensor) -> Tensor:
+        self._rows = [(*row, token) for row, token in zip(self._rows, tokens.tolist(), strict=True)]
         return self.run()
 
     def keep(self, rows: Sequence[int]) -> None:

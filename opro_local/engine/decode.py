@@ -3,26 +3,47 @@
 A reply ends at a token that ends the turn, at its own final(text), at its limit, or where the model gives no
 number. Rows that are done are taken out once they are a quarter of the batch. What a row draws depends on the
 seed, its number and the place in its reply only, so it does not matter which rows are still alive beside it.
+
+A device that works beside the host gets its next steps before the host has seen the tokens of the last ones:
+they go from step to step on the device. Tokens behind the end of a reply are thrown away.
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from opro_local.engine.continuations import Continuation
 from opro_local.engine.head import Head
+from opro_local.engine.transfer import Arriving, sent
 from opro_local.llm import GenerationReply, GenerationRequest
 
 COMPACT_AT_DONE = 0.25
 """Share of done rows at which a smaller batch is worth copying the others."""
 
+STEPS_AHEAD = 4
+"""Steps that a device beside the host is given before the tokens of the first are looked at."""
+
+NO_NUMBER = -1
+"""Stands for the token of a row whose logits are no numbers."""
+
 Ended = Literal["end", "final", "length", "nan"]
-Picked = tuple[list[int], list[bool]]
-"""The next token of each row, and whether its logits are numbers."""
+
+
+class Pick(Protocol):
+    """Picks a next token for each row of a batch; nothing in it waits for the device."""
+
+    def next(self, hidden: Tensor) -> Tensor:
+        """From the rows' last hidden states (B, d) their tokens or NO_NUMBER (B,)."""
+        ...
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,42 +65,36 @@ class OpenReply:
         )
 
 
-Pick = Callable[[Sequence[OpenReply], Tensor], Picked]
-"""Picks what replies go on with, by their last hidden states (B, d)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """Writes replies. ends are the ids that end a turn; text decodes ids."""
+    """Writes replies. ends are the ids that end a turn; text decodes ids; ahead counts unseen steps."""
 
     head: Head
     ends: frozenset[int]
     text: Callable[[Sequence[int]], str]
+    ahead: int
 
     def begin(
         self, requests: Sequence[GenerationRequest], numbers: Sequence[int], hidden: Tensor, *, pick: Pick
     ) -> list[OpenReply]:
         """Replies with their first token, from the prompts' last hidden states (B, d)."""
         replies = [OpenReply(number=n, request=r) for n, r in zip(numbers, requests, strict=True)]
-        self._extend_all(replies, pick(replies, hidden))
+        self._extend_all(replies, pick.next(hidden).tolist())
         return replies
 
     def run(self, replies: Sequence[OpenReply], rows: Continuation, *, pick: Pick) -> None:
         """Go on with replies whose last token is not run yet, until all have ended."""
         batch = list(replies)
-        while True:
-            alive = [at for at, reply in enumerate(batch) if reply.ended is None]
-            if not alive:
-                return
-            if len(alive) <= (1 - COMPACT_AT_DONE) * len(batch):
+        while alive := _alive(batch):
+            if len(alive) < len(batch):
                 rows.keep(alive)
+                pick.keep(alive)
                 batch = [batch[at] for at in alive]
-            hidden = rows.step([reply.ids[-1] if reply.ids else 0 for reply in batch])
-            self._extend_all(batch, pick(batch, hidden))
+            self._run_until_few(batch, rows, pick)
 
-    def extend(self, reply: OpenReply, token: int, *, is_number: bool) -> None:
+    def extend(self, reply: OpenReply, token: int) -> None:
         """Add a token to a reply, or end it."""
-        if not is_number:
+        if token == NO_NUMBER:
             reply.ended = "nan"
             return
         reply.ids.append(token)
@@ -92,39 +107,75 @@ class Decoder:
         elif len(reply.ids) >= reply.request.max_tokens:
             reply.ended = "length"
 
-    def _extend_all(self, replies: Sequence[OpenReply], picked: Picked) -> None:
-        for reply, token, is_number in zip(replies, *picked, strict=True):
+    def _run_until_few(self, batch: Sequence[OpenReply], rows: Continuation, pick: Pick) -> None:
+        """Go on with a batch until the rows that are left are worth one of their own."""
+        tokens = sent([reply.ids[-1] for reply in batch], self.head.weight.device)
+        arriving: deque[Arriving] = deque()
+        for _ in range(max(reply.request.max_tokens - len(reply.ids) for reply in batch)):
+            tokens = pick.next(rows.step(tokens.clamp(min=0)))
+            arriving.append(Arriving(tokens))
+            if len(arriving) > self.ahead:
+                self._extend_all(batch, arriving.popleft().read())
+            if len(_alive(batch)) <= (1 - COMPACT_AT_DONE) * len(batch):
+                break
+        for late in arriving:
+            self._extend_all(batch, late.read())
+
+    def _extend_all(self, replies: Sequence[OpenReply], tokens: Sequence[int]) -> None:
+        for reply, token in zip(replies, tokens, strict=True):
             if reply.ended is None:
-                self.extend(reply, token, is_number=is_number)
+                self.extend(reply, token)
 
 
-def greedy(head: Head) -> Pick:
+@dataclass(frozen=True, slots=True)
+class Greedy:
     """The likeliest token of each row; the lowest id wins a tie."""
 
-    def pick(_: Sequence[OpenReply], hidden: Tensor) -> Picked:
-        tokens, are_numbers = head.best(hidden)
-        return tokens.tolist(), are_numbers.tolist()
+    head: Head
 
-    return pick
+    def next(self, hidden: Tensor) -> Tensor:
+        tokens, are_numbers = self.head.best(hidden)
+        return torch.where(are_numbers, tokens, NO_NUMBER)
+
+    def keep(self, rows: Sequence[int]) -> None: ...
 
 
-def sampler(head: Head, *, temperature: float, seed: int) -> Pick:
+class Sampler:
     """Draws from softmax(logits / temperature) by the inverse of its distribution function.
 
-    One uniform number decides a token; it follows from the seed, the reply's number and the token's place.
+    One uniform number decides a token; it follows from the seed, the row's number and the token's place in
+    its reply, so it is the same on every device. The distribution function is summed in fp64.
     """
 
-    def pick(replies: Sequence[OpenReply], hidden: Tensor) -> Picked:
-        logits = head.logits(hidden)
-        finite = logits.amax(-1).isfinite()
-        chances = (logits.masked_fill(~finite[:, None], 0.0) / temperature).softmax(-1)
-        reached = chances.cumsum(-1, dtype=torch.float64)
-        uniform = [_uniform(seed, reply.number, len(reply.ids)) for reply in replies]
-        drawn = torch.tensor(uniform, dtype=torch.float64).to(hidden.device)[:, None] * reached[:, -1:]
-        tokens = torch.searchsorted(reached, drawn, right=True).clamp(max=head.vocabulary - 1)[:, 0]
-        return tokens.tolist(), finite.tolist()
+    def __init__(
+        self, head: Head, numbers: Sequence[int], *, temperature: float, seed: int, places: int
+    ) -> None:
+        """places is the most tokens that a reply may have; each next is the next place of all rows."""
+        self._head, self._temperature, self._place = head, temperature, 0
+        uniform = [[_uniform(seed, number, place) for place in range(places)] for number in numbers]
+        self._uniform = sent(uniform, head.weight.device, torch.float64)
 
-    return pick
+    def next(self, hidden: Tensor) -> Tensor:
+        logits = self._head.logits(hidden)
+        chances = (logits if self._temperature == 1.0 else logits / self._temperature).softmax(-1)
+        reached = chances.cumsum(-1, dtype=torch.float64)
+        whole = reached[:, -1:]
+        drawn = self._uniform[:, self._place, None] * whole
+        tokens = torch.searchsorted(reached, drawn, right=True).clamp(max=self._head.vocabulary - 1)
+        self._place += 1
+        return torch.where(whole.isfinite(), tokens, NO_NUMBER)[:, 0]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self._uniform = self._uniform[sent(rows, self._uniform.device)]
+
+
+def steps_ahead(device: torch.device) -> int:
+    """How many steps the host may run ahead of what it has seen: a CPU gains nothing by it."""
+    return 0 if device.type == "cpu" else STEPS_AHEAD
+
+
+def _alive(batch: Sequence[OpenReply]) -> list[int]:
+    return [at for at, reply in enumerate(batch) if reply.ended is None]
 
 
 def _uniform(seed: int, row: int, place: int) -> float:

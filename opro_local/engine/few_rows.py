@@ -14,7 +14,7 @@ MOST_ROWS = 64
 class FewRowsLinear(nn.Linear):
     """A linear layer that multiplies few rows by the transposed product."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+    def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)
 
 

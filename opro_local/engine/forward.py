@@ -21,7 +21,8 @@ from opro_local.engine.cache import LayerStates, Placed
 from opro_local.engine.compiling import CompiledLayers
 from opro_local.engine.few_rows import ease_few_rows
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, SlotColumns, columns_of
-from opro_local.engine.rows import Row
+from opro_local.engine.rows import FOREVER, Row
+from opro_local.engine.transfer import sent
 from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
 
@@ -95,15 +96,18 @@ class Body:
             )
         return hidden[0], line.blocks.kept or []
 
-    def step(
-        self, ids: Sequence[Sequence[int]], tokens: int, columns: SlotColumns, cache: Cache, *, grouped: bool
-    ) -> Tensor:
-        """Run one more token a slot, which stand in the last of the columns; so many of them are no pads.
+    def step(self, ids: Tensor, tokens: int, columns: SlotColumns, cache: Cache, *, grouped: bool) -> Tensor:
+        """Run one more token a slot (B, slots), which stand in the last of the columns.
 
-        grouped: by grouped_attention. -> (B, slots, d).
+        tokens of them are no pads. grouped: by grouped_attention. -> (B, slots, d).
         """
         with using(self._config, GROUPED_ATTENTION) if grouped else nullcontext():
-            return self._over(tokens, self._padded(ids), columns, cache)
+            return self._over(tokens, ids, columns, cache)
+
+    @cached_property
+    def last_position(self) -> int:
+        """The last that a token may have: a table of positions has no more rows."""
+        return int(getattr(self._config, "max_position_embeddings", None) or FOREVER) - 1
 
     @cached_property
     def _cache_word(self) -> str:
@@ -149,4 +153,4 @@ class Body:
 
     def _padded(self, rows: Sequence[Sequence[int]]) -> Tensor:
         width = max(len(row) for row in rows)
-        return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self.device)
+        return sent([[*row, *[0] * (width - len(row))] for row in rows], self.device)

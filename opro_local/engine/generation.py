@@ -15,8 +15,9 @@ from torch import Tensor
 from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
 from opro_local.engine.cache import Placed, Prefix, Trail
 from opro_local.engine.continuations import RecomputedRows
-from opro_local.engine.decode import Decoder, OpenReply, Pick, greedy, sampler
+from opro_local.engine.decode import NO_NUMBER, Decoder, Greedy, OpenReply, Pick, Sampler
 from opro_local.engine.forward import Body
+from opro_local.engine.head import Head
 from opro_local.engine.plan import padded_chunks
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.rows import Row, draft_row
@@ -34,6 +35,10 @@ class Sampling:
     temperature: float
     seed: int
 
+    def pick(self, head: Head, numbers: Sequence[int], request: GenerationRequest) -> Sampler:
+        """How these of the draws are made."""
+        return Sampler(head, numbers, temperature=self.temperature, seed=self.seed, places=request.max_tokens)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeGeneration:
@@ -45,7 +50,7 @@ class WholeGeneration:
 
     def greedy(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            return self._run([requests[i] for i in numbers], numbers, greedy(self.decoder.head))
+            return self._run([requests[i] for i in numbers], numbers, Greedy(self.decoder.head))
 
         lengths = [request.tokens for request in requests]
         chunks = padded_chunks(lengths, budget=self.token_budget)
@@ -53,7 +58,9 @@ class WholeGeneration:
 
     def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            return self._run([request] * len(numbers), numbers, _sampler(self.decoder, sampling))
+            return self._run(
+                [request] * len(numbers), numbers, sampling.pick(self.decoder.head, numbers, request)
+            )
 
         return with_back_off(range(sampling.n), work)
 
@@ -116,7 +123,7 @@ class SharedGeneration:
         trail = Trail(prefix=prompt, own=())
 
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            pick = _sampler(self.decoder, sampling)
+            pick = sampling.pick(self.decoder.head, numbers, request)
             replies = self.decoder.begin(
                 [request] * len(numbers), numbers, last.expand(len(numbers), -1), pick=pick
             )
@@ -141,12 +148,12 @@ class SharedGeneration:
         cells = [
             first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
         ]
-        tokens, are_numbers = (found.tolist() for found in self.decoder.head.best(states.hidden[cells]))
-        if not all(are_numbers) and (len(rows) > 1 or rows[0].placed.row.choices):
+        tokens: list[int] = Greedy(self.decoder.head).next(states.hidden[cells]).tolist()
+        if NO_NUMBER in tokens and (len(rows) > 1 or rows[0].placed.row.choices):
             if len(rows) > 1:
                 raise NoNumbers
             return self._begin([rows[0].without_drafts()])  # a NaN in a draft would reach the reply
-        best = iter(zip(tokens, are_numbers, strict=True))
+        best = iter(tokens)
         begun = []
         for at, (row, columns) in enumerate(zip(rows, nodes, strict=True)):
             reply = row.reply.copy()
@@ -155,14 +162,14 @@ class SharedGeneration:
             begun.append(_Begun(placed=row.placed, reply=reply, trail=trail))
         return begun
 
-    def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, tuple[int, bool]]) -> list[int]:
+    def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, int]) -> list[int]:
         """Follow the likeliest tokens along the drafts. -> the columns that the reply goes on behind."""
         steps = {(a.column, a.token): b.column for targets in row.choices for a, b in pairwise(targets)}
         column = _stem(row) - 1
         walked = list(range(column + 1))
         while True:
-            token, is_number = best[column]
-            self.decoder.extend(reply, token, is_number=is_number)
+            token = best[column]
+            self.decoder.extend(reply, token)
             following = steps.get((column, token))
             if following is None or reply.ended:
                 return walked
@@ -176,7 +183,7 @@ class SharedGeneration:
             replies = [row.reply.copy() for row in batch]
             if batch:
                 continued = self.prefixes.reuse.growing([row.trail for row in batch if row.trail])
-                self.decoder.run(replies, continued, pick=greedy(self.decoder.head))
+                self.decoder.run(replies, continued, pick=Greedy(self.decoder.head))
             return replies
 
         return {reply.number: reply.closed() for reply in with_back_off(rows, work)}
@@ -199,7 +206,3 @@ def _nodes(row: Row) -> list[int]:
 def _stem(row: Row) -> int:
     """How many of the row's tokens are the prompt's."""
     return row.choices[0][0].column + 1 if row.choices else len(row.ids)
-
-
-def _sampler(decoder: Decoder, sampling: Sampling) -> Pick:
-    return sampler(decoder.head, temperature=sampling.temperature, seed=sampling.seed)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import torch
 from torch import Tensor
 
 from opro_local.engine.batches import NoNumbers, in_chunks
@@ -19,6 +18,7 @@ from opro_local.engine.plan import padded_chunks
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.reuse import States
 from opro_local.engine.rows import Row, branches, chain_rows, tree_row
+from opro_local.engine.transfer import sent
 from opro_local.llm import ChoiceReply, ChoiceRequest
 
 ChoiceScores = tuple[float, ...]
@@ -99,4 +99,4 @@ def score_rows(head: Head, states: States, rows: Sequence[Row]) -> list[ChoiceSc
 
 
 def _index(numbers: Sequence[int], like: Tensor) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.long, device=like.device)
+    return sent(numbers, like.device)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from opro_local.engine.rows import FOREVER, Row
+from opro_local.engine.transfer import sent
 
 
 class NoReuse(Exception):
@@ -153,4 +154,4 @@ def _additive(sees: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _small(numbers: Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """32-bit numbers: masks compare every one with every other."""
-    return torch.tensor(numbers, dtype=torch.int32, device=device)
+    return sent(numbers, device, torch.int32)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Protocol
 
-import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
@@ -21,6 +20,7 @@ from opro_local.engine.continuations import CachedRows
 from opro_local.engine.forward import Body
 from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks
 from opro_local.engine.rows import Row, joined
+from opro_local.engine.transfer import sent
 
 MASK_CELLS = 2**23
 """Pairs of a token and what it may see that a mask of E3 has at most, if not for one row alone."""
@@ -43,7 +43,7 @@ class States:
     def trail(self, row: int, placed: Placed, columns: Sequence[int]) -> Trail:
         """What a row stands behind, and these columns of its own."""
         first = self.firsts[row]
-        cells = torch.tensor([first + column for column in columns], device=self.hidden.device)
+        cells = sent([first + column for column in columns], self.hidden.device)
         own = tuple((keys[cells], values[cells]) for keys, values in self.kept)
         return Trail(prefix=placed.prefix, own=own)
 

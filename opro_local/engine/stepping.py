@@ -13,6 +13,7 @@ from opro_local.engine.forward import Body
 from opro_local.engine.head import Head
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.rows import trunk_row
+from opro_local.engine.transfer import sent
 from opro_local.llm import ChoiceRequest
 
 
@@ -52,7 +53,8 @@ class SteppedLikelihood:
         going, each = self.prefixes.reuse.growing(trails), torch.arange(len(rows), device=hidden.device)
         total = torch.zeros(len(rows), device=hidden.device)
         for step, tokens in enumerate(zip(*choices, strict=True)):
-            total += self.head.log_probs(hidden, each, torch.tensor(tokens, device=hidden.device))
+            given = sent(tokens, hidden.device)
+            total += self.head.log_probs(hidden, each, given)
             if step + 1 < len(choices[0]):
-                hidden = going.step(tokens)
+                hidden = going.step(given)
         return total.tolist()

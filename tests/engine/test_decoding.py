@@ -20,7 +20,7 @@ import opro_local.engine.head
 import opro_local.engine.rows
 from opro_local.engine.cache import Prefix, SlabLayer, Trail
 from opro_local.engine.continuations import best_slots
-from opro_local.engine.decode import Decoder, OpenReply, greedy, sampler
+from opro_local.engine.decode import NO_NUMBER, Decoder, Greedy, Sampler
 from opro_local.engine.forward import Body
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import Head, read_head
@@ -47,16 +47,21 @@ def never(text: str) -> bool:
     return False
 
 
-def decoder(model: PreTrainedModel, ends: Sequence[int] = ()) -> Decoder:
-    return Decoder(head=read_head(model), ends=frozenset(ends), text=written)
+def decoder(model: PreTrainedModel, ends: Sequence[int] = (), *, ahead: int = 0) -> Decoder:
+    return Decoder(head=read_head(model), ends=frozenset(ends), text=written, ahead=ahead)
 
 
 def generation(
-    model: PreTrainedModel, ends: Sequence[int] = (), *, level: Level = "E3", budget: int = 4096
+    model: PreTrainedModel,
+    ends: Sequence[int] = (),
+    *,
+    level: Level = "E3",
+    budget: int = 4096,
+    ahead: int = 0,
 ) -> SharedGeneration:
     body = Body(model)
     prefixes = Prefixes(reuse=REUSES[level](body, budget), store=PrefixStore(2**30))
-    return SharedGeneration(body=body, decoder=decoder(model, ends), prefixes=prefixes)
+    return SharedGeneration(body=body, decoder=decoder(model, ends, ahead=ahead), prefixes=prefixes)
 
 
 def recomputed(model: PreTrainedModel, ends: Sequence[int] = ()) -> WholeGeneration:
@@ -371,8 +376,31 @@ def test_samples_depend_on_the_seed_alone(name: str) -> None:
     assert ended == [until(text.split(), early) for text in samples]
 
 
-def opened(n: int) -> list[OpenReply]:
-    return [OpenReply(number=i, request=asked(PROMPTS[0])) for i in range(n)]
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3-window-8"])
+def test_steps_that_the_host_has_not_seen_change_no_reply(name: str) -> None:
+    model = tiny_model(name)
+    texts = [reply.text.split() for reply in greedy_of(model, PROMPTS, level="E3")]
+    ends = [int(texts[0][1]), int(texts[3][3])]  # rows end at different steps
+
+    def replies(ahead: int) -> list[GenerationReply]:
+        engine = generation(model, ends, ahead=ahead)
+        sampling = Sampling(n=7, temperature=1.0, seed=2)
+        with torch.inference_mode():
+            return engine.greedy([asked(p) for p in PROMPTS]) + engine.sample(asked(PROMPTS[1]), sampling)
+
+    seen = replies(0)
+    assert {reply.ended for reply in seen} == {"end", "length"}
+    for ahead in (1, 4, 20):
+        assert replies(ahead) == seen
+
+
+def test_rows_that_have_ended_ask_for_no_position_that_the_model_lacks() -> None:
+    model = tiny_model("gpt2")
+    room = model.config.n_positions
+    requests = [asked((7,) * (room - 2), 2), *(asked((5, number), 12) for number in range(6))]
+    with torch.inference_mode():
+        replies = generation(model, ahead=4).greedy(requests)
+    assert [reply.tokens for reply in replies] == [2, *[12] * 6]
 
 
 def plain_head(weight: torch.Tensor) -> Head:
@@ -381,10 +409,20 @@ def plain_head(weight: torch.Tensor) -> Head:
 
 def test_draws_follow_the_softmax_at_the_temperature() -> None:
     head = plain_head(torch.tensor([[0.0], [math.log(2.0)]]))
-    pick = sampler(head, temperature=0.5, seed=3)
-    tokens, are_numbers = pick(opened(2000), torch.ones(2000, 1))  # at 0.5: shares 1 to 4
-    assert sum(tokens) / 2000 == pytest.approx(0.8, abs=0.03)
-    assert all(are_numbers)
+    pick = Sampler(head, range(2000), temperature=0.5, seed=3, places=1)
+    tokens = pick.next(torch.ones(2000, 1))  # at 0.5: shares 1 to 4
+    assert tokens.sum() / 2000 == pytest.approx(0.8, abs=0.03)
+    assert set(tokens.tolist()) == {0, 1}
+
+
+def test_a_row_without_numbers_draws_none_and_leaves_the_others_alone() -> None:
+    head = plain_head(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)))
+    good = torch.randn(3, generator=torch.Generator().manual_seed(1))
+    for bad in (math.nan, math.inf):
+        both = torch.stack([torch.full((3,), bad), good])
+        drawn = Sampler(head, [0, 1], temperature=1.0, seed=3, places=1).next(both).tolist()
+        alone = Sampler(head, [1], temperature=1.0, seed=3, places=1).next(good[None]).tolist()
+        assert drawn == [NO_NUMBER, *alone]
 
 
 @pytest.mark.parametrize("slice_bytes", [1, 2**20])
@@ -392,8 +430,7 @@ def test_greedy_takes_the_lowest_id_of_a_tie(slice_bytes: int, monkeypatch: pyte
     monkeypatch.setattr(opro_local.engine.head, "CPU_SLICE_BYTES", slice_bytes)
     head = plain_head(torch.tensor([[1.0], [3.0], [3.0], [-9.0]]))
     hidden = torch.tensor([[1.0], [-1.0], [math.nan]])
-    tokens, are_numbers = greedy(head)(opened(3), hidden)
-    assert (tokens[:2], are_numbers) == ([1, 3], [True, True, False])
+    assert Greedy(head).next(hidden).tolist() == [1, 3, NO_NUMBER]
 
 
 def test_a_slab_grows_in_place_and_leaves_what_was_shared_alone() -> None:

@@ -18,7 +18,7 @@ from typed_transformers import moved
 
 from opro_local.engine.cache import Placed, Prefix, Trail
 from opro_local.engine.continuations import CachedRows
-from opro_local.engine.decode import Decoder
+from opro_local.engine.decode import STEPS_AHEAD, Decoder, Greedy, Sampler, steps_ahead
 from opro_local.engine.forward import Body
 from opro_local.engine.generation import SharedGeneration
 from opro_local.engine.head import read_head
@@ -135,27 +135,52 @@ def test_scoring_reads_once_a_pass(level: Level, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", ["qwen2-window-8", "gpt2"])
-def test_a_step_of_decoding_stays_on_the_device(name: str) -> None:
+def test_a_step_of_decoding_stays_on_the_device_and_reads_nothing(name: str) -> None:
     model = on_meta(name)
     body, head = Body(model), read_head(model)
+    numbers = [0, 1, 2]
     with one_device():
         trails = [Trail(prefix=prefix_on_meta(body, "E3", tokens), own=()) for tokens in (9, 4, 30)]
         rows = CachedRows(body, trails, grouped=True)
-        assert rows.step([1, 2, 3]).shape == (3, 48)
+        for pick in (Greedy(head), Sampler(head, numbers, temperature=0.5, seed=1, places=4)):
+            tokens = torch.ones(3, dtype=torch.long, device=META)
+            for _ in range(2):
+                tokens = pick.next(rows.step(tokens))
+            assert (tokens.shape, tokens.device) == ((3,), META)
         rows.keep([0, 2])
-        hidden = rows.step([4, 5])
-        assert {each.device for each in (hidden, *head.best(hidden))} == {META}
+        pick.keep([0, 2])
+        tokens = pick.next(rows.step(tokens[:2]))
+        assert (tokens.shape, tokens.device) == ((2,), META)
 
 
-def test_greedy_replies_read_twice_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+class CountedArriving:
+    """Arriving for the meta device: every token that comes is 1."""
+
+    under_way = most_under_way = 0
+
+    def __init__(self, values: torch.Tensor) -> None:
+        assert values.device == META
+        self._rows = len(values)
+        CountedArriving.under_way += 1
+        CountedArriving.most_under_way = max(CountedArriving.most_under_way, CountedArriving.under_way)
+
+    def read(self) -> list[int]:
+        CountedArriving.under_way -= 1
+        return [1] * self._rows
+
+
+def test_the_host_sees_tokens_some_steps_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CountedArriving, "most_under_way", 0)
+    monkeypatch.setattr("opro_local.engine.decode.Arriving", CountedArriving)
     score = scorer(on_meta("llama"), "E3")
-    decoder = Decoder(head=score.head, ends=frozenset(), text=str)
+    decoder = Decoder(head=score.head, ends=frozenset(), text=str, ahead=steps_ahead(META))
     body = body_beneath(score)
     reads = HostReads(monkeypatch)
     requests = [
-        GenerationRequest(prompt=request.context, max_tokens=4, final=lambda _: False) for request in many(6)
+        GenerationRequest(prompt=request.context, max_tokens=9, final=lambda _: False) for request in many(6)
     ]
     with one_device():
         replies = SharedGeneration(body=body, decoder=decoder, prefixes=score.prefixes).greedy(requests)
-    assert [reply.tokens for reply in replies] == [4] * 6
-    assert 0 < reads.count <= 2 * work_of(score).passes  # the tokens, and whether they are numbers
+    assert [reply.tokens for reply in replies] == [9] * 6
+    assert (CountedArriving.under_way, CountedArriving.most_under_way) == (0, STEPS_AHEAD + 1)
+    assert 0 < reads.count <= work_of(score).passes - 8  # none in the eight steps behind the prompts
