@@ -24,7 +24,7 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return nn.functional.linear(rows, weight, bias)
     flat = rows.reshape(-1, rows.shape[-1])
     out = weight @ flat.t() if bias is None else torch.addmm(bias[:, None], weight, flat.t())
-    return out.t().reshape(*rows.shape[:-1], -1)
+    return out.t().reshape(*rows.shape[:-1], -1).contiguous()
 
 
 def ease_few_rows(model: nn.Module) -> None:

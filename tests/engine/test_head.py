@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_models import tiny_model
 
+import opro_local.engine.few_rows
 import opro_local.engine.head
 from opro_local.engine.forward import Body
 from opro_local.engine.head import BYTES_A_LOGIT, CPU_SLICE_BYTES, Head, read_head
@@ -71,14 +72,14 @@ def test_no_logits_larger_than_the_budget_are_ever_in_memory(
     rows: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    linear = torch.nn.functional.linear
+    linear = opro_local.engine.few_rows.linear
 
     def watched(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         logits = linear(hidden, weight, bias)
         made.append(logits.numel())
         return logits
 
-    monkeypatch.setattr(torch.nn.functional, "linear", watched)
+    monkeypatch.setattr(opro_local.engine.head, "linear", watched)
     vocabulary = 20_000
     head = by_hand(weight=torch.ones(vocabulary, 2, dtype=dtype))
     pairs = torch.arange(rows)
