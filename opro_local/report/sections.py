@@ -28,7 +28,7 @@ from opro_local.results.verdicts import (
     state_line,
     tried_lines,
 )
-from opro_local.results.words import instruction_text
+from opro_local.results.words import files_read, instruction_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
@@ -287,10 +287,9 @@ def _usage(run: Overview) -> Table:
 def _settings(run: RunResult) -> Table:
     rows: list[tuple[Cell, ...]] = [("begun", run.timing.created), ("data", run.data_digest)]
     for model in run.models:
-        about = (("", model.name), ("numerics", model.numerics), ("digest", model.digest))
-        rows += [
-            (f"{model.role} {name}".strip(), value) for name, value in (*about, ("source", model.source))
-        ]
+        about = {"": model.name, "numerics": model.numerics, "digest": model.digest, "source": model.source}
+        about["files"] = files_read(model)
+        rows += [(f"{model.role} {name}".strip(), value) for name, value in about.items()]
     rows += run.versions.items()
     rows += [
         (f"{group}.{name}", setting_cell(value))
