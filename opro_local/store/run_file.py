@@ -32,6 +32,7 @@ from opro_local.records import (
     Usage,
 )
 from opro_local.store import lease, schema
+from opro_local.store.checking import check_records
 from opro_local.store.database import Row, create, explained, open_run, settle, sound, transaction
 from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header, save_header
@@ -106,6 +107,7 @@ class RunFile(Generic[S]):
             database = resources.enter_context(closing(open_run(path, write=write)))
             if write:
                 resources.callback(settle, database)
+                check_records(database, codec)
             run = cls(path, codec, database, clock=clock)
             run._after_commit = after_commit
             run._resources = resources.pop_all()

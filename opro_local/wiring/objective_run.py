@@ -36,7 +36,7 @@ class ObjectiveRun:
 
     def search(self, store: RunFile[Numbers], host: Host) -> None:
         search, steps = self.settings.search, self.settings.budget.steps
-        cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache)
+        cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, store.header.run_id)
         host.watcher.started(store.header.run_id, self.cost())
         optimize(
             self.problem,

@@ -28,6 +28,8 @@ FIELDS = [
     "max_logprob_diff",
 ]
 
+pytestmark = pytest.mark.usefixtures("tried_here")
+
 SMALL = ["--instructions", "2", "--examples", "2", "--repeat", "1", "--quantize", "fp32"]
 
 
