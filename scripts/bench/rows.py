@@ -16,7 +16,7 @@ from bench.measuring import Result
 from bench.ours import Ours
 from bench.workloads import Step
 from opro_local.engine.counts import naive_tokens
-from opro_local.engine.limits import ModelCost, Peaks, efficiency
+from opro_local.engine.limits import ModelCost, Peaks, least_decoding_seconds
 
 SCHEMA_VERSION = 1
 
@@ -60,7 +60,8 @@ def our_rows(
     """One row a peer that ran the step, one without a peer if none did."""
     result = results[ours.name]
     speed = step.pairs / result.seconds
-    least, work = ours.least(step, subject.cost), ours.work
+    needed, work = ours.least(step, subject.cost), ours.work
+    least = needed.prompts + needed.steps
     peers: list[str | None] = [name for name in results if not name.startswith("E")]
     return [
         Row(
@@ -73,7 +74,7 @@ def our_rows(
             tokens_run=work.tokens_run,
             unique_tokens=least.unique_tokens,
             head_rows=work.head_rows,
-            efficiency=efficiency(subject.cost, least, subject.peaks, result.seconds),
+            efficiency=least_decoding_seconds(subject.cost, needed, subject.peaks) / result.seconds,
             token_reuse=_naive(step, ours) / least.unique_tokens,
             pad_waste=work.tokens_padded / least.unique_tokens,
             head_waste=work.head_rows / least.head_rows,
@@ -150,5 +151,5 @@ def _cell(value: object) -> str:
 
 def _naive(step: Step, ours: Ours) -> int:
     """Tokens that go through without sharing; those of a reply go once in any case."""
-    replies = sum(max(0, new - 1) for new in ours.new_tokens)
+    replies = sum(max(0, answer.tokens - 1) for answer in ours.answers)
     return naive_tokens(step.choices) + sum(len(request.prompt) for request in step.prompts) + replies
