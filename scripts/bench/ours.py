@@ -9,6 +9,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from bench.contestants import Trial
+from bench.deadline import UNBOUNDED, Deadline
 from bench.workloads import Step
 from opro_local.engine.counts import Counts, Decoding, count, count_generation
 from opro_local.engine.limits import ModelCost
@@ -35,7 +36,7 @@ class Ours:
     def takes(self, step: Step) -> bool:
         return True
 
-    def run(self, step: Step) -> Trial:
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
         self._prepare(step)
         before, start = self.engine.work, perf_counter()
         replies = self.engine.loglikelihood(step.choices)

@@ -23,7 +23,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """See engine/limits.py for efficiency; reuse and wastes are ratios to the least that is needed."""
+    """See engine/limits.py for efficiency; reuse and wastes are ratios to the least that is needed.
+
+    A peer that was cut off has fewer pairs_per_s than its row says, and ours a larger ratio_to_peer.
+    """
 
     workload: str
     model: str
@@ -42,6 +45,7 @@ class Row:
     peer: str | None
     ratio_to_peer: float | None = None
     max_logprob_diff: float | None
+    peer_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ def our_rows(
             peer=peer,
             ratio_to_peer=results[peer].seconds / result.seconds if peer else None,
             max_logprob_diff=result.difference,
+            peer_cut_off=peer is not None and results[peer].cut_off,
         )
         for peer in peers or [None]
     ]
@@ -98,6 +103,7 @@ def peer_rows(subject: Subject, step: Step, results: Mapping[str, Result]) -> li
             pairs_per_s=step.pairs / result.seconds,
             peer=name,
             max_logprob_diff=result.difference,
+            peer_cut_off=result.cut_off,
         )
         for name, result in results.items()
         if not name.startswith("E")
@@ -133,14 +139,26 @@ def machine() -> dict[str, object]:
     }
 
 
-def as_table(rows: Iterable[Row]) -> str:
-    """The same in columns, without what all rows share."""
-    names = [field.name for field in fields(Row) if field.name not in ("model", "dtype")]
-    lines = [names, *([_cell(getattr(row, name)) for name in names] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+COLUMNS = tuple(field.name for field in fields(Row) if field.name not in ("model", "dtype", "peer_cut_off"))
+"""Of the table: without what all rows share."""
+
+
+def heading() -> str:
+    """The names of the columns."""
+    return "  ".join(map(_placed, COLUMNS, COLUMNS))
+
+
+def table_line(row: Row) -> str:
+    """A row below them; what a cut off peer would have taken is less than, or more than."""
+    cells = {name: _cell(getattr(row, name)) for name in COLUMNS}
+    if row.peer_cut_off:
+        bound = "ratio_to_peer" if row.level else "pairs_per_s"
+        cells[bound] = ("> " if row.level else "< ") + cells[bound]
+    return "  ".join(map(_placed, cells.values(), COLUMNS))
+
+
+def _placed(cell: str, column: str) -> str:
+    return cell.rjust(max(len(column), 14 if column == "workload" else 8))
 
 
 def _cell(value: object) -> str:

@@ -26,6 +26,7 @@ FIELDS = [
     ),
     *("efficiency", "token_reuse", "pad_waste", "head_waste", "gemm_eff", "peer", "ratio_to_peer"),
     "max_logprob_diff",
+    "peer_cut_off",
 ]
 
 SMALL = ["--instructions", "2", "--examples", "2", "--repeat", "1", "--quantize", "fp32"]
