@@ -8,6 +8,7 @@ ours.py        the engine at one level
 peers.py       transformers and lm-eval in this process
 vllm_peer.py   vLLM in a child process (vllm_child.py, under another Python)
 measuring.py   interleaved repetitions, the fp32 reference
+gpu.py         the parts of bench_gpu.py (random_model.py makes its model, wheels.py packs for it)
 scoring.py     one bench: who takes part, which steps are run
 generating.py  short answers and samples against transformers' generate
 rows.py        its result: a row for every pair of ours and a peer
