@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings
-from opro_local.errors import Interrupted, ModelError, StoreError
+from opro_local.errors import Interrupted
 from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
@@ -31,8 +31,14 @@ from opro_local.user_code import check_allowed
 from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models
 from opro_local.wiring.objective_run import prepare_objective
-from opro_local.wiring.run_header import new_run_id, objective_header, row_ids, task_header
-from opro_local.wiring.task_run import TaskRun, anchored, prepare
+from opro_local.wiring.run_header import (
+    check_same_models,
+    check_same_rows,
+    new_run_id,
+    objective_header,
+    task_header,
+)
+from opro_local.wiring.task_run import anchored, prepare
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part
@@ -70,7 +76,8 @@ def optimize_task(
     Returns the path of the run file. Raises Interrupted when the user stops it.
     """
     host = host or Host()
-    prepared = prepare(task, settings, host, models=models)
+    run_id = run_id or new_run_id()
+    prepared = prepare(task, settings, host, models=models, run_id=run_id)
     return _begin(task_header(task, prepared, run_id), prepared, host)
 
 
@@ -121,9 +128,10 @@ def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) ->
     paths = []
     for fold in range(task.split.folds):
         part = replace(task, split=task.split.model_copy(update={"fold": fold}))
-        prepared = prepare(part, settings, host, models=models)
+        run_id = new_run_id()
+        prepared = prepare(part, settings, host, models=models, run_id=run_id)
         models = prepared.models
-        paths.append(_begin(task_header(part, prepared), prepared, host))
+        paths.append(_begin(task_header(part, prepared, run_id), prepared, host))
     return paths
 
 
@@ -192,50 +200,32 @@ def resume_run(
     """
     host = host or Host()
     header = read_header(path)
-    settings = settings_of(header)
-    if header.is_task:
-        task = task_from_json(header.problem_json)
-        check_allowed(task.grader, allowed=allow_python)
-        prepared = prepare(task, settings, host, models=models)
-        _check_same_rows(header, prepared)
-        _go_on(path, header, prepared, host)
-        return
     with sound(path):
-        objective = objective_class(header.kind).model_validate_json(header.problem_json)
-    check_allowed(objective.code(), allowed=allow_python)
-    _go_on(path, header, prepare_objective(objective, settings, host, models=models), host)
+        settings, problem = settings_of(header), _problem_of(header)
+    if isinstance(problem, Task):
+        check_allowed(problem.grader, allowed=allow_python)
+        prepared = prepare(problem, settings, host, models=models, run_id=header.run_id)
+        check_same_rows(header, prepared)
+        _go_on(path, header, prepared, host)
+    else:
+        check_allowed(problem.code(), allowed=allow_python)
+        _go_on(path, header, prepare_objective(problem, settings, host, models=models), host)
+
+
+def _problem_of(header: RunHeader) -> Task | Objective:
+    if header.is_task:
+        return task_from_json(header.problem_json)
+    return objective_class(header.kind).model_validate_json(header.problem_json)
 
 
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
-    _check_same_models(header, ready.models)
+    check_same_models(path, header, ready.models)
     with RunFile.open(
         path, ready.codec, write=True, watch=ready.watch, after_commit=host.after_commit
     ) as store:
         if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
         _search(store, ready, host)
-
-
-def _check_same_models(header: RunHeader, models: Models) -> None:
-    before = {record.role: (record.digest, record.numerics) for record in header.models}
-    for record in models.records:
-        digest, numerics = before.get(record.role, (None, None))
-        if record.digest != digest:
-            raise ModelError(
-                f"The {record.role} of run {header.run_id} had other weights; they would be mixed."
-            )
-        if record.numerics != numerics:
-            raise ModelError(
-                f"The {record.role} of run {header.run_id} was computed as {numerics}, here it is "
-                f"{record.numerics}; scores would be mixed."
-            )
-
-
-def _check_same_rows(header: RunHeader, prepared: TaskRun) -> None:
-    """The first runs did not name their rows."""
-    before = header.summary.get("row_ids")
-    if before is not None and before != row_ids(prepared):
-        raise StoreError(f"Run {header.run_id} divided the rows in another way. Start a new run.")
 
 
 def score_instructions(

@@ -7,7 +7,8 @@ OproError                 1  something went wrong at run time
 ├── SealedTest            1  test rows were asked for before the winner was fixed
 ├── LeakedShot            1  a row was to be scored with itself among the shots
 ├── StoreError            1  a run file cannot be read or written
-│   └── StoreBusy        75  another process is writing this run
+│   ├── StoreBusy        75  another process is writing this run
+│   └── UnreadablePart    1  a part of a run file does not fit this version; store/ names the file
 └── Interrupted         130  the user asked to stop; everything up to the last scored block is saved
 
 A message is one line: what is wrong, what was found, what to do. It never echoes private text.
@@ -44,6 +45,10 @@ class StoreError(OproError):
 
 class StoreBusy(StoreError):
     """Another process is writing this run."""
+
+
+class UnreadablePart(StoreError):
+    """A part of a run file does not fit this version; store/ names the file."""
 
 
 class Interrupted(OproError):

@@ -3,12 +3,17 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_socket import disable_socket
+from tried_here import try_here
 
 from opro_local.config import Folders
 from opro_local.offline import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from real_models_together import RealModelsTogether
 
 os.environ.update(ENVIRONMENT)  # before any test imports the model libraries
 
@@ -16,6 +21,15 @@ _home = os.environ.get("OPRO_LOCAL_HOME")
 REAL_MODELS = Path(
     os.environ.get("OPRO_LOCAL_TEST_MODELS") or Folders.of_user(Path(_home) if _home else None).models
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "RealModelsTogether | None":
+    if config.option.dist != "loadfile":
+        return None
+    from real_models_together import RealModelsTogether
+
+    return RealModelsTogether(config, log)
 
 
 def pytest_runtest_setup() -> None:
@@ -47,6 +61,12 @@ def made_up_folders(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for place in ("adding", "pulling", "resolving"):
         monkeypatch.setattr(f"opro_local.catalogue.{place}.check_loads", passed)
+
+
+@pytest.fixture
+def tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets folders be tried in this process, which has imported the model libraries, as their child would."""
+    try_here(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,21 @@
 """export --check: the winner's test rows asked of a model that is served on this machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import track
 
-from opro_local.cli.output import say_note
+from opro_local.cli.output import emit_json, say, say_note
 from opro_local.cli.run import hosted
 from opro_local.cli.runs import say_sections
 from opro_local.config import Folders
 from opro_local.errors import ModelError
 
 if TYPE_CHECKING:
-    from opro_local.exports.check import KnownPrompt, Side
-    from opro_local.records import Answer, Example
+    from opro_local.exports.check import CheckResult, KnownPrompt, Said, Side
+    from opro_local.records import Example
     from opro_local.report.section import Section
 
 MOST_ROWS = 5
@@ -23,28 +23,40 @@ MOST_ROWS = 5
 
 
 def check_served(
-    folders: Folders, path: Path, url: str, *, served_as: str | None, allow_python: bool
+    folders: Folders, path: Path, url: str, *, served_as: str | None, allow_python: bool, as_json: bool
 ) -> None:
     """Print the scores here and there, and the rows that differ."""
     from opro_local.exports.chat_server import ChatServer
-    from opro_local.exports.check import ask_served, known_prompt
+    from opro_local.exports.check import ask_served, check_result, known_prompt
     from opro_local.exports.forms import FORMS
+    from opro_local.results import document
 
     server = ChatServer.at(url)
     known = known_prompt(path, allow_python=allow_python)
-    for sentence in FORMS["openai-json"].lost(known.use):
+    lost = FORMS["openai-json"].lost(known.use)
+    for sentence in lost:
         say_note(sentence)
     with server.opened():
         model = server.model(served_as)
-        outcomes = ask_served(known, server.reply, model=model, rows=_watched(known.rows))
+        outcomes = ask_served(known, server.reply, model=model, rows=_told(known.rows))
     there = known.side(f"there, written by {model}", outcomes)
     here = [*known.recorded, *_written_here(folders, path, known, allow_python=allow_python)]
-    say_sections([_section(known, here, there, str(server))])
+    found = check_result(known, here, there, server=str(server), model=model, lost=lost)
+    if as_json:
+        emit_json(document.as_json(found))
+    else:
+        say_sections([_section(found)])
 
 
-def _watched(rows: "Sequence[Example]") -> "Iterable[Example]":
+def _told(rows: "Sequence[Example]") -> "Iterator[Example]":
+    """The rows one by one; how many of them are answered is said on stderr."""
     console = Console(stderr=True)
-    return track(rows, "asking the server", console=console, transient=True, disable=not console.is_terminal)
+    if console.is_terminal:
+        yield from track(rows, "asking the server", console=console, transient=True)
+        return
+    for number, row in enumerate(rows, 1):
+        yield row
+        say(f"{number} of {len(rows)} rows answered", err=True)
 
 
 def _written_here(
@@ -64,30 +76,27 @@ def _written_here(
     yield known.side(f"here, written by {known.use.model}", outcomes)
 
 
-def _section(known: "KnownPrompt", here: "Sequence[Side]", there: "Side", server: str) -> "Section":
-    """The last of here is nearest to what was asked there: its rows are shown."""
-    from opro_local.exports.check import differing
+def _section(found: "CheckResult") -> "Section":
     from opro_local.report.section import Section
     from opro_local.report.table import Table, WithInterval
 
-    scores = [(side, known.score(side)) for side in (*here, there)]
-    rows = differing(here[-1], there)
+    rows = found.nearest.score.n
     return Section(
-        title=f"Run {known.use.run}, {len(known.rows)} test rows, here and at {server}",
-        lines=[f"{len(rows)} of {len(known.rows)} rows differ from: {here[-1].name}"],
+        title=f"Run {found.run}, {rows} test rows, here and at {found.server}",
+        lines=[f"{len(found.rows)} of {rows} rows differ from: {found.nearest.name}"],
         tables=[
             Table(
                 title="Scores",
-                columns=("answers", known.marking.metric, "n", "without an answer", "rows that differ"),
+                columns=("answers", found.metric, "n", "without an answer", "rows that differ"),
                 rows=[
                     (
                         side.name,
-                        WithInterval(score.value, score.interval),
-                        score.n,
-                        sum(score.reasons.values()),
-                        None if side is there else len(differing(side, there)),
+                        WithInterval(side.score.value, side.score.interval),
+                        side.score.n,
+                        sum(side.score.reasons.values()),
+                        side.differing,
                     )
-                    for side, score in scores
+                    for side in found.sides
                 ],
                 brief=True,
             ),
@@ -95,8 +104,8 @@ def _section(known: "KnownPrompt", here: "Sequence[Side]", there: "Side", server
                 title="Rows that differ",
                 columns=("row", "right answer", "here", "there"),
                 rows=[
-                    (ours.example_id, ours.target, _said(ours), _said(theirs))
-                    for ours, theirs in rows[:MOST_ROWS]
+                    (each.row, each.target, _said(each.here), _said(each.there))
+                    for each in found.rows[:MOST_ROWS]
                 ],
                 caption=f"the first {MOST_ROWS}",
                 brief=True,
@@ -105,5 +114,5 @@ def _section(known: "KnownPrompt", here: "Sequence[Side]", there: "Side", server
     )
 
 
-def _said(answer: "Answer") -> str:
+def _said(answer: "Said") -> str:
     return answer.prediction if answer.prediction is not None else f"({answer.reason})"

@@ -1,6 +1,5 @@
 """init and data: a task folder to start from, and a look at a table before a run."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -129,6 +128,6 @@ def _create(folder: Path, settings: TaskSettings, *, example: Path | None) -> No
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / TASK_FILE, task_file(settings))
         if example is not None and copy is not None:
-            shutil.copyfile(example, copy)
+            write_file(copy, example.read_bytes())
     except OSError as error:
         raise OproError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from None

@@ -71,6 +71,7 @@ TO = (
     "ollama, vLLM) the test rows, and print its score beside that of the run.",
 )
 @click.option("--served-as", metavar="NAME", help="Model of that server, if it has several.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --check says as JSON.")
 @allow_python_option
 @click.pass_obj
 def export(
@@ -82,6 +83,7 @@ def export(
     output: Path | None,
     url: str | None,
     served_as: str | None,
+    as_json: bool,
     allow_python: bool,
 ) -> None:
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
@@ -89,8 +91,10 @@ def export(
         from opro_local.cli.check import check_served
 
         path = find_run(folders.runs, name)
-        check_served(folders, path, url, served_as=served_as, allow_python=allow_python)
+        check_served(folders, path, url, served_as=served_as, allow_python=allow_python, as_json=as_json)
         return
+    if as_json:
+        raise click.UsageError("--json goes with --check; a whole run as JSON is --to json.")
     text, lost = (
         (_schema(), []) if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
     )

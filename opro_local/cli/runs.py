@@ -58,7 +58,7 @@ def show(folders: Folders, name: str | None, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove_run(folders: Folders, name: str, yes: bool) -> None:
-    """Delete RUN, and the replies that are cached for all runs of its folder.
+    """Delete RUN, and the cached replies that no other run of its folder uses.
 
     Reports and exports of it stay where they were written. So does the count of uses of its test rows.
     """

@@ -1,6 +1,8 @@
-"""What libraries raise on a folder that they cannot load, told in one line."""
+"""What libraries raise on a folder that they cannot load, told in one line; what they print is for stderr."""
 
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,23 @@ def loading(folder: Path, *, part: str = "") -> Iterator[None]:
         raise
     except Exception as error:  # libraries raise anything
         raise not_loadable(folder, error, part=part) from error
+
+
+@contextmanager
+def printing_to_stderr() -> Iterator[None]:
+    """Inside, what compiled code prints goes to stderr: standard output may be JSON.
+
+    tokenizers 0.23 prints a line there for each key of a token that it does not know.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:

@@ -71,7 +71,7 @@ def check_folder(folder: Path) -> None:
         if tokenizer.chat_template is not None:
             with _bounded("its chat template", TEMPLATE_SECONDS):
                 check_template(folder, tokenizer)
-        profile_folder(folder, quantize="auto", device="cpu")
+        profile_folder(folder, quantize="auto", device="cpu", tokenizer=tokenizer)
     except ModelError as error:
         raise ModelError(str(error).removeprefix(f"{folder.name}: ")) from error
 

@@ -54,13 +54,18 @@ class ModelProfile:
     skeleton: PreTrainedModel
 
 
-def profile_folder(path: Path, *, quantize: Quantize, device: str) -> ModelProfile:
-    """Read all of a folder but its weights. Raises ModelError in one line if it is no model to load."""
+def profile_folder(
+    path: Path, *, quantize: Quantize, device: str, tokenizer: PreTrainedTokenizerBase | None = None
+) -> ModelProfile:
+    """Read all of a folder but its weights. Raises ModelError in one line if it is no model to load.
+
+    A tokenizer that was read already is not read again: of 262,144 tokens that takes seconds.
+    """
     folder = read_folder(path)
     place = choose_device(device)
     how = choose_quantization(folder, quantize, place)
     dtype = torch.float32 if how == "fp32" else sixteen_bit(place)
-    tokenizer = load_tokenizer(path)
+    tokenizer = load_tokenizer(path) if tokenizer is None else tokenizer
     if how in PACKED:
         import_module("bitsandbytes")  # now, so that it counts to what the process holds before the weights
     with loading(path):

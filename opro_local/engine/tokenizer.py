@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from opro_local.catalogue.configuration import read_json
 from opro_local.catalogue.folder import check_tokenizer_files
-from opro_local.engine.faults import loading
+from opro_local.engine.faults import loading, printing_to_stderr
 from opro_local.errors import ModelError
 
 NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -49,7 +49,7 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     check_tokenizer_files(folder)
     file = folder / "tokenizer.json"
-    with loading(folder, part="tokenizer"):
+    with loading(folder, part="tokenizer"), printing_to_stderr():
         if not file.is_file():
             named = str(read_json(folder / "tokenizer_config.json")["tokenizer_class"]).removesuffix("Fast")
             tokenizer = getattr(transformers, named).from_pretrained(folder, local_files_only=True)

@@ -10,7 +10,8 @@ from opro_local.exports.chat_server import ChatReply
 from opro_local.exports.requests import chat_body
 from opro_local.exports.use import Use, use_of
 from opro_local.records import Answer, Example, Outcome, Score
-from opro_local.results.reading import fields_of
+from opro_local.results.overview import Figures
+from opro_local.results.reading import fields_of, figures
 from opro_local.results.result import TaskResult, result_of
 from opro_local.results.tasks import row_ids
 from opro_local.scoring.marking import Marking
@@ -104,7 +105,77 @@ def _read(known: KnownPrompt, row: Example, reply: ChatReply) -> Outcome:
     return replace(outcome, **fields_of(graded))
 
 
-def differing(one: Side, other: Side) -> list[tuple[Answer, Answer]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideResult:
+    """differing is how many rows the served model answers differently; None for the served model."""
+
+    name: str
+    score: Figures
+    differing: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An answer, or the reason why there is none."""
+
+    prediction: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferingRow:
+    row: str
+    target: str
+    here: Said
+    there: Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What export --check says: the sides, there last, and the rows that differ from the nearest here."""
+
+    run: str
+    server: str
+    model: str
+    metric: Metric
+    lost: Sequence[str]
+    sides: Sequence[SideResult]
+    rows: Sequence[DifferingRow]
+
+    @property
+    def nearest(self) -> SideResult:
+        """The side here that asks most as it was asked there."""
+        return self.sides[-2]
+
+
+def check_result(
+    known: KnownPrompt, here: Sequence[Side], there: Side, *, server: str, model: str, lost: Sequence[str]
+) -> CheckResult:
+    """The last of here is nearest to what was asked there."""
+    apart = [_differing(side, there) for side in here]
+    counts = [*map(len, apart), None]
+    return CheckResult(
+        run=known.use.run,
+        server=server,
+        model=model,
+        metric=known.marking.metric,
+        lost=lost,
+        sides=[
+            SideResult(name=side.name, score=figures(known.score(side)), differing=count)
+            for side, count in zip((*here, there), counts, strict=True)
+        ],
+        rows=[
+            DifferingRow(row=ours.example_id, target=ours.target, here=_said(ours), there=_said(theirs))
+            for ours, theirs in apart[-1]
+        ],
+    )
+
+
+def _differing(one: Side, other: Side) -> list[tuple[Answer, Answer]]:
     """The rows that two sides answer differently."""
     pairs = zip(one.answers, other.answers, strict=True)
     return [pair for pair in pairs if pair[0].prediction != pair[1].prediction]
+
+
+def _said(answer: Answer) -> Said:
+    return Said(prediction=answer.prediction, reason=answer.reason)

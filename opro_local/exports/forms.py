@@ -84,30 +84,20 @@ def _on_a_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
+_WRITING = (losses.comparison, losses.calibration, losses.stopping, losses.second_round)
+"""Of every program that writes freely."""
+
 FORMS: Mapping[str, Form] = {
-    "prompt": Form(_prompt, (losses.turns,)),
-    "python": Form(_rendered("use.py.j2")),
-    "chat-messages": Form(
-        _chat_messages,
-        (losses.comparison, losses.calibration, losses.stopping, losses.prefill, losses.running_text),
+    "prompt": Form(_prompt, (losses.turns, losses.second_round)),
+    "python": Form(_rendered("use.py.j2"), (losses.second_round,)),
+    "chat-messages": Form(_chat_messages, (*_WRITING, losses.prefill, losses.running_text)),
+    "openai-json": Form(openai_json, (*_WRITING, losses.prefill, losses.running_text)),
+    "llama-cpp": Form(
+        llama_cpp, (losses.whole_labels, losses.calibration, losses.stopping, losses.second_round)
     ),
-    "openai-json": Form(
-        openai_json,
-        (losses.comparison, losses.calibration, losses.stopping, losses.prefill, losses.running_text),
-    ),
-    "llama-cpp": Form(llama_cpp, (losses.whole_labels, losses.calibration, losses.stopping)),
     "ollama-modelfile": Form(
         _rendered("Modelfile.j2"),
-        (
-            *(losses.comparison, losses.calibration, losses.stopping, losses.place, losses.prefill),
-            losses.running_text,
-        ),
+        (*_WRITING, losses.place, losses.prefill, losses.running_text),
     ),
-    "promptfoo": Form(
-        promptfoo,
-        (
-            *(losses.comparison, losses.calibration, losses.stopping, losses.reading, losses.prefill),
-            losses.running_text,
-        ),
-    ),
+    "promptfoo": Form(promptfoo, (*_WRITING, losses.reading, losses.prefill, losses.running_text)),
 }

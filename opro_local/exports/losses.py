@@ -31,6 +31,11 @@ def stopping(use: Use) -> str | None:
     return f"Stop rules: {kept}." if not use.compares else None
 
 
+def second_round(use: Use) -> str | None:
+    kept = "a reply without an answer was asked once more for it; here it stays without"
+    return f"Second round: {kept}." if use.second_round else None
+
+
 def turns(use: Use) -> str | None:
     kept = "the shots were turns of their own; give each [role] part to the model as a turn"
     return f"Shots: {kept}." if use.turns else None

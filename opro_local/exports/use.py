@@ -43,6 +43,7 @@ class Use:
     answering: Answering
     answer_tokens: int
     thinking_tokens: int
+    second_round: bool
     chat: bool
     model: str
     measure: str
@@ -97,6 +98,7 @@ def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
         answering=run.answering,
         answer_tokens=int(str(scoring.get("answer_tokens", 0))),
         thinking_tokens=int(str(scoring.get("thinking_tokens", 0))),  # older runs had none
+        second_round=bool(scoring.get("second_round", False)),
         chat=layout.chat,
         model=next(model.name for model in run.models if model.role == "scorer"),
         measure=run.measure,

@@ -76,7 +76,11 @@ class MathematicalProblem:
         return json.dumps(solution)
 
     def decode(self, text: str) -> Numbers:
-        return tuple(json.loads(text))
+        """Raises ValueError for what is no solution."""
+        solution = tuple(json.loads(text))
+        if not _are_numbers(solution) or len(solution) != len(self.objective.starts()[0]):
+            raise ValueError("no solution of this objective")
+        return solution
 
     def evaluate(
         self, step: Step[Numbers], trajectory: Trajectory[Numbers], ledger: OutcomeLedger
@@ -98,3 +102,7 @@ class MathematicalProblem:
                 f"The function has no value at any of the {len(trajectory.scored)} points that were tried. "
                 "Let it return finite numbers, or narrow the limits."
             )
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

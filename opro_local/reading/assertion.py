@@ -12,34 +12,43 @@ REACH = 200
 
 AFFIRMED = re.compile(
     r"\b(?:no|without(?: (?:a|any))?) (?:doubt|question)\b|\bnot (?:only|just|merely)\b|\bcannot but\b|"
+    r"\bnothing (?:if not|less than|short of)\b|\bnone other than\b|\bmore than\b|"
     r"\bcould(?:n['\u2019]t| not) (?:be )?(?:more|clearer)\b",
     re.IGNORECASE,
 )
 """What looks like a denial and is none."""
-ASIDE = re.compile(r"\bnot,[^,.;:!?\n]*,", re.IGNORECASE)
-"""As in "not, in my view, urgent"."""
+ASIDE = re.compile(
+    r"\bnot,[^,.;:!?\n]*,|\b(?:not|wrong|incorrect|excluded|rejected)\s*(?::|\s-\s)", re.IGNORECASE
+)
+"""As in "not, in my view, urgent", and "not: urgent"."""
 BREAK = re.compile(
-    r"[.,;:!?\n)\u201d]|[\"'](?=\s)|\s-\s|(?<!anything )(?<!nothing )\bbut\b|"
+    r"[.,;:!?\n)\u201d]|[\"'](?=\s)|\s-\s|(?<!anything )(?<!everything )(?<!nothing )(?<!\ball )\bbut\b|"
     r"\b(?:so|because|since|therefore|thus|hence|which|then|although|though|while|whereas|however|"
-    r"and (?=(?:it|is|so|the|this|that|therefore|thus|hence|instead)\b))\b",
+    r"and (?=(?:it|is|so|the|this|that|therefore|thus|hence|instead|I|choose|pick|say|go with)\b))\b",
     re.IGNORECASE,
 )
 """Where a clause ends."""
 DENIED = re.compile(
-    r"\b(?:not|never|neither|nor|cannot|without|hardly|barely|scarcely|less|least|far from|anything but|"
-    r"rather than|instead of|other than|opposite of|opposed to|unlike|except|excluding|"
+    r"\b(?:not|never|neither|nor|cannot|without|hardly|barely|scarcely|rarely|seldom|less|least|far from|"
+    r"(?:any|every)thing but|all but|than|instead of|opposite of|opposed to|contrary (?:of|to)|unlike|except|"
+    r"(?:exclud|avoid|ignor|refus|hesitat|doubt(?!less)|rejec|ruling out|rul(?:e|es|ed) out)\w*|"
+    r"reluctant|nobody|few (?:would|will|people)|fail(?:s|ed)? to|"
+    r"too \w+ (?:for|to (?:be|call|count|deserve|qualify))|(?:stretch|exaggeration|overstatement) to|"
+    r"used to be|were (?:it|this)|"
     r"nothing(?! but)|mistake|wrong to|no(?= *\Z| +(?!(?:it|this|that|they|he|she|we|i|you)\b)[a-z]))\b|"
-    r"(?:n['\u2019]t|\b(?:is|are|was|do|does|did|ca|wo)nt)\b|"
-    r"\b(?:could|might|maybe|perhaps|possibly|whether|if|unless|unsure|unclear|uncertain|depends)\b|"
+    r"(?:n['\u2019]t|\b(?:is|are|was|do|does|did|ca|wo|ai)nt)\b|"
+    r"\b(?:could|might|maybe|perhaps|possibly|whether|if|unless|unlikely|unsure|unclear|uncertain|depends)\b|"
     r"(?-i:\bmay\b)",
     re.IGNORECASE,
 )
 """What denies the rest of its clause, or only supposes it."""
+_CLOSED = r"(?=\s?(?:[.,;!)\]\n]|\Z))"
 REFUSED = re.compile(
-    r"\s*[:=]\s*no\b|[\"'\u2019\u201d)\]*]*\s+(?:"
+    rf"[\"'\u2019\u201d]?\s*(?:[:=(\[,-]|->|\u2192)\s*(?:not?|false|wrong|0%?){_CLOSED}|\s*[:=]\s*no\b|"
+    r"[\"'\u2019\u201d)\]*]*\s+(?:"
     r"(?:is|are|was|were|do|does|did|would|could|can|should|must|has|have)(?:\s+not|n['\u2019]?t)\b|cannot\b|"
     r"(?:is|are|was|were|would be|seems)\s+(?:\w+ly\s+)?"
-    r"(?:wrong|incorrect|false|excluded|ruled out|impossible|unlikely|out of|no|neither)\b|"
+    r"(?:wrong|incorrect|false|excluded|ruled out|impossible|unlikely|out of|no|neither|too)\b|"
     r"can be (?:ruled out|excluded))",
     re.IGNORECASE,
 )

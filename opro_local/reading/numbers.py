@@ -26,9 +26,20 @@ SMALL = {word: value for value, word in enumerate(WORD.findall(_BELOW_20))}
 TENS = {word: 10 * value for value, word in enumerate(WORD.findall(_TENS), start=2)}
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 GROUPS = {"hundred": 100, "dozen": 12}
-LETTERS = {"k": 10**3, "M": 10**6, "bn": 10**9}
+LETTERS = {"k": 10**3, "M": 10**6}
 """Scales that are written right behind the digits."""
-PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+SHORT = {"mn": 10**6, "mio": 10**6, "bn": 10**9, "lakh": 10**5, "crore": 10**7}
+"""Scales that follow digits only."""
+_ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth"
+PARTS = {
+    "half": 2,
+    "quarter": 4,
+    **{word: value for value, word in enumerate(WORD.findall(_ORDINALS), start=3)},
+    "twelfth": 12,
+    "twentieth": 20,
+    "hundredth": 100,
+    "thousandth": 1000,
+}
 
 _ONES = "|".join(list(SMALL)[1:10])
 _SMALL = f"(?:(?:{'|'.join(TENS)})(?:[ -](?:{_ONES}))?|{'|'.join(reversed(SMALL))})"
@@ -39,6 +50,7 @@ _BELOW_1000 = (
 )
 _PARTS = rf"halves|(?:{'|'.join(list(PARTS)[1:])})s"
 _PART = rf"(?:{'|'.join(PARTS)}|{_PARTS})"
+_GROUP = rf"(?:{'|'.join([*GROUPS, *SCALES])})"
 _WORDS = rf"(?:{_BELOW_1000}{_SCALE},?\s+(?:and\s+)?)*{_BELOW_1000}(?:{_SCALE})?"
 
 SIGNS: dict[DecimalSign, tuple[str, str]] = {"point": (r"\.", ","), "comma": (",", r"\.")}
@@ -50,12 +62,17 @@ MONTH = (
 )
 _YEAR = r"(?:,?\s+\d{4}\b)?"
 DATE = rf"\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{MONTH}{_YEAR}|\b{MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?\b{_YEAR}"
+IN_WORDS = ("words", "part", "parts", "half")
+MILLIONS = r"[$€£¥]\s?\d[\d.,]*\s?mm?\b"
+"""Of money; behind other numbers m is metres."""
 UNREADABLE = r"\d(?:[\w.,:/'\u2019+*\u00d7\u00b7\u00f7^\u221a-]*\w)?\+?"
 """A run of digits and what clings to them, without the closing punctuation of a sentence."""
 BEFORE = r"(?<![\w^\u221a])(?<!\d[.,:/'\u2019+*\u00d7\u00b7\u00f7-])(?<![A-Za-z]-)"
 AFTER = (
-    r"(?![A-Za-z]*\d)(?![-.,:/'\u2019+*\u00d7\u00b7\u00f7^]\d)(?!\s?[\^\u221a\u03c0])(?!\+(?!\s*\d))"
-    rf"(?![xyzn](?![A-Za-z]))(?!B\b)(?!\s+and\s+(?:an?|one)\s+{_PART})"
+    r"(?![A-Za-z_]*\d)(?![-.,:/'\u2019+*\u00d7\u00b7\u00f7^]\d)(?!\s?[\^\u221a\u03c0])"
+    r"(?!\s+(?:squared|cubed|point\s+\d)\b)(?!\+(?!\s*\d))"
+    rf"(?!(?:[xyzni]|\s(?-i:k))(?![A-Za-z]))(?!\s?B\b)(?!\s+and\s+(?:an?|{_SMALL})\s+{_PART})"
+    rf"(?!\s(?!quarters)(?:{_PARTS}))"
 )
 """What would make a number a part of a longer one, of a term or of a name."""
 POWER = r"\s?(?:\^|\*\*)\s?\{?[-+]?\d{1,3}(?!\d)\}?"
@@ -67,7 +84,7 @@ def pattern(decimal: DecimalSign) -> re.Pattern[str]:
     point, between = SIGNS[decimal]
     return re.compile(
         rf"""
-        {BEFORE}(?P<date>(?-i:{DATE}))
+        {BEFORE}(?P<date>(?-i:{DATE}|{MILLIONS}))
         | (?P<sign>(?<![\w)])[-+] | (?<!\d\s)\b(?:minus|negative)\s+)?
         (?:[$€£¥]\s?)?
         (?P<inner>(?<=[$€£¥])-)?
@@ -81,12 +98,15 @@ def pattern(decimal: DecimalSign) -> re.Pattern[str]:
                 | (?<![.,]){point}(?P<below_1>\d+)
                 )
                 (?:(?P<exponent>e[-+]?\d{{1,3}}(?!\d)) | \s?[x\u00d7*\u00b7]\s?10(?P<times>{POWER}))?
-                (?:\s?(?P<scale>hundred|dozen|{"|".join(SCALES)})\b | (?P<letter>(?-i:[kK]|M|bn))\b)?
+                (?:\s?(?P<scale>{_GROUP}|{"|".join(SHORT)})\b | (?P<letter>(?-i:[kK]|M))\b)?
             )
             {AFTER}
             | (?<![\w.])10(?P<power>{POWER})(?![\w^])
-            | \b(?<!-)(?:(?P<count>{_WORDS})\s+and\s+)?
+            | (?P<spelled>\b(?<!-)(?:{_SMALL}|{BEFORE}\d+)\s+point(?:[ -](?:{_SMALL}|\d+))+)\b
+            | (?:\b(?<!-)(?P<count>{_WORDS})\s+and\s+ | {BEFORE}(?P<wholes>\d+)\s+and\s+ | \b(?<!-)(?<!and\s))
                 (?:(?:an?|one)[ -](?P<part>{"|".join(PARTS)}) | (?P<many>{_SMALL})[ -](?P<parts>{_PARTS}))\b
+                (?:\s+(?:of\s+)?(?:an?\s+)?(?P<unit>{_GROUP})\b)?
+            | \b(?P<half>half)(?:\s+an?\s+(?P<half_of>{_GROUP})\b)
             | \b(?<!-)(?P<words>{_WORDS})\b(?![ -]{_PART}\b)(?!-)
         )
         | {BEFORE}(?P<opaque>{UNREADABLE})
@@ -156,7 +176,9 @@ def match_value(number: re.Match[str]) -> Fraction | None:
 
 
 def _numeral(match: re.Match[str]) -> Numeral:
-    in_words = bool(match["words"] or match["part"] or match["parts"])
+    in_words = (
+        bool(match["words"] or match["part"] or match["parts"] or match["half"]) and not match["wholes"]
+    )
     start = match.end("sign") if (match["sign"] or "").strip().isalpha() else match.start()
     return Numeral(
         text=match.group().strip(), start=start, end=match.end(), value=match_value(match), in_words=in_words
@@ -172,16 +194,24 @@ def _values(number: re.Match[str]) -> Iterator[Fraction]:
     elif number["power"]:
         yield _power(number["power"])
     elif part := number["part"]:
-        yield _of_words(number["count"] or "") + Fraction(1, PARTS[part.casefold()])
+        yield _with_part(number, Fraction(1, PARTS[part.casefold()]))
     elif parts := number["parts"]:
         part = parts.casefold().removesuffix("s").replace("halve", "half")
-        yield _of_words(number["count"] or "") + Fraction(_of_words(number["many"]), PARTS[part])
+        yield _with_part(number, Fraction(_of_words(number["many"]), PARTS[part]))
+    elif number["half"]:
+        yield Fraction((GROUPS | SCALES)[number["half_of"].casefold()], 2)
     elif number["words"]:
         yield Fraction(_of_words(number["words"]))
 
 
+def _with_part(number: re.Match[str], part: Fraction) -> Fraction:
+    """Behind a whole number, and of a scale: "two and a half million"."""
+    whole = int(number["wholes"] or 0) + _of_words(number["count"] or "")
+    return (whole + part) * (GROUPS | SCALES).get((number["unit"] or "").casefold(), 1)
+
+
 def _scale(number: re.Match[str]) -> Fraction:
-    scale = Fraction((GROUPS | SCALES).get((number["scale"] or "").casefold(), 1))
+    scale = Fraction((GROUPS | SCALES | SHORT).get((number["scale"] or "").casefold(), 1))
     scale *= LETTERS.get((number["letter"] or "").replace("K", "k"), 1)
     return scale * _power(number["times"] or number["exponent"] or "0")
 

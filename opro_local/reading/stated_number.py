@@ -29,7 +29,9 @@ OPERATOR = re.compile(
 EQUALS = re.compile(rf"{_UNITS}\s*=\s*")
 CHOICE = re.compile(
     rf"{_UNITS},?\s+\(?(?:or|to|and|through|till|until|versus|vs\.?)\s+(?:\w+\s*=\s*|\w+\s+)?|[\s,;|&]+"
-    r"|\s*(?:h|hours?|min|minutes?|days?|weeks?|months?|years?|dollars?|euros?|pounds?|f(?:ee|oo)t|metres?|meters?),?\s*",
+    r"|\s*(?:\.{2,3}|[~\u2014\u00b1]|\+/-)\s*"
+    r"|\s*(?:h|hours?|min|minutes?|days?|weeks?|months?|years?|dollars?|euros?|pounds?|f(?:ee|oo|)t"
+    r"|in(?:ch(?:es)?)?|metres?|meters?),?\s*",
     re.IGNORECASE,
 )
 """What stands between two numbers of which the text does not say which one it means, or means both."""
@@ -41,10 +43,25 @@ ASIDE = re.compile(
         | \b(?:instead\sof|rather\sthan|up\sfrom|down\sfrom|than|of\s(?:the|all|these|those))\b
     )
     (?:\s+(?!(?:so|but|and|is|are|which)\b)[a-z]+){0,2}\s*["'$€£]?\s*-?\Z
-    | (?:\s[<>]|[≤≥])\s?\Z
+    | (?:\s[<>]|[<>]=|(?<![<\w/])\w[<>]|[≤≥])\s?\Z
+    | \b(?:over|under|above|below|exceed(?:s|ing)|beyond)\s+["'$€£]?\s*-?\Z
+    | (?:
+        \b(?:roots?|half|third|quarter|square|cube|factorial)\s+(?:of\s+(?:the\s+)?|past\s+|to\s+)
+        | \b(?:sqrt|log|twice|double|triple)\s*
+        | (?<!\w)-(?=\()
+    )\(?["'$€£]?\Z
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+SET_ASIDE = re.compile(
+    r"(?:\s*[A-Za-z%$€£°]+)?\s+(?:"
+    r"(?:or|and)\s+(?:more|less|fewer|above|below|up|over)|at\s+(?:least|most)|below\s+zero|"
+    r"(?:is|was|would\s+be|seems)(?:\s+not|n['\u2019]?t)?\s+(?:the\s+)?(?:wrong|incorrect|false|impossible)|"
+    r"(?:is|was|would\s+be|seems)(?:\s+not|n['\u2019]?t)\s+(?:the\s+)?(?:right|correct|true|answer)"
+    r")\b",
+    re.IGNORECASE,
+)
+"""The same behind it."""
 OPENING = re.compile(
     r"\W*(?:(?:about|approximately|approx|roughly|exactly|simply|just|only|equal to|a total of|minus|"
     r"negative)\b\W*)*",
@@ -113,7 +130,12 @@ def _are_apart_by(written: re.Pattern[str], text: str, first: Calculation, secon
 
 def _stated(text: str, decimal: DecimalSign) -> list[Calculation]:
     """The calculations that the text does not set aside."""
-    return [each for each in _calculations(text, decimal) if ASIDE.search(_before(text, each[0])) is None]
+    return [each for each in _calculations(text, decimal) if not _is_aside(text, each)]
+
+
+def _is_aside(text: str, found: Calculation) -> bool:
+    before, end = _before(text, found[0]), found[-1].end
+    return ASIDE.search(before) is not None or SET_ASIDE.match(text, end) is not None
 
 
 def _opens(text: str, decimal: DecimalSign, followed_by: re.Pattern[str] = ANYTHING) -> bool:

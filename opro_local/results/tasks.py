@@ -6,18 +6,18 @@ from typing import Any, cast
 
 from opro_local.config import RunSettings
 from opro_local.config.checking import parse_settings
-from opro_local.errors import SettingsError, StoreError
+from opro_local.errors import SettingsError, UnreadablePart
 from opro_local.records import SplitName
 from opro_local.scoring.render import Layout
 from opro_local.store.header import RunHeader
 
 
 def settings_of(header: RunHeader) -> RunSettings:
-    """Raises StoreError."""
+    """Raises UnreadablePart."""
     try:
         return parse_settings(RunSettings, json.loads(header.settings_json), source="the stored settings")
     except (SettingsError, ValueError, TypeError, AttributeError) as error:
-        raise StoreError(f"Run {header.run_id}: {error} Start a new run.") from None
+        raise UnreadablePart(f"{error} Start a new run.") from None
 
 
 def row_ids(header: RunHeader, split: SplitName) -> Sequence[str]:

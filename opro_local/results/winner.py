@@ -47,11 +47,13 @@ def load_winner(path: Path) -> Winner:
     """Raises StoreError, and SettingsError for a run that has no winner."""
     with reading(path) as run:
         header, evaluations = run.header, run.evaluations
+        settings = settings_of(header)
+        task = task_from_json(header.problem_json) if header.is_task else None
     by_role = {
         role: [e.candidate for e in evaluations if e.role == role and e.split == "test"]
         for role in ("winner", "baseline")
     }
-    if not header.is_task:
+    if task is None:
         raise SettingsError(f"Run {header.run_id} is of a mathematical problem, so it has found no prompt.")
     if not by_role["winner"]:
         raise SettingsError(f"Run {header.run_id} has no measured winner. Finish it: opro-local resume")
@@ -59,7 +61,7 @@ def load_winner(path: Path) -> Winner:
     others = [candidate for candidate in by_role["baseline"] if candidate.key != winner.key]
     return Winner(
         run=header.run_id,
-        task=task_from_json(header.problem_json),
-        settings=settings_of(header),
+        task=task,
+        settings=settings,
         candidates=(("winner", winner), *(("baseline", candidate) for candidate in others)),
     )

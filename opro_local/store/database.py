@@ -18,7 +18,7 @@ from typing import Any
 import apsw
 
 from opro_local.durable import write_file
-from opro_local.errors import StoreBusy, StoreError
+from opro_local.errors import StoreBusy, StoreError, UnreadablePart
 from opro_local.store import schema
 
 BUSY_TIMEOUT_MS = 30_000
@@ -184,10 +184,15 @@ def explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def sound(path: Path) -> Iterator[None]:
-    """For reading a run file whole: explained, and what cannot be made sense of is damage."""
+    """For reading a run file whole: explained, and what cannot be made sense of is damage.
+
+    The file is named where a part of it is not what this version takes.
+    """
     with explained(path):
         try:
             yield
+        except UnreadablePart as error:
+            raise StoreError(f"{path}: {error}") from None
         except NONSENSE as error:
             raise _damaged(path) from error
 

@@ -1,14 +1,15 @@
 """Model replies by key, in one SQLite file that several processes and all runs of a folder share.
 
-The file may be deleted at any time. A cache never stops a run: a file that is no cache is replaced, and
-where none can be opened or it fails later the run goes on without it; each is logged.
+It knows which runs use a reply, so that what only a deleted run used can go with it. The file may be deleted
+at any time. A cache never stops a run: a file that is no cache is replaced, and where none can be opened or
+it fails later the run goes on without it; each is logged.
 """
 
 import json
 import logging
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -25,13 +26,19 @@ APPLICATION_ID = 0x4F505243
 
 VERSION = 1
 SCHEMA = """
-CREATE TABLE reply (
+CREATE TABLE IF NOT EXISTS reply (
     key TEXT PRIMARY KEY,
     log_probs BLOB,
     text TEXT,
     tokens INTEGER,
     ended TEXT
-) STRICT, WITHOUT ROWID
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS use (  -- older caches have none
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
 """
 
 logger = logging.getLogger(__name__)
@@ -40,10 +47,11 @@ Reply = ChoiceReply | GenerationReply
 
 
 class ReplyCacheFile:
-    """opro_local.recording.ReplyCache in a file."""
+    """opro_local.recording.ReplyCache in a file; run is the id of the run that asks, if a run does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run: str | None = None) -> None:
         self.path = path
+        self.run = run
         self._database: apsw.Connection | None = None
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,6 +67,8 @@ class ReplyCacheFile:
         query = "SELECT * FROM reply WHERE key IN (SELECT value FROM json_each(?))"
         try:
             rows = read(self._database, query, (json.dumps(keys),))
+            with transaction(self._database):
+                self._note_use(row[0] for row in rows)
         except apsw.Error as error:
             self._give_up(error)
             return {}
@@ -74,8 +84,14 @@ class ReplyCacheFile:
                 self._database.executemany(
                     "INSERT INTO reply VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
                 )
+                self._note_use(row[0] for row in rows)
         except apsw.Error as error:
             self._give_up(error)
+
+    def _note_use(self, keys: Iterable[str]) -> None:
+        if self._database is not None and self.run is not None:
+            uses = [(self.run, key) for key in keys]
+            self._database.executemany("INSERT INTO use VALUES (?, ?) ON CONFLICT DO NOTHING", uses)
 
     def close(self) -> None:
         if self._database is not None:
@@ -87,16 +103,30 @@ class ReplyCacheFile:
         self.close()
 
 
-def clear(path: Path) -> None:
-    """Delete every reply of the cache, so that nothing of them stays in the file. Raises StoreError."""
+def clear(path: Path, *, keep: Collection[str] = ()) -> None:
+    """Delete the replies that no run of keep uses, so that nothing of them stays in the file.
+
+    Raises StoreError.
+    """
     try:
         if path.exists() and (database := _open(path)):
             with closing(database):
                 database.pragma("secure_delete", True)
-                database.execute("DELETE FROM reply")
-                database.execute("VACUUM")
+                _delete_unused(database, keep)
     except apsw.Error as error:
-        raise StoreError(f"{path}: cannot be emptied ({error}). Wait until no run uses it.") from None
+        raise StoreError(f"{path}: cannot be cleared ({error}). Wait until no run uses it.") from None
+
+
+def _delete_unused(database: apsw.Connection, keep: Collection[str]) -> None:
+    with transaction(database):
+        database.execute(
+            "DELETE FROM use WHERE run NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(keep)),)
+        )
+        database.execute("DELETE FROM reply WHERE key NOT IN (SELECT key FROM use)")
+    database.execute("VACUUM")
+    busy, *_ = next(database.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+    if busy:
+        raise apsw.BusyError("what was deleted is still in its -wal file")
 
 
 def _open(path: Path) -> apsw.Connection | None:
@@ -125,6 +155,7 @@ def _tune(database: apsw.Connection) -> None:
     if (database.pragma("application_id"), database.pragma("user_version")) != (APPLICATION_ID, VERSION):
         raise apsw.NotADBError("another format")
     configure(database)
+    database.execute(SCHEMA)
     database.pragma("synchronous", "normal")  # a power loss may cost the last replies, never the file
 
 

@@ -33,6 +33,7 @@ from opro_local.records import (
 )
 from opro_local.stopwatch import Stopwatch
 from opro_local.store import lease, schema
+from opro_local.store.checking import check_records
 from opro_local.store.database import Row, create, explained, open_run, settle, sound, transaction
 from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header, save_header
@@ -119,6 +120,7 @@ class RunFile(Generic[S]):
             database = resources.enter_context(closing(open_run(path, write=write)))
             if write:
                 resources.callback(settle, database)
+                check_records(database, codec)
             run = cls(path, codec, database, clock, watch, after_commit)
             run._resources = resources.pop_all()
         return run
@@ -255,7 +257,6 @@ class RunFile(Generic[S]):
             self._database.execute("UPDATE run SET finished = 1")
 
     def record_effort(self, effort: EngineStats) -> None:
-        """Keep what the scorer took in this process."""
         with self._saved():
             self._database.execute("INSERT INTO effort (figures) VALUES (?)", (json.dumps(asdict(effort)),))
 
@@ -271,7 +272,6 @@ class RunFile(Generic[S]):
 
     @contextmanager
     def _sound(self) -> Iterator[None]:
-        """Records are read inside."""
         with self._watch.part("store"), sound(self.path):
             yield
 

@@ -49,12 +49,12 @@ class RunFolder:
         raise SettingsError(f"{several} in {self.path}. See: opro-local runs list")
 
     def remove(self, run: Path) -> None:
-        """Delete the file of a run, and all replies of the cache: these do not tell whose they are.
+        """Delete the file of a run, and the replies of the cache that no other run of the folder uses.
 
         Raises StoreBusy while a process writes the run, StoreError.
         """
         with lease.writing(run):
-            clear(self.reply_cache)
+            clear(self.reply_cache, keep=[path.stem for path in self.files() if path != run])
             for suffix in ("", "-journal", "-wal", "-shm", ".lock"):
                 Path(f"{run}{suffix}").unlink(missing_ok=True)
 

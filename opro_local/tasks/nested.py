@@ -5,16 +5,19 @@ answers of several annotators, each of which makes a row of its own, with the nu
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, time
 
+from opro_local.reading.numbers import number_value
 from opro_local.tasks.annotation_tools import is_void, left_out, submitted
 from opro_local.tasks.annotators import RULES
 from opro_local.tasks.formats import Columns, RawRow, Records, Unit
 from opro_local.wording import counted, quoted
 
 Record = Mapping[str, object]
+JOINS = ("#", "|", ";", ",")
+"""What may stand between several labels of one cell."""
 
 
 class Unreadable(str):
@@ -111,7 +114,7 @@ def answers(record: Record, column: str, *, every: bool) -> list[object]:
         return [] if steps or value is None else [value]
     numbered = bool(steps) and steps[0].isdigit()
     if numbered and not every:
-        return [_at(value, steps)]
+        return [] if is_void(_at(value, steps[:1])) else [_at(value, steps)]
     kept = [entry for entry in submitted(record, column, value) if not is_void(entry)]
     return [_at(entry, steps[numbered:]) for entry in kept]
 
@@ -166,12 +169,36 @@ def _nested(value: object, name: str) -> str:
     return f"the value of {quoted(name)} is no text. Give text, a number, true, false or null"
 
 
-def with_single_labels(records: Records, label: str | None) -> Records:
-    """The records with what JSON in a label's cell says, as Label Studio's CSV has it for several choices."""
+def with_single_labels(records: Records, label: str | None, known: Sequence[str] = ()) -> Records:
+    """The records with what JSON in a label's cell says, as Label Studio's CSV has it for several choices.
+
+    Labels of the column that are joined in one cell, as doccano's CSV has them ("neg#pos"), are a fault
+    unless the cell is a label that is known.
+    """
     if label not in records.columns:
         return records
     at = records.columns.index(label)
-    return replace(records, rows=tuple(_with_single_label(row, at, label) for row in records.rows))
+    rows = [_with_single_label(row, at, label) for row in records.rows]
+    alone = {row.fields[at].strip() for row in rows if at < len(row.fields)}
+    joined = {text: len(parts) for text in alone - set(known) if (parts := _joined(text, alone))}
+    return replace(records, rows=tuple(_without_joined(row, at, label, joined) for row in rows))
+
+
+def _joined(text: str, labels: Set[str]) -> list[str]:
+    """The labels that a text joins; none in a number with a decimal comma."""
+    for sign in JOINS if number_value(text, "comma") is None else ():
+        parts = [part.strip() for part in text.split(sign)]
+        if len(parts) > 1 and all(part and part in labels for part in parts):
+            return parts
+    return []
+
+
+def _without_joined(row: RawRow, at: int, label: str, joined: Mapping[str, int]) -> RawRow:
+    count = joined.get(row.fields[at].strip()) if at < len(row.fields) else None
+    if count is None:
+        return row
+    fault = f"{quoted(label)} holds {count} values. Give one, name it with --labels if it is one,"
+    return replace(row, cell_faults={at: fault} | dict(row.cell_faults))
 
 
 def _with_single_label(row: RawRow, at: int, label: str) -> RawRow:

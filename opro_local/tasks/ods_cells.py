@@ -19,6 +19,7 @@ from opro_local.tasks.sheet_cells import (
 )
 
 SHOWN_KINDS = ("percentage", "time")
+LEADING_ZEROS = re.compile("0[0-9]+")
 MOST_REPEATED = 10_000
 """Rows or columns that one element may stand for and still hold cells of a table; more are the empty rest."""
 
@@ -92,13 +93,14 @@ def _says_anything(cell: Element) -> bool:
 
 def _note(found: _Found, place: Place, cell: Element) -> None:
     kinds = {value for key, value in cell.attrib.items() if local(key) == "value-type"}
-    text = "\n".join("".join(part.itertext()) for part in cell if local(part.tag) == "p")
+    parts = [part for part in cell if local(part.tag) == "p"]
+    text = "\n".join("".join(part.itertext()) for part in parts)
     formula = attribute(cell, "formula")
     if "error" in kinds or (formula and text.startswith("Err:")):
         found.faults[place] = shows_error(text)
-    elif formula and not kinds:
+    elif formula and not kinds and not parts:  # LibreOffice shows an empty text without naming its kind
         found.faults[place] = UNSTORED
-    elif text and kinds & set(SHOWN_KINDS):
+    elif text and (kinds & set(SHOWN_KINDS) or (kinds and LEADING_ZEROS.fullmatch(text))):
         found.shown[place] = text
     rows, columns = (int(attribute(cell, f"number-{what}-spanned") or 1) for what in ("rows", "columns"))
     if rows > 1 or columns > 1:

@@ -20,7 +20,7 @@ from opro_local.tasks.formats import Columns, RawRow, Records, Unit
 from opro_local.tasks.json_tables import parse_json
 from opro_local.tasks.nested import with_single_labels
 from opro_local.tasks.parquet import parse_parquet
-from opro_local.tasks.sheet_cells import column_letters
+from opro_local.tasks.sheet_cells import ERROR, column_letters, shows_error
 from opro_local.tasks.workbooks import FORMATS as WORKBOOKS
 from opro_local.tasks.workbooks import parse_workbook
 from opro_local.wording import counted, listed, quoted
@@ -76,7 +76,7 @@ def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) ->
     if not records.columns and not records.rows:
         raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
     if labels_are_names:
-        records = with_single_labels(records, settings.label)
+        records = with_single_labels(records, settings.label, settings.labels)
     fault = partial(_fault, records=records, used=columns.used, max_field=settings.max_field)
     faults = {row.line: found for row in records.rows if (found := fault(row)) is not None}
     if faults and settings.bad_rows == "error":
@@ -101,7 +101,7 @@ def _parser(suffix: str, name: str, settings: TaskSettings, columns: Columns) ->
     if settings.delimiter is not None and suffix not in DELIMITERS:
         raise SettingsError(f"--delimiter: {name} is no .csv or .tsv file. Leave it out.")
     if suffix in WORKBOOKS:
-        return partial(parse_workbook, suffix=suffix, sheet=settings.sheet, name=name)
+        return partial(parse_workbook, suffix=suffix, sheet=settings.sheet, columns=columns, name=name)
     if suffix == ".parquet":
         return partial(parse_parquet, columns=columns, name=name)
     if suffix in JSON:
@@ -199,6 +199,8 @@ def _cell(sheet: str, line: int, column: int) -> str:
 def _unfit(field: str, max_field: int) -> str | None:
     if len(field) > max_field:
         return f"a field of {len(field):,} characters, the most is {max_field:,}. Raise --max-field"
+    if ERROR.fullmatch(field.strip()):
+        return shows_error(field.strip())
     return "a NUL or half a surrogate pair in a field. Remove it" if unusable(field) else None
 
 

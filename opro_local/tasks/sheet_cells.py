@@ -5,6 +5,7 @@ program has stored; so the XML is read once more for these. Sources: ECMA-376 pa
 OpenDocument 1.3 part 3, 9 and 19.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
@@ -14,6 +15,8 @@ Place = tuple[int, int]
 
 ROWS, COLUMNS = 1_048_576, 16_384
 """The most that a sheet has."""
+ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)|Err:5\d\d")
+"""What cells with an error show, and what CSV saved from them holds."""
 UNSTORED = "a formula whose value was never stored. Save the file in a spreadsheet program"
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from opro_local.answers import AnswerKind, kind_of
 from opro_local.config import DecimalSign, Metric, Position, SplitSettings
-from opro_local.errors import StoreError
+from opro_local.errors import UnreadablePart
 from opro_local.records import Example
 from opro_local.user_code import UserFunction
 
@@ -63,12 +63,12 @@ def task_to_json(task: Task) -> str:
 
 
 def task_from_json(text: str) -> Task:
-    """Raises StoreError when the text is not a task."""
+    """Raises UnreadablePart when the text is not a task."""
     try:
         task = _TASK.validate_json(text)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise StoreError(f"the stored task cannot be read (at {key!r}). Start a new run.") from None
+        raise UnreadablePart(f"the stored task cannot be read (at {key!r}). Start a new run.") from None
     if "twins" in task.split.model_fields_set:
         return task
     # Runs that were begun before twins were kept together go on with the rows that they had.

@@ -1,4 +1,7 @@
-"""One sheet of an .xlsx or .ods workbook -> Records; its first row that is not blank is the header."""
+"""One sheet of an .xlsx or .ods workbook -> Records.
+
+The header is the first row that has the task's columns, else the first that is not blank.
+"""
 
 import io
 import zlib
@@ -18,7 +21,7 @@ from python_calamine import (
 )
 
 from opro_local.errors import DataError
-from opro_local.tasks.formats import RawRow, Records
+from opro_local.tasks.formats import Columns, RawRow, Records
 from opro_local.tasks.ods_cells import check_ods, ods_cells
 from opro_local.tasks.sheet_cells import Place, SheetCells, column_letters
 from opro_local.tasks.xlsx_cells import xlsx_cells
@@ -32,10 +35,12 @@ UNREADABLE = (
     *(EOFError, OSError, RuntimeError),
 )
 """What the parsers raise for files that are damaged, encrypted or no workbooks."""
+HEAD_ROWS = 50
+"""How far down the header is looked for."""
 FORMATS = {".xlsx": xlsx_cells, ".xlsm": xlsx_cells, ".ods": ods_cells}
 
 
-def parse_workbook(content: bytes, *, suffix: str, sheet: str | None, name: str) -> Records:
+def parse_workbook(content: bytes, *, suffix: str, sheet: str | None, columns: Columns, name: str) -> Records:
     """Raises DataError for what is no workbook, and for a sheet that must be named or is no table."""
     try:
         if suffix == ".ods":
@@ -50,7 +55,7 @@ def parse_workbook(content: bytes, *, suffix: str, sheet: str | None, name: str)
         raise DataError(
             f"{name}: not a readable {suffix} workbook ({error}). Save it again as {suffix}."
         ) from None
-    return _records(grid, cells, chosen)
+    return _records(grid, cells, columns, chosen)
 
 
 def _chosen(sheets: Sequence[SheetMetadata], wanted: str | None, name: str) -> str:
@@ -77,17 +82,21 @@ def _cells(cells: SheetCells, sheet: CalamineSheet) -> SheetCells:
     return replace(cells, merged=(*cells.merged, *(sheet.merged_cell_ranges or ())))
 
 
-def _records(grid: Grid, cells: SheetCells, sheet: str) -> Records:
+def _records(grid: Grid, cells: SheetCells, used: Columns, sheet: str) -> Records:
     texts = [[_cell_text(cell) for cell in row] for row in grid]
     odd_rows = {row for row, _ in cells.faults}
     texts += [[] for _ in range(len(texts), max(odd_rows, default=-1) + 1)]
     for (row, column), text in cells.shown.items():
         if row < len(texts) and column < len(texts[row]):
             texts[row][column] = text
-    header = next((i for i, row in enumerate(texts) if any(row) or i in odd_rows), len(texts))
+    first = next((i for i, row in enumerate(texts) if any(row) or i in odd_rows), len(texts))
+    header, names = _header(texts, cells, used) or (first, None)
     faults = dict(cells.faults)
     filled = _fill(texts, faults, [area for area in cells.merged if area[0][0] > header])
-    rows = [row for row in _rows(texts, faults) if row.fields] or [RawRow(line=1, fields=())]
+    if names is not None:
+        texts[header] = names
+    below = (row for row in _rows(texts, faults) if row.line > header)
+    rows = [row for row in below if row.fields] or [RawRow(line=1, fields=())]
     columns, width = rows[0].fields, len(rows[0].fields)
     padded = (replace(row, fields=row.fields + ("",) * (width - len(row.fields))) for row in rows[1:])
     return Records(
@@ -96,8 +105,23 @@ def _records(grid: Grid, cells: SheetCells, sheet: str) -> Records:
         unit="row",
         numeric_columns=_numeric_columns(columns, grid[header + 1 :], cells.shown, header + 1),
         sheet=sheet,
-        notes=(f"{counted(filled, 'cell')} of merged ranges filled with their text.",) if filled else (),
+        notes=tuple(_notes(filled, header - first)),
     )
+
+
+def _header(texts: Sequence[list[str]], cells: SheetCells, used: Columns) -> tuple[int, list[str]] | None:
+    """The first row that has all columns of the task, with what is merged down into it."""
+    head = [list(row) for row in texts[:HEAD_ROWS]]
+    _fill(head, {}, cells.merged)
+    found = ((i, row) for i, row in enumerate(head) if set(used.used) <= set(row))
+    return next(found, None) if used.used else None
+
+
+def _notes(filled: int, above: int) -> Iterator[str]:
+    if above > 0:
+        yield f"{counted(above, 'row')} above the header left out."
+    if filled:
+        yield f"{counted(filled, 'cell')} of merged ranges filled with their text."
 
 
 def _fill(texts: list[list[str]], faults: dict[Place, str], areas: Sequence[tuple[Place, Place]]) -> int:

@@ -40,7 +40,8 @@ class ObjectiveRun:
 
     def search(self, store: RunFile[Numbers], host: Host) -> None:
         search, steps = self.settings.search, self.settings.budget.steps
-        cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache), self.watch)
+        replies = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, store.header.run_id)
+        cache = TimedCache(replies, self.watch)
         engine = TimedEngine(self.models.optimizer, "optimizer", self.watch)
         host.watcher.started(store.header.run_id, self.cost())
         with metered(self.models, store, host.watcher):

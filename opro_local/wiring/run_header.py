@@ -1,4 +1,7 @@
-"""What a run file says of itself before the first step: which rows or data, models, settings and versions."""
+"""What a run file says of itself before the first step: which rows or data, models, settings and versions.
+
+A run goes on only with the same rows and models.
+"""
 
 import platform
 import secrets
@@ -6,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import get_args
 
+from opro_local.errors import ModelError, StoreError
 from opro_local.problems.objectives import objective_name
 from opro_local.records import SplitName
 from opro_local.store.header import TASK, RunHeader
 from opro_local.tasks.task import Task, task_to_json
+from opro_local.wiring.models import Models
 from opro_local.wiring.objective_run import ObjectiveRun
 from opro_local.wiring.task_run import TaskRun
 
@@ -28,10 +34,10 @@ def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
     }
 
 
-def task_header(task: Task, prepared: TaskRun, run_id: str | None = None) -> RunHeader:
+def task_header(task: Task, prepared: TaskRun, run_id: str) -> RunHeader:
     ids = row_ids(prepared)
     return _header(
-        run_id=run_id or new_run_id(),
+        run_id=run_id,
         kind=TASK,
         ready=prepared,
         problem_json=task_to_json(task),
@@ -60,6 +66,34 @@ def objective_header(solving: ObjectiveRun) -> RunHeader:
         problem_json=objective.model_dump_json(),
         summary={"name": name, "metric": objective.measure},
     )
+
+
+def check_same_models(path: Path, header: RunHeader, models: Models) -> None:
+    """Raises ModelError where a run would go on with another model, StoreError where it names none."""
+    before = {record.role: (record.digest, record.numerics) for record in header.models}
+    for record in models.records:
+        if record.role not in before:
+            raise StoreError(
+                f"{path}: does not say which model its {record.role} was; scores might be mixed. "
+                "Restore it from a copy, or start a new run."
+            )
+        digest, numerics = before[record.role]
+        if record.digest != digest:
+            raise ModelError(
+                f"The {record.role} of run {header.run_id} had other weights; they would be mixed."
+            )
+        if record.numerics != numerics:
+            raise ModelError(
+                f"The {record.role} of run {header.run_id} was computed as {numerics}, here it is "
+                f"{record.numerics}; scores would be mixed."
+            )
+
+
+def check_same_rows(header: RunHeader, prepared: TaskRun) -> None:
+    """The first runs did not name their rows. Raises StoreError."""
+    before = header.summary.get("row_ids")
+    if before is not None and before != row_ids(prepared):
+        raise StoreError(f"Run {header.run_id} divided the rows in another way. Start a new run.")
 
 
 def _header(

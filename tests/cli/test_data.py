@@ -227,6 +227,7 @@ def test_an_own_grader_runs_only_when_it_is_allowed() -> None:
     assert check(*flags, "--allow-python").stdout.startswith("rows        10")
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_check_counts_tokens_as_the_model_does(tmp_path: Path) -> None:
     save_tiny_model(tmp_path / "tiny", "llama")  # its tokenizer is byte-level
     Path("t.csv").write_text("x,y\nabc,a\nabcde,a\nab,b\na,b\nabcdefg,b\n", encoding="utf-8")

@@ -1,7 +1,11 @@
 """serve says in one line what keeps it from serving."""
 
+import os
+import signal
 import socket
+import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -27,3 +31,21 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["serve", str(tmp_path), "--port", port])
     assert result.exit_code == 2
     assert f"Port {port}" in result.output and "--port" in result.output
+
+
+def test_ctrl_c_ends_it_with_one_line(tmp_path: Path) -> None:
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from opro_local.cli import main; main(['serve'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "OPRO_LOCAL_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as serving:
+        assert serving.stdout is not None and serving.stderr is not None
+        assert serving.stdout.readline().startswith("http://127.0.0.1:")
+        time.sleep(0.5)  # the address is told right before uvicorn takes the signal over
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(timeout=20) == 130
+        assert serving.stderr.read() == "opro-local: Interrupted.\n"

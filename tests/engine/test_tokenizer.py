@@ -4,11 +4,12 @@ import json
 import random
 from pathlib import Path
 
+import click
 import pytest
 from tiny_folders import write_model_folder
 from tiny_models import save_tiny_model
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, GPT2Tokenizer
+from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from opro_local.engine import load_engine
 from opro_local.engine.profile import load_tokenizer
@@ -258,3 +259,17 @@ def test_the_template_of_older_multimodal_models_is_found(tmp_path: Path) -> Non
     (folder / "chat_template.json").write_text("{}")
     with pytest.raises(ModelError, match=r"chat_template\.json holds no text"):
         load_tokenizer(folder)
+
+
+def test_what_the_library_prints_of_unknown_keys_stays_out_of_standard_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """tokenizers prints it from compiled code, where no sys.stdout is asked."""
+    token = {"content": SPECIAL[0], "special": True, "colour": "blue"}
+    folder = write(tmp_path / "model", trained(), added_tokens_decoder={"0": token})
+    PreTrainedTokenizerFast.from_pretrained(folder)
+    assert "Ignored unknown kwarg option colour" in capfd.readouterr().out
+    read_tokenizer(folder)
+    click.echo("{}")
+    said = capfd.readouterr()
+    assert said.out == "{}\n" and "Ignored unknown kwarg option colour" in said.err

@@ -90,6 +90,47 @@ def test_scores_here_and_there_and_the_rows_that_differ(run: Path, tmp_path: Pat
     }
 
 
+def test_the_same_is_printed_as_json(run: Path, tmp_path: Path) -> None:
+    """Every row that differs is in it, and what is told beside stays out of standard output."""
+    with serving(StrictChatServer(say=right_below(8))) as server:
+        found = json.loads(check(tmp_path, server.url, "--json").stdout)
+    assert [(side["name"], side["score"]["value"], side.get("differing")) for side in found["sides"]] == [
+        ("here, by likelihood, calibrated", 1.0, 5),
+        ("here, by likelihood, not calibrated", 0.5, 5),
+        ("here, written by scripted", 0.625, 2),
+        ("there, written by served-model", 0.375, None),
+    ]
+    assert sorted(found["rows"], key=lambda each: each["row"]) == [
+        {"row": f"r{number}", "target": right, "here": said(right), "there": said(wrong)}
+        for number, right, wrong in ((8, *LABELS), (9, *LABELS[::-1]))
+    ]
+    assert (found["schema_version"], found["run"], found["metric"]) == (1, run.stem, "accuracy")
+    assert (found["server"], found["model"]) == (f"{server.url}/v1", "served-model")
+    assert [sentence.partition(":")[0] for sentence in found["lost"]] == ["Likelihood scoring", "Calibration"]
+    refused = CliRunner().invoke(main, ["--home", str(tmp_path), "export", "--json"])
+    assert refused.exit_code == 2 and "--json goes with --check" in refused.stderr
+
+
+def said(label: str) -> dict[str, str | None]:
+    return {"prediction": label, "reason": None}
+
+
+def test_each_row_is_told_when_it_is_answered(run: Path, tmp_path: Path) -> None:
+    with serving(StrictChatServer(say=right_below(8))) as server:
+        told = check(tmp_path, server.url).stderr.splitlines()
+    assert [line for line in told if "answered" in line] == [f"{n} of 8 rows answered" for n in range(1, 9)]
+
+
+def test_that_no_second_round_is_asked_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = finished(tmp_path, monkeypatch, "Read twice.", written=right_below(17))
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE run SET settings = json_set(settings, '$.scoring.second_round', json('true'))")
+    with serving(StrictChatServer(say=lambda _messages: "no idea")) as server:
+        result = check(tmp_path, server.url)
+    assert "note: Second round: a reply without an answer was asked once more for it; here " in result.stderr
+    assert len(server.bodies) == 8 and all(len(body["messages"]) == 1 for body in server.bodies)
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [

@@ -226,6 +226,9 @@ def test_what_a_generating_run_loses(document: dict[str, Any]) -> None:
     assert "Begun answer: the last turn is the assistant's" in found and "Running text: " in found
     assert "Likelihood" not in found and "Calibration" not in found
     assert lost(document, "prompt").startswith("Shots: the shots were turns of their own")
+    assert not any("Second round" in lost(document, form) for form in FORMS)
+    document["settings"]["scoring"]["second_round"] = True
+    assert all("Second round: a reply without an answer" in lost(document, form) for form in FORMS)
     body = json.loads(in_use(document, "llama-cpp"))
     assert body["prompt"].startswith("Q: Mail 1.\n\nA: seed\n\nQ: {text}\n\nA:")
     assert body["prompt"].endswith("A: Read twice.") and body["n_predict"] == 256 and "grammar" not in body

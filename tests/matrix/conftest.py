@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from commands import Commands, load_once, write_tables
 from one_thread import one_thread
+from tried_here import try_here
 
 __all__ = ["one_thread"]
 
@@ -18,6 +19,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         load_once(patch)
+        try_here(patch)
         yield Commands(folder)
 
 

@@ -29,6 +29,8 @@ FIELDS = [
     "peer_cut_off",
 ]
 
+pytestmark = pytest.mark.usefixtures("tried_here")
+
 SMALL = ["--instructions", "2", "--examples", "2", "--repeat", "1", "--quantize", "fp32"]
 
 

@@ -19,6 +19,7 @@ NOTES = [
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tried_here")
 def test_the_python_snippet_runs(tiny: TinyModels, tmp_path: Path) -> None:
     """With a tiny model stored under every alias that it names, in the user's own data folder."""
     (snippet,) = documents.fenced(documents.read(documents.README), "python")

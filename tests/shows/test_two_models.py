@@ -37,6 +37,7 @@ def test_a_pretrained_optimizer_completes_and_a_chat_scorer_answers(
         assert "<INS>" not in step["meta_prompt"]  # the completion style has no tags
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_equal_weights_under_two_names_are_loaded_once(
     tiny: TinyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

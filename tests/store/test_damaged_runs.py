@@ -9,6 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 from click.testing import CliRunner, Result
+from old_runs import writer
+from scripted_models import play_roles
 from starlette.testclient import TestClient
 
 from opro_local.cli import main
@@ -145,6 +147,69 @@ def test_a_damaged_run_is_one_line_in_every_command(how: Damage, current: Path, 
         check_told(result, words)
     assert path.read_bytes() == before
     check_others_are_shown(path)
+
+
+CUT_OFF_DAMAGES = {
+    "a step of no number": "UPDATE step SET number = -1 WHERE number = (SELECT max(number) FROM step)",
+    "a step half closed": "UPDATE step SET closed = -1 WHERE number = 0",
+    "two open steps": "UPDATE step SET closed = 0",
+    "no answers": "DELETE FROM outcome",
+    "some answers": "DELETE FROM outcome WHERE rowid % 7 = 0",
+    "no winner's text": "UPDATE run SET winner = ''",
+}
+OBJECTIVE_DAMAGES = {
+    "half a solution": "UPDATE scored SET solution = '[1.0]'",
+    "a solution of lists": "UPDATE scored SET solution = '[1.0, [1]]'",
+    "half a proposal": "UPDATE proposal SET solution = '[1.0]' WHERE solution IS NOT NULL",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        *(pytest.param("v7-cut-off", each, id=which) for which, each in CUT_OFF_DAMAGES.items()),
+        *(pytest.param("v4-cut-off-regression", each, id=which) for which, each in OBJECTIVE_DAMAGES.items()),
+    ],
+)
+def test_a_cut_off_run_that_is_damaged_is_told_before_it_goes_on(
+    name: str, statement: str, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left alone, some of these ended in a traceback after a while, and one did not end."""
+    path = begun(name, runs, monkeypatch)
+    damage(path, statement)
+    result = call(path, ["resume", str(path)])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
+    assert result.stderr.splitlines()[-1].startswith(f"opro-local: {path}: is damaged"), result.stderr
+
+
+def begun(name: str, runs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was cut off, of today's schema, and a model to go on with."""
+    play_roles(monkeypatch, writer())
+    path = Path(shutil.copy(KEPT / f"{name}.sqlite", runs / "20260102-begun.sqlite"))
+    with closing(open_run(path, write=True)) as database:
+        settle(database)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE run SET problem = json_remove(problem, '$.position')", "the stored task cannot be read (at"),
+        ("UPDATE run SET settings = json_remove(settings, '$.models')", "the stored settings: models: "),
+        (
+            "UPDATE run SET models = json_remove(models, '$[1]')",
+            "does not say which model its optimizer was",
+        ),
+    ],
+)
+def test_what_a_run_does_not_say_is_told_with_its_file(
+    statement: str, words: str, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = begun("v7-cut-off", runs, monkeypatch)
+    damage(path, statement)
+    result = call(path, ["resume", str(path)])
+    assert result.exit_code == 1
+    assert f"opro-local: {path}: {words}" in result.stderr.splitlines()[-1]
 
 
 def check_others_are_shown(path: Path) -> None:

@@ -91,7 +91,7 @@ def test_everything_is_found_again_by_the_next_process(path: Path) -> None:
         store.close_step(0, scored)
         store.record_evaluation(evaluation)
         store.record_stop("target reached")
-    with reopened(path) as store:
+    with RunFile.open(path, CandidateCodec(), write=False) as store:
         assert store.trajectory().steps == (replace(step, scored=scored),)
         assert store.evaluations() == [evaluation]
         assert store.stopped() == "target reached"

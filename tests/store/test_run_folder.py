@@ -1,5 +1,6 @@
 """Which file of a folder of runs is meant."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,17 +59,40 @@ def test_the_cache_is_no_run(runs: RunFolder) -> None:
     assert [path.stem for path in runs.files()] == ["20260101-a", "20260102-b", "20260102-c"]
 
 
-def test_a_removed_run_leaves_neither_its_files_nor_a_cached_reply(runs: RunFolder) -> None:
+def keep(runs: RunFolder, run: str | None, **texts: str) -> None:
+    with closing(ReplyCacheFile(runs.reply_cache, run)) as cache:
+        cache.keep({key: GenerationReply(text=text, tokens=5, ended="end") for key, text in texts.items()})
+
+
+def found(runs: RunFolder, run: str | None, *keys: str) -> set[str]:
+    with closing(ReplyCacheFile(runs.reply_cache, run)) as cache:
+        return set(cache.find(keys))
+
+
+def test_a_removed_run_leaves_neither_its_files_nor_replies_that_only_it_used(runs: RunFolder) -> None:
     runs.reply_cache.unlink()
-    cache = ReplyCacheFile(runs.reply_cache)
-    cache.keep({"key": GenerationReply(text="a secret of the clinic", tokens=5, ended="end")})
-    cache.close()
-    gone = runs.file("20260102-b")
+    gone, other = runs.file("20260102-b"), "20260101-a"
+    keep(runs, gone.stem, own="a secret of the clinic", asked="asked twice", found="found by another")
+    keep(runs, other, asked="asked twice")
+    keep(runs, None, measured="a secret of a measurement")
+    keep(runs, "20250101-f", old="a secret of a run whose file was deleted by hand")
+    assert found(runs, other, "found") == {"found"}
     runs.remove(gone)
     assert not [path for path in runs.path.iterdir() if path.name.startswith(gone.name)]
     assert len(runs.files()) == 2
     assert b"secret" not in b"".join(path.read_bytes() for path in runs.path.iterdir())
-    assert not ReplyCacheFile(runs.reply_cache).find(["key"])
+    assert found(runs, None, "own", "asked", "found", "measured", "old") == {"asked", "found"}
+
+
+def test_nothing_stays_in_the_log_of_a_cache_that_another_run_has_open(runs: RunFolder) -> None:
+    runs.reply_cache.unlink()
+    gone, other = runs.file("20260102-b"), "20260101-a"
+    with closing(ReplyCacheFile(runs.reply_cache, other)) as open_cache:
+        open_cache.keep({"kept": GenerationReply(text="kept", tokens=1, ended="end")})
+        keep(runs, gone.stem, own="a secret of the clinic")
+        runs.remove(gone)
+        assert b"secret" not in b"".join(path.read_bytes() for path in runs.path.iterdir())
+        assert set(open_cache.find(["kept", "own"])) == {"kept"}
 
 
 def test_a_run_that_is_being_written_is_not_removed(runs: RunFolder) -> None:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tried_here import try_here
+
 
 class WarmPython:
     """Starts processes; close ends the one that forks."""
@@ -77,6 +80,8 @@ def _forks_for_ever() -> None:
     import opro_local.engine
     import opro_local.results.document
     import opro_local.wiring.task_run  # noqa: F401
+
+    try_here(pytest.MonkeyPatch())
 
     codes: dict[int, int] = {}
     for line in sys.stdin:

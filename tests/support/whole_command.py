@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
+from tried_here import try_here
 
 from opro_local.cli import main
 
@@ -74,7 +76,8 @@ def here(*arguments: str, home: Path) -> Done:
     """The same in this process, which has loaded the model libraries: where no process is looked at."""
     kept = environment(home)
     gone: dict[str, str | None] = {name: None for name in os.environ if name not in kept}
-    with chdir(home):
+    with chdir(home), pytest.MonkeyPatch.context() as patch:
+        try_here(patch)
         done = CliRunner().invoke(main, arguments, env=gone | kept)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception

@@ -1,5 +1,6 @@
 """Exports of annotation tools become tasks; what several annotators said is told, and settled by a rule."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -208,3 +209,40 @@ def test_lists_that_are_no_tables_are_refused_in_one_line(tmp_path: Path, conten
 def test_a_path_that_leads_nowhere_lists_the_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'annotations\.9\.value'; found 'id', 'annotations'"):
         load(tmp_path, "label studio", PLAIN, label="annotations.9.value")
+
+
+@pytest.mark.parametrize("sign", ["#", "|", "; ", ", "])
+def test_labels_joined_in_one_cell_are_no_label(tmp_path: Path, sign: str) -> None:
+    rows = [*PLAIN, ("both", [f"neg{sign}pos"]), ("both again", [f"neg{sign}pos"])]
+    (tmp_path / "t.csv").write_text(
+        "text,label\n" + "".join(f'{text},"{label}"\n' for text, (label,) in rows), encoding="utf-8"
+    )
+    given = {"data": "t.csv", "text": "text", "label": "label"}
+
+    def read(**more: object) -> Task:
+        return load_task(TaskSettings.model_validate({**given, **more}), folder=tmp_path, name="t")
+
+    with pytest.raises(DataError, match=r"t\.csv line 8: 'label' holds 2 values\..* Also at fault: line 9"):
+        read()
+    assert read(bad_rows="skip").labels == ("neg", "pos")
+    assert f"neg{sign}pos" in read(labels=["neg", "pos", f"neg{sign}pos"]).labels
+
+
+def test_a_label_may_have_a_sign_that_joins_others(tmp_path: Path) -> None:
+    exports.doccano(
+        tmp_path / "t.jsonl", [(f"text {i}", [("C#", "C", "1,5", "1", "5")[i % 5]]) for i in range(10)]
+    )
+    settings = TaskSettings.model_validate({"data": "t.jsonl", "text": "text", "label": "label"})
+    assert load_task(settings, folder=tmp_path, name="t").labels == ("1", "1,5", "5", "C", "C#")
+
+
+def test_a_cancelled_annotation_is_none_where_the_path_names_it_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    exports.label_studio_json(path, [*PLAIN, ("skipped", ["pos"])])
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    tasks[-1]["annotations"][0]["was_cancelled"] = True
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    label = EXPORTS["label studio, numbered"][3]
+    settings = TaskSettings.model_validate({"data": "t.json", "text": "data.text", "label": label})
+    task = load_task(settings, folder=tmp_path, name="t")
+    assert (len(task.examples), task.unlabelled) == (6, 1)

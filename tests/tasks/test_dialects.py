@@ -76,3 +76,13 @@ def test_a_wrong_column_of_a_semicolon_file_lists_those_that_are_there(tmp_path:
 def test_long_cells_and_doubled_names_of_other_columns_are_not_looked_at(tmp_path: Path) -> None:
     table = read(tmp_path / "t.csv", f"text,label,x,x\na,A,{'y' * 30},\n", max_field=10)
     assert fields(table)[0][:2] == ("a", "A")
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#DIV/0!", "#NAME?", "Err:508"])
+def test_an_error_that_a_spreadsheet_saved_is_no_label_and_no_text(tmp_path: Path, cell: str) -> None:
+    content = f"text,label,note\na,A,{cell}\nb,{cell},\n{cell},B,\nsays {cell},B,\n"
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "t.csv", content)
+    why = f"the error {cell}. Correct its formula or pass --bad-rows skip."
+    assert str(caught.value) == f"t.csv line 3: {why} Also at fault: line 4."
+    assert [row.line for row in read(tmp_path / "t.csv", content, bad_rows="skip").rows] == [2, 5]

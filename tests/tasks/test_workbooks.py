@@ -110,6 +110,29 @@ def test_a_heading_over_several_columns_is_no_row(tmp_path: Path) -> None:
     assert [row[0] for row in fields(read(path, bad_rows="skip"))] == ["a", "b"]
 
 
+def test_a_title_above_the_header_is_left_out_and_told(tmp_path: Path) -> None:
+    rows = [(text_cell("Survey"),), HEADER, (text_cell("a"), text_cell("A"))]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:C1"]))
+    assert [(row.line, row.fields) for row in table.rows] == [(3, ("a", "A", ""))]
+    assert table.warnings == ("1 row above the header left out.",)
+
+
+def test_a_header_of_two_rows_is_read_with_what_is_merged_into_its_last(tmp_path: Path) -> None:
+    rows = [
+        (text_cell("text"), text_cell("Judged")),
+        ("<c/>", text_cell("label"), text_cell("note")),
+        (text_cell("a"), text_cell("A"), text_cell("x")),
+    ]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:A2", "B1:C1"]))
+    assert (table.columns, fields(table)) == (("text", "label", "note"), [("a", "A", "x")])
+
+
+def test_cells_merged_down_in_a_header_are_no_row(tmp_path: Path) -> None:
+    rows = [HEADER, ("<c/>",), (text_cell("a"), text_cell("A"), text_cell("x"))]
+    table = read(save_xlsx(tmp_path / "t.xlsx", rows, merged=["A1:A2", "B1:B2", "C1:C2"]))
+    assert (fields(table), table.warnings) == ([("a", "A", "x")], ())
+
+
 @pytest.mark.parametrize(
     ("value", "code", "shown"),
     [
@@ -217,6 +240,22 @@ def test_an_ods_sheet_is_read_as_libreoffice_saves_it(tmp_path: Path) -> None:
     expected = [("a", "A", "150 %"), ("b", "A", "25:30:00"), ("c", "C")]
     assert [row[: len(e)] for row, e in zip(fields(table), expected, strict=True)] == expected
     assert [row.line for row in table.rows] == [2, 3, 4]
+
+
+def test_an_ods_number_keeps_the_leading_zeros_that_its_cell_shows(tmp_path: Path) -> None:
+    code = (
+        '<table:table-cell office:value-type="float" office:value="7"><text:p>007</text:p></table:table-cell>'
+    )
+    table = read(save_ods(tmp_path / "t.ods", {"T": [ods_row("text", "label"), ods_row("a", code)]}))
+    assert (fields(table), table.numeric_columns) == ([("a", "007")], frozenset())
+
+
+def test_an_ods_formula_may_have_the_empty_text_as_its_value(tmp_path: Path) -> None:
+    empty = (
+        '<table:table-cell table:formula="of:=&quot;&quot;"><text:p/></table:table-cell>'  # LibreOffice 7.4
+    )
+    rows = [ods_row("text", "label", "note"), ods_row("a", empty, "x"), ods_row("b", "B", "y")]
+    assert fields(read(save_ods(tmp_path / "t.ods", {"T": rows}))) == [("a", "", "x"), ("b", "B", "y")]
 
 
 def test_faults_of_ods_cells_are_named(tmp_path: Path) -> None:
