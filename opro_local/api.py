@@ -15,6 +15,7 @@ from opro_local.problems.objectives import objective_class
 from opro_local.recording import NullLedger
 from opro_local.records import Candidate, Outcome, S, Score, SplitName
 from opro_local.results.tasks import settings_of
+from opro_local.stopwatch import Stopwatch
 from opro_local.store.database import sound
 from opro_local.store.events import ask
 from opro_local.store.header import RunHeader, read_header
@@ -168,12 +169,16 @@ class _Ready(Protocol[S]):
     def codec(self) -> Codec[S]: ...
     @property
     def models(self) -> Models: ...
+    @property
+    def watch(self) -> Stopwatch: ...
     def search(self, store: RunFile[S], host: Host) -> None: ...
 
 
 def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
     path = RunFolder(host.folders.runs).file(header.run_id)
-    with RunFile.create(path, header, ready.codec, after_commit=host.after_commit) as store:
+    with RunFile.create(
+        path, header, ready.codec, watch=ready.watch, after_commit=host.after_commit
+    ) as store:
         _search(store, ready, host)
     return path
 
@@ -215,7 +220,9 @@ def _problem_of(header: RunHeader) -> Task | Objective:
 
 def _go_on(path: Path, header: RunHeader, ready: _Ready[S], host: Host) -> None:
     check_same_models(path, header, ready.models)
-    with RunFile.open(path, ready.codec, write=True, after_commit=host.after_commit) as store:
+    with RunFile.open(
+        path, ready.codec, write=True, watch=ready.watch, after_commit=host.after_commit
+    ) as store:
         if is_paused(event.kind for event in store.events()):
             ask(path, "continue", "")
         _search(store, ready, host)

@@ -5,7 +5,7 @@ and the engine finds the common prefixes, so that reuse equals no reuse by const
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
@@ -119,11 +119,13 @@ class GenerationReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStats:
-    """What scoring by likelihood has taken, beside what it needs at the least on this machine.
+    """What scoring by likelihood, and decoding, took, beside what they need at the least on this machine.
 
     tokens_run went through the model, least_tokens had to: those that no other prompt of the call and no
     stored prefix shares. Of prefix_tokens that prompts shared, stored_prefix_tokens were kept from earlier
-    calls. least_seconds is the time of least_tokens at the machine's best rate.
+    calls. least_seconds is the time of least_tokens at the machine's best rate. The last three are of
+    generate and sample: tokens of replies, seconds, their prompts included, and the least seconds, where each
+    step reads the weights and the keys of all tokens before it once.
     """
 
     level: str
@@ -134,11 +136,19 @@ class EngineStats:
     stored_prefix_tokens: int
     seconds: float
     least_seconds: float
+    decoded_tokens: int = 0
+    decoding_seconds: float = 0.0
+    least_decoding_seconds: float = 0.0
 
     @property
     def efficiency(self) -> float | None:
         """The share of the machine's limit that was reached, None if nothing went through the model."""
         return self.least_seconds / self.seconds if self.tokens_run and self.seconds else None
+
+    @property
+    def decoding_efficiency(self) -> float | None:
+        """The same of decoding, None if nothing was decoded."""
+        return self.least_decoding_seconds / self.decoding_seconds if self.decoding_seconds else None
 
     def since(self, earlier: "EngineStats") -> "EngineStats":
         """What came after the earlier one of the same engine."""
@@ -151,6 +161,9 @@ class EngineStats:
             stored_prefix_tokens=self.stored_prefix_tokens - earlier.stored_prefix_tokens,
             seconds=self.seconds - earlier.seconds,
             least_seconds=self.least_seconds - earlier.least_seconds,
+            decoded_tokens=self.decoded_tokens - earlier.decoded_tokens,
+            decoding_seconds=self.decoding_seconds - earlier.decoding_seconds,
+            least_decoding_seconds=self.least_decoding_seconds - earlier.least_decoding_seconds,
         )
 
     def __add__(self, later: "EngineStats") -> "EngineStats":
@@ -164,6 +177,16 @@ class EngineStats:
             stored_prefix_tokens=self.stored_prefix_tokens + later.stored_prefix_tokens,
             seconds=self.seconds + later.seconds,
             least_seconds=self.least_seconds + later.least_seconds,
+        ).with_decoding_of(self, later)
+
+    def with_decoding_of(self, *others: "EngineStats") -> "EngineStats":
+        """The same, and what decoding took in others."""
+        every = (self, *others)
+        return replace(
+            self,
+            decoded_tokens=sum(each.decoded_tokens for each in every),
+            decoding_seconds=sum(each.decoding_seconds for each in every),
+            least_decoding_seconds=sum(each.least_decoding_seconds for each in every),
         )
 
 

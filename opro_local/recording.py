@@ -123,7 +123,7 @@ class RunStore(OutcomeLedger, Protocol[S]):
         ...
 
     def record_effort(self, effort: EngineStats) -> None:
-        """Keep what the scorer took in this process."""
+        """Keep what scoring and decoding took in this process."""
         ...
 
     def stopped(self) -> str | None:

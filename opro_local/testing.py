@@ -47,6 +47,7 @@ class ScriptedEngine:
     numerics: str = "scripted"
     device: str = "cpu"
     tokens_run: int = 0
+    decoded_tokens: int = 0
     asked: list[list[ChoiceRequest]] = field(default_factory=list)
     generated: list[list[GenerationRequest]] = field(default_factory=list)
     sampled: list[tuple[str, int, float, int]] = field(default_factory=list)
@@ -79,7 +80,7 @@ class ScriptedEngine:
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         self.generated.append(list(requests))
         self._take([(r.prompt, r.max_tokens) for r in requests])
-        return [_emitted(self.reply(self.decode(request.prompt)), request) for request in requests]
+        return self._written([self.reply(self.decode(request.prompt)) for request in requests], requests)
 
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
@@ -92,7 +93,12 @@ class ScriptedEngine:
         self.sampled.append(call)
         if call not in self._drawn:
             self._drawn[call] = self._draws(n) if temperature else [self.reply(prompt)] * n
-        return [_emitted(text, request) for text in self._drawn[call]]
+        return self._written(self._drawn[call], [request] * n)
+
+    def _written(self, texts: Sequence[str], requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
+        replies = [_emitted(text, request) for text, request in zip(texts, requests, strict=True)]
+        self.decoded_tokens += sum(reply.tokens for reply in replies)
+        return replies
 
     def _draws(self, n: int) -> Sequence[str]:
         """What the script has for a call that was not made before."""
@@ -115,6 +121,7 @@ class ScriptedEngine:
             stored_prefix_tokens=0,
             seconds=0.0,
             least_seconds=0.0,
+            decoded_tokens=self.decoded_tokens,
         )
 
     @property

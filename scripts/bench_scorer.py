@@ -2,15 +2,15 @@
 """How fast the engine scores, beside its peers and beside what this machine could do at best.
 
 All contestants get the same ids and the same scored positions; their repetitions are interleaved. Prints a
-table and, as the last line, the same as JSON (see bench/rows.py).
+table, each row as soon as it is there, and, as the last line, the same as JSON (see bench/rows.py).
 
     python scripts/bench_scorer.py --workload single-token --peer transformers --repeat 3
 """
 
 from pathlib import Path
-from typing import get_args
 
 import click
+from bench.options import of_model, of_time
 
 from opro_local.catalogue import resolve
 from opro_local.config import Folders, Quantize
@@ -19,11 +19,18 @@ from opro_local.offline import close_network
 
 LEVELS = ("E0", "E2", "E3")
 
+QUICK = {
+    "workloads": ("few-shot", "single-token"),
+    "steps": (1,),
+    "repeat": 3,
+    "seconds": 20.0,
+    "profile": False,
+    "reference_pairs": 0,
+}
+
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--model", default="smollm2-135m", help="A stored model, or a folder.")
-@click.option("--home", type=click.Path(path_type=Path), envvar="OPRO_LOCAL_HOME", help="As for opro-local.")
-@click.option("--quantize", type=click.Choice(get_args(Quantize)), default="auto")
+@of_model
 @click.option(
     "--workload", "workloads", multiple=True, help="A made-up one or a file's stem; all if left out."
 )
@@ -35,7 +42,7 @@ LEVELS = ("E0", "E2", "E3")
 @click.option("--compiled", is_flag=True, help="Let the layers be compiled (E3).")
 @click.option("--peer", "peers", multiple=True, type=click.Choice(["transformers", "lm-eval"]))
 @click.option("--vllm-python", type=click.Path(exists=True, path_type=Path), help="A Python that has vllm.")
-@click.option("--repeat", type=click.IntRange(1), default=5)
+@of_time(QUICK)
 @click.option("--profile/--no-profile", default=True, help="One more repetition a level, for gemm_eff.")
 @click.option(
     "--reference-pairs", type=click.IntRange(0), default=16, help="Pairs a step scored in fp32, E0."
@@ -53,20 +60,23 @@ def main(
     **plan: object,
 ) -> None:
     close_network()  # before the model libraries are imported
-    from bench.rows import as_json, as_table
+    from bench.rows import Row, as_json, heading, table_line
     from bench.scoring import Plan, bench
     from bench.workloads import Size
+
+    def show(row: Row) -> None:
+        click.echo(table_line(row))
 
     size = Size(instructions=instructions, examples=examples)
     try:
         folder = resolve(model, Folders.of_user(home).models).path
-        rows, subject = bench(folder, quantize, Plan(size=size, levels=levels or (None,), **plan))  # type: ignore[arg-type]
+        click.echo(heading())
+        rows, subject = bench(folder, quantize, Plan(size=size, levels=levels or (None,), **plan), show)  # type: ignore[arg-type]
     except OproError as error:
         raise click.ClickException(str(error)) from None
     line = as_json(rows, subject)
     if json_file:
         json_file.write_text(line + "\n", encoding="utf-8")
-    click.echo(as_table(rows))
     click.echo(line)
 
 

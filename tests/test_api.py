@@ -141,9 +141,10 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         loaded.extend(model.name for model in models.values())
         return {digest: ScriptedEngine(digest=digest) for digest in models}, ("memory: enough",)
 
-    def resolve(name: str, folder: Path) -> StoredModel:
+    def resolve(name: str, folder: Path, *, reread: bool) -> StoredModel:
         digest = "model:sha256:" + name.removesuffix("-again")
-        return StoredModel(name=name, path=folder / name, digest=digest, manifest=None)
+        before = None if reread else f"before {name}"
+        return StoredModel(name=name, path=folder / name, digest=digest, manifest=None, checked_before=before)
 
     monkeypatch.setattr(wiring_models, "resolve", resolve)
     monkeypatch.setattr(wiring_models, "load_stored", load)
@@ -156,6 +157,12 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         assert [record.role for record in models.records] == ["scorer", "optimizer"]
         assert models.records[1].name == (optimizer or "a")
         assert models.records[1].digest == models.optimizer.digest
+        assert [record.checked_before for record in models.records] == [
+            "before a",
+            f"before {optimizer or 'a'}",
+        ]
+    again = wiring_models.load_models(ModelSettings(scorer="a", optimizer="b", verify=True), tmp_path)
+    assert [record.checked_before for record in again.records] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
-    ("durable", "errors", "offline", "wording"),
+    ("durable", "errors", "offline", "stopwatch", "wording"),
     ("patterns", "records", "user_code"),
     ("llm", "config"),
     ("recording", "evidence", "testing"),

@@ -3,6 +3,7 @@
 spec.py        models/*.toml
 folder.py      whether a folder can be a model: files, JSON (configuration.py), tensors (weights.py)
 bundle.py      MODEL.json, SHA256SUMS, verification
+ledger.py      which files were read whole when, and look unchanged
 shelf.py       the models folder
 adding.py      a folder or a GGUF file on this machine -> shelf
 pulling.py     hub or package index -> shelf (packages.py: wheels)

@@ -6,7 +6,7 @@ from pathlib import Path
 from opro_local.catalogue.adapters import find_base, is_adapter, merge_into
 from opro_local.catalogue.bundle import GGUF_IMPORT, read_manifest, verify
 from opro_local.catalogue.conversion import StoredQuantize, check_loads, gguf_to_folder
-from opro_local.catalogue.files import carried_files, copy_file
+from opro_local.catalogue.files import Hashes, carried_files, copy_file
 from opro_local.catalogue.gguf_parts import gguf_sha256
 from opro_local.catalogue.model_store import Origin, StoredModel, model_folder, store
 from opro_local.errors import ModelError
@@ -40,10 +40,10 @@ def add(
     return store(name, models_folder, fetch=lambda folder: import_gguf_file(path, folder), quantize=quantize)
 
 
-def gguf_name(path: Path) -> str:
+def gguf_name(path: Path, hashes: Hashes) -> str:
     """The name under which `--model FILE.gguf` is kept: the same file is imported once, wherever it lies."""
     check_gguf_name(path)
-    return f"gguf-{gguf_sha256(path)[:16]}"
+    return f"gguf-{gguf_sha256(path, hashes)[:16]}"
 
 
 def check_gguf_name(path: Path) -> None:

@@ -16,9 +16,10 @@ from opro_local.catalogue.files import (
     MANIFEST,
     SUMS,
     TEMPLATES,
+    Hashes,
     check_file,
-    file_sha256,
     files_below,
+    files_sha256,
     model_files,
 )
 from opro_local.catalogue.folder import read_folder
@@ -80,22 +81,26 @@ def write_bundle(folder: Path, manifest: Manifest) -> None:
     """Write MODEL.json, and SHA256SUMS over every file of the folder in the format of coreutils."""
     text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False)
     write_file(folder / MANIFEST, text + "\n")
-    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in files_below(folder) if name != SUMS]
+    names = [name for name in files_below(folder) if name != SUMS]
+    found = files_sha256([folder / name for name in names])
+    lines = [f"{digest}  {name}\n" for digest, name in zip(found, names, strict=True)]
     write_file(folder / SUMS, "".join(lines))
 
 
-def verify(folder: Path) -> str:
+def verify(folder: Path, hashes: Hashes = files_sha256) -> str:
     """Check the folder and compute its digest, "model:sha256:...", by reading every file once.
+
+    hashes may know files that need not be read (Ledger.hashes).
 
     Raises ModelError naming the first file that is missing, differs from SHA256SUMS, or is not listed there.
     Two folders with the same weights, configuration, tokenizer and template have the same digest.
     """
     if (folder / SUMS).exists():
-        hashes = _check_sums(folder)
+        found = _check_sums(folder, hashes)
         _check_import(folder)
         read_folder(folder)
         for name in (present := model_files(folder)):
-            if name not in hashes:
+            if name not in found:
                 raise ModelError(
                     f"{folder}: {name} is not listed in {SUMS}. Remove it or store the model again."
                 )
@@ -104,16 +109,17 @@ def verify(folder: Path) -> str:
     else:
         read_folder(folder)
         present = model_files(folder)
-        hashes = {name: file_sha256(folder / name) for name in present}
-    return content_hash("model", [[name, hashes[name]] for name in present])
+        found = dict(zip(present, hashes([folder / name for name in present]), strict=True))
+    return content_hash("model", [[name, found[name]] for name in present])
 
 
-def _check_sums(folder: Path) -> Mapping[str, str]:
+def _check_sums(folder: Path, hashes: Hashes) -> Mapping[str, str]:
     sums, present = _read_sums(folder / SUMS), set(files_below(folder))
-    for name, expected in sums.items():
+    for name in sums:
         if name not in present:
             raise ModelError(f"{folder}: {name} is missing, {SUMS} lists it. Store the model again.")
-        if file_sha256(folder / name) != expected:
+    for name, found in zip(sums, hashes([folder / name for name in sums]), strict=True):
+        if found != sums[name]:
             raise ModelError(f"{folder}: {name} differs from {SUMS}. Store the model again.")
     return sums
 

@@ -6,7 +6,7 @@ Parts are named MODEL-00001-of-00003.gguf; the first holds the metadata of all (
 import re
 from pathlib import Path
 
-from opro_local.catalogue.files import file_sha256
+from opro_local.catalogue.files import Hashes, files_sha256
 from opro_local.catalogue.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 from opro_local.errors import ModelError
 from opro_local.records import content_hash
@@ -43,10 +43,10 @@ def read_gguf(path: Path) -> GgufHeader:
     return GgufHeader(metadata=headers[0].metadata, tensors=tensors)
 
 
-def gguf_sha256(path: Path) -> str:
+def gguf_sha256(path: Path, hashes: Hashes = files_sha256) -> str:
     """SHA-256 of the file, or of the hashes of its parts, in hexadecimal."""
-    hashes = [file_sha256(part) for part in gguf_parts(path)]
-    return hashes[0] if len(hashes) == 1 else content_hash("gguf", hashes).rpartition(":")[2]
+    found = hashes(gguf_parts(path))
+    return found[0] if len(found) == 1 else content_hash("gguf", found).rpartition(":")[2]
 
 
 def _split_count(header: GgufHeader) -> int:

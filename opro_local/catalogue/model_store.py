@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,18 +15,23 @@ from opro_local.catalogue.bundle import Manifest, read_manifest, verify, write_b
 from opro_local.catalogue.configuration import chat_template, read_json
 from opro_local.catalogue.conversion import StoredQuantize, quantized_copy
 from opro_local.catalogue.folder import read_folder
+from opro_local.catalogue.ledger import Ledger
 from opro_local.catalogue.weights import config_dtype, quantized_share
 from opro_local.errors import ModelError, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredModel:
-    """Weights that were verified just now; manifest is None for a folder that opro-local did not store."""
+    """Weights that were verified just now; manifest is None for a folder that opro-local did not store.
+
+    checked_before is when its files were last read whole (UTC, ISO 8601) if they only looked unchanged now.
+    """
 
     name: str
     path: Path
     digest: str
     manifest: Manifest | None
+    checked_before: str | None = field(default=None, compare=False)
 
     @property
     def source(self) -> str:
@@ -57,10 +62,22 @@ def model_folder(name: str, models_folder: Path) -> Path:
     return models_folder / name
 
 
-def open_stored(name: str, models_folder: Path) -> StoredModel:
-    """The stored model of this name, after checking every file against its SHA256SUMS."""
-    path = model_folder(name, models_folder)
-    return StoredModel(name=name, path=path, digest=verify(path), manifest=read_manifest(path))
+def open_stored(name: str, models_folder: Path, ledger: Ledger | None = None) -> StoredModel:
+    """The stored model of this name, after checking every file against its SHA256SUMS.
+
+    Every file is read, but for those that the ledger knows.
+    """
+    return open_folder(
+        name, model_folder(name, models_folder), ledger or Ledger(models_folder, trusted=False)
+    )
+
+
+def open_folder(name: str, path: Path, ledger: Ledger) -> StoredModel:
+    """A verified folder under the name that it was asked for."""
+    digest, manifest = verify(path, ledger.hashes), read_manifest(path)
+    return StoredModel(
+        name=name, path=path, digest=digest, manifest=manifest, checked_before=ledger.relied_on
+    )
 
 
 def stored_names(models_folder: Path) -> list[str]:

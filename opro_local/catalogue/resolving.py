@@ -5,10 +5,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from opro_local.catalogue.adding import gguf_name, import_gguf_file
-from opro_local.catalogue.bundle import read_manifest, verify
 from opro_local.catalogue.conversion import check_loads
 from opro_local.catalogue.files import is_kind
-from opro_local.catalogue.model_store import StoredModel, open_stored, store, stored_names
+from opro_local.catalogue.ledger import Ledger
+from opro_local.catalogue.model_store import StoredModel, open_folder, open_stored, store, stored_names
 from opro_local.catalogue.spec import ModelSpec, load_catalogue
 from opro_local.errors import ModelError
 
@@ -16,38 +16,46 @@ TRIED = ".tried"
 """Where the models folder keeps the digests of plain folders that were tried."""
 
 
-def resolve(name: str, models_folder: Path) -> StoredModel:
+def resolve(name: str, models_folder: Path, *, reread: bool = False) -> StoredModel:
     """Find a model and verify its files; a GGUF file is imported on first use and found again by its SHA-256.
 
+    Files that look as they did when they were last read whole are read only if reread says so.
     A stored name wins over a folder of the same name here. Raises ModelError when there is nothing to load,
     naming the ways to get it, or when a file differs from its manifest.
     """
+    ledger = Ledger(models_folder, trusted=not reread)
     if name in stored_names(models_folder):
-        return open_stored(name, models_folder)
+        return open_stored(name, models_folder, ledger)
     path = Path(name)
     if is_kind(path, Path.is_dir):
-        return _open_folder(name, path, models_folder)
+        return _open_tried(open_folder(name, path, ledger), models_folder)
     if is_kind(path, Path.is_file):
-        return store(gguf_name(path), models_folder, fetch=lambda folder: import_gguf_file(path, folder))
+        return _open_gguf(path, models_folder, ledger)
     catalogue = load_catalogue()
     if name in catalogue:
         raise ModelError(missing_weights(catalogue[name]))
     raise ModelError(_unknown(name, [*catalogue, *stored_names(models_folder)]))
 
 
-def _open_folder(name: str, path: Path, models_folder: Path) -> StoredModel:
+def _open_gguf(path: Path, models_folder: Path, ledger: Ledger) -> StoredModel:
+    name = gguf_name(path, ledger.hashes)
+    if name in stored_names(models_folder):
+        return open_stored(name, models_folder, ledger)
+    return store(name, models_folder, fetch=lambda folder: import_gguf_file(path, folder))
+
+
+def _open_tried(model: StoredModel, models_folder: Path) -> StoredModel:
     """A folder that opro-local need not have stored: the first time it is tried as `model add` would.
 
     What passed is remembered by its digest in the models folder, if that can be written.
     """
-    digest = verify(path)
-    passed = models_folder / TRIED / digest.rpartition(":")[2]
+    passed = models_folder / TRIED / model.digest.rpartition(":")[2]
     if not passed.exists():
-        check_loads(path, called=path.name)
+        check_loads(model.path, called=model.path.name)
         with suppress(OSError):
             passed.parent.mkdir(parents=True, exist_ok=True)
             passed.touch()
-    return StoredModel(name=name, path=path, digest=digest, manifest=read_manifest(path))
+    return model
 
 
 def missing_weights(spec: ModelSpec) -> str:

@@ -99,6 +99,7 @@ def resume(
     "models.quantize",
     "models.device",
     "models.compiled",
+    "models.verify",
     "budget.preset",
     "budget.train_rows",
 )

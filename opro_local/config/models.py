@@ -17,6 +17,10 @@ class ModelSettings(Settings):
         False,
         description="Compile the model first: half a minute that long runs on fast processors win back.",
     )
+    verify: bool = Field(
+        False,
+        description="Read and hash every file of the models, also those unchanged since they last were.",
+    )
 
     @property
     def optimizer_name(self) -> str:

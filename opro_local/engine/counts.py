@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from opro_local.llm import ChoiceRequest, TokenIds
+from opro_local.llm import ChoiceRequest, GenerationReply, GenerationRequest, TokenIds
 
 ID_BYTES = array("I").itemsize
 
@@ -19,7 +19,7 @@ ID_BYTES = array("I").itemsize
 class Counts:
     """What cannot be avoided.
 
-    unique_tokens are run, cached_tokens of an earlier call are read, head_rows places have a next token
+    unique_tokens are run, cached_tokens of earlier calls or steps read, head_rows places have a next token
     scored. context_tokens sums over the tokens run how many each sees, itself included; window_tokens is the
     same where at most a window's are seen. passes is how often all weights must be read.
     """
@@ -55,28 +55,81 @@ def count(
     return _counts(scored, known, head_rows=len(scored), window=window)
 
 
-def count_generation(
-    prompts: Sequence[TokenIds],
-    new_tokens: Sequence[int],
-    *,
-    known: Sequence[TokenIds] = (),
-    window: int | None = None,
-) -> Counts:
-    """The work of greedy replies of so many tokens, each row's own; a pass gives every row one token.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """The work of greedy or sampled replies: their prompts are read first, then they are written in steps."""
 
-    Drafts that hold can save passes, not tokens.
+    prompts: Counts
+    steps: Counts
+
+    @classmethod
+    def nothing(cls) -> "Decoding":
+        """No work at all."""
+        return cls(prompts=Counts.nothing(), steps=Counts.nothing())
+
+    def __add__(self, other: "Decoding") -> "Decoding":
+        return Decoding(prompts=self.prompts + other.prompts, steps=self.steps + other.steps)
+
+
+def count_generation(
+    requests: Sequence[GenerationRequest],
+    replies: Sequence[GenerationReply],
+    known: Iterable[TokenIds] = (),
+    *,
+    window: int | None = None,
+) -> Decoding:
+    """The work of one call of replies with their ids, each row's tokens its own.
+
+    A step gives each row that has not ended one token. What a draft said before is read with the prompt.
     """
-    shared = _counts({_key(prompt) for prompt in prompts}, known, head_rows=sum(new_tokens), window=window)
-    spans = [
-        (len(prompt), len(prompt) + new - 1) for prompt, new in zip(prompts, new_tokens, strict=True) if new
-    ]
-    return shared + Counts(
-        unique_tokens=sum(end - start for start, end in spans),
-        cached_tokens=0,
-        head_rows=0,
+    rows = [_begun(request, reply) for request, reply in zip(requests, replies, strict=True)]
+    return Decoding(
+        prompts=count([row.read for row in rows], known, window=window), steps=_step_counts(rows, window)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A reply behind its prompt: what is read with it, scored as a choice would be, and steps from there."""
+
+    read: ChoiceRequest
+    steps: int
+
+    @property
+    def path(self) -> TokenIds:
+        return self.read.context + self.read.choices[0][:-1]
+
+
+def _begun(request: GenerationRequest, reply: GenerationReply) -> _Begun:
+    confirmed = max((_common(_key(draft), _key(reply.ids)) for draft in request.drafts), default=0)
+    first = reply.ids[: confirmed + 1] or (0,)  # a prompt without a reply was read all the same
+    return _Begun(
+        read=ChoiceRequest(context=request.prompt, choices=(first,)),
+        steps=max(0, len(reply.ids) - len(first)),
+    )
+
+
+def _step_counts(rows: Sequence[_Begun], window: int | None) -> Counts:
+    spans = [(len(row.path), len(row.path) + row.steps) for row in rows]
+    steps = sum(row.steps for row in rows)
+    own = sum(_seen(max(0, row.steps - 1), window) for row in rows)
+    return Counts(
+        unique_tokens=steps,
+        cached_tokens=own + _read_behind(rows, window),
+        head_rows=steps,
         context_tokens=sum(_seen(end, None) - _seen(start, None) for start, end in spans),
         window_tokens=sum(_seen(end, window) - _seen(start, window) for start, end in spans),
-        passes=max(new_tokens, default=1) - 1,
+        passes=max((row.steps for row in rows), default=0),
+    )
+
+
+def _read_behind(rows: Sequence[_Begun], window: int | None) -> int:
+    """Nodes of the prompts that the steps read, all together; of a window no more than it a step."""
+    lengths = sorted({0, *(row.steps for row in rows)})
+    return sum(
+        (after - before) * (nodes if window is None else min(nodes, window))
+        for before, after in pairwise(lengths)
+        for nodes in [_trie({_key(row.path) for row in rows if row.steps >= after}, None).nodes]
     )
 
 

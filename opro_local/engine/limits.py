@@ -17,7 +17,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from opro_local.catalogue.sizes import EXPERTS
 from opro_local.engine.blocks import body_of
-from opro_local.engine.counts import Counts
+from opro_local.engine.counts import Counts, Decoding
 from opro_local.engine.masks import FULL, AttentionKinds, Reach
 
 PEAK_ROWS = 2048
@@ -27,6 +27,9 @@ COPY_BYTES = 2**28
 """A buffer far larger than any last-level cache."""
 
 REPEATS = 5
+
+CALLS = 20
+"""Of a kernel before an accelerator is waited for."""
 
 CHOSEN_EXPERTS = ("num_experts_per_tok", "top_k_experts", "num_experts_per_token", "moe_topk", "moe_k")
 """Keys under which configurations tell through how many experts a token goes."""
@@ -147,6 +150,11 @@ def efficiency(cost: ModelCost, counts: Counts, peaks: Peaks, seconds: float) ->
     return least_seconds(cost, counts, peaks) / seconds
 
 
+def least_decoding_seconds(cost: ModelCost, decoding: Decoding, peaks: Peaks) -> float:
+    """The same of replies: their prompts are read first, and then each step needs the one before it."""
+    return least_seconds(cost, decoding.prompts, peaks) + least_seconds(cost, decoding.steps, peaks)
+
+
 def measure_peaks(model: PreTrainedModel, *, copy_bytes: int = COPY_BYTES) -> Peaks:
     """Measure in this process, with its threads, on the model's device and in its dtype.
 
@@ -170,11 +178,14 @@ def median_seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Of one call; on an accelerator many go in one wait, which would take longer than a short one does."""
+    calls = 1 if device.type == "cpu" else CALLS
     start = perf_counter()
-    work()
-    if device.type != "cpu":
+    for _ in range(calls):
+        work()
+    if calls > 1:
         torch.accelerator.synchronize()
-    return perf_counter() - start
+    return (perf_counter() - start) / calls
 
 
 def _linear_seconds(model: PreTrainedModel, rows: int, columns: int) -> float:

@@ -172,7 +172,7 @@ class LocalEngine:
         """See Engine.generate. Raises DataError if a prompt with its reply is longer than the context."""
         self._check_lengths(len(request.prompt) + request.max_tokens for request in requests)
         with torch.inference_mode():
-            return self._generation.greedy(requests)
+            return self._meter.decode(lambda: self._generation.greedy(requests), requests)
 
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
@@ -186,7 +186,7 @@ class LocalEngine:
         self._check_lengths([len(request.prompt) + request.max_tokens])
         sampling = Sampling(n=n, temperature=temperature, seed=seed)
         with torch.inference_mode():
-            return self._generation.sample(request, sampling)
+            return self._meter.decode(lambda: self._generation.sample(request, sampling), [request] * n)
 
     def _check_lengths(self, lengths: Iterable[int]) -> None:
         longest = max(lengths, default=0)

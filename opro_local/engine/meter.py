@@ -1,4 +1,4 @@
-"""How near scoring comes to what this machine could do at best: counted and timed while it is done."""
+"""How near scoring and decoding come to what this machine could do at best: counted and timed as they go."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,12 +6,12 @@ from time import perf_counter
 
 from transformers import PreTrainedModel
 
-from opro_local.engine.counts import Counts, count
-from opro_local.engine.limits import least_seconds, measure_peaks, read_cost
+from opro_local.engine.counts import Counts, Decoding, count, count_generation
+from opro_local.engine.limits import least_decoding_seconds, least_seconds, measure_peaks, read_cost
 from opro_local.engine.masks import AttentionKinds
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.work import Work
-from opro_local.llm import ChoiceReply, ChoiceRequest, EngineStats
+from opro_local.llm import ChoiceReply, ChoiceRequest, EngineStats, GenerationReply, GenerationRequest
 
 SMALL_COPY_BYTES = 2**26
 """Larger than a last-level cache, and small beside the model."""
@@ -20,7 +20,7 @@ Score = Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]]
 
 
 class Meter:
-    """Adds up what calls of a score function need at the least, what they run, and their seconds."""
+    """Adds up what calls that score and calls that write need at the least, and their seconds."""
 
     def __init__(
         self, model: PreTrainedModel, *, work: Work, store: PrefixStore, kinds: AttentionKinds | None
@@ -31,6 +31,9 @@ class Meter:
         self._seconds = 0.0
         self._tokens_run = self._requests = 0
         self._prefix_tokens = self._stored_tokens = 0
+        self._least_decoding = Decoding.nothing()
+        self._decoding_seconds = 0.0
+        self._decoded_tokens = 0
 
     def run(self, score: Score, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """score(requests), measured."""
@@ -46,11 +49,21 @@ class Meter:
         self._least += least
         return replies
 
+    def decode(
+        self, write: Callable[[], list[GenerationReply]], requests: Sequence[GenerationRequest]
+    ) -> list[GenerationReply]:
+        """write(), measured; its replies answer the requests, one each."""
+        known = self._store.ids()
+        start = perf_counter()
+        replies = write()
+        self._decoding_seconds += perf_counter() - start
+        self._decoded_tokens += sum(reply.tokens for reply in replies)
+        self._least_decoding += count_generation(requests, replies, known, window=self._cost.window)
+        return replies
+
     def effort(self, level: str) -> EngineStats:
         """All calls so far; the machine's peaks are measured now."""
-        least = least_seconds(
-            self._cost, self._least, measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
-        )
+        peaks = measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
         return EngineStats(
             level=level,
             requests=self._requests,
@@ -59,5 +72,8 @@ class Meter:
             prefix_tokens=self._prefix_tokens,
             stored_prefix_tokens=self._stored_tokens,
             seconds=self._seconds,
-            least_seconds=least,
+            least_seconds=least_seconds(self._cost, self._least, peaks),
+            decoded_tokens=self._decoded_tokens,
+            decoding_seconds=self._decoding_seconds,
+            least_decoding_seconds=least_decoding_seconds(self._cost, self._least_decoding, peaks),
         )

@@ -100,7 +100,7 @@ class SwappedEngine:
         self._loaded: LocalEngine | None = None
         self._tokens_run = 0
         self._effort: EngineStats | None = None
-        self._scored = False  # since the weights were read; measuring an effort takes a second
+        self._used = False  # since the weights were read; measuring an effort takes a second
         engine = self._engine()  # what only a loaded model tells is asked for once
         self.digest, self.numerics, self.level = engine.digest, engine.numerics, engine.level
         self.chat, self.device, self.context_length = engine.chat, engine.device, engine.context_length
@@ -109,8 +109,8 @@ class SwappedEngine:
     def leave(self) -> None:
         """Give up the weights; what was counted stays."""
         assert self._loaded is not None
-        self._tokens_run, self._effort = self.tokens_run, self.effort() if self._scored else self._effort
-        self._loaded, self._scored = None, False
+        self._tokens_run, self._effort = self.tokens_run, self.effort() if self._used else self._effort
+        self._loaded, self._used = None, False
 
     @property
     def tokens_run(self) -> int:
@@ -119,7 +119,7 @@ class SwappedEngine:
     def effort(self) -> EngineStats:
         """See Engine.effort."""
         past = self._effort
-        if past is not None and not self._scored:
+        if past is not None and not self._used:
             return past
         now = self._engine().effort()
         return now if past is None else past + now
@@ -140,19 +140,22 @@ class SwappedEngine:
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """See Engine.loglikelihood."""
-        replies = self._engine().loglikelihood(requests)
-        self._scored = True
-        return replies
+        return self._engine_used().loglikelihood(requests)
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         """See Engine.generate."""
-        return self._engine().generate(requests)
+        return self._engine_used().generate(requests)
 
     def sample(
         self, request: GenerationRequest, n: int, *, temperature: float, seed: int
     ) -> list[GenerationReply]:
         """See Engine.sample."""
-        return self._engine().sample(request, n, temperature=temperature, seed=seed)
+        return self._engine_used().sample(request, n, temperature=temperature, seed=seed)
+
+    def _engine_used(self) -> LocalEngine:
+        engine = self._engine()
+        self._used = True
+        return engine
 
     def _engine(self) -> LocalEngine:
         self._stage.clear_for(self)

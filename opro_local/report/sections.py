@@ -28,7 +28,7 @@ from opro_local.results.verdicts import (
     state_line,
     tried_lines,
 )
-from opro_local.results.words import instruction_text
+from opro_local.results.words import files_read, instruction_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
@@ -62,7 +62,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     yield _tried(run)
     yield from _paraphrases(run)
     yield from _read_by_optimizer(run)
-    yield _cost(run, cost_lines(run))
+    yield _cost(run)
 
 
 def _of_objective(run: ObjectiveResult) -> Iterator[Section]:
@@ -71,8 +71,7 @@ def _of_objective(run: ObjectiveResult) -> Iterator[Section]:
         yield Section(title=chart.title, charts=[chart])
     yield _tried(run)
     yield from _read_by_optimizer(run)
-    tokens = f"{run.usage.tokens:,} tokens, {run.timing.seconds:.0f} s"
-    yield _cost(run, [tokens])
+    yield _cost(run)
 
 
 def _answer(run: TaskResult) -> Section:
@@ -266,31 +265,32 @@ def _read_by_optimizer(run: Overview) -> Iterator[Section]:
 
 
 def _call_title(step: StepResult, number: int) -> str:
-    call = step.calls[number - 1]
-    which = f", call {number} of {len(step.calls)}" if len(step.calls) > 1 else ""
+    call, calls = step.calls[number - 1], len(step.calls)
+    which = f", call {number} of {calls}" if calls > 1 else ""
     return f"Step {step.number}{which}: {call.prompt_tokens} tokens read, {call.generated_tokens} written"
 
 
-def _cost(run: RunResult, lines: Sequence[str]) -> Section:
-    return Section(title="Cost", lines=lines, tables=[_usage(run)], details=[_settings(run)])
+def _cost(run: RunResult) -> Section:
+    return Section(title="Cost", lines=cost_lines(run), tables=[_usage(run)], details=[_settings(run)])
 
 
 def _usage(run: Overview) -> Table:
-    rows: list[tuple[Cell, ...]] = [(name, value) for name, value in fields_of(run.usage).items()]
-    for effort in run.timing.scorer:
-        rows += [(f"scorer {name}", value) for name, value in fields_of(effort).items()]
-    return Table(
-        title="Amounts", columns=("what", "amount"), rows=[*rows, ("seconds", round(run.timing.seconds))]
-    )
+    timing = run.timing
+    rows: list[tuple[Cell, ...]] = list(fields_of(run.usage).items())
+    for kind, efforts in (("scorer", timing.scorer), ("decoding", timing.decoding)):
+        for effort in efforts:
+            rows += [(f"{kind} {name}", value) for name, value in fields_of(effort).items()]
+    rows += [(f"time of {part}", round(seconds, 1)) for part, seconds in timing.parts.items()]
+    rows += [("seconds", round(timing.seconds))]
+    return Table(title="Amounts", columns=("what", "amount"), rows=rows)
 
 
 def _settings(run: RunResult) -> Table:
     rows: list[tuple[Cell, ...]] = [("begun", run.timing.created), ("data", run.data_digest)]
     for model in run.models:
-        about = (("", model.name), ("numerics", model.numerics), ("digest", model.digest))
-        rows += [
-            (f"{model.role} {name}".strip(), value) for name, value in (*about, ("source", model.source))
-        ]
+        about = {"name": model.name, "numerics": model.numerics, "digest": model.digest}
+        about |= {"source": model.source, "files": files_read(model)}
+        rows += [(f"{model.role} {name}".removesuffix(" name"), value) for name, value in about.items()]
     rows += run.versions.items()
     rows += [
         (f"{group}.{name}", setting_cell(value))

@@ -175,13 +175,30 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """What replies and proposals took to write in one process, prompts read included, beside the least."""
+
+    tokens: int
+    seconds: float
+    least_seconds: float
+    efficiency: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """All that may differ between an unbroken run and one that was cut off and resumed."""
+    """All that may differ between an unbroken run and one that was cut off and resumed.
+
+    parts are the seconds that the optimizer, the scorer, the tokenizer and the store took, each for itself;
+    "other" is the rest, "unmeasured" what ran before they were measured. scorer and decoding have an entry a
+    process that came to its end, if it scored, or decoded.
+    """
 
     created: str
     seconds: float
     pairs_per_second: float | None
+    parts: Mapping[str, float]
     scorer: Sequence[Effort]
+    decoding: Sequence[Decoding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +13,7 @@ from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Step, Usage
 from opro_local.results.overview import (
+    Decoding,
     Effort,
     Figures,
     Followed,
@@ -33,6 +34,7 @@ from opro_local.results.overview import (
 from opro_local.results.proposals import ProposalRecord, best_entry, by_proposer, entries_of, numbers
 from opro_local.results.typed import typed
 from opro_local.scoring.render import Layout
+from opro_local.stopwatch import PARTS
 from opro_local.store import schema
 from opro_local.store.header import RunHeader
 from opro_local.store.reader import RunReader, reading
@@ -219,9 +221,26 @@ def _timing(run: RunReader) -> Timing:
         created=run.header.created,
         seconds=seconds,
         pairs_per_second=run.usage.pairs / seconds if seconds else None,
-        scorer=[_effort(effort) for effort in run.efforts],
+        parts=_parts(run),
+        scorer=[_effort(effort) for effort in run.efforts if effort.requests],
+        decoding=[_decoding(effort) for effort in run.efforts if effort.decoding_seconds],
     )
 
 
+def _parts(run: RunReader) -> dict[str, float]:
+    """In the order of the report; the clock of a run and those of its parts are read one after the other."""
+    parts = {name: run.parts[name] for name in (*PARTS, "unmeasured") if name in run.parts}
+    return parts | {"other": max(0.0, run.usage.seconds - sum(parts.values()))}
+
+
 def _effort(effort: EngineStats) -> Effort:
-    return Effort(**asdict(effort), efficiency=effort.efficiency)
+    return Effort(**{each.name: getattr(effort, each.name) for each in fields(Effort)})
+
+
+def _decoding(effort: EngineStats) -> Decoding:
+    return Decoding(
+        tokens=effort.decoded_tokens,
+        seconds=effort.decoding_seconds,
+        least_seconds=effort.least_decoding_seconds,
+        efficiency=effort.decoding_efficiency,
+    )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from opro_local.results.overview import Effort, Measured, Overview
+from opro_local.results.overview import Decoding, Effort, Measured, Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
@@ -197,10 +197,21 @@ def tried_lines(run: Overview) -> list[str]:
 
 def cost_lines(run: Overview) -> list[str]:
     usage, timing = run.usage, run.timing
+    pairs = f"{usage.pairs:,} scored pairs of prompt and row, " if usage.pairs else ""
     return [
-        f"{usage.pairs:,} scored pairs of prompt and row, {usage.tokens:,} tokens, {timing.seconds:.0f} s",
+        f"{pairs}{usage.tokens:,} tokens, {timing.seconds:.0f} s",
+        f"time: {', '.join(f'{part} {seconds:.1f} s' for part, seconds in timing.parts.items())}",
         *[_effort_line(effort) for effort in timing.scorer if effort.efficiency is not None],
+        *[_decoding_line(decoding) for decoding in timing.decoding],
     ]
+
+
+def _decoding_line(decoding: Decoding) -> str:
+    """How near writing came to what this machine could do at best."""
+    return (
+        f"decoding: {decoding.efficiency:.0%} of this machine's peak throughput; {decoding.tokens:,} tokens "
+        f"written in {decoding.seconds:.1f} s, prompts read included"
+    )
 
 
 def _effort_line(effort: Effort) -> str:

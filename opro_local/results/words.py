@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from opro_local.results.events import AskedEvent
 from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
+from opro_local.store.header import ModelRecord
 
 EMPTY = "(empty)"
 
@@ -54,3 +55,10 @@ def heard_text(event: AskedEvent) -> str:
         return "waiting"
     rejected = f"; rejected: {event.reason}" if event.reason else ""
     return f"step {event.step}, block {event.block or 0}{rejected}"
+
+
+def files_read(model: ModelRecord) -> str:
+    """What the digest of a model rests on."""
+    if model.checked_before is None:
+        return "read whole when the run began"
+    return f"read whole at {model.checked_before}; unchanged since by size, times and inode"

@@ -18,13 +18,18 @@ TASK = "task"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """Which weights play a role ("scorer", "optimizer") and how they are computed."""
+    """Which weights play a role ("scorer", "optimizer") and how they are computed.
+
+    checked_before is when their files were last read whole (UTC, ISO 8601) if, when the run began, they only
+    looked unchanged since: by size, times and inode. None if they were read whole then.
+    """
 
     role: str
     name: str
     digest: str
     source: str
     numerics: str
+    checked_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from opro_local.store.rows import (
     read_efforts,
     read_evaluations,
     read_outcomes,
+    read_parts,
     read_usage,
 )
 from opro_local.store.steps import AsText, read_steps
@@ -29,10 +30,10 @@ from opro_local.store.steps import AsText, read_steps
 class RunReader:
     """One run, its solutions as the text that the file keeps.
 
-    steps are closed, open_step is not; test_uses counts who used the test rows before, once they are used;
-    unanswered counts the outcomes without a prediction by reason. outcomes gives those of a candidate's key
-    on a split by example id, every_outcome all with key and split, in the order of the candidates. Both give
-    them before calibration.
+    steps are closed, open_step is not; parts are seconds by part of the program; test_uses counts who
+    used the test rows before, once they are used; unanswered counts the outcomes without a prediction by
+    reason. outcomes gives those of a candidate's key on a split by example id, every_outcome all with key
+    and split, in the order of the candidates. Both give them before calibration.
     """
 
     header: RunHeader
@@ -43,6 +44,7 @@ class RunReader:
     open_step: Step[str] | None = None
     evaluations: tuple[Evaluation, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    parts: Mapping[str, float] = field(default_factory=dict)
     efforts: tuple[EngineStats, ...] = ()
     events: tuple[Event, ...] = ()
     unanswered: Mapping[str, int] = field(default_factory=dict)
@@ -72,6 +74,7 @@ def _reader(database: apsw.Connection) -> RunReader:
         open_step=next(read_steps(database, AsText(), closed=False), None),
         evaluations=tuple(read_evaluations(database)),
         usage=read_usage(database),
+        parts=read_parts(database),
         efforts=tuple(read_efforts(database)),
         events=tuple(read_events(database)),
         unanswered=_unanswered(database),

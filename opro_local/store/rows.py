@@ -120,6 +120,12 @@ def read_usage(database: apsw.Connection) -> Usage:
     )
 
 
+def read_parts(database: apsw.Connection) -> dict[str, float]:
+    """Seconds of the run by part, and those of older code, which did not measure it, as "unmeasured"."""
+    ((parts,),) = read(database, "SELECT parts FROM run")
+    return {part: float(seconds) for part, seconds in json.loads(parts).items()}
+
+
 def read_efforts(database: apsw.Connection) -> list[EngineStats]:
     """What the scorer took, one a process that came to its end."""
     return [EngineStats(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]

@@ -31,6 +31,7 @@ from opro_local.records import (
     Trajectory,
     Usage,
 )
+from opro_local.stopwatch import Stopwatch
 from opro_local.store import lease, schema
 from opro_local.store.checking import check_records
 from opro_local.store.database import Row, create, explained, open_run, settle, sound, transaction
@@ -42,6 +43,7 @@ from opro_local.store.rows import (
     read,
     read_evaluations,
     read_outcomes,
+    read_parts,
     read_usage,
     score_to_json,
 )
@@ -55,18 +57,28 @@ Clock = Callable[[], float]
 class RunFile(Generic[S]):
     """opro_local.recording.RunStore in one file; close it after use, or use it in a with statement.
 
-    clock counts seconds and never goes back; after_commit is called when a block or a step's proposals are
-    safe, and may raise Interrupted.
+    clock counts seconds and never goes back; watch, which is begun anew, tells what part of the program took
+    them. after_commit is called when a block or a step's proposals are safe, and may raise Interrupted.
     """
 
-    def __init__(self, path: Path, codec: Codec[S], database: apsw.Connection, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        codec: Codec[S],
+        database: apsw.Connection,
+        clock: Clock,
+        watch: Stopwatch | None,
+        after_commit: Callable[[], None] | None,
+    ) -> None:
         self.path = path
         self.header = load_header(database)
         self._codec = codec
         self._database = database
         self._clock = clock
         self._started = clock() - read_usage(database).seconds
-        self._after_commit: Callable[[], None] | None = None
+        self._watch = watch or Stopwatch()
+        self._watch.go_on_from(read_parts(database))
+        self._after_commit = after_commit
         self._resources = ExitStack()
 
     @classmethod
@@ -77,6 +89,7 @@ class RunFile(Generic[S]):
         codec: Codec[S],
         *,
         clock: Clock = time.monotonic,
+        watch: Stopwatch | None = None,
         after_commit: Callable[[], None] | None = None,
     ) -> Self:
         """Start a run in a new file. Raises StoreError when there is one already."""
@@ -85,8 +98,7 @@ class RunFile(Generic[S]):
             resources.enter_context(lease.writing(path))
             database = resources.enter_context(closing(create(path, partial(_begin, header))))
             resources.callback(settle, database)
-            run = cls(path, codec, database, clock=clock)
-            run._after_commit = after_commit
+            run = cls(path, codec, database, clock, watch, after_commit)
             run._resources = resources.pop_all()
         return run
 
@@ -98,6 +110,7 @@ class RunFile(Generic[S]):
         *,
         write: bool,
         clock: Clock = time.monotonic,
+        watch: Stopwatch | None = None,
         after_commit: Callable[[], None] | None = None,
     ) -> Self:
         """Go on with a run, or only read it. Raises StoreBusy when another process writes it."""
@@ -108,8 +121,7 @@ class RunFile(Generic[S]):
             if write:
                 resources.callback(settle, database)
                 check_records(database, codec)
-            run = cls(path, codec, database, clock=clock)
-            run._after_commit = after_commit
+            run = cls(path, codec, database, clock, watch, after_commit)
             run._resources = resources.pop_all()
         return run
 
@@ -126,20 +138,20 @@ class RunFile(Generic[S]):
     # What is recorded
 
     def trajectory(self) -> Trajectory[S]:
-        with sound(self.path):
+        with self._sound():
             steps = tuple(read_steps(self._database, self._codec, closed=True))
         return Trajectory(direction=self.header.direction, steps=steps)
 
     def open_step(self) -> Step[S] | None:
-        with sound(self.path):
+        with self._sound():
             return next(read_steps(self._database, self._codec, closed=False), None)
 
     def outcomes(self, candidate_key: str, split: str) -> Mapping[str, Outcome]:
-        with sound(self.path):
+        with self._sound():
             return read_outcomes(self._database, candidate_key, split)
 
     def evaluations(self) -> list[Evaluation]:
-        with sound(self.path):
+        with self._sound():
             return read_evaluations(self._database)
 
     def test_is_open(self) -> bool:
@@ -147,7 +159,7 @@ class RunFile(Generic[S]):
         return winner is not None
 
     def usage(self) -> Usage:
-        with sound(self.path):
+        with self._sound():
             usage = read_usage(self._database)
         return usage if self._database.readonly("main") else replace(usage, seconds=self._seconds())
 
@@ -158,7 +170,7 @@ class RunFile(Generic[S]):
     # Recording
 
     def events(self) -> list[Event]:
-        with sound(self.path):
+        with self._sound():
             return read_events(self._database)
 
     def hear(self, number: int) -> list[Event]:
@@ -229,12 +241,8 @@ class RunFile(Generic[S]):
             raise StoreError(f"{self.path}: another winner was tested before. Start a new run.")
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
-        row = (
-            evaluation.role,
-            evaluation.split,
-            evaluation.candidate.to_json(),
-            score_to_json(evaluation.score),
-        )
+        candidate, score = evaluation.candidate.to_json(), score_to_json(evaluation.score)
+        row = (evaluation.role, evaluation.split, candidate, score)
         with self._saved():
             self._database.execute(
                 "INSERT INTO evaluation (role, split, candidate, score) VALUES (?, ?, ?, ?)", row
@@ -249,7 +257,6 @@ class RunFile(Generic[S]):
             self._database.execute("UPDATE run SET finished = 1")
 
     def record_effort(self, effort: EngineStats) -> None:
-        """Keep what the scorer took in this process."""
         with self._saved():
             self._database.execute("INSERT INTO effort (figures) VALUES (?)", (json.dumps(asdict(effort)),))
 
@@ -258,9 +265,15 @@ class RunFile(Generic[S]):
     @contextmanager
     def _saved(self) -> Iterator[None]:
         """One transaction, which also saves the seconds used so far."""
-        with explained(self.path), transaction(self._database):
+        with self._watch.part("store"), explained(self.path), transaction(self._database):
             yield
-            self._database.execute("UPDATE run SET seconds = ?", (self._seconds(),))
+            parts = json.dumps(self._watch.seconds())
+            self._database.execute("UPDATE run SET seconds = ?, parts = ?", (self._seconds(), parts))
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        with self._watch.part("store"), sound(self.path):
+            yield
 
     def _committed(self) -> None:
         if self._after_commit is not None:
@@ -270,13 +283,12 @@ class RunFile(Generic[S]):
         return self._clock() - self._started
 
     def _read(self, query: str, bindings: Row = ()) -> list[Row]:
-        with explained(self.path):
+        with self._watch.part("store"), explained(self.path):
             return read(self._database, query, bindings)
 
     def _candidate_id(self, key: str) -> int:
         self._database.execute("INSERT INTO candidate (key) VALUES (?) ON CONFLICT DO NOTHING", (key,))
-        ((number,),) = read(self._database, "SELECT id FROM candidate WHERE key = ?", (key,))
-        return int(number)
+        return int(read(self._database, "SELECT id FROM candidate WHERE key = ?", (key,))[0][0])
 
     def _proposal_row(self, proposal: Proposal[S]) -> Row:
         solution = None if proposal.solution is None else self._codec.encode(proposal.solution)

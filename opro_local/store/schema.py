@@ -158,6 +158,11 @@ MIGRATIONS = (
     ALTER TABLE step DROP COLUMN prompt_tokens;
     ALTER TABLE step DROP COLUMN generated_tokens;
     """,
+    """
+    ALTER TABLE run ADD COLUMN parts TEXT NOT NULL DEFAULT '{}';  -- JSON: part -> its share of seconds
+    -- Nobody knows where the time of an older run went.
+    UPDATE run SET parts = json_object('unmeasured', seconds) WHERE seconds > 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

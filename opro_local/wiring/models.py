@@ -31,7 +31,9 @@ class Models:
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
     """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
     names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
-    found = {name: resolve(name, models_folder) for name in dict.fromkeys(names.values())}
+    found = {
+        name: resolve(name, models_folder, reread=settings.verify) for name in dict.fromkeys(names.values())
+    }
     stored = {role: found[name] for role, name in names.items()}
     engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
     return Models(
@@ -44,6 +46,7 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
                 digest=model.digest,
                 source=model.source,
                 numerics=engines[model.digest].numerics,
+                checked_before=model.checked_before,
             )
             for role, model in stored.items()
         ),

@@ -1,6 +1,6 @@
 """An objective, its settings and a loaded optimizer put together, as task_run.py does it for a task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opro_local.config import ResolvedSettings, RunSettings
 from opro_local.loop import optimize
@@ -10,12 +10,15 @@ from opro_local.problems.mathematical import MathematicalProblem
 from opro_local.problems.objective import Numbers, Objective
 from opro_local.proposers.retrying import RetryingOptimizer
 from opro_local.records import Direction
+from opro_local.stopwatch import Stopwatch
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.wiring.host import Host
+from opro_local.wiring.metered import metered
 from opro_local.wiring.models import Models
 from opro_local.wiring.task_run import anchored
+from opro_local.wiring.timed import TimedCache, TimedEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class ObjectiveRun:
     settings: ResolvedSettings
     models: Models
     problem: MathematicalProblem
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def codec(self) -> MathematicalProblem:
@@ -36,19 +40,22 @@ class ObjectiveRun:
 
     def search(self, store: RunFile[Numbers], host: Host) -> None:
         search, steps = self.settings.search, self.settings.budget.steps
-        cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, store.header.run_id)
+        replies = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, store.header.run_id)
+        cache = TimedCache(replies, self.watch)
+        engine = TimedEngine(self.models.optimizer, "optimizer", self.watch)
         host.watcher.started(store.header.run_id, self.cost())
-        optimize(
-            self.problem,
-            RetryingOptimizer(
-                optimizer=Optimizer(self.models.optimizer, self.problem, search, steps, cache),
-                tries=self.problem.objective.tries(),
-            ),
-            proposals_per_step=search.proposals_per_step,
-            budget=self.settings.budget,
-            store=store,
-            watcher=host.watcher,
-        )
+        with metered(self.models, store, host.watcher):
+            optimize(
+                self.problem,
+                RetryingOptimizer(
+                    optimizer=Optimizer(engine, self.problem, search, steps, cache),
+                    tries=self.problem.objective.tries(),
+                ),
+                proposals_per_step=search.proposals_per_step,
+                budget=self.settings.budget,
+                store=store,
+                watcher=host.watcher,
+            )
 
     def cost(self) -> Estimate:
         """The most that the run can ask of the optimizer; no scorer takes part."""

@@ -3,8 +3,7 @@
 Torch is imported when a model is loaded, not before.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,12 @@ from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate
 from opro_local.catalogue import stored_names
 from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
-from opro_local.errors import DataError, Interrupted, SettingsError
-from opro_local.llm import EngineStats
+from opro_local.errors import DataError, SettingsError
 from opro_local.loop import optimize
-from opro_local.problem import Estimate, Proposer, Watcher
+from opro_local.problem import Estimate, Proposer
 from opro_local.records import Candidate, Direction, Example
 from opro_local.scoring.scorer import Scorer, scoring_mode
+from opro_local.stopwatch import Stopwatch
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
@@ -29,7 +28,9 @@ from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
+from opro_local.wiring.metered import metered
 from opro_local.wiring.models import Models
+from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
     from opro_local.problems.instruction import InstructionProblem
@@ -45,13 +46,15 @@ SHARE_OF_POOL = 4
 class TaskRun:
     """Everything that a run or a measurement works with but its ledger, the models loaded.
 
-    left_out are the ids of rows that are longer than the scorer's context.
+    left_out are the ids of rows that are longer than the scorer's context; watch is held to the models and
+    the cache of replies.
     """
 
     settings: ResolvedSettings
     models: Models
     space: "SearchSpace"
     measurement: "Measurement"
+    watch: Stopwatch
     left_out: Sequence[str] = ()
 
     @property
@@ -65,7 +68,7 @@ class TaskRun:
     def search(self, store: RunFile[Candidate], host: Host) -> None:
         host.watcher.started(store.header.run_id, self.cost())
         search = self.settings.search
-        with self._metered(store, host.watcher):
+        with metered(self.models, store, host.watcher):
             if self._worth_while(store, host):
                 problem = self._problem(store)
                 optimize(
@@ -96,23 +99,8 @@ class TaskRun:
     def _proposer(self, method: Method, problem: "InstructionProblem") -> Proposer[Candidate]:
         from opro_local.wiring.methods import proposer_for
 
-        return proposer_for(method, problem, self.models.optimizer, self.settings.budget.steps)
-
-    @contextmanager
-    def _metered(self, store: RunFile[Candidate], watcher: Watcher) -> Iterator[None]:
-        """Records what the scorer takes inside, also where the user stops it."""
-        before = self.models.scorer.effort()
-
-        def effort() -> EngineStats:
-            return self.models.scorer.effort().since(before)
-
-        watcher.metered(effort)
-        try:
-            yield
-        except Interrupted:
-            store.record_effort(effort())
-            raise
-        store.record_effort(effort())
+        engine = TimedEngine(self.models.optimizer, "optimizer", self.watch)
+        return proposer_for(method, problem, engine, self.settings.budget.steps)
 
     def _worth_while(self, store: RunFile[Candidate], host: Host) -> bool:
         """Whether to search at all; asked once, before the first step."""
@@ -184,8 +172,9 @@ def prepare(
     task = _placed(task, models)
     chosen = resolved(task, settings, mode, models)
     search = chosen.search
-    cache = ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id)
-    scorer = Scorer(models.scorer, task, chosen.scoring, cache)
+    watch = Stopwatch()
+    cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
+    scorer = Scorer(TimedEngine(models.scorer, "scorer", watch), task, chosen.scoring, cache)
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
@@ -203,7 +192,14 @@ def prepare(
         raise SettingsError(
             f"With {search.shots} shots the longest row leaves no room for an answer. Take fewer --shots."
         )
-    return TaskRun(settings=chosen, models=models, space=space, measurement=measurement, left_out=left_out)
+    return TaskRun(
+        settings=chosen,
+        models=models,
+        space=space,
+        measurement=measurement,
+        watch=watch,
+        left_out=left_out,
+    )
 
 
 def _divided(task: Task, chosen: ResolvedSettings) -> Split:

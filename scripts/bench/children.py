@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 from tempfile import TemporaryFile
+from threading import Timer
 from typing import Any, TextIO
 
+from bench.deadline import Deadline
 from opro_local.errors import ModelError
 
 
@@ -38,8 +40,30 @@ class Child:
     process: Popen[str]
     errors: TextIO
 
-    def ask(self, question: Mapping[str, object]) -> dict[str, Any]:
-        """One line there, one line back. Raises ModelError with the child's last words."""
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def ask(self, question: Mapping[str, object], deadline: Deadline | None = None) -> dict[str, Any]:
+        """One line there, one line back. Raises ModelError with the child's last words.
+
+        A child that has not answered at the deadline is killed. Raises TooSlow then.
+        """
+        timer = Timer(deadline.left, self.process.kill) if deadline and deadline.left is not None else None
+        if timer is not None:
+            timer.start()
+        try:
+            return self._asked(question)
+        except ModelError:
+            if deadline is not None and deadline.left == 0:
+                self.process.wait()
+                deadline.check()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _asked(self, question: Mapping[str, object]) -> dict[str, Any]:
         assert self.process.stdin is not None and self.process.stdout is not None
         with suppress(BrokenPipeError):  # then the answer is missing too
             self.process.stdin.write(json.dumps(question) + "\n")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from bench.deadline import UNBOUNDED, Deadline
 from bench.workloads import Step
 
 Scores = tuple[tuple[float, ...], ...]
@@ -25,4 +26,6 @@ class Contestant(Protocol):
 
     def takes(self, step: Step) -> bool: ...
 
-    def run(self, step: Step) -> Trial: ...
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
+        """Raises TooSlow; the engine, whose turns are short, comes to its end in any case."""
+        ...

@@ -1,11 +1,12 @@
 """Interleaved repetitions, and the fp32 reference that every contestant's scores are held against."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from bench.contestants import Contestant, Scores, Trial
+from bench.deadline import Deadline, TooSlow
 from bench.workloads import Step
 from opro_local.engine.loading import load_folder
 from opro_local.engine.local import LocalEngine
@@ -15,14 +16,23 @@ WARM_UP_PAIRS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A contestant's repetitions of a step; difference is the largest to the reference, if it scored."""
+    """A contestant's repetitions of a step; difference is the largest to the reference, if it scored.
+
+    One that was cut off before it had done a single one has none, and bound is how long it had run.
+    """
 
     trials: tuple[Trial, ...]
     difference: float | None
+    bound: float | None = None
+
+    @property
+    def cut_off(self) -> bool:
+        return self.bound is not None
 
     @property
     def seconds(self) -> float:
-        return median(trial.seconds for trial in self.trials)
+        """The median, or what it takes more than."""
+        return self.bound if self.bound is not None else median(trial.seconds for trial in self.trials)
 
 
 Reference = Mapping[int, tuple[float, ...]]
@@ -30,23 +40,64 @@ Reference = Mapping[int, tuple[float, ...]]
 
 
 def race(
-    contestants: Sequence[Contestant], step: Step, *, repeat: int, reference: Reference
+    contestants: Sequence[Contestant],
+    step: Step,
+    *,
+    repeat: int,
+    reference: Reference,
+    seconds: float | None = None,
 ) -> dict[str, Result]:
-    """All contestants that take the step, turn about, after each has warmed up on a few pairs."""
-    taking = [contestant for contestant in contestants if contestant.takes(step)]
-    for contestant in taking:
-        contestant.run(step.first(WARM_UP_PAIRS))
-    rounds = [[contestant.run(step) for contestant in taking] for _ in range(repeat)]
-    return {
-        contestant.name: Result(
-            trials=tuple(trials), difference=largest_difference(trials[0].scores, reference)
-        )
-        for contestant, *trials in zip(taking, *rounds, strict=True)
-    }
+    """All contestants that take the step, turn about, after each has warmed up on a few pairs.
+
+    One that has used its seconds, the warm-up included, takes no further turn.
+    """
+    running = [_Runner(contestant, seconds) for contestant in contestants if contestant.takes(step)]
+    for runner in running:
+        runner.warm_up(step)
+    for _ in range(repeat):
+        for runner in running:
+            runner.turn(step)
+    return {runner.contestant.name: runner.result(reference) for runner in running}
+
+
+@dataclass(slots=True)
+class _Runner:
+    """A contestant in a race, with what is left of its seconds."""
+
+    contestant: Contestant
+    left: float | None
+    trials: list[Trial] = field(default_factory=list)
+    bound: float | None = None
+
+    def warm_up(self, step: Step) -> None:
+        self._run(step.first(WARM_UP_PAIRS))
+
+    def turn(self, step: Step) -> None:
+        if self.bound is None and (not self.trials or self.left is None or self.left > 0):
+            trial = self._run(step)
+            self.trials += [trial] if trial else []
+
+    def result(self, reference: Reference) -> Result:
+        if not self.trials:
+            return Result(trials=(), difference=None, bound=self.bound)
+        difference = largest_difference(self.trials[0].scores, reference)
+        return Result(trials=tuple(self.trials), difference=difference)
+
+    def _run(self, step: Step) -> Trial | None:
+        deadline = Deadline.after(self.left)
+        try:
+            return self.contestant.run(step, deadline)
+        except TooSlow as slow:
+            self.bound = slow.seconds
+            return None
+        finally:
+            self.left = deadline.left
 
 
 def references(folder: Path, steps: Sequence[Step], pairs: int) -> list[Reference]:
     """Up to so many pairs of each step by the model in fp32 without any reuse; it is loaded only for this."""
+    if not pairs:
+        return [{} for _ in steps]
     loaded = load_folder(folder, quantize="fp32", device="auto")
     engine = LocalEngine(loaded, digest="reference", level="E0")
     return [_reference(engine, step, pairs) for step in steps]

@@ -9,11 +9,13 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from bench.contestants import Trial
+from bench.deadline import UNBOUNDED, Deadline
 from bench.workloads import Step
-from opro_local.engine.counts import Counts, count, count_generation
+from opro_local.engine.counts import Counts, Decoding, count, count_generation
 from opro_local.engine.limits import ModelCost
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.work import Work
+from opro_local.llm import GenerationReply
 
 PRODUCTS = frozenset({"aten::linear", "aten::mm", "aten::addmm", "mkldnn::_linear_pointwise"})
 """Matrix products by weights as the profiler names them; those of quantised weights are bitsandbytes' own."""
@@ -21,11 +23,11 @@ PRODUCTS = frozenset({"aten::linear", "aten::mm", "aten::addmm", "mkldnn::_linea
 
 @dataclass(slots=True, kw_only=True)
 class Ours:
-    """Remembers of its last run what went through the model, and how many tokens were generated a prompt."""
+    """Remembers of its last run what went through the model, and the answers that were generated."""
 
     engine: LocalEngine
     work: Work
-    new_tokens: tuple[int, ...] = ()
+    answers: tuple[GenerationReply, ...] = ()
 
     @property
     def name(self) -> str:
@@ -34,14 +36,14 @@ class Ours:
     def takes(self, step: Step) -> bool:
         return True
 
-    def run(self, step: Step) -> Trial:
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
         self._prepare(step)
         before, start = self.engine.work, perf_counter()
         replies = self.engine.loglikelihood(step.choices)
         answers = self.engine.generate(step.prompts)
         seconds = perf_counter() - start
         self.work = _difference(self.engine.work, before)
-        self.new_tokens = tuple(answer.tokens for answer in answers)
+        self.answers = tuple(answers)
         return Trial(seconds=seconds, scores=tuple(reply.log_probs for reply in replies))
 
     def product_rate(self, step: Step, cost: ModelCost) -> float:
@@ -56,13 +58,13 @@ class Ours:
         flops = 2 * (cost.body_parameters * work.tokens_padded + cost.head_parameters * work.head_rows)
         return flops / seconds
 
-    def least(self, step: Step, cost: ModelCost) -> Counts:
+    def least(self, step: Step, cost: ModelCost) -> Decoding:
         """What the last run could not avoid; all that was scored before the step might have been kept."""
         if step.choices:
             known = {request.context + choice[:-1] for request in step.before for choice in request.choices}
-            return count(step.choices, tuple(known), window=cost.window)
-        prompts = [request.prompt for request in step.prompts]
-        return count_generation(prompts, self.new_tokens, window=cost.window)
+            scored = count(step.choices, tuple(known), window=cost.window)
+            return Decoding(prompts=scored, steps=Counts.nothing())
+        return count_generation(step.prompts, self.answers, window=cost.window)
 
     def _prepare(self, step: Step) -> None:
         self.engine.forget()

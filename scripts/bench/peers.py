@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.contestants import Trial
+from bench.deadline import UNBOUNDED, Deadline
 from bench.workloads import ANSWER_TOKENS, STOP, Step
 from opro_local.engine.loading import Loaded
 from opro_local.errors import SettingsError
@@ -30,9 +31,9 @@ class Transformers:
     def takes(self, step: Step) -> bool:
         return True
 
-    def run(self, step: Step) -> Trial:
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
         start = perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), deadline.watching(self.loaded.model):
             scores = self._scores([(r.context, choice) for r in step.choices for choice in r.choices])
             self._generate([request.prompt for request in step.prompts])
         seconds = perf_counter() - start
@@ -90,7 +91,7 @@ class LmEval:
     def takes(self, step: Step) -> bool:
         return bool(step.choices)
 
-    def run(self, step: Step) -> Trial:
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
         try:
             from lm_eval.models.huggingface import HFLM
         except ImportError as error:
@@ -106,7 +107,8 @@ class LmEval:
         )
         rows = [(("", ""), list(r.context), list(choice)) for r in step.choices for choice in r.choices]
         start = perf_counter()
-        replies = scorer._loglikelihood_tokens(rows, disable_tqdm=True)
+        with deadline.watching(self.loaded.model):
+            replies = scorer._loglikelihood_tokens(rows, disable_tqdm=True)
         seconds = perf_counter() - start
         return Trial(seconds=seconds, scores=_by_request(step.choices, [score for score, _ in replies]))
 

@@ -16,14 +16,17 @@ from bench.measuring import Result
 from bench.ours import Ours
 from bench.workloads import Step
 from opro_local.engine.counts import naive_tokens
-from opro_local.engine.limits import ModelCost, Peaks, efficiency
+from opro_local.engine.limits import ModelCost, Peaks, least_decoding_seconds
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """See engine/limits.py for efficiency; reuse and wastes are ratios to the least that is needed."""
+    """See engine/limits.py for efficiency; reuse and wastes are ratios to the least that is needed.
+
+    A peer that was cut off has fewer pairs_per_s than its row says, and ours a larger ratio_to_peer.
+    """
 
     workload: str
     model: str
@@ -42,6 +45,7 @@ class Row:
     peer: str | None
     ratio_to_peer: float | None = None
     max_logprob_diff: float | None
+    peer_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,8 @@ def our_rows(
     """One row a peer that ran the step, one without a peer if none did."""
     result = results[ours.name]
     speed = step.pairs / result.seconds
-    least, work = ours.least(step, subject.cost), ours.work
+    needed, work = ours.least(step, subject.cost), ours.work
+    least = needed.prompts + needed.steps
     peers: list[str | None] = [name for name in results if not name.startswith("E")]
     return [
         Row(
@@ -73,7 +78,7 @@ def our_rows(
             tokens_run=work.tokens_run,
             unique_tokens=least.unique_tokens,
             head_rows=work.head_rows,
-            efficiency=efficiency(subject.cost, least, subject.peaks, result.seconds),
+            efficiency=least_decoding_seconds(subject.cost, needed, subject.peaks) / result.seconds,
             token_reuse=_naive(step, ours) / least.unique_tokens,
             pad_waste=work.tokens_padded / least.unique_tokens,
             head_waste=work.head_rows / least.head_rows,
@@ -81,6 +86,7 @@ def our_rows(
             peer=peer,
             ratio_to_peer=results[peer].seconds / result.seconds if peer else None,
             max_logprob_diff=result.difference,
+            peer_cut_off=peer is not None and results[peer].cut_off,
         )
         for peer in peers or [None]
     ]
@@ -97,6 +103,7 @@ def peer_rows(subject: Subject, step: Step, results: Mapping[str, Result]) -> li
             pairs_per_s=step.pairs / result.seconds,
             peer=name,
             max_logprob_diff=result.difference,
+            peer_cut_off=result.cut_off,
         )
         for name, result in results.items()
         if not name.startswith("E")
@@ -132,14 +139,26 @@ def machine() -> dict[str, object]:
     }
 
 
-def as_table(rows: Iterable[Row]) -> str:
-    """The same in columns, without what all rows share."""
-    names = [field.name for field in fields(Row) if field.name not in ("model", "dtype")]
-    lines = [names, *([_cell(getattr(row, name)) for name in names] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+COLUMNS = tuple(field.name for field in fields(Row) if field.name not in ("model", "dtype", "peer_cut_off"))
+"""Of the table: without what all rows share."""
+
+
+def heading() -> str:
+    """The names of the columns."""
+    return "  ".join(map(_placed, COLUMNS, COLUMNS))
+
+
+def table_line(row: Row) -> str:
+    """A row below them; what a cut off peer would have taken is less than, or more than."""
+    cells = {name: _cell(getattr(row, name)) for name in COLUMNS}
+    if row.peer_cut_off:
+        bound = "ratio_to_peer" if row.level else "pairs_per_s"
+        cells[bound] = ("> " if row.level else "< ") + cells[bound]
+    return "  ".join(map(_placed, cells.values(), COLUMNS))
+
+
+def _placed(cell: str, column: str) -> str:
+    return cell.rjust(max(len(column), 14 if column == "workload" else 8))
 
 
 def _cell(value: object) -> str:
@@ -150,5 +169,5 @@ def _cell(value: object) -> str:
 
 def _naive(step: Step, ours: Ours) -> int:
     """Tokens that go through without sharing; those of a reply go once in any case."""
-    replies = sum(max(0, new - 1) for new in ours.new_tokens)
+    replies = sum(max(0, answer.tokens - 1) for answer in ours.answers)
     return naive_tokens(step.choices) + sum(len(request.prompt) for request in step.prompts) + replies

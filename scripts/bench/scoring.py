@@ -1,5 +1,6 @@
 """One bench: who takes part, which steps are run, and the rows that come of it."""
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Plan:
     peers: tuple[str, ...]
     vllm_python: Path | None
     repeat: int
+    seconds: float | None
     profile: bool
     reference_pairs: int
 
@@ -49,8 +51,10 @@ class Field:
     reference: Reference
 
 
-def bench(folder: Path, quantize: Quantize, plan: Plan) -> tuple[list[Row], Subject]:
-    """All rows of all steps. Raises OproError."""
+def bench(
+    folder: Path, quantize: Quantize, plan: Plan, show: Callable[[Row], None]
+) -> tuple[list[Row], Subject]:
+    """All rows of all steps, each shown as soon as it is there. Raises OproError."""
     keep_freed_buffers()
     loaded = load_folder(folder, quantize=quantize, device="auto")
     ours = [
@@ -62,27 +66,33 @@ def bench(folder: Path, quantize: Quantize, plan: Plan) -> tuple[list[Row], Subj
     subject = subject_of(folder, loaded)
     with ExitStack() as stack:
         peers = peers_of(plan, folder, loaded, stack)
-        rows = [
-            row
-            for step, reference in zip(steps, right, strict=True)
-            for row in step_rows(plan, subject, step, Field(ours=ours, peers=peers, reference=reference))
-        ]
+        rows = []
+        for step, reference in zip(steps, right, strict=True):
+            field = Field(ours=ours, peers=peers, reference=reference)
+            for row in step_rows(plan, subject, step, field):
+                show(row)
+                rows.append(row)
     return rows, subject
 
 
-def step_rows(plan: Plan, subject: Subject, step: Step, field: Field) -> list[Row]:
+def step_rows(plan: Plan, subject: Subject, step: Step, field: Field) -> Iterator[Row]:
     """Everybody's rows of one step, told on stderr as it goes on."""
     click.echo(
         f"{step.workload}, step {step.number}: {step.pairs} pairs,"
         f" {len(field.reference)} of them compared with the fp32 reference",
         err=True,
     )
-    results = race([*field.ours, *field.peers], step, repeat=plan.repeat, reference=field.reference)
-    rows = peer_rows(subject, step, results)
+    results = race(
+        [*field.ours, *field.peers],
+        step,
+        repeat=plan.repeat,
+        reference=field.reference,
+        seconds=plan.seconds,
+    )
+    yield from peer_rows(subject, step, results)
     for one in field.ours:
         rate = one.product_rate(step, subject.cost) if plan.profile else None
-        rows += our_rows(subject, step, one, results, product_rate=rate)
-    return rows
+        yield from our_rows(subject, step, one, results, product_rate=rate)
 
 
 def chosen_steps(plan: Plan, engine: LocalEngine, loaded: Loaded) -> list[Step]:

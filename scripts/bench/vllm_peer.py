@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.children import Child, child_process
 from bench.contestants import Trial
+from bench.deadline import UNBOUNDED, Deadline
 from bench.workloads import Step
 from opro_local.llm import ChoiceRequest, TokenIds
 
@@ -44,12 +45,12 @@ class Vllm:
     name: str = "vllm"
 
     def takes(self, step: Step) -> bool:
-        return bool(step.choices)
+        return bool(step.choices) and self.child.alive
 
-    def run(self, step: Step) -> Trial:
+    def run(self, step: Step, deadline: Deadline = UNBOUNDED) -> Trial:
         nodes = scored_nodes(step.choices)
         warm = scored_nodes(step.before)
-        reply = self.child.ask({"warm": list(warm.items()), "nodes": list(nodes.items())})
+        reply = self.child.ask({"warm": list(warm.items()), "nodes": list(nodes.items())}, deadline)
         log_probs = {
             ids: dict(zip(tokens, found, strict=True))
             for (ids, tokens), found in zip(nodes.items(), reply["log_probs"], strict=True)

@@ -126,7 +126,16 @@ def test_a_command_may_offer_single_settings_and_reads_the_others_from_the_files
         seen.append(run_settings(ctx))
 
     offered = [option.opts[0] for option in probe.params]
-    assert offered == ["--model", "--optimizer", "--quantize", "--device", "--compiled", "--seed", "--budget"]
+    assert offered == [
+        "--model",
+        "--optimizer",
+        "--quantize",
+        "--device",
+        "--compiled",
+        "--verify",
+        "--seed",
+        "--budget",
+    ]
     Path(PROJECT_FILE).write_text("[search]\nshots = 2\nseed = 3\n")
     CliRunner().invoke(probe, ["--model", "m", "--seed", "4"], catch_exceptions=False)
     assert seen == [

@@ -219,8 +219,18 @@ def test_what_is_longer_than_the_context_is_refused_before_any_work(engine: Engi
 def test_its_effort_counts_what_was_scored(small: Engine) -> None:
     before = small.effort()
     small.loglikelihood([scoring(small, "One?", "yes", "no")] * 2)
-    small.generate([writing(small, most=2)])
     done = small.effort().since(before)
     assert done.requests == 2
     assert done.tokens_run > 0
     assert done.least_tokens > 0
+    small.generate([writing(small, most=2)])
+    assert small.effort().since(before).requests == 2, "what was written is counted apart"
+
+
+def test_its_effort_counts_what_was_written(small: Engine) -> None:
+    before = small.effort()
+    greedy = small.generate([writing(small, most=2)])
+    sampled = small.sample(writing(small, most=3), DRAWS, temperature=1.0, seed=0)
+    done = small.effort().since(before)
+    assert done.decoded_tokens == sum(reply.tokens for reply in [*greedy, *sampled]) > 0
+    assert done.requests == 0

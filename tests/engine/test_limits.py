@@ -9,13 +9,14 @@ from tiny_models import CONFIGS, NUMERIC, gemma4, random_model, save_tiny_model,
 from transformers import DeepseekV3Config, MixtralConfig
 from typed_transformers import from_config, moved
 
-from opro_local.engine.counts import Counts, count
+from opro_local.engine.counts import Counts, Decoding, count
 from opro_local.engine.forward import Body
 from opro_local.engine.limits import (
     ModelCost,
     Peaks,
     efficiency,
     least_bytes,
+    least_decoding_seconds,
     least_flops,
     least_seconds,
     measure_peaks,
@@ -24,7 +25,7 @@ from opro_local.engine.limits import (
 from opro_local.engine.loading import load_folder
 from opro_local.engine.local import LocalEngine
 from opro_local.engine.probe import Level
-from opro_local.llm import ChoiceRequest
+from opro_local.llm import ChoiceRequest, GenerationRequest
 
 COST = ModelCost(
     body_parameters=100,
@@ -164,6 +165,28 @@ def test_no_level_runs_less_or_faster_than_the_limit(tmp_path: Path, level: Leve
     ]
     engine.loglikelihood(requests)
     assert engine.tokens_run >= count(requests).unique_tokens == 20 + 8 * 2 + 8 * 2
+
+
+@pytest.mark.parametrize("level", ["E0", "E2", "E3"])
+def test_decoding_is_no_faster_than_the_limit(tmp_path: Path, level: Level) -> None:
+    loaded = load_folder(save_tiny_model(tmp_path, "llama"), quantize="fp32", device="cpu")
+    engine = LocalEngine(loaded, digest="tiny", level=level)
+    plain = GenerationRequest(prompt=tuple(range(20)), max_tokens=6, final=lambda _text: False)
+    asked = replace(plain, drafts=(engine.generate([plain])[0].ids,))
+    before = engine.effort()
+    replies = engine.generate([asked] * 3) + engine.sample(asked, 4, temperature=1.0, seed=0)
+    done = engine.effort().since(before)
+    assert done.decoded_tokens == sum(len(reply.ids) for reply in replies)
+    assert done.decoding_efficiency is not None
+    assert 0 < done.decoding_efficiency < 1
+
+
+def test_replies_take_their_prompts_and_then_their_steps() -> None:
+    # Work decides in the prompts, traffic in the steps.
+    peaks = Peaks(flops=100, bandwidth=1000)
+    steps = replace(COUNTS, unique_tokens=1, head_rows=1, context_tokens=1, window_tokens=1, passes=1000)
+    found = least_decoding_seconds(COST, Decoding(prompts=COUNTS, steps=steps), peaks)
+    assert found == 33 + least_bytes(COST, steps) / 1000
 
 
 def test_peaks_are_those_of_this_machine() -> None:

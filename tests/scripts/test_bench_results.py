@@ -26,6 +26,7 @@ FIELDS = [
     ),
     *("efficiency", "token_reuse", "pad_waste", "head_waste", "gemm_eff", "peer", "ratio_to_peer"),
     "max_logprob_diff",
+    "peer_cut_off",
 ]
 
 pytestmark = pytest.mark.usefixtures("tried_here")
@@ -97,6 +98,25 @@ def test_answers_are_generated_by_both(tiny: Path) -> None:
     assert ours["ratio_to_peer"] > 0
     assert ours["head_rows"] <= 4 * 8  # prompts, tokens of an answer
     assert ours["tokens_run"] >= ours["unique_tokens"]
+
+
+def test_quick_gives_values_to_options_that_are_left_out_and_slow_peers_take_more_than_their_seconds(
+    tiny: Path,
+) -> None:
+    size = ["--instructions", "2", "--examples", "2", "--quantize", "fp32"]
+    arguments = ["--model", str(tiny), "--quick", *size, "--seconds", "1e-6", "--peer", "transformers"]
+    done = CliRunner().invoke(bench_scorer, arguments, catch_exceptions=False)
+    heading, *lines, last = done.stdout.splitlines()
+    rows = json.loads(last)["rows"]
+    assert [(row["workload"], row["step"], row["level"], row["peer_cut_off"]) for row in rows] == [
+        ("few-shot", 1, None, True),
+        ("few-shot", 1, "E3", True),
+        ("single-token", 1, None, True),
+        ("single-token", 1, "E3", True),
+    ]
+    assert heading.split()[0] == "workload" and len(lines) == len(rows)
+    assert "< " in lines[0] and "> " in lines[1]
+    assert all(row["gemm_eff"] is None and row["max_logprob_diff"] is None for row in rows)
 
 
 def test_an_unknown_workload_is_answered_with_those_there_are(tiny: Path) -> None:

@@ -21,8 +21,10 @@ from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, OptimizerCall, Outcome, Proposal, Score, Scored, Step, Usage
 from opro_local.results.reading import read_overview
+from opro_local.stopwatch import Stopwatch
 from opro_local.store import schema
 from opro_local.store.header import read_header, save_header
+from opro_local.store.reader import reading
 from opro_local.store.run_file import Clock, RunFile
 
 
@@ -159,6 +161,28 @@ def test_seconds_go_on_where_the_last_saved_transaction_left_them(path: Path) ->
         assert store.usage().seconds == 3.5
     with RunFile.open(path, CandidateCodec(), write=False) as store:
         assert store.usage().seconds == 3.0
+
+
+def test_seconds_of_the_parts_go_on_where_the_last_saved_transaction_left_them(path: Path) -> None:
+    now = 0.0
+    watch = Stopwatch(lambda: now)
+    with watch.part("scorer"):
+        now += 50  # before the run began
+    with RunFile.create(path, HEADER, CandidateCodec(), clock=lambda: now, watch=watch) as store:
+        with watch.part("optimizer"):
+            now += 3
+        store.record_proposals(proposed(0))
+        with watch.part("scorer"):
+            now += 9  # and is cut off
+    with RunFile.open(path, CandidateCodec(), write=True, clock=lambda: now, watch=watch) as store:
+        with watch.part("scorer"):
+            now += 2
+        now += 1
+        store.close_step(0, [])
+    with reading(path) as run:
+        assert run.parts == {"optimizer": 3.0, "scorer": 2.0, "store": 0.0}
+        assert run.usage.seconds == 6.0
+    assert read_overview(path).timing.parts == {"optimizer": 3.0, "scorer": 2.0, "store": 0.0, "other": 1.0}
 
 
 def test_a_request_to_stop_comes_after_the_block_is_safe(path: Path) -> None:
@@ -312,7 +336,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_becomes_current_when_it_goes_o
             "DROP TABLE effort; ALTER TABLE scored DROP COLUMN dropped; ALTER TABLE run DROP COLUMN winner; "
             "ALTER TABLE run DROP COLUMN test_uses; DROP TABLE event; ALTER TABLE step DROP COLUMN blocks; "
             "ALTER TABLE outcome DROP COLUMN score; ALTER TABLE outcome DROP COLUMN feedback; "
-            "DROP TABLE call; ALTER TABLE proposal DROP COLUMN author; "
+            "DROP TABLE call; ALTER TABLE proposal DROP COLUMN author; ALTER TABLE run DROP COLUMN parts; "
             "ALTER TABLE step ADD COLUMN meta_prompt TEXT NOT NULL DEFAULT ''; "
             "ALTER TABLE step ADD COLUMN exemplar_ids TEXT NOT NULL DEFAULT '[]'; "
             "ALTER TABLE step ADD COLUMN temperature REAL; ALTER TABLE step ADD COLUMN seed INTEGER; "
