@@ -7,8 +7,8 @@ the weights are that factor; the transposed product makes them the first, which 
 import torch
 from torch import Tensor, nn
 
-MOST_ROWS = 64
-"""With more rows than these the products themselves take longer, and are faster as they come."""
+FEWEST_ROWS, MOST_ROWS = 8, 64
+"""From so many rows to so many: below it pays with AMX only, above it the products themselves take longer."""
 
 
 class FewRowsLinear(nn.Linear):
@@ -35,6 +35,5 @@ def ease_few_rows(model: nn.Module) -> None:
 
 
 def _pays(rows: Tensor, weight: Tensor) -> bool:
-    """One row is a matrix times a vector, which copies nothing either way."""
-    few = 1 < rows.numel() // rows.shape[-1] <= MOST_ROWS
+    few = FEWEST_ROWS <= rows.numel() // rows.shape[-1] <= MOST_ROWS
     return few and weight.device.type == "cpu" and weight.dtype == torch.bfloat16

@@ -4,10 +4,20 @@ import pytest
 import torch
 from tiny_models import tiny_model
 
-from opro_local.engine.few_rows import MOST_ROWS, FewRowsLinear, ease_few_rows, linear
+from opro_local.engine.few_rows import FEWEST_ROWS, MOST_ROWS, FewRowsLinear, ease_few_rows, linear
 from opro_local.engine.forward import Body
 
-SHAPES = [(1,), (2,), (MOST_ROWS,), (MOST_ROWS + 1,), (1, 8), (3, 5), (2, 3, 4), (0,)]
+SHAPES = [
+    (1,),
+    (FEWEST_ROWS - 1,),
+    (FEWEST_ROWS,),
+    (MOST_ROWS,),
+    (MOST_ROWS + 1,),
+    (1, 8),
+    (3, 5),
+    (2, 3, 4),
+    (0,),
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
