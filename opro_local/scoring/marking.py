@@ -150,6 +150,8 @@ def _interval(sample: Sample, spec: MetricSpec) -> Interval | None:
     values = spec.per_row(sample)
     if spec.needs == "scores" and _are_whole([values]):
         return wilson(int(values.sum()), len(values))
+    if values.min() == values.max():  # every resample would say the same, however few the rows
+        return None
     return bootstrap(np.ones(len(values), dtype=np.int64), partial(_mean, values))
 
 

@@ -483,6 +483,13 @@ class TestNumbers:
         assert score.metrics == {"accuracy": 0.0}
         assert score.interval is not None
 
+    @pytest.mark.parametrize("error", [0, 2])
+    def test_rows_that_are_all_alike_have_no_interval(self, error: int) -> None:
+        rows = [answered(str(target), str(target + error)) for target in range(10)]
+        score = measure(rows, labels=(), metric="mae", spread=9.0)
+        assert (score.value, score.interval) == (error, None)
+        assert measure(rows, labels=(), metric="accuracy").interval is not None
+
     def test_a_number_of_hundreds_of_digits_is_no_answer(self) -> None:
         rows = [answered("10", "9" * 400), answered("4", "4")]
         assert measure(rows, labels=(), metric="mae", spread=6.0).value == 3.0
