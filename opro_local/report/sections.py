@@ -145,7 +145,9 @@ CAPTION = (
     "Holm-corrected) are the winner's beside that baseline; rows needed: test rows that would detect such a "
     "gain (80 % power)"
 )
-WITHOUT_INTERVAL = "; without an interval: fewer than 3 rows a label are too few for one, and rows that are all alike tell none"
+WITHOUT_INTERVAL = (
+    "; without an interval: fewer than 3 rows a label, or rows that are all alike, are too few for one"
+)
 
 
 def _lacks_interval(score: Figures | None) -> bool:

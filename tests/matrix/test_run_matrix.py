@@ -22,9 +22,12 @@ from commands import (
 )
 from covering import Cell
 
+FEW_TOKENS = ("--answer-tokens", "8")
+"""The real models would go on writing."""
 
-def check_run(commands: Commands, cell: Cell, model: Path) -> None:
-    found = document(commands.run(cell, model))
+
+def check_run(commands: Commands, cell: Cell, model: Path, *more: str) -> None:
+    found = document(commands.run(cell, model, *more))
     assert (found["status"], found["stop_reason"]) == ("finished", "budget of 1 steps used")
     assert found["metric"] == cell["metric"]
     assert [step["number"] for step in found["steps"]] == [0, 1]
@@ -51,7 +54,7 @@ def test_one_step_of_the_real_models_ends_with_a_winner(
     commands: Commands, answer: str, chat: bool, real_model: Callable[[str], Path]
 ) -> None:
     cell = next(c for c in run_cells() if (c["answer"], c["chat"]) == (answer, chat))
-    check_run(commands, cell, real_model(REAL[chat]))
+    check_run(commands, cell, real_model(REAL[chat]), *FEW_TOKENS)
 
 
 @pytest.mark.parametrize("answer", ["boolean", "number", "regex"])
