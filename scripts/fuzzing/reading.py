@@ -30,6 +30,9 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "shift_jis", "no-such-enc
 RIGHT_ROWS = [{"text": f"mail {i}", "label": "ab"[i % 2]} for i in range(12)]
 RIGHT = "text,label,id\n" + "".join(f'"mail {i}, from Zoë",{"ab"[i % 2]},{i}\n' for i in range(12))
 
+RIGHT_TASK = b'data = "a.csv"\ntext = ["a", "b"]\nlabel = "l"\nanswer = "label"\nlabels = ["x", "y"]\n'
+RIGHT_SETTINGS = b'[models]\nscorer = "a"\n[budget]\nsteps = 5\ntrain_rows = 24\n[search]\nseed = 1\n'
+
 
 def reading_targets() -> Iterator[Target]:
     yield Target(name="csv", examples=st.tuples(_delimited(), _options()), work=_table_work(".csv"))
@@ -42,8 +45,8 @@ def reading_targets() -> Iterator[Target]:
     for kind in KINDS:
         for grading in ("strict", "official") if kind in PUBLISHED else ("strict",):
             yield Target(name=f"{kind}-{grading}", examples=_replies(), work=_grade_work(kind, grading))
-    yield Target(name="task-file", examples=_toml(), work=_task_file)
-    yield Target(name="settings", examples=_toml(), work=_settings)
+    yield Target(name="task-file", examples=_toml(RIGHT_TASK), work=_task_file)
+    yield Target(name="settings", examples=_toml(RIGHT_SETTINGS), work=_settings)
 
 
 def _options(*, sheets: bool = False) -> st.SearchStrategy[dict[str, Any]]:
@@ -168,10 +171,7 @@ def _grade_work(kind: str, grading: Any) -> Callable[[tuple[str, str, str, bool]
     return work
 
 
-def _toml() -> st.SearchStrategy[bytes]:
-    right = (
-        b'data = "a.csv"\ntext = ["a", "b"]\nlabel = "l"\nanswer = "label"\n[split]\ntrain = 0.5\nseed = 1\n'
-    )
+def _toml(right: bytes) -> st.SearchStrategy[bytes]:
     keys = st.sampled_from((*TaskSettings.model_fields, *RunSettings.model_fields, "steps", "seed", "scorer"))
     lines = st.lists(st.tuples(keys, json_text).map(" = ".join) | keys.map("[{}]".format) | texts, max_size=8)
     deep = st.integers(1, 3_000).map(lambda depth: "data = " + "[" * depth + "]" * depth)
