@@ -121,8 +121,10 @@ def _keys() -> Iterator[tuple[str, Change]]:
 
 
 def edit(folder: Path, *, file: str, key: str, value: object) -> None:
-    """Change one entry of a JSON file, or leave it out."""
+    """Change one entry of a JSON file, or leave it out; what is no file any more stays as it is."""
     path = folder / file
+    if path.exists() and not path.is_file():
+        return
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     content[key] = value
     if value is LEFT_OUT:
@@ -158,8 +160,10 @@ def _contents() -> Iterator[tuple[str, Change]]:
 
 
 def write(folder: Path, *, file: str, content: bytes) -> None:
-    """Put a file into the place of another."""
-    (folder / file).write_bytes(content)
+    """Put a file into the place of another; what is no file any more stays as it is."""
+    path = folder / file
+    if path.is_file() or not path.exists():
+        path.write_bytes(content)
 
 
 def _sparse(folder: Path, *, file: str) -> None:
