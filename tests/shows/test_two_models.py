@@ -56,6 +56,7 @@ def test_equal_weights_under_two_names_are_loaded_once(
     assert models.scorer is models.optimizer
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_gemma_writes_instructions_for_smollm2(
     gemma_folder: Path, smollm2_folder: Path, tmp_path: Path
 ) -> None:
