@@ -145,9 +145,7 @@ CAPTION = (
     "Holm-corrected) are the winner's beside that baseline; rows needed: test rows that would detect such a "
     "gain (80 % power)"
 )
-WITHOUT_INTERVAL = (
-    "; without an interval: fewer than 3 rows a label, or rows that are all alike, are too few for one"
-)
+WITHOUT_INTERVAL = "; without an interval: fewer than 3 rows a label, or all alike, are too few for one"
 
 
 def _lacks_interval(score: Figures | None) -> bool:
