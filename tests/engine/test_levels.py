@@ -22,6 +22,7 @@ from oracle import (
 from tiny_models import tiny_model, without_numbers
 from typed_transformers import moved
 
+import opro_local.engine.attention
 from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import WholeLikelihood
@@ -72,6 +73,15 @@ def test_windows_hold_below_at_and_beyond_their_length(name: str, level: Level) 
     score = scorer(tiny_model(name), level)
     scores = run(score, around_a_window_of_8())
     assert largest_gap(scores, expected_around_a_window(name)) < 1e-4
+
+
+@pytest.mark.parametrize("stride", [1, 3, 7])
+@pytest.mark.parametrize("name", [name for name, level in CASES if level == "E3"])
+def test_long_blocks_in_strides_equal_the_model_itself(
+    name: str, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opro_local.engine.attention, "STRIDE_TOKENS", stride)
+    assert largest_gap(run(scorer(tiny_model(name), "E3"), workload()), expected(name)) < 1e-4
 
 
 def test_rows_behind_prefixes_of_unequal_length_go_through_in_one_line() -> None:
