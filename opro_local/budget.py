@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from opro_local.config import (
+    BUDGETS,
     HEADROOM_CANDIDATES,
     SHORTER_FINALISTS,
     BudgetSettings,
     Method,
+    RunSettings,
     SearchSettings,
 )
 from opro_local.problem import Estimate
@@ -45,6 +47,15 @@ def _reached(trajectory: Trajectory[S], target: float) -> bool:
         return False
     value = trajectory.best.score.value
     return value >= target if trajectory.direction == "maximize" else value <= target
+
+
+def planned_pairs(settings: RunSettings) -> int:
+    """What a search on a CPU scores on train at most; known before a model is loaded."""
+    budget = settings.budget
+    preset = BUDGETS[budget.preset or "light"]
+    steps = preset.steps if budget.steps is None else budget.steps
+    rows = preset.train_rows if budget.train_rows is None else budget.train_rows
+    return steps * settings.search.proposals_per_step * rows
 
 
 def estimate(

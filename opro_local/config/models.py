@@ -13,9 +13,10 @@ class ModelSettings(Settings):
     optimizer: str | None = Field(None, description="Model that writes instructions; the same if not given.")
     quantize: Quantize = Field("auto", description="Weights in memory; auto follows model and device.")
     device: str = Field("auto", description="cpu, cuda, cuda:1, ...; auto takes a GPU when there is one.")
-    compiled: bool = Field(
-        False,
-        description="Compile the model first: half a minute that long runs on fast processors win back.",
+    compiled: bool | None = Field(
+        None,
+        description="Compile the model first. If not given: for searches of medium size and more, on a CPU "
+        "that multiplies bf16.",
     )
     verify: bool = Field(
         False,

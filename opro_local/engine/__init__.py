@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from opro_local.engine.compiling import compiling_pays
     from opro_local.engine.family_check import FamilyCheck, check_family
     from opro_local.engine.local import LocalEngine, load_engine, token_counter
     from opro_local.engine.memory import MemoryPlan, plan_folder
@@ -18,13 +19,14 @@ __all__ = [
     "LocalEngine",
     "MemoryPlan",
     "check_family",
+    "compiling_pays",
     "load_engine",
     "load_engines",
     "plan_folder",
     "token_counter",
 ]
 
-_MODULES = ("local", "memory", "swapping", "family_check")
+_MODULES = ("local", "memory", "compiling", "swapping", "family_check")
 
 
 def __getattr__(name: str) -> object:

@@ -1,9 +1,9 @@
 """The model's layers through torch.compile, for lines of tokens only (E3).
 
 What a layer does between its matrix products (norms, rotations, activations, sums) becomes a few fused
-loops; that pays where the products themselves are fast. Attention stays outside, and so do all other passes:
-their caches would be compiled anew for every shape. Compiling takes half a minute on a slow machine the first
-time, and a few seconds once torch has the result on disk.
+loops; that pays where the products themselves are fast. Attention stays one operator, see attention.
+All other passes stay as they are: their caches would be compiled anew for every shape. Compiling takes a
+minute on a slow machine the first time, and ten seconds once torch has the result on disk.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +13,16 @@ import torch
 from transformers import PreTrainedModel
 
 from opro_local.engine.blocks import layer_list
+from opro_local.engine.profile import Quantize, choose_device, multiplies_bf16
+
+
+def compiling_pays(quantize: Quantize, device: str) -> bool:
+    """Whether a long run of a model held so is faster compiled; on GPUs nobody has measured it yet.
+
+    Raises ModelError for a device that is not there.
+    """
+    dense = quantize in ("auto", "bf16")
+    return dense and choose_device(device).type == "cpu" and multiplies_bf16()
 
 
 class CompiledLayers:

@@ -133,11 +133,11 @@ def choose_quantization(folder: ModelFolder, wanted: Quantize, device: torch.dev
         return wanted
     large = folder.parameters >= LARGE_PARAMETERS
     if device.type == "cpu":
-        return "bf16" if large or _multiplies_bf16() else "fp32"
+        return "bf16" if large or multiplies_bf16() else "fp32"
     return "nf4" if large else "bf16"
 
 
-def _multiplies_bf16() -> bool:
+def multiplies_bf16() -> bool:
     """Whether the CPU multiplies bf16 itself; without that, fp32 is about twice as fast."""
     able = torch.cpu.get_capabilities()
     return bool(able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16"))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from opro_local.engine import FamilyCheck, MemoryPlan
 
 
+PAIRS_WORTH_COMPILING = 20_000
+"""A search that scores so many takes ten minutes and more on a CPU, of which compiling saves a fifth."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     """The two roles; one and the same engine when both are played by the same weights."""
@@ -64,9 +68,22 @@ def load_stored(
     close_network()
     from opro_local.engine import LoadOptions, load_engines
 
-    options = LoadOptions(quantize=settings.quantize, device=settings.device, compiled=settings.compiled)
+    options = LoadOptions(
+        quantize=settings.quantize, device=settings.device, compiled=bool(settings.compiled)
+    )
     engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
     return engines, tuple(map(str, plans))
+
+
+def for_search(settings: ModelSettings, pairs: int) -> ModelSettings:
+    """The settings with compiled filled in, for a search that may score so many pairs. Raises ModelError."""
+    if settings.compiled is not None:
+        return settings
+    close_network()
+    from opro_local.engine import compiling_pays
+
+    pays = pairs >= PAIRS_WORTH_COMPILING and compiling_pays(settings.quantize, settings.device)
+    return settings.model_copy(update={"compiled": pays})
 
 
 def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_local.answers import grader_of
-from opro_local.budget import RIVALS, estimate
+from opro_local.budget import RIVALS, estimate, planned_pairs
 from opro_local.catalogue import stored_names
 from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
 from opro_local.errors import DataError, SettingsError
@@ -29,7 +29,7 @@ from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models
+from opro_local.wiring.models import Models, for_search
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
@@ -163,7 +163,9 @@ def prepare(
     _check_metric(task, settings, mode)
     check_ledger(RunFolder(host.folders.runs).test_ledger)
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
-    models = models or host.load_models(settings.models, host.folders.models)
+    if models is None:
+        loading = for_search(settings.models, planned_pairs(settings)) if run_id else settings.models
+        models = host.load_models(loading, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.measurement import Measurement
     from opro_local.problems.search_space import SearchSpace, bare_baselines
