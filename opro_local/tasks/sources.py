@@ -33,8 +33,12 @@ def choose_task(
     settings = overlaid(base, flags)
     if flags.data is not None and flags.data != str(STDIN):
         settings = settings.model_copy(update={"data": str(cwd / flags.data)})
-    if flags.grader is not None:
-        settings = settings.model_copy(update={"grader": str(cwd / flags.grader)})
+    anchored = {
+        name: str(cwd / path)
+        for name, path in (("grader", flags.grader), ("must_stay", flags.must_stay))
+        if path is not None
+    }
+    settings = settings.model_copy(update=anchored)
     name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
     return load_task(settings, folder=folder, name=name, allow_python=allow_python), words
 
