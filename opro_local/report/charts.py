@@ -144,7 +144,7 @@ def length_chart(run: Overview) -> Iterator[Chart]:
         f"{run.chosen_on}.",
         table=Table(
             title="Score by prompt length",
-            caption=f"{run.measure} on {run.chosen_on}; numbers: no other beats it in both score and length",
+            caption=f"on {run.chosen_on}; with a number: no other beats it in both score and length",
             columns=("number", "tokens", run.measure, "instruction", "shots", "key", "status"),
             rows=[
                 (
