@@ -200,3 +200,11 @@ def test_cut_off_after_any_block_the_same_winner_is_found(tmp_path: Path) -> Non
     assert count[0] > 12
     assert cut == whole
     assert cut["must_stay"] and cut["expected"]
+
+
+def test_a_task_folder_names_the_table_of_its_rows_from_inside() -> None:
+    done("init", "task", "--data", "mails.csv", *COLUMNS, *MUST_STAY)
+    written = Path("task/task.toml").read_text(encoding="utf-8")
+    assert f"must_stay = {json.dumps(str(Path('must.csv').resolve()))}" in written
+    told = done("data", "check", "--task", "task/task.toml")
+    assert told.splitlines()[-1].endswith(", must_stay 2")
