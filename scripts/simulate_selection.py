@@ -66,7 +66,7 @@ class Promise:
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--runs", type=click.IntRange(10), default=400, help="Searches a line.")
+@click.option("--runs", type=click.IntRange(10), default=100, help="Searches a line.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the table as Markdown.")
 def main(*, runs: int, seed: int, out: Path | None) -> None:
