@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+HALF = ", a row of train counting half"
+
+
 def search_chart(run: Overview) -> Iterator[Chart]:
     """Every score of every step, the best so far, and what was measured on validation."""
     points, left = scores_of(run, dropped=False), scores_of(run, dropped=True)
@@ -144,7 +147,8 @@ def length_chart(run: Overview) -> Iterator[Chart]:
         f"{run.chosen_on}.",
         table=Table(
             title="Score by prompt length",
-            caption=f"on {run.chosen_on}; with a number: no other beats it in both score and length",
+            caption=f"on {run.chosen_on}{HALF if run.compared else ''}; with a number: no other beats it in "
+            "both score and length",
             columns=("number", "tokens", run.measure, "instruction", "shots", "key", "status"),
             rows=[
                 (

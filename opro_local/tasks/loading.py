@@ -81,7 +81,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
 
 def _taken_out(count: int) -> Iterator[str]:
     if count:
-        yield f"{counted(count, 'row')} of the table must stay right, and used for nothing else."
+        yield f"left out of train, validation and test: {counted(count, 'row')} that must stay right."
 
 
 def overlaid(base: S, given: S) -> S:

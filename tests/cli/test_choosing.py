@@ -94,7 +94,7 @@ def test_a_finalist_that_breaks_a_row_is_named_by_that_row_and_does_not_win() ->
 
 def test_such_a_row_is_in_no_part_of_the_table() -> None:
     result = call(*RUN, *MUST_STAY)
-    assert "note: 1 row of the table must stay right, and used for nothing else." in result.stderr
+    assert "note: left out of train, validation and test: 1 row that must stay right." in result.stderr
     found = json.loads(done("export"))
     ids = found["task"]["row_ids"]
     assert ids["must_stay"] == ["r2", "r40"]
