@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings
@@ -13,7 +13,7 @@ from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
 from opro_local.recording import NullLedger
-from opro_local.records import Candidate, Outcome, S, Score, SplitName
+from opro_local.records import Candidate, Outcome, S, Score
 from opro_local.results.tasks import settings_of
 from opro_local.stopwatch import Stopwatch
 from opro_local.store.database import sound
@@ -233,7 +233,7 @@ def score_instructions(
     instructions: Sequence[str],
     *,
     settings: RunSettings,
-    split: SplitName = "validation",
+    split: Literal["train", "validation", "test"] = "validation",
     host: Host | None = None,
 ) -> list[tuple[Candidate, Score]]:
     """Measure given instructions on a split, calibrated on train; only the reply cache is written.

@@ -66,10 +66,11 @@ def estimate(
     starts: int,
     worked: int,
     tokens_per_pair: float,
+    must_stay: int = 0,
 ) -> Estimate:
     """Upper bound for a task run on rows = (train, validation, test), before anything is rejected.
 
-    worked rows are answered for shots.
+    worked rows are answered for shots; must_stay rows by all finalists.
     """
     train, validation, test = rows
     proposals = steps * search.proposals_per_step
@@ -78,13 +79,15 @@ def estimate(
     validated = (
         starts + steps // search.validate_every * search.proposals_per_step if search.validate_every else 0
     )
-    finalists = min(search.finalists + SHORTER_FINALISTS, proposals) + starts + rivals * search.finalists
+    winners = min(search.finalists + SHORTER_FINALISTS, proposals) + starts
+    finalists = winners + rivals * search.finalists
     baselines = starts + 1 + len(search.compare_with) + rivals
     pairs = (
         HEADROOM_CANDIDATES * min(search.headroom, train)
         + worked
         + (scored + 1 + len(search.compare_with)) * train
         + (validated + finalists + search.sensitivity) * validation
+        + winners * must_stay
         + (baselines + 1) * test
     )
     return Estimate(

@@ -44,6 +44,10 @@ class OutcomeLedger(Protocol):
         """Fix the winner, and note that these test rows are used; once, also when a run is resumed."""
         ...
 
+    def fixed_winner(self) -> Candidate | None:
+        """Once it is fixed."""
+        ...
+
     def test_is_open(self) -> bool:
         """Whether the winner is fixed, so that test rows may be read."""
         ...
@@ -73,6 +77,9 @@ class NullLedger:
     after_block: Callable[[], None]
 
     def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None: ...
+
+    def fixed_winner(self) -> Candidate | None:
+        return None
 
     def test_is_open(self) -> bool:
         return True

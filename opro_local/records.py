@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, NewType, TypeVar
 S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
 
 Direction = Literal["maximize", "minimize"]
-SplitName = Literal["train", "validation", "test"]
+SplitName = Literal["train", "validation", "test", "must_stay"]
 
 
 def content_hash(tag: str, value: Any) -> str:
@@ -155,7 +155,14 @@ class Scored(Generic[S]):
 
 
 _OfReply = Literal["no finite log-probability", "too long", "cut off"]
-_OfText = Literal["empty", "contains a tag", "refusal", "contains a digit", "goes on with the examples"]
+_OfText = Literal[
+    "empty",
+    "contains a tag",
+    "refusal",
+    "contains a digit",
+    "goes on with the examples",
+    "lacks words to keep",
+]
 _OfLeak = Literal["copies a row", "copies most of a short row", "copies an answer", "copies a labelled row"]
 _OfNumbers = Literal["wrong number of numbers", "outside the limits"]
 _OfTour = Literal[

@@ -225,3 +225,14 @@ def test_cut_off_after_any_block_the_same_search_goes_on(
     assert {k: v for k, v in again.items() if k not in differing} == {
         k: v for k, v in whole.items() if k not in differing
     }
+
+
+def test_every_arm_leaves_in_what_must_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = "Money is never seed."
+    document = run_document(searched(tmp_path, monkeypatch, keep=[kept], baselines="full"))
+    proposals = [p for step in document["steps"] for p in step["proposals"]]
+    accepted = [p for p in proposals if p["solution"]]
+    assert {p["origin"] for p in accepted} >= {"library", "random words", "crossover"}
+    assert all(p["solution"]["instruction"].count(kept) == 1 for p in accepted)
+    assert {p["reason"] for p in proposals if p["author"] == "model"} == {"lacks words to keep"}
+    assert kept in document["best"]["instruction"]

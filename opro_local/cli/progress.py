@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 EFFORT_EVERY = 60.0
 """Seconds between two looks at how near the machine's limit scoring is; one takes a second."""
-ROLE_OF_SPLIT = {"train": "searching", "validation": "validating", "test": "testing"}
+ROLE_OF_SPLIT = {
+    "train": "searching",
+    "validation": "validating",
+    "must_stay": "validating",
+    "test": "testing",
+}
 
 
 class RunProgress:

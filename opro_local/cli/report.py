@@ -58,6 +58,12 @@ TO = (
     show_default=True,
     help="json: everything; csv: one row a candidate; the rest: the best prompt, ready to use.",
 )
+@click.option(
+    "--candidate",
+    metavar="NUMBER|KEY",
+    help="Another finalist than the winner, ready to use: its number or key in the report's table of prompt "
+    "lengths.",
+)
 @click.option("--outcomes", is_flag=True, help="Add every example's prediction (json only).")
 @click.option("--schema", is_flag=True, help="Write the JSON schema of --to json instead of a run.")
 @click.option(
@@ -78,6 +84,7 @@ def export(
     folders: Folders,
     name: str | None,
     form: str,
+    candidate: str | None,
     outcomes: bool,
     schema: bool,
     output: Path | None,
@@ -87,6 +94,8 @@ def export(
     allow_python: bool,
 ) -> None:
     """Write a run, or its best prompt: RUN is its id or file, the latest one if not given."""
+    if candidate is not None and (url is not None or form in ("json", "csv") or schema):
+        raise click.UsageError("--candidate goes with a form that is ready to use, such as --to prompt.")
     if url is not None:
         from opro_local.cli.check import check_served
 
@@ -96,7 +105,9 @@ def export(
     if as_json:
         raise click.UsageError("--json goes with --check; a whole run as JSON is --to json.")
     text, lost = (
-        (_schema(), []) if schema else _exported(find_run(folders.runs, name), form, outcomes=outcomes)
+        (_schema(), [])
+        if schema
+        else _exported(find_run(folders.runs, name), form, candidate, outcomes=outcomes)
     )
     for sentence in lost:
         say_note(sentence)
@@ -113,13 +124,15 @@ def _schema() -> str:
     return schema_text()
 
 
-def _exported(path: Path, form: str, *, outcomes: bool) -> tuple[str, list[str]]:
+def _exported(path: Path, form: str, candidate: str | None, *, outcomes: bool) -> tuple[str, list[str]]:
     """A run in a form, and what the form loses."""
     from opro_local.exports.forms import in_use
     from opro_local.report.candidates import candidates_csv
     from opro_local.results.document import json_text
-    from opro_local.results.result import read_result
+    from opro_local.results.result import read_candidate, read_result
 
+    if candidate is not None:
+        return in_use(read_candidate(path, candidate), form)
     run = read_result(path, outcomes=outcomes if form == "json" else form != "csv")
     if form == "csv":
         return candidates_csv(run), []

@@ -1,12 +1,13 @@
 """How is searched."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from opro_local.config.choices import (
     Baselines,
     BlockOrder,
     ExemplarChoice,
     Method,
+    Prefer,
     ScoreDisplay,
     Style,
     Switch,
@@ -115,9 +116,26 @@ class SearchSettings(Settings):
         (), description="Instruction of your own, measured on test beside the winner."
     )
     finalists: int = Field(5, ge=1, description="Best candidates on train that are measured on validation.")
+    prefer: Prefer = Field(
+        "best",
+        description="Which finalist wins: the best; the shortest within a standard error of it; or balanced, "
+        "the one that gains most for its length.",
+    )
+    keep: tuple[str, ...] = Field(
+        (), description="Sentence that every instruction must contain word for word."
+    )
     validate_every: int = Field(
         0,
         ge=0,
         description="Measure every so many steps' candidates on validation too, to see overfitting; it "
         "chooses nothing. 0 for never.",
     )
+
+    @field_validator("keep")
+    @classmethod
+    def _can_be_kept(cls, sentences: tuple[str, ...]) -> tuple[str, ...]:
+        """Instructions are trimmed and lose Markdown bold: what has such marks would be in none."""
+        for sentence in sentences:
+            if not sentence.strip() or "**" in sentence:
+                raise ValueError("a sentence to keep is empty or has ** in it: write it without")
+        return tuple(sentence.strip() for sentence in sentences)

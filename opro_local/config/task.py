@@ -60,6 +60,11 @@ class TaskSettings(Settings):
         131_072, ge=1, description="Most characters of one field; a longer one is often an open quote."
     )
     answer: str = Field("label", description="What an answer is.")
+    must_stay: str | None = Field(
+        None,
+        description="Table of rows, with the columns of --data, that no winner may answer wrongly where the "
+        "best start is right.",
+    )
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."

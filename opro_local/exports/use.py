@@ -110,7 +110,7 @@ def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
 
 def _example(scored: Sequence[AnswerResult], before: str, behind: str) -> UseExample:
     """A row with an answer, of test if there is one."""
-    order = ("test", "validation", "train")
+    order = ("test", "validation", "train", "must_stay")
     answered = [answer for answer in scored if answer.prediction is not None]
     first = min(answered, key=lambda each: (order.index(each.split), each.example_id), default=None)
     return _row(first, before, behind) if first else UseExample(text="", answer=None, target=None)

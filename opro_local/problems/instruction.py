@@ -12,6 +12,7 @@ from itertools import islice
 from opro_local.config import ResolvedSearch, Style
 from opro_local.meta_prompt import ANSWER_HEADING, TAGS
 from opro_local.problem import MetaPrompt, Proposer, Rejected
+from opro_local.problems.kept import lacking, told_to_keep, with_kept, without
 from opro_local.problems.leaks import LeakCheck
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.meta_prompts import MetaPrompts
@@ -40,7 +41,8 @@ class InstructionProblem:
     """opro_local.problem.Problem for a Task; solutions are Candidates.
 
     ledger is the run's own: what candidates missed is read from it. rivals are proposers that look at no
-    scores, by name, each made for the problem: what they find at equal budget is a baseline.
+    scores, by name, each made for the problem: what they find at equal budget is a baseline. completes: what
+    is parsed gets the sentences to keep instead of being rejected for want of them.
     """
 
     space: SearchSpace
@@ -48,6 +50,7 @@ class InstructionProblem:
     style: Style
     ledger: OutcomeLedger
     rivals: Mapping[str, "Callable[[InstructionProblem], Proposer[Candidate]]"]
+    completes: bool = False
 
     @property
     def search(self) -> ResolvedSearch:
@@ -60,9 +63,14 @@ class InstructionProblem:
     def starts(self) -> Sequence[Candidate]:
         return self.space.starts()
 
+    @property
+    def told_task(self) -> Task:
+        """As the optimizer is told of it."""
+        return told_to_keep(self.space.task, self.search.keep)
+
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         prompts = MetaPrompts(
-            task=self.space.task,
+            task=self.told_task,
             qa=self.space.scorer.layout.qa,
             style=self.style,
             search=self.search,
@@ -85,6 +93,10 @@ class InstructionProblem:
         text = polish(reply)
         if not text:
             raise Rejected("empty")
+        if self.completes:
+            text = with_kept(text, self.search.keep)
+        if lacking(text, self.search.keep):
+            raise Rejected("lacks words to keep")
         if any(tag.casefold() in text.casefold() for tag in TAGS):
             raise Rejected("contains a tag")
         if text.casefold().startswith(REFUSALS):
@@ -93,7 +105,7 @@ class InstructionProblem:
             raise Rejected(told)
         if ANSWER_HEADING.casefold() in text.casefold():
             raise Rejected("goes on with the examples")
-        for leak in self._leaks.reasons(text):
+        for leak in self._leaks.reasons(without(text, self.search.keep)):
             raise Rejected(leak)
         return self.space.candidate(text)
 
@@ -143,12 +155,13 @@ class InstructionProblem:
 
     def finish(self, trajectory: Trajectory[Candidate], ledger: OutcomeLedger) -> None:
         finals = Selection(measurement=self.measurement, direction=self.direction, ledger=ledger)
-        winner = finals.select("finalist", finalists(trajectory, self.starts(), self.search.finalists))
+        winner = ledger.fixed_winner() or self._winner(trajectory, finals)
         rivals = [
             self._best_of(rival, made_for(self), trajectory, finals)
             for rival, made_for in self.rivals.items()
         ]
-        near = [replace(winner, instruction=text) for text in paraphrases(winner.instruction)]
+        texts = [text for text in paraphrases(winner.instruction) if not lacking(text, self.search.keep)]
+        near = [replace(winner, instruction=text) for text in texts]
         finals.measure("paraphrase", "validation", near[: self.search.sensitivity])
         ledger.open_test(winner, self.measurement.split.test)
         baselines = [*self.measurement.fit(self.space.baselines(), ledger), *filter(None, rivals)]
@@ -156,6 +169,11 @@ class InstructionProblem:
         won = finals.measure("winner", "test", [winner])
         finals.measure("baseline", "test", baselines)
         self.measurement.check_measured(won, "test")
+
+    def _winner(self, trajectory: Trajectory[Candidate], finals: Selection) -> Candidate:
+        starts = self.starts()
+        chosen = finalists(trajectory, starts, self.search.finalists)
+        return finals.winner(chosen, starts, self.search.prefer)
 
     def _best_of(
         self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Selection

@@ -92,7 +92,7 @@ class SearchSpace:
     def _longest_row(self) -> Example:
         """The one with the most tokens of those with the most bytes."""
         split = self.split
-        rows = (*split.train, *split.pool, *split.validation, *split.test)
+        rows = (*split.train, *split.pool, *split.validation, *split.test, *split.must_stay)
         largest = nlargest(LARGEST_ROWS, rows, key=lambda row: len(row.text.encode()))
         bare = Candidate(instruction="")
         return max(largest, key=lambda row: self.scorer.tokens_per_pair([bare], [row]))

@@ -1,14 +1,96 @@
-"""The last rounds of a search: validation picks, and what is measured is recorded with its role."""
+"""The last rounds of a search: train and validation pick, and what is measured is recorded with its role.
 
+Finalists are measured on validation ("finalist"). By what they reach on train and validation together
+("compared") the winner is chosen, and what it will score elsewhere is estimated ("expected"); both are in
+evidence/selection.py. On rows that must stay right ("must stay") the best start is measured first; a finalist
+that breaks one of those that it has right is not compared.
+"""
+
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
-from opro_local.config import SHORTER_FINALISTS
+from opro_local.config import SHORTER_FINALISTS, Prefer
+from opro_local.evidence.selection import Contest
 from opro_local.problems.measurement import Measurement
 from opro_local.proposers.elite import of_each_set
 from opro_local.recording import Evaluation, OutcomeLedger
-from opro_local.records import Candidate, Direction, Score, Scored, SplitName, Trajectory
+from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName, Trajectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Fitted candidates on train and validation together; those without a value are left out."""
+
+    measurement: Measurement
+    candidates: Sequence[Candidate]
+    train: Sequence[Sequence[Answer]]
+    validation: Sequence[Sequence[Answer]]
+    prefer: Prefer = "best"
+
+    @classmethod
+    def of(
+        cls, measurement: Measurement, candidates: Sequence[Candidate], ledger: OutcomeLedger, prefer: Prefer
+    ) -> "Compared":
+        """Raises DataError where nobody has a value."""
+        train, validation = (
+            [measurement.answers(c, found) for c, found in zip(candidates, outcomes, strict=True)]
+            for outcomes in (measurement.outcomes(candidates, part, ledger) for part in PARTS)
+        )
+        scores = [measurement.marking.score([*a, *b]) for a, b in zip(train, validation, strict=True)]
+        measurement.check_measured(scores, "validation")
+        able = [k for k, score in enumerate(scores) if math.isfinite(score.value)]
+        return cls(
+            measurement=measurement,
+            candidates=[candidates[k] for k in able],
+            train=[train[k] for k in able],
+            validation=[validation[k] for k in able],
+            prefer=prefer,
+        )
+
+    @cached_property
+    def shown(self) -> list[Score]:
+        """On validation alone."""
+        return list(map(self.measurement.marking.score, self.validation))
+
+    @cached_property
+    def contest(self) -> Contest:
+        marking = self.measurement.marking
+        return Contest(
+            train=list(map(marking.addends, self.train)),
+            validation=list(map(marking.addends, self.validation)),
+            figure=marking.gains_of,
+            tokens=[score.prompt_tokens or 0.0 for score in self.shown],
+            prefer=self.prefer,
+        )
+
+    @property
+    def winner(self) -> Candidate:
+        return self.candidates[self.contest.chosen]
+
+    def scores(self) -> Iterator[Score]:
+        """On train and validation together."""
+        rows = len(self.train[0]) + len(self.validation[0])
+        for gain, shown in zip(self.contest.values, self.shown, strict=True):
+            value = self.measurement.marking.spec.sign * float(gain)
+            yield Score(value=value, n=rows, prompt_tokens=shown.prompt_tokens)
+
+    def expected(self) -> Iterator[Score]:
+        """Of the winner on other rows; its interval is that of validation, moved. None of too few rows."""
+        gain = self.contest.expected
+        if gain is None:
+            return
+        spec, shown = self.measurement.marking.spec, self.shown[self.contest.chosen]
+        value = spec.sign * gain
+        moved = [end + value - shown.value for end in shown.interval or ()]
+        low_high = tuple(min(max(end, spec.low), spec.high) for end in moved)
+        interval = (low_high[0], low_high[1]) if low_high else None
+        yield Score(value=value, n=shown.n, interval=interval, prompt_tokens=shown.prompt_tokens)
+
+
+PARTS: tuple[SplitName, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +101,22 @@ class Selection:
     direction: Direction
     ledger: OutcomeLedger
 
-    def select(self, role: str, finalists: Sequence[Candidate]) -> Candidate:
-        """The best on validation; of equal ones that with the shortest prompts, or the first.
+    def winner(
+        self, finalists: Sequence[Candidate], starts: Sequence[Candidate], prefer: Prefer
+    ) -> Candidate:
+        """Of the finalists that keep right what must stay right, else the best start. Raises DataError."""
+        self.measure("finalist", "validation", finalists)
+        compared = self._compared(self._staying_right(finalists, starts), prefer)
+        for candidate, score in zip(compared.candidates, compared.scores(), strict=True):
+            self._record("compared", candidate, score)
+        for score in compared.expected():
+            self._record("expected", compared.winner, score)
+        return compared.winner
 
-        Raises DataError.
-        """
-        scores = self.measure(role, "validation", finalists)
-        self.measurement.check_measured(scores, "validation")
-        ranks = [(score.rank(self.direction)[0], -(score.prompt_tokens or 0.0)) for score in scores]
-        return finalists[ranks.index(max(ranks))]
+    def select(self, role: str, proposed: Sequence[Candidate]) -> Candidate:
+        """The best of a rival search. Raises DataError."""
+        self.measure(role, "validation", proposed)
+        return self._compared(proposed, "best").winner
 
     def measure(self, role: str, split: SplitName, fitted: Sequence[Candidate]) -> list[Score]:
         """Scores of fitted candidates, recorded with what they were taken for."""
@@ -35,6 +124,28 @@ class Selection:
         for candidate, score in zip(fitted, scores, strict=True):
             record(Evaluation(role=role, split=split, candidate=candidate, score=score), self.ledger)
         return scores
+
+    def _compared(self, candidates: Sequence[Candidate], prefer: Prefer) -> Compared:
+        return Compared.of(self.measurement, candidates, self.ledger, prefer)
+
+    def _record(self, role: str, candidate: Candidate, score: Score) -> None:
+        record(Evaluation(role=role, split="validation", candidate=candidate, score=score), self.ledger)
+
+    def _staying_right(
+        self, finalists: Sequence[Candidate], starts: Sequence[Candidate]
+    ) -> Sequence[Candidate]:
+        if not self.measurement.split.must_stay:
+            return finalists
+        start = self._compared(self.measurement.fit(starts, self.ledger), "best").winner
+        self.measure("must stay", "must_stay", [start, *(c for c in finalists if c.key != start.key)])
+        right = self._right(start)
+        return [candidate for candidate in finalists if right <= self._right(candidate)] or [start]
+
+    def _right(self, candidate: Candidate) -> set[str]:
+        """Ids of the rows that must stay right and are."""
+        outcomes = self.ledger.outcomes(candidate.key, "must_stay").values()
+        answers = self.measurement.answers(candidate, list(outcomes))
+        return {answer.example_id for answer in answers if answer.correct}
 
 
 def finalists(trajectory: Trajectory[Candidate], starts: Sequence[Candidate], most: int) -> list[Candidate]:

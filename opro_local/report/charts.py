@@ -10,10 +10,14 @@ from opro_local.results.flips import ConfidenceBin
 from opro_local.results.overview import Overview
 from opro_local.results.steps import proposals_of, scores_of, whole_scores
 from opro_local.results.trajectory import best_so_far, better
-from opro_local.results.words import instruction_text
+from opro_local.results.verdicts import champion
+from opro_local.results.words import instruction_text, short_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+HALF = ", a row of train counting half"
 
 
 def search_chart(run: Overview) -> Iterator[Chart]:
@@ -112,12 +116,14 @@ def two_searches(found: RunDifference) -> Iterator[Chart]:
 
 
 def length_chart(run: Overview) -> Iterator[Chart]:
-    """Finalists by the length of their prompts."""
-    known = [f for f in run.finalists if f.prompt_tokens and f.value is not None]
+    """Finalists by the length of their prompts; export takes those of the front by number, all by key."""
+    known = [f for f in run.contenders if f.prompt_tokens and f.value is not None]
     if not known:
         return
     points = [(f.prompt_tokens, f.value) for f in known]
     front = [(f.prompt_tokens, f.value) for f in run.frontier if f.value is not None]
+    numbers = {f.key: number for number, f in enumerate(run.frontier, start=1)}
+    won = run.best.key if run.best else None
 
     def draw(axes: "Axes") -> None:
         axes.plot(*zip(*points, strict=True), "o", color="black", alpha=0.5, label="finalist")
@@ -128,20 +134,28 @@ def length_chart(run: Overview) -> Iterator[Chart]:
             where="post",
             label="Pareto front",
         )
+        for number, point in enumerate(front, start=1):
+            axes.annotate(str(number), point, textcoords="offset points", xytext=(4, 4))
         axes.set_xlabel("tokens of a prompt, the row included")
-        axes.set_ylabel(f"{run.measure} on validation")
+        axes.set_ylabel(f"{run.measure} on {run.chosen_on}")
         axes.legend(frameon=False, loc="best")
 
     yield Chart(
         name="lengths",
         title="Score by prompt length",
         description=f"{len(points)} finalists by the mean length of their prompts and their {run.measure} on "
-        "validation.",
+        f"{run.chosen_on}.",
         table=Table(
             title="Score by prompt length",
-            columns=("tokens", run.measure, "instruction", "shots"),
+            caption=f"on {run.chosen_on}{HALF if run.compared else ''}; with a number: no other beats it in "
+            "both score and length",
+            columns=("number", "tokens", run.measure, "instruction", "shots", "key", "status"),
             rows=[
-                (round(f.prompt_tokens or 0), f.value, instruction_text(f.instruction), len(f.shots))
+                (
+                    *(numbers.get(f.key), round(f.prompt_tokens or 0), f.value),
+                    *(instruction_text(f.instruction), len(f.shots), short_key(f.key)),
+                    champion(run) if f.key == won else None,
+                )
                 for f in sorted(known, key=lambda f: f.prompt_tokens or 0)
             ],
         ),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from opro_local.report.charts import two_searches
+from opro_local.report.flips import flip_table
 from opro_local.report.section import Block, Section, word_diff
-from opro_local.report.sections import flip_table
 from opro_local.report.table import Table, WithInterval, setting_cell
 from opro_local.results.difference import RunDifference
 from opro_local.results.overview import Prompt, Solution

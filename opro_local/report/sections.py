@@ -1,17 +1,18 @@
 """What a report of a run says, once: the sections that terminal, page, Markdown, CSV and workbook print."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import assert_never
 
 from opro_local.exports.use import PLACE, use_of
 from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
+from opro_local.report.flips import flip_section
+from opro_local.report.must_stay import must_stay_section
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
 from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval, setting_cell
 from opro_local.results.answering import Answering
 from opro_local.results.findings import BaselineVerdict
-from opro_local.results.flips import Flip
 from opro_local.results.overview import Figures, Overview, StepResult
 from opro_local.results.reading import fields_of
 from opro_local.results.result import ObjectiveResult, RunResult, TaskResult
@@ -34,8 +35,6 @@ LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
 FEW_LABELS = 10
 """As many as a terminal lists."""
-LONGEST_ROW = 400
-"""Characters of a row's text on a page."""
 
 
 def sections(run: RunResult) -> list[Section]:
@@ -57,7 +56,8 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
     yield from _changes(run)
-    yield from _flips(run)
+    yield from flip_section(run)
+    yield from must_stay_section(run)
     yield from _confusion(run)
     yield _tried(run)
     yield from _paraphrases(run)
@@ -133,6 +133,7 @@ def _scores(run: TaskResult) -> Table:
                 _score(instruction_text(b.instruction), "test", b, verdicts.get(b.instruction))
                 for b in others
             ),
+            *([_score(champion(run), EXPECTED, run.expected)] if run.expected else []),
             *(_score(champion(run), split, score) for split, score in held if score),
         ],
         caption=CAPTION + (WITHOUT_INTERVAL if any(map(_lacks_interval, scores)) else ""),
@@ -145,6 +146,7 @@ CAPTION = (
     "Holm-corrected) are the winner's beside that baseline; rows needed: test rows that would detect such a "
     "gain (80 % power)"
 )
+EXPECTED = "other rows, expected"
 WITHOUT_INTERVAL = "; without an interval: fewer than 3 rows a label, or all alike, are too few for one"
 
 
@@ -168,43 +170,6 @@ def _changes(run: TaskResult) -> Iterator[Section]:
     if start and run.best:
         changes = list(word_diff(start.instruction, run.best.instruction))
         yield Section(title="Changes from the best start", changes=changes)
-
-
-def _flips(run: TaskResult) -> Iterator[Section]:
-    """Beside the best start."""
-    start = best_start(run)
-    for found in run.flips:
-        if start and found.instruction == start.instruction:
-            yield Section(
-                title="Rows fixed and broken",
-                lines=[
-                    f"test rows, against {instruction_text(found.instruction)}: {len(found.fixed)} fixed, "
-                    f"{len(found.broken)} broken"
-                ],
-                tables=[
-                    *flip_table("Fixed", found.fixed, "winner", "baseline"),
-                    *flip_table("Broken", found.broken, "winner", "baseline"),
-                ],
-            )
-            return
-
-
-MARGIN = "margin: log-probability of the right label less that of the likeliest other, in nats"
-
-
-def flip_table(title: str, rows: Sequence[Flip], ours: str, theirs: str) -> Iterator[Table]:
-    columns = ("row", "text", "right answer", f"{ours}'s answer", f"{theirs}'s answer")
-    if rows:
-        yield Table(
-            title=title,
-            columns=(*columns, f"{ours}'s margin", f"{theirs}'s margin"),
-            rows=[
-                (r.id, r.text, r.target, r.winner, r.baseline, r.winner_margin, r.baseline_margin)
-                for r in rows
-            ],
-            caption=MARGIN,
-            longest=LONGEST_ROW,
-        )
 
 
 def _confusion(run: TaskResult) -> Iterator[Section]:

@@ -225,8 +225,10 @@ class Overview:
 
     status is "unfinished" while it searches or was cut off there, "stopped" while it measures what it found,
     "finished". best is the winner, or the best so far; train, validation and test are its scores. baselines
-    are measured on test, finalists, periodic ones and near-paraphrases (sensitivity) on validation; frontier
-    holds the finalists that no shorter prompt equals.
+    are measured on test, finalists, periodic ones and near-paraphrases (sensitivity) on validation. compared
+    are the finalists that could win, on train and validation together; frontier holds those that no other
+    beats in both score and length, the shortest first. expected is what the winner will score on other rows,
+    by validation; older runs have neither.
     """
 
     store_version: int
@@ -248,7 +250,9 @@ class Overview:
     finalists: Sequence[Measured]
     periodic: Sequence[Followed]
     sensitivity: Sequence[Measured]
+    compared: Sequence[Measured]
     frontier: Sequence[Measured]
+    expected: Figures | None
     proposers: Sequence[ProposerResult]
     rejected: Mapping[str, int]
     unanswered: Mapping[str, int]
@@ -265,3 +269,13 @@ class Overview:
     def measure(self) -> str:
         """What the scores are figures of."""
         return self.metric or "value"
+
+    @property
+    def contenders(self) -> Sequence[Measured]:
+        """Whom the winner was chosen from, with what it was chosen by."""
+        return self.compared or self.finalists
+
+    @property
+    def chosen_on(self) -> str:
+        """The rows that it was chosen by."""
+        return "train and validation" if self.compared else "validation"

@@ -39,6 +39,9 @@ from opro_local.store import schema
 from opro_local.store.header import RunHeader
 from opro_local.store.reader import RunReader, reading
 
+NOT_HELD = ("baseline", "compared", "expected")
+"""Roles whose scores are not that of a candidate on a split."""
+
 
 def read_overview(path: Path) -> Overview:
     """Quick. Raises StoreError."""
@@ -46,10 +49,11 @@ def read_overview(path: Path) -> Overview:
         return overview(run)
 
 
-def overview(run: RunReader) -> Overview:
+def overview(run: RunReader, *, best_key: str | None = None) -> Overview:
+    """best_key is that of a candidate to be taken for the best."""
     header, evaluations = run.header, run.evaluations
     entries = entries_of(run)
-    winners = {e.candidate.key for e in evaluations if e.role == "winner"}
+    winners = {best_key or e.candidate.key for e in evaluations if best_key or e.role == "winner"}
     best = best_entry(entries, header.direction, winners)
     found = Overview(
         store_version=schema.VERSION,
@@ -71,7 +75,9 @@ def overview(run: RunReader) -> Overview:
         finalists=_measured_as(evaluations, "finalist"),
         periodic=[_followed(e, entries) for e in evaluations if e.role == "periodic"],
         sensitivity=_measured_as(evaluations, "paraphrase"),
+        compared=_measured_as(evaluations, "compared"),
         frontier=_frontier(header, evaluations),
+        expected=next((figures(e.score) for e in evaluations if e.role == "expected"), None),
         proposers=by_proposer(entries, header.direction, best),
         rejected=dict(sorted(Counter(e.reason for e in entries if e.reason is not None).items())),
         unanswered=run.unanswered,
@@ -125,7 +131,7 @@ def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split:
     found = (
         e.score
         for e in evaluations
-        if best and e.candidate.key == best.key and e.split == split and e.role != "baseline"
+        if best and e.candidate.key == best.key and e.split == split and e.role not in NOT_HELD
     )
     return next((Held(**fields_of(figures(score))) for score in found), None)
 
@@ -153,8 +159,9 @@ def _followed(evaluation: Evaluation, entries: Sequence[ProposalRecord]) -> Foll
 
 
 def _frontier(header: RunHeader, evaluations: Sequence[Evaluation]) -> list[Measured]:
-    """On validation, the finalists that no shorter prompt equals, the shortest first."""
-    finalists = [e for e in evaluations if e.role == "finalist" and e.score.prompt_tokens is not None]
+    """The finalists that no shorter prompt equals, the shortest first; older runs chose on validation."""
+    role = "compared" if any(e.role == "compared" for e in evaluations) else "finalist"
+    finalists = [e for e in evaluations if e.role == role and e.score.prompt_tokens is not None]
     ranks = [(e.score.prompt_tokens, -e.score.rank(header.direction)[0]) for e in finalists]
     best = math.inf
     found = []

@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from opro_local.errors import SettingsError
 from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
 from opro_local.results.answering import Answering, answering
 from opro_local.results.answers import AnswerResult, all_answers, confusion_of
 from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
+from opro_local.results.must_stay import MustStay, must_stay
 from opro_local.results.objective import ObjectiveFindings, objective_findings
-from opro_local.results.overview import Held, Overview, Prompt, Solution
+from opro_local.results.overview import Held, Measured, Overview, Prompt, Solution
 from opro_local.results.proposals import entries_of
 from opro_local.results.reading import fields_of, overview
+from opro_local.results.words import KEY_DIGITS
 from opro_local.store.header import RunHeader
 from opro_local.store.reader import RunReader, reading
 from opro_local.tasks.task import task_from_json
@@ -37,6 +40,7 @@ class TaskResult(Overview):
     reliability: Sequence[ConfidenceBin]
     test_uses: int | None
     data_digest: str
+    must_stay: MustStay | None = None
     outcomes: Sequence[AnswerResult] | None = None
 
 
@@ -62,9 +66,35 @@ def read_result(path: Path, *, outcomes: bool = False) -> RunResult:
         return result_of(run, outcomes=outcomes)
 
 
+def read_candidate(path: Path, name: str) -> RunResult:
+    """The same as if a candidate had won: name is its number on the front, or the beginning of its key.
+
+    Raises StoreError, and SettingsError where the run has no such finalist.
+    """
+    with reading(path) as run:
+        best = _named(overview(run), name)
+        known = overview(run, best_key=best.key)
+        return replace(_task_result(run, known, outcomes=True), expected=None)
+
+
+def _named(run: Overview, name: str) -> Measured:
+    digits = name.rpartition(":")[2]
+    if name.isdecimal() and 1 <= int(name) <= len(run.frontier):
+        return run.frontier[int(name) - 1]
+    found = [f for f in run.finalists if len(digits) >= KEY_DIGITS and digits in f.key]
+    if len(found) == 1:
+        return found[0]
+    raise SettingsError(
+        f"Run {run.run} has no candidate {name}: take a number from 1 to {len(run.frontier)} or a key from "
+        "the table of prompt lengths in its report."
+        if run.frontier
+        else f"Run {run.run} has compared no candidates yet. Finish it: opro-local resume"
+    )
+
+
 def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
     if run.header.is_task:
-        return _task_result(run, outcomes=outcomes)
+        return _task_result(run, overview(run), outcomes=outcomes)
     return ObjectiveResult(
         **fields_of(overview(run)),
         objective=objective_findings(run.header, entries_of(run)),
@@ -73,8 +103,8 @@ def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
     )
 
 
-def _task_result(run: RunReader, *, outcomes: bool) -> TaskResult:
-    found, known = Findings(run=run), overview(run)
+def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResult:
+    found = Findings(run=run)
     held = {split: _with_confusion(run, known, split) for split in ("validation", "test")}
     return TaskResult(
         **fields_of(known) | held,
@@ -87,6 +117,7 @@ def _task_result(run: RunReader, *, outcomes: bool) -> TaskResult:
         reliability=found.reliability(),
         test_uses=run.test_uses,
         data_digest=rows_digest(run.header),
+        must_stay=must_stay(run, known.best.key if isinstance(known.best, Prompt) else None),
         outcomes=all_answers(run) if outcomes else None,
     )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from opro_local.results.overview import Decoding, Effort, Measured, Overview
+from opro_local.results.overview import Decoding, Effort, Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
@@ -145,6 +145,7 @@ def selection_lines(run: "TaskResult") -> Iterator[str]:
         tried += f", {selection.dropped} dropped by racing ({selection.pairs_saved:,} pairs saved)"
     yield tried
     whole = selection.candidates - selection.dropped
+    yield from _expected(run)
     if selection.expected_best_if_equal is not None:
         yield (
             f"selection bias: by luck alone the best of {whole} would show "
@@ -169,13 +170,25 @@ def selection_lines(run: "TaskResult") -> Iterator[str]:
         looks = counted(run.test_uses, "earlier look")
         yield f"test set reuse: {looks} at these test rows (runs, measurements): scores may be too high"
     if run.frontier:
-        yield frontier_line(run.frontier)
+        yield frontier_line(run)
 
 
-def frontier_line(frontier: Sequence[Measured]) -> str:
-    """The best score for each length of prompt."""
-    points = [f"{e.value:.3f} at {e.prompt_tokens:.0f} tokens" for e in frontier if e.value is not None]
-    return f"score by prompt length (validation, n={frontier[0].n}): {', '.join(points)}"
+def _expected(run: Overview) -> Iterator[str]:
+    """Beside what validation shows of the winner."""
+    if run.expected and run.validation:
+        expected = with_interval(run.expected.value, run.expected.interval)
+        yield (
+            f"expected {run.measure} on other rows: {expected}; validation shows "
+            f"{figure(run.validation.value)}, with the luck of the best of "
+            f"{counted(len(run.compared), 'finalist')}"
+        )
+
+
+def frontier_line(run: Overview) -> str:
+    """The best score for each length of prompt, by the numbers that export takes."""
+    numbered = [(number, e) for number, e in enumerate(run.frontier, start=1) if e.value is not None]
+    points = [f"({number}) {e.value:.3f} at {e.prompt_tokens:.0f} tokens" for number, e in numbered]
+    return f"score by prompt length ({run.chosen_on}, n={run.frontier[0].n}): {', '.join(points)}"
 
 
 def _style(style: "Wording") -> str:

@@ -7,6 +7,7 @@ from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solutio
 from opro_local.store.header import ModelRecord
 
 EMPTY = "(empty)"
+KEY_DIGITS = 8
 
 
 def figure(value: float | None) -> str:
@@ -28,6 +29,11 @@ def p_text(value: float) -> str:
 
 def instruction_text(instruction: str) -> str:
     return instruction or EMPTY
+
+
+def short_key(key: str) -> str:
+    """The first digits of a candidate's key: enough to tell those of a run apart."""
+    return key.rpartition(":")[2][:KEY_DIGITS]
 
 
 def numbers_text(solution: Numbers) -> str:

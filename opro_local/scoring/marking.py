@@ -13,6 +13,7 @@ from functools import partial
 from statistics import fmean
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from opro_local.answers import AnswerKind
 from opro_local.config import Metric
@@ -120,6 +121,24 @@ class Marking:
             [spec.normalised(value, self.spread) for value in self._rows(spec, sample)] for sample in samples
         ]
         return np.array(rows), spec.row_name
+
+    def addends(self, answers: Sequence[Answer]) -> csr_array:
+        """What each answer adds to the sums that gains_of takes, (n, D)."""
+        sample, rows = self._sample(answers), np.arange(len(answers))
+        if self.spec.from_tables is None:
+            return csr_array(np.stack([self._rows(self.spec, sample), np.ones(len(answers))], axis=1))
+        width = len(sample.labels) + 1
+        cells = np.array(sample.targets) * width + np.array(sample.predictions)
+        shape = (len(answers), len(sample.labels) * width)
+        return csr_array((np.ones(len(answers)), (rows, cells)), shape=shape)
+
+    def gains_of(self, sums: Array) -> Array:
+        """(R, D) sums over answers -> (R) values of the metric, turned so that larger is better."""
+        if self.spec.from_tables is None:
+            means: Array = self.spec.sign * sums[:, 0] / sums[:, 1]
+            return means
+        labels = len(self.kind.classes)
+        return self.spec.sign * self.spec.from_tables(sums.reshape(-1, labels, labels + 1))
 
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""

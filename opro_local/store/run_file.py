@@ -154,9 +154,12 @@ class RunFile(Generic[S]):
         with self._sound():
             return read_evaluations(self._database)
 
-    def test_is_open(self) -> bool:
+    def fixed_winner(self) -> Candidate | None:
         ((winner,),) = self._read("SELECT winner FROM run")
-        return winner is not None
+        return None if winner is None else Candidate.from_json(winner)
+
+    def test_is_open(self) -> bool:
+        return self.fixed_winner() is not None
 
     def usage(self) -> Usage:
         with self._sound():
@@ -166,8 +169,6 @@ class RunFile(Generic[S]):
     def stopped(self) -> str | None:
         ((reason,),) = self._read("SELECT stop_reason FROM run")
         return None if reason is None else str(reason)
-
-    # Recording
 
     def events(self) -> list[Event]:
         with self._sound():
@@ -232,12 +233,12 @@ class RunFile(Generic[S]):
 
     def open_test(self, winner: Candidate, rows: Sequence[Example]) -> None:
         """Raises StoreError when another winner was fixed before."""
-        ((fixed,),) = self._read("SELECT winner FROM run")
+        fixed = self.fixed_winner()
         if fixed is None:
             others = note_use(RunFolder(self.path.parent).test_ledger, self.header.run_id, rows)
             with self._saved():
                 self._database.execute("UPDATE run SET winner = ?, test_uses = ?", (winner.to_json(), others))
-        elif Candidate.from_json(fixed).key != winner.key:
+        elif fixed.key != winner.key:
             raise StoreError(f"{self.path}: another winner was tested before. Start a new run.")
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
@@ -259,8 +260,6 @@ class RunFile(Generic[S]):
     def record_effort(self, effort: EngineStats) -> None:
         with self._saved():
             self._database.execute("INSERT INTO effort (figures) VALUES (?)", (json.dumps(asdict(effort)),))
-
-    # Inside
 
     @contextmanager
     def _saved(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_local.config import DecimalSign
-from opro_local.records import Example, SplitName
+from opro_local.records import Example
 from opro_local.tasks.split import Split, split_examples
 from opro_local.tasks.task import Task
 from opro_local.tasks.twins import twin_key
@@ -41,7 +41,7 @@ class DataReport:
     characters: Lengths
     words: Lengths
     tokens: Lengths | None
-    split: Mapping[SplitName, int]
+    split: Mapping[str, int]
 
 
 def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | None = None) -> DataReport:
@@ -61,7 +61,8 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
         characters=_lengths([len(text) for text in texts]),
         words=_lengths([len(text.split()) for text in texts]),
         tokens=_lengths([count_tokens(text) for text in texts]) if count_tokens else None,
-        split={"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+        split={"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+        | ({"must_stay": len(task.must_stay)} if task.must_stay else {}),
     )
 
 

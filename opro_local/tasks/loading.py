@@ -4,6 +4,7 @@ What a benchmark says of itself (answer type, split, positions) holds where the 
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,15 +15,16 @@ from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
 from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
+from opro_local.tasks.must_stay import apart, must_stay_rows
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.table_rows import table_rows
 from opro_local.tasks.task import Task
 from opro_local.user_code import UserFunction, check_allowed, find_function, load_function
-from opro_local.wording import listed, quoted
+from opro_local.wording import counted, listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
-OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field")
+OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay")
 """Settings that say nothing about the files of a benchmark."""
 
 
@@ -65,12 +67,21 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
+    must_stay = must_stay_rows(settings, folder, task.kind)
+    left = [apart(part, must_stay, settings) for part in (task.examples, task.test)]
+    task = replace(task, examples=left[0], test=left[1], must_stay=must_stay)
     told = (
         *rows.warnings,
+        *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
         *warnings_of(rows.all, task.kind.classes, task.split.twins),
     )
     return replace(task, warnings=told)
+
+
+def _taken_out(count: int) -> Iterator[str]:
+    if count:
+        yield f"left out of train, validation and test: {counted(count, 'row')} that must stay right."
 
 
 def overlaid(base: S, given: S) -> S:

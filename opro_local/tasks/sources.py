@@ -11,6 +11,8 @@ from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task
 
 TASK_FILE = "task.toml"
+FILES = ("data", "grader", "must_stay")
+"""Settings that name a file: of the folder of their task file, or of the current one where they are flags."""
 EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
 
 
@@ -31,10 +33,9 @@ def choose_task(
     flags = parse_settings(TaskSettings, given, source="flags")
     base, folder, words = _base(flags, file, cwd)
     settings = overlaid(base, flags)
-    if flags.data is not None and flags.data != str(STDIN):
-        settings = settings.model_copy(update={"data": str(cwd / flags.data)})
-    if flags.grader is not None:
-        settings = settings.model_copy(update={"grader": str(cwd / flags.grader)})
+    given = {key: getattr(flags, key) for key in FILES}
+    named = {key: str(cwd / path) for key, path in given.items() if path not in (None, str(STDIN))}
+    settings = settings.model_copy(update=named)
     name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
     return load_task(settings, folder=folder, name=name, allow_python=allow_python), words
 

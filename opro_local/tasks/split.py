@@ -29,13 +29,14 @@ class Split:
     """The three parts, disjoint, each in hash order: any first rows of a part are a random sample of it.
 
     pool holds rows of train that exemplars are drawn from, a text once; none of its texts is in the rest of
-    train, which is what candidates are scored on.
+    train, which is what candidates are scored on. must_stay are rows apart from the table's.
     """
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     pool: tuple[Example, ...] = ()
+    must_stay: tuple[Example, ...] = ()
 
 
 def split_examples(

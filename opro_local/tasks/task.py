@@ -19,6 +19,7 @@ from opro_local.user_code import UserFunction
 class Task:
     """Examples + answer type + description + instruction position.
 
+    must_stay: rows apart from the others that a winner may not answer wrongly where the best start is right.
     test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
     pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
     answer is the name of its kind; labels, pattern, grader and decimal are the kind's settings. labels stand
@@ -37,6 +38,7 @@ class Task:
     metric: Metric
     split: SplitSettings = field(default_factory=SplitSettings)
     test: tuple[Example, ...] = ()
+    must_stay: tuple[Example, ...] = ()
     pretrained_position: Position | None = None
     pattern: str | None = None
     grader: UserFunction | None = None
@@ -51,7 +53,7 @@ class Task:
     @property
     def rows(self) -> tuple[Example, ...]:
         """All of them."""
-        return (*self.examples, *self.test)
+        return (*self.examples, *self.test, *self.must_stay)
 
 
 _TASK = TypeAdapter(Task)

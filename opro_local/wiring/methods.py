@@ -17,6 +17,7 @@ from opro_local.llm import Engine
 from opro_local.optimizer import Optimizer
 from opro_local.problem import Proposer
 from opro_local.problems.instruction import InstructionProblem
+from opro_local.problems.kept import beside
 from opro_local.proposers.bandit import Tally
 from opro_local.proposers.baselines import OneStep, random_search, words_of
 from opro_local.proposers.evoprompt import EvoPrompt, Matching, differential, genetic
@@ -42,7 +43,7 @@ def proposer_for(
 
 def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Portfolio:
     """Two arms draw by the names that they once had: a resumed run draws the same."""
-    space, seed = problem.space, problem.search.seed
+    space, seed, keep = problem.space, problem.search.seed, problem.search.keep
     guard = InstructionFilter(space.scorer.engine, space.task)
     sampled = {
         f"opro {style}": Filtered(
@@ -56,8 +57,8 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "random words": _random_words(problem, optimizer),
     }
     drawn: Mapping[str, Proposer[Candidate]] = {
-        "paraphrases": _drawn("paraphrases", problem, paraphrased, author="paraphrase"),
-        "crossover": _drawn("crossover", problem, crossed),
+        "paraphrases": _drawn("paraphrases", problem, beside(keep, paraphrased), author="paraphrase"),
+        "crossover": _drawn("crossover", problem, beside(keep, crossed)),
         "shot sets": _drawn("exemplar sets", problem, space.shot_sets.drawn),
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
     }
@@ -72,12 +73,12 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
 
 def _genetic(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> EvoPrompt:
     marking = problem.measurement.marking
-    matching = genetic(problem.space.task, lambda entry: marking.normalised(entry.score.value))
+    matching = genetic(problem.told_task, lambda entry: marking.normalised(entry.score.value))
     return _evoprompt("evoprompt-ga", problem, optimizer, matching)
 
 
 def _differential(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> EvoPrompt:
-    return _evoprompt("evoprompt-de", problem, optimizer, differential(problem.space.task))
+    return _evoprompt("evoprompt-de", problem, optimizer, differential(problem.told_task))
 
 
 def _evoprompt(
@@ -88,7 +89,8 @@ def _evoprompt(
 
 def _library(problem: InstructionProblem) -> StreamProposer[Candidate]:
     texts = [STEP_BY_STEP, *direct_instructions(problem.space.task)]
-    return _drawn("library", problem, lambda _t, _d: parsed(problem, texts))
+    completing = replace(problem, completes=True)
+    return _drawn("library", problem, lambda _t, _d: parsed(completing, texts))
 
 
 def _drawn(
@@ -107,7 +109,7 @@ def _random_words(problem: InstructionProblem, _optimizer: Optimizer[Candidate])
     split = problem.space.split
     rows = (*split.train, *split.pool)
     vocabulary = words_of([*direct_instructions(problem.space.task), *(row.text for row in rows)])
-    return random_search(problem, vocabulary, problem.search.seed)
+    return random_search(replace(problem, completes=True), vocabulary, problem.search.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,11 @@ from opro_local.config import (
     SearchSettings,
     Settings,
 )
+from opro_local.errors import SettingsError
 from opro_local.llm import Engine
 from opro_local.meta_prompt import STYLES
 from opro_local.problems.instruction import default_starts
+from opro_local.problems.kept import with_kept
 from opro_local.tasks.task import Task
 from opro_local.wiring.methods import METHODS
 from opro_local.wiring.models import Models
@@ -28,7 +30,7 @@ def resolved(task: Task, settings: RunSettings, mode: ScoringMode, models: Model
     stored = completed(settings, "light" if models.scorer.device == "cpu" else "medium")
     search, scoring = stored.search, stored.scoring
     shots = search.max_shots if METHODS[search.method].searches_shots else 0
-    starts = default_starts(task) if search.starts is None else search.starts
+    starts = _starts(task, search)
     return ResolvedSettings(
         stored=stored,
         search=_search(search, models.optimizer, starts=starts, max_shots=shots, racing=search.racing),
@@ -37,6 +39,17 @@ def resolved(task: Task, settings: RunSettings, mode: ScoringMode, models: Model
         ),
         budget=ResolvedBudget.model_validate(_with(stored.budget)),
     )
+
+
+def _starts(task: Task, search: SearchSettings) -> list[str]:
+    """With the sentences to keep. Raises SettingsError where these leave no room for others."""
+    if sum(map(len, search.keep)) >= search.max_characters:
+        raise SettingsError(
+            f"The sentences of --keep have {sum(map(len, search.keep))} characters; an instruction may have "
+            f"{search.max_characters}. Shorten them, or raise --max-characters."
+        )
+    starts = default_starts(task) if search.starts is None else search.starts
+    return [with_kept(start, search.keep) for start in starts]
 
 
 def resolved_for_objective(settings: RunSettings, optimizer: Engine) -> ResolvedSettings:

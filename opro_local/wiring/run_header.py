@@ -29,9 +29,10 @@ def new_run_id() -> str:
 
 
 def row_ids(prepared: TaskRun) -> dict[str, list[str]]:
-    return {
-        name: [row.id for row in getattr(prepared.measurement.split, name)] for name in get_args(SplitName)
-    }
+    """By part; only runs that have rows that must stay right name that part."""
+    split = prepared.measurement.split
+    ids = {name: [row.id for row in getattr(split, name)] for name in get_args(SplitName)}
+    return {name: rows for name, rows in ids.items() if rows or name != "must_stay"}
 
 
 def task_header(task: Task, prepared: TaskRun, run_id: str) -> RunHeader:

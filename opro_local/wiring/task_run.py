@@ -131,6 +131,7 @@ class TaskRun:
             rows=(len(rows.train), len(rows.validation), len(rows.test)),
             starts=len(space.starts()),
             worked=len(space.to_be_worked_out()),
+            must_stay=len(rows.must_stay),
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
         told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
@@ -233,7 +234,8 @@ def _without(task: Task, ids: Collection[str]) -> Task:
     def others(rows: Sequence[Example]) -> tuple[Example, ...]:
         return tuple(row for row in rows if row.id not in ids)
 
-    return replace(task, examples=others(task.examples), test=others(task.test)) if ids else task
+    examples, test, must_stay = map(others, (task.examples, task.test, task.must_stay))
+    return replace(task, examples=examples, test=test, must_stay=must_stay) if ids else task
 
 
 def _placed(task: Task, models: Models) -> Task:
@@ -278,6 +280,7 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
     sizes, stratum = task.split, task.kind.stratum
     own = seed if sizes.seed is None else sizes.seed
     split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
+    split = replace(split, must_stay=task.must_stay)
     rows = len(split.train)
     chosen = rows // SHARE_OF_POOL if search_shots else 0
     if shots >= rows:

@@ -30,7 +30,8 @@ class Cell:
     right and start_right hold a 1 for every test row that the winner and the start answer right, else a 0, in
     the order of the rows. scorer_tokens went through the model for all that was scored, least_tokens had to;
     asked_tokens are those of all prompts, shared ones counted in each (None in older cells). pairs count
-    validation and test too. proposers tells what each of ours brought.
+    validation and test too. proposers tells what each of ours brought,
+    expected what its run expects of the winner on other rows.
     """
 
     name: CellName
@@ -47,6 +48,7 @@ class Cell:
     least_tokens: int | None = None
     asked_tokens: int | None = None
     proposers: Any = None
+    expected: float | None = None
 
     @property
     def accuracy(self) -> float:

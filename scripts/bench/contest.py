@@ -226,6 +226,7 @@ def cell_of_run(name: CellName, path: Path) -> Cell:
         shots=len(found.best.shots),
         stopped=found.stop_reason or "",
         proposers=as_json(found.proposers),
+        expected=found.expected.value if found.expected else None,
     )
 
 

@@ -24,7 +24,10 @@ RESAMPLES = 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Means over the seeds; sd of test is None for a single one. below_start: by more than its interval."""
+    """Means over the seeds; sd of test is None for a single one. below_start: by more than its interval.
+
+    flattery is validation less test, surprise what the run expected less test.
+    """
 
     model: str
     data: str
@@ -44,6 +47,8 @@ class Row:
     pairs: float
     seconds: float
     run_per_least: float | None
+    flattery: float
+    surprise: float | None
 
 
 def summary(cells: Iterable[Cell]) -> list[Row]:
@@ -77,6 +82,8 @@ def _row(cells: Sequence[Cell]) -> Row:
         pairs=fmean(cell.pairs for cell in cells),
         seconds=fmean(cell.seconds for cell in cells),
         run_per_least=_mean([c.scorer_tokens / c.least_tokens for c in cells if c.least_tokens]),
+        flattery=fmean(cell.validation - cell.accuracy for cell in cells),
+        surprise=_mean([c.expected - c.accuracy for c in cells if c.expected is not None]),
     )
 
 

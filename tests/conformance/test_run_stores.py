@@ -64,6 +64,7 @@ def test_a_new_one_is_empty(store: RunStore[Candidate]) -> None:
     assert store.trajectory().steps == ()
     assert (store.open_step(), store.stopped(), store.evaluations(), store.events()) == (None, None, [], [])
     assert not store.test_is_open()
+    assert store.fixed_winner() is None
     assert replace(store.usage(), seconds=0.0) == Usage()
 
 

@@ -401,8 +401,14 @@ class TestFinish:
             (STEP_BY_STEP, "test", 0.25),
         ]
 
-    def test_of_two_equal_on_validation_the_shorter_wins(self) -> None:
+    def test_train_counts_beside_validation(self) -> None:
+        # Neither knows a row of validation; of train "Sort." knows four of six, the empty one three.
         ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Sort.", 0.2))
+        assert self.of_role(ledger, "winner") == [("Sort.", "test", 0.0)]
+
+    def test_of_two_equal_the_shorter_wins(self) -> None:
+        skills = {**SKILLS, "Sort.": SKILLS[""]}
+        ledger = self.finished(("", 0.1), ("Guess.", 0.8), ("Sort.", 0.2), skills=skills)
         assert self.of_role(ledger, "winner") == [("", "test", 0.0)]
 
     def test_only_the_winner_and_the_baselines_read_the_test_rows_each_once(self) -> None:
@@ -415,8 +421,8 @@ class TestFinish:
 
     def test_a_winner_that_is_a_start_is_measured_once_and_told_in_both_roles(self) -> None:
         ledger = self.finished(("", 0.9), ("Sort.", 0.2))
-        assert self.of_role(ledger, "winner") == [("", "test", 0.0)]
-        assert ("", "test", 0.0) in self.of_role(ledger, "baseline")
+        assert self.of_role(ledger, "winner") == [("Sort.", "test", 0.0)]
+        assert ("Sort.", "test", 0.0) in self.of_role(ledger, "baseline")
         tested = [keys for split, keys, _ in ledger.blocks if split == "test"]
         assert all(len(keys) == len(set(keys)) == 3 for keys in tested)
 

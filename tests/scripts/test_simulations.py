@@ -8,6 +8,9 @@ from click.testing import CliRunner
 from simulate_intervals import Setting, one, two
 from simulate_racing import SETTINGS, run_race
 from simulate_racing import main as simulate_racing
+from simulate_selection import Setting as Choice
+from simulate_selection import bias, judged, simulate
+from simulate_selection import main as simulate_selection
 from simulate_verdict import main as simulate_verdict
 from simulated_answers import discordance, right_answers
 
@@ -59,15 +62,33 @@ def test_intervals_of_a_rare_label_hold_the_truth() -> None:
     assert all(line.better <= 0.1 for line in lines if line.better is not None)
 
 
+def test_a_choice_is_judged_by_every_rule() -> None:
+    train = np.array([[1, 1, 1, 1], [1, 0, 0, 0]], dtype=np.float64)
+    shown = np.array([[0, 1, 0, 1], [1, 1, 0, 1]], dtype=np.float64)
+    promises, _ = judged(train, shown, np.array([0.7, 0.6]))
+    assert (promises["naive"].promised, promises["naive"].truth) == (0.75, 0.6)
+    assert (promises["split"].promised, promises["split"].truth) == (0.5, 0.7)
+    assert promises["ours"].truth == 0.7  # 2 + 4 / 2 against 3 + 1 / 2
+
+
+def test_what_is_expected_of_equals_holds_and_what_validation_shows_does_not() -> None:
+    setting = Choice(finalists=6, train=48, validation=48, spread=0.0, fitted=0.0)
+    found = [simulate(setting, np.random.default_rng(run)) for run in range(60)]
+    assert bias(found, "naive") > 5
+    assert abs(bias(found, "ours")) < 2
+
+
 @pytest.mark.slow
 def test_the_simulations_write_their_tables(tmp_path: Path) -> None:
-    verdicts, races = tmp_path / "verdicts.md", tmp_path / "races.md"
+    verdicts, races, choices = (tmp_path / name for name in ("verdicts.md", "races.md", "choices.md"))
     for command, arguments, out in (
         (simulate_verdict, ["--runs", "5", "--resampled-runs", "2"], verdicts),
         (simulate_racing, ["--runs", "20", "--alpha", "0.2"], races),
+        (simulate_selection, ["--runs", "10"], choices),
     ):
         done = CliRunner().invoke(command, [*arguments, "--out", str(out)], catch_exceptions=False)
         assert done.exit_code == 0
         assert out.read_text() == done.output
     assert verdicts.read_text().count("\n|") == 3 * 2 + 6 + 3 + 6
     assert races.read_text().count("\n|") == 2 + 2 * len(SETTINGS)
+    assert choices.read_text().count("\n|") == 2 + 64

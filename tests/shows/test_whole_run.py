@@ -35,12 +35,15 @@ def test_every_score_has_its_number_of_rows_and_an_interval(document: dict[str, 
         assert score["value"] * rows == pytest.approx(round(score["value"] * rows))
 
 
-def test_the_best_instruction_is_the_finalist_with_the_best_validation_score(
+def test_the_best_instruction_is_the_best_finalist_on_train_and_validation_a_row_of_train_counting_half(
     document: dict[str, Any],
 ) -> None:
-    finalists = {finalist["instruction"]: finalist["value"] for finalist in document["finalists"]}
-    assert finalists[document["best"]["instruction"]] == max(finalists.values())
-    assert document["validation"]["value"] == max(finalists.values())
+    train = {p["key"]: p["score"] for s in document["steps"] for p in s["proposals"] if p["score"]}
+    values = {f["key"]: (12 * train[f["key"]]["value"] + 12 * f["value"]) / 24 for f in document["finalists"]}
+    assert {e["key"]: e["value"] for e in document["compared"]} == pytest.approx(values)
+    assert values[document["best"]["key"]] == pytest.approx(max(values.values()))
+    validated = {finalist["key"]: finalist["value"] for finalist in document["finalists"]}
+    assert document["validation"]["value"] == validated[document["best"]["key"]]
 
 
 def test_every_proposal_is_scored_or_counted_with_its_reason(document: dict[str, Any]) -> None:

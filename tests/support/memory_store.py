@@ -101,6 +101,9 @@ class MemoryStore(Generic[S]):
             raise StoreError("another winner was fixed before")
         self.winner = self.winner or winner
 
+    def fixed_winner(self) -> Candidate | None:
+        return self.winner
+
     def test_is_open(self) -> bool:
         return self.winner is not None
 
