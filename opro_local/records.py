@@ -12,6 +12,8 @@ S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regres
 
 Direction = Literal["maximize", "minimize"]
 SplitName = Literal["train", "validation", "test"]
+Options = Literal["none", "listed", "asked"]
+"""Whether the labels stand in a prompt of their own accord: behind the instruction, behind the row."""
 
 
 def content_hash(tag: str, value: Any) -> str:
@@ -45,25 +47,59 @@ class LabelledRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """What is optimised for a task: an instruction, its shots (few-shot examples) and its calibration.
+class PromptForm:
+    """How a prompt asks, beside its instruction; the default is the layout's own way (scoring/render.py).
 
-    calibration holds one additive bias in nats a label, in the task's label order; empty means none.
-    It is fitted on train and frozen, so two candidates are the same when instruction and shots are.
+    field stands before a row ("Text: "), cue before its answer ("Label:"); "" is for none, None leaves both
+    to the layout. begun: the cue opens the model's turn. options: the labels are listed behind the
+    instruction, or asked for behind the row. apart: the instruction is a system turn; of running text, a
+    paragraph.
+    """
+
+    field: str | None = None
+    cue: str | None = None
+    begun: bool = False
+    options: Options = "none"
+    apart: bool = False
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the default."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(DEFAULT_FORM, name)}
+
+
+DEFAULT_FORM = PromptForm()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What is optimised for a task: an instruction, its shots (few-shot examples), their form, calibration.
+
+    verbalizer holds a wording a label, which stands for it in prompts, and calibration one additive bias in
+    nats a label, both in the task's label order; empty means none. The biases are fitted on train and
+    frozen, so two candidates are the same when all else is.
     """
 
     instruction: str
     shots: tuple[Example, ...] = ()
     calibration: tuple[float, ...] = ()
+    form: PromptForm = DEFAULT_FORM
+    verbalizer: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         shots = [[shot.id, shot.text, shot.target] for shot in self.shots]
-        return content_hash("candidate", [self.instruction, shots])
+        return content_hash("candidate", [self.instruction, shots, *self.manner])
+
+    @property
+    def manner(self) -> list[object]:
+        """Form and verbalizer, where they are not the default: older records have neither."""
+        changes = self.form.changes()
+        return [changes, self.verbalizer] if changes or self.verbalizer else []
 
     def to_json(self) -> str:
         """What the store keeps; Candidate.from_json(c.to_json()) == c."""
-        return json.dumps(asdict(self))
+        record = asdict(self) | {"form": self.form.changes()}
+        return json.dumps({name: value for name, value in record.items() if value or name in ALWAYS_KEPT})
 
     @classmethod
     def from_json(cls, text: str) -> "Candidate":
@@ -72,7 +108,12 @@ class Candidate:
             instruction=fields["instruction"],
             shots=tuple(Example(**shot) for shot in fields["shots"]),
             calibration=tuple(fields["calibration"]),
+            form=PromptForm(**fields.get("form", {})),
+            verbalizer=tuple(fields.get("verbalizer", ())),
         )
+
+
+ALWAYS_KEPT = ("instruction", "shots", "calibration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

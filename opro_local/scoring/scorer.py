@@ -51,6 +51,7 @@ class Scorer:
         self.layout = Layout(
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
         )
+        self.labels = task.kind.classes
         self.mode: Mode[Any, Any]
         if settings.mode == "likelihood":
             self.mode = LikelihoodMode(engine, task.kind)
@@ -71,9 +72,12 @@ class Scorer:
         amended = iter(self._asked_again(asked, outcomes))
         return [[next(amended) for _ in examples] for _ in candidates]
 
+    def prompt(self, candidate: Candidate, text: str) -> ScorerPrompt:
+        return self.layout.prompt(candidate, text, self.labels)
+
     def _asked(self, candidate: Candidate, example: Example) -> _Asked:
-        prompt = self.layout.prompt(candidate, example.text)
-        request = self.mode.request(prompt, example)
+        prompt = self.prompt(candidate, example.text)
+        request = self.mode.request(prompt, example, candidate.verbalizer)
         reason = EMPTY if request is None else None if self._fits(request) else TOO_LONG
         return _Asked(example=example, prompt=prompt, request=request, reason=reason)
 
@@ -98,7 +102,7 @@ class Scorer:
 
     def prompt_tokens(self, candidate: Candidate) -> int:
         """Tokens of a prompt beside the text of the row."""
-        prompt = self.layout.prompt(candidate, "")
+        prompt = self.prompt(candidate, "")
         return len(self.engine.encode(prompt.messages, prompt.prefill))
 
     def too_long(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[Example]:

@@ -1,0 +1,71 @@
+"""Wordings of labels: other words that a model scores in place of the users' labels (PET's verbalizers).
+
+How likely a label is depends on its words (Schick and Schütze 2021, arXiv 2001.07676; arXiv 2102.09690). The
+words come from the labels' own names, written as in a sentence, and from the rows: those that are typical of
+a label (Gao et al. 2021, arXiv 2012.15723, search them likewise). A row's words are taken only where several
+rows of the label have them, so that none gives a row away.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_selection import chi2
+
+from opro_local.records import Example
+
+TYPICAL = 8
+"""Words of the rows that are kept a label, the most typical first."""
+FEWEST_ROWS = 3
+"""So many rows of a label at least have a word of it."""
+
+_JOINTS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_/\-\s]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wordings:
+    """What labels can be called, beside their own names; rows are those that words are taken from."""
+
+    labels: tuple[str, ...]
+    rows: Sequence[Example]
+
+    @cached_property
+    def of_names(self) -> list[tuple[str, ...]]:
+        """All labels in one style."""
+        natural = [" ".join(_JOINTS.split(label)).lower() for label in self.labels]
+        styles = [natural, [word.capitalize() for word in natural], [word.upper() for word in natural]]
+        return [words for words in dict.fromkeys(map(tuple, styles)) if self.apart(words)]
+
+    @cached_property
+    def of_rows(self) -> Mapping[str, Sequence[str]]:
+        """Words that are typical of each label, by the chi-squared statistic of rows with and without."""
+        counts = CountVectorizer(binary=True, token_pattern=r"(?u)\b[^\W\d_]{3,}\b", stop_words="english")
+        texts = [row.text for row in self.rows]
+        seen = counts.fit_transform(texts)
+        names = counts.get_feature_names_out()
+        found = {}
+        for label in self.labels:
+            own = np.array([row.target == label for row in self.rows])
+            inside, outside = (np.asarray(seen[which].sum(axis=0))[0] for which in (own, ~own))
+            typical = (inside >= FEWEST_ROWS) & (inside * (~own).sum() > outside * own.sum())
+            worth = np.where(typical, chi2(seen, own)[0], -1.0)
+            best = np.argsort(-worth, kind="stable")[:TYPICAL]
+            found[label] = [str(names[i]) for i in best if worth[i] > 0]
+        return found
+
+    def apart(self, words: Sequence[str]) -> bool:
+        """Whether no word begins another or is the name of another label, case aside."""
+        folded = [word.casefold() for word in words]
+        names = [label.casefold() for label in self.labels]
+        taken = any(
+            word == name
+            for i, word in enumerate(folded)
+            for j, name in enumerate(names)
+            if i != j
+        )
+        return not taken and not any(b.startswith(a) for a, b in permutations(folded, 2))
