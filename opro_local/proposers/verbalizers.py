@@ -9,7 +9,7 @@ rows of the label have them, so that none gives a row away.
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
 
@@ -17,25 +17,57 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import chi2
 
-from opro_local.records import Example
+from opro_local.proposers.elite import elite
+from opro_local.records import Candidate, Example, Trajectory
 
 TYPICAL = 8
 """Words of the rows that are kept a label, the most typical first."""
 FEWEST_ROWS = 3
 """So many rows of a label at least have a word of it."""
 
+TRIES = 100
+"""Draws until labels are given up for which no other words are found."""
+
 _JOINTS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_/\-\s]+")
 
 
+Words = tuple[str, ...]
+"""A wording a label, in the task's label order."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Wordings:
+class Verbalizers:
     """What labels can be called, beside their own names; rows are those that words are taken from."""
 
     labels: tuple[str, ...]
     rows: Sequence[Example]
 
+    def varied(self, trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
+        """The best candidates with other words for one label, or for all."""
+        moves = (self._in_a_style, self._typical, self._one_other)
+        bases = [replace(entry.solution, calibration=()) for entry in elite(trajectory)]
+        for _ in range(TRIES):
+            base = draw.choice(bases)
+            before = base.verbalizer or self.labels
+            words = draw.choice(moves)(before, draw)
+            if words != before and self.apart(words):
+                yield replace(base, verbalizer=() if words == self.labels else words)
+
+    def _in_a_style(self, _words: Words, draw: random.Random) -> Words:
+        return draw.choice([self.labels, *self.of_names])
+
+    def _typical(self, _words: Words, draw: random.Random) -> Words:
+        return tuple(draw.choice(self.of_rows[label] or [label]) for label in self.labels)
+
+    def _one_other(self, words: Words, draw: random.Random) -> Words:
+        place = draw.randrange(len(words))
+        label = self.labels[place]
+        named = [style[place] for style in self.of_names]
+        other = draw.choice([label, *named, *self.of_rows[label]])
+        return (*words[:place], other, *words[place + 1 :])
+
     @cached_property
-    def of_names(self) -> list[tuple[str, ...]]:
+    def of_names(self) -> list[Words]:
         """All labels in one style."""
         natural = [" ".join(_JOINTS.split(label)).lower() for label in self.labels]
         styles = [natural, [word.capitalize() for word in natural], [word.upper() for word in natural]]
@@ -44,7 +76,7 @@ class Wordings:
     @cached_property
     def of_rows(self) -> Mapping[str, Sequence[str]]:
         """Words that are typical of each label, by the chi-squared statistic of rows with and without."""
-        counts = CountVectorizer(binary=True, token_pattern=r"(?u)\b[^\W\d_]{3,}\b", stop_words="english")
+        counts = CountVectorizer(binary=True, token_pattern=r"(?u)\b[^\W\d_]{3,}\b")
         texts = [row.text for row in self.rows]
         seen = counts.fit_transform(texts)
         names = counts.get_feature_names_out()
@@ -62,10 +94,5 @@ class Wordings:
         """Whether no word begins another or is the name of another label, case aside."""
         folded = [word.casefold() for word in words]
         names = [label.casefold() for label in self.labels]
-        taken = any(
-            word == name
-            for i, word in enumerate(folded)
-            for j, name in enumerate(names)
-            if i != j
-        )
+        taken = any(word == name for i, word in enumerate(folded) for j, name in enumerate(names) if i != j)
         return not taken and not any(b.startswith(a) for a, b in permutations(folded, 2))

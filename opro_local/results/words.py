@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from opro_local.records import DEFAULT_FORM, PromptForm
 from opro_local.results.events import AskedEvent
 from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
 from opro_local.store.header import ModelRecord
@@ -28,6 +29,21 @@ def p_text(value: float) -> str:
 
 def instruction_text(instruction: str) -> str:
     return instruction or EMPTY
+
+
+def manner_text(form: PromptForm | None, verbalizer: Sequence[str] | None) -> str:
+    """In one line how a prompt differs from the layout's own, "" where it does not."""
+    form = form or DEFAULT_FORM
+    options = {"listed": "labels listed", "asked": "labels asked for"}
+    told = {
+        f"rows as {form.field + ':' if form.field else 'they are'}": form.field is not None,
+        f"cue {form.cue or 'none'}": form.cue is not None,
+        "the cue opens the answer": form.begun,
+        options.get(form.options, ""): form.options != "none",
+        "instruction apart": form.apart,
+        f"labels as {', '.join(verbalizer or ())}": bool(verbalizer),
+    }
+    return "; ".join(text for text, holds in told.items() if holds)
 
 
 def numbers_text(solution: Numbers) -> str:

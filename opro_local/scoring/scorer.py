@@ -72,6 +72,11 @@ class Scorer:
         amended = iter(self._asked_again(asked, outcomes))
         return [[next(amended) for _ in examples] for _ in candidates]
 
+    @property
+    def compares(self) -> bool:
+        """Whether the likelihoods of labels are compared: else answers are written, and read."""
+        return isinstance(self.mode, LikelihoodMode)
+
     def prompt(self, candidate: Candidate, text: str) -> ScorerPrompt:
         return self.layout.prompt(candidate, text, self.labels)
 
