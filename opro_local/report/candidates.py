@@ -138,7 +138,7 @@ def _csv_rows(run: Overview) -> Iterator[list[object]]:
 
 
 def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
-    """Labels, how an answer is read; as JSON the labels' biases, what is not default of the form, the words."""
+    """Labels and how an answer is read; then as JSON the biases, what the form changes, the labels' words."""
     assert isinstance(run, TaskResult)
     labels = run.answering.labels
     biases = dict(zip(labels, prompt.calibration, strict=True)) if prompt.calibration else {}
