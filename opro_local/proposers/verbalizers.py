@@ -28,6 +28,7 @@ FEWEST_ROWS = 3
 TRIES = 100
 """Draws until labels are given up for which no other words are found."""
 
+_WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 _JOINTS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_/\-\s]+")
 
 
@@ -76,8 +77,10 @@ class Verbalizers:
     @cached_property
     def of_rows(self) -> Mapping[str, Sequence[str]]:
         """Words that are typical of each label, by the chi-squared statistic of rows with and without."""
-        counts = CountVectorizer(binary=True, token_pattern=r"(?u)\b[^\W\d_]{3,}\b")
         texts = [row.text for row in self.rows]
+        if not any(map(_WORD.search, texts)):
+            return {label: [] for label in self.labels}
+        counts = CountVectorizer(binary=True, token_pattern=_WORD.pattern)
         seen = counts.fit_transform(texts)
         names = counts.get_feature_names_out()
         found = {}

@@ -1,6 +1,5 @@
 """Every cell of the published table of positions, for chat models and for pre-trained ones."""
 
-from collections.abc import Sequence
 from typing import get_args
 
 import pytest
@@ -17,13 +16,11 @@ SHOTS = (
 )
 
 
-def plain_text(
-    layout: Layout, candidate: Candidate, text: str, answer: str, labels: Sequence[str] = ()
-) -> str:
+def plain_text(layout: Layout, candidate: Candidate, text: str, answer: str) -> str:
     """What a pre-trained model reads: a blank line between turns, an answer right behind its question."""
-    prompt = layout.prompt(candidate, text, labels)
+    prompt = layout.prompt(candidate, text)
     turns = [*prompt.messages, Message("assistant", prompt.answered(answer))]
-    read = "".join(("\n\n" if turn.role != "assistant" else "") + turn.content for turn in turns)
+    read = "".join(("\n\n" if turn.role == "user" else "") + turn.content for turn in turns)
     return read.removeprefix("\n\n")
 
 

@@ -1,13 +1,14 @@
 """Every respect in which a form changes a prompt, for chat models and for running text; wordings in shots."""
 
 import pytest
-from test_render import SHOTS, plain_text
 
+from opro_local.engine.chat import plain_text
 from opro_local.llm import Message, are_turns
-from opro_local.records import Candidate, PromptForm
+from opro_local.records import Candidate, Example, PromptForm
 from opro_local.scoring.render import Layout
 
 LABELS = ("no", "yes")
+SHOTS = (Example(id="1", text="One?", target="yes"), Example(id="2", text="Two?", target="no"))
 CHAT = Layout(position="Q_begin", qa=False, chat=True)
 PLAIN = Layout(position="Q_begin", qa=True, chat=False)
 
@@ -45,7 +46,8 @@ def test_a_form_in_a_chat(form: PromptForm, question: str, reply: str) -> None:
     ],
 )
 def test_a_form_in_running_text(form: PromptForm, read: str) -> None:
-    assert plain_text(PLAIN, Candidate(instruction="I", form=form), "q", "yes", LABELS) == read
+    prompt = PLAIN.prompt(Candidate(instruction="I", form=form), "q", LABELS)
+    assert plain_text([*prompt.messages, Message("assistant", prompt.answered("yes"))]) == read
 
 
 def test_an_instruction_apart_is_a_system_turn_and_an_empty_one_is_none() -> None:
