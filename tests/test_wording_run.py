@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,8 @@ def test_what_a_server_says_is_read_in_words_and_told_in_labels(path: Path) -> N
     known = known_prompt(path)
     says = {"It is SEED.": "seed", "Of the kind fintech": "fintech", "neither": None}
     for reply, label in says.items():
-        outcomes = ask_served(
-            known, lambda _, r=reply: ChatReply(text=r, cut=False), model="m", rows=known.rows
-        )
+        asked = partial(_said, ChatReply(text=reply, cut=False))
+        outcomes = ask_served(known, asked, model="m", rows=known.rows)
         assert {outcome.prediction for outcome in outcomes} == {label}
         assert all(outcome.correct == (outcome.target == label) for outcome in outcomes)
 
