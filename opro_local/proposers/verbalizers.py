@@ -8,7 +8,7 @@ rows of the label have them, so that none gives a row away.
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
@@ -19,6 +19,9 @@ from sklearn.feature_selection import chi2
 
 from opro_local.proposers.elite import elite
 from opro_local.records import Candidate, Example, Trajectory
+
+Words = tuple[str, ...]
+"""A wording a label, in the task's label order."""
 
 TYPICAL = 8
 """Words of the rows that are kept a label, the most typical first."""
@@ -32,16 +35,16 @@ _WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 _JOINTS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_/\-\s]+")
 
 
-Words = tuple[str, ...]
-"""A wording a label, in the task's label order."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Verbalizers:
-    """What labels can be called, beside their own names; rows are those that words are taken from."""
+    """What labels can be called, beside their own names; rows are those that words are taken from.
+
+    told_apart says whether a model takes words for different ones.
+    """
 
     labels: tuple[str, ...]
     rows: Sequence[Example]
+    told_apart: Callable[[Words], bool]
 
     def varied(self, trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
         """The best candidates with other words for one label, or for all."""
@@ -51,7 +54,7 @@ class Verbalizers:
             base = draw.choice(bases)
             before = base.verbalizer or self.labels
             words = draw.choice(moves)(before, draw)
-            if words != before and self.apart(words):
+            if words != before and self.apart(words) and self.told_apart(words):
                 yield replace(base, verbalizer=() if words == self.labels else words)
 
     def _in_a_style(self, _words: Words, draw: random.Random) -> Words:

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from opro_local.config import ResolvedScoring, ScoringMode, ScoringSettings
-from opro_local.errors import SettingsError
+from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import Engine
 from opro_local.recording import ReplyCache
 from opro_local.records import Candidate, Example, Outcome, content_hash
@@ -120,6 +120,15 @@ class Scorer:
         room = self.engine.context_length - (self.mode.longest(request) if request else 0)
         long = [example for example in examples if 2 * len(example.text.encode()) > room]
         return [example for example in long if self._asked(longest, example).reason == TOO_LONG]
+
+    def tells_apart(self, words: Sequence[str]) -> bool:
+        """Whether the model's tokenizer tells these wordings of the labels from each other."""
+        worded = Candidate(instruction="", verbalizer=tuple(words))
+        try:
+            self._asked(worded, Example(id="", text="", target=self.labels[0]))
+        except ModelError:
+            return False
+        return True
 
     def fits(self, candidate: Candidate, example: Example) -> bool:
         """Whether the candidate's prompt for an example leaves the model room to answer."""

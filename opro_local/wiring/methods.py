@@ -84,7 +84,11 @@ def _arm(name: str) -> str:
 
 def _verbalizers(problem: InstructionProblem) -> Verbalizers:
     space = problem.space
-    return Verbalizers(labels=space.task.kind.classes, rows=(*space.split.train, *space.split.pool))
+    return Verbalizers(
+        labels=space.task.kind.classes,
+        rows=(*space.split.train, *space.split.pool),
+        told_apart=space.scorer.tells_apart,
+    )
 
 
 def _genetic(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> EvoPrompt:

@@ -23,7 +23,7 @@ ROWS = rows(
 
 
 def of_labels(*labels: str, texts: list[Example] = ROWS) -> Verbalizers:
-    return Verbalizers(labels=labels, rows=texts)
+    return Verbalizers(labels=labels, rows=texts, told_apart=lambda words: "chip" not in words)
 
 
 def drawn(verbalizers: Verbalizers, base: Candidate | None = None) -> list[Candidate]:
@@ -66,6 +66,7 @@ def test_every_draw_has_a_word_a_label_of_its_own_and_changes_nothing_else() -> 
     verbalizers, base = of_labels(*LABELS), candidate("Sort.", 1)
     found = drawn(verbalizers, base)
     assert len({c.verbalizer for c in found}) > 10
+    assert not any("chip" in c.verbalizer for c in found)  # the model does not tell it apart
     for other in found:
         assert other.verbalizer != LABELS
         assert len(other.verbalizer) == len(LABELS)
@@ -74,7 +75,7 @@ def test_every_draw_has_a_word_a_label_of_its_own_and_changes_nothing_else() -> 
 
 
 def test_the_labels_themselves_come_back() -> None:
-    base = Candidate(instruction="Sort.", verbalizer=("chip", "treaty"))
+    base = Candidate(instruction="Sort.", verbalizer=("maker", "treaty"))
     assert any(c.verbalizer == () for c in drawn(of_labels(*LABELS), base))
     assert all(one != base for one in drawn(of_labels(*LABELS), base))
 
