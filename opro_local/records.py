@@ -12,8 +12,6 @@ S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regres
 
 Direction = Literal["maximize", "minimize"]
 SplitName = Literal["train", "validation", "test"]
-Options = Literal["none", "listed", "asked"]
-"""Whether the labels stand in a prompt of their own accord: behind the instruction, behind the row."""
 
 
 def content_hash(tag: str, value: Any) -> str:
@@ -51,15 +49,13 @@ class PromptForm:
     """How a prompt asks, beside its instruction; the default is the layout's own way (scoring/render.py).
 
     field stands before a row ("Text: "), cue before its answer ("Label:"); "" is for none, None leaves both
-    to the layout. begun: the cue opens the model's turn. options: the labels are listed behind the
-    instruction, or asked for behind the row. apart: the instruction is a system turn; of running text, a
-    paragraph.
+    to the layout. begun: the cue opens the model's turn. apart: the instruction is a system turn; of running
+    text, a paragraph.
     """
 
     field: str | None = None
     cue: str | None = None
     begun: bool = False
-    options: Options = "none"
     apart: bool = False
 
     def changes(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_a_candidate_survives_its_json() -> None:
 
 
 def test_a_form_and_words_survive_their_json_and_defaults_are_not_written() -> None:
-    form = PromptForm(field="", cue="Label:", begun=True, options="asked", apart=True)
+    form = PromptForm(field="", cue="Label:", begun=True, apart=True)
     candidate = Candidate(instruction="Sort.", form=form, verbalizer=("good", "bad"))
     assert Candidate.from_json(candidate.to_json()) == candidate
     assert Candidate(instruction="Sort.").to_json() == (
@@ -78,8 +78,6 @@ def test_the_default_form_has_the_key_that_candidates_had_without_forms() -> Non
         PromptForm(field="Text"),
         PromptForm(cue="Label:"),
         PromptForm(begun=True),
-        PromptForm(options="listed"),
-        PromptForm(options="asked"),
         PromptForm(apart=True),
     ],
 )

@@ -16,10 +16,9 @@ FRESH = 0.25
 """Share of forms that are drawn anew."""
 
 GRAMMAR: Mapping[str, Sequence[object]] = {
-    "field": (None, "Text", "Input"),
-    "cue": (None, "Label:", "Answer:"),
+    "field": (None, "", "Text", "Input"),
+    "cue": (None, "", "Label:", "Answer:", "Output:"),
     "begun": (False, True),
-    "options": ("none", "listed", "asked"),
     "apart": (False, True),
 }
 """The values of each field of a PromptForm, its default first."""

@@ -34,12 +34,10 @@ def instruction_text(instruction: str) -> str:
 def manner_text(form: PromptForm | None, verbalizer: Sequence[str] | None) -> str:
     """In one line how a prompt differs from the layout's own, "" where it does not."""
     form = form or DEFAULT_FORM
-    options = {"listed": "labels listed", "asked": "labels asked for"}
     told = {
         f"rows as {form.field + ':' if form.field else 'they are'}": form.field is not None,
         f"cue {form.cue or 'none'}": form.cue is not None,
         "the cue opens the answer": form.begun,
-        options.get(form.options, ""): form.options != "none",
         "instruction apart": form.apart,
         f"labels as {', '.join(verbalizer or ())}": bool(verbalizer),
     }

@@ -49,7 +49,7 @@ class _Rendering:
 
     def prompt(self, text: str) -> ScorerPrompt:
         position, instruction = self.layout.position, self.candidate.instruction
-        head = self._head(instruction if position in ("before_Q", "Q_begin") else "")
+        head = instruction if position in ("before_Q", "Q_begin") else ""
         messages = [Message("system", head)] if head and self.candidate.form.apart else []
         opening = "" if messages else head
         words = wordings(self.candidate, self.labels)
@@ -66,19 +66,13 @@ class _Rendering:
             return ScorerPrompt(messages=tuple(messages), prefill=prefill, lead=" ")
         return ScorerPrompt(messages=tuple(messages), prefill=self._begun, lead=self._lead)
 
-    def _head(self, instruction: str) -> str:
-        listed = self.candidate.form.options == "listed" and self.labels
-        return _lines(instruction, f"Labels: {', '.join(self._words)}" if listed else "")
-
     def _question(self, opening: str, text: str, closing: str) -> str:
-        """QA wrapping as published: the instruction at Q stands in the question."""
+        """As published, QA wrapping takes in an instruction at Q; a form's own field is the row's alone."""
         field = f"{self._field}: " if self._field else ""
-        if self.layout.position == "before_Q":
-            question = _lines(opening, f"{field}{text}")
-        else:
+        if self.candidate.form.field is None and self.layout.position != "before_Q":
             question = f"{field}{_lines(opening, text, closing)}"
-        asked = self.candidate.form.options == "asked" and self.labels
-        question = _lines(question, f"{either(self._words)}?" if asked else "")
+        else:
+            question = _lines(opening, f"{field}{text}", closing)
         return question if self._begun or not self._cue else f"{question}{self._gap}{self._cue}"
 
     @property
@@ -107,19 +101,10 @@ class _Rendering:
             return " " if self._begun else ""
         return " " if self._cue else "\n"
 
-    @property
-    def _words(self) -> Sequence[str]:
-        return self.candidate.verbalizer or self.labels
-
 
 def wordings(candidate: Candidate, labels: Sequence[str]) -> Mapping[str, str]:
     """What each label is called in the candidate's prompts."""
     return dict(zip(labels, candidate.verbalizer or labels, strict=True))
-
-
-def either(words: Sequence[str]) -> str:
-    """'A, B or C'."""
-    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def _lines(*parts: str) -> str:

@@ -28,7 +28,7 @@ from opro_local.engine.chat import ChatPrompter, PlainPrompter
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import Rejected
 from opro_local.problems.objectives import objective_class, objective_names
-from opro_local.records import Candidate, Example, Options, PromptForm
+from opro_local.records import Candidate, Example, PromptForm
 from opro_local.results.result import read_result
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord
@@ -132,7 +132,6 @@ def _prompts() -> st.SearchStrategy[tuple[Layout, Candidate, str]]:
             field=names,
             cue=names,
             begun=st.booleans(),
-            options=st.sampled_from(get_args(Options)),
             apart=st.booleans(),
         ),
         verbalizer=st.sampled_from([(), ("a", "b")]),

@@ -17,13 +17,10 @@ PLAIN = Layout(position="Q_begin", qa=True, chat=False)
     ("form", "question", "reply"),
     [
         (PromptForm(), "I\nq", "yes"),
-        (PromptForm(field="Text"), "Text: I\nq", "yes"),
+        (PromptForm(field="Text"), "I\nText: q", "yes"),
         (PromptForm(cue="Label:"), "I\nq\nLabel:", "yes"),
         (PromptForm(cue="Label:", begun=True), "I\nq", "Label: yes"),
         (PromptForm(begun=True), "I\nq", "yes"),
-        (PromptForm(options="listed"), "I\nLabels: no, yes\nq", "yes"),
-        (PromptForm(options="asked"), "I\nq\nno or yes?", "yes"),
-        (PromptForm(options="asked", cue="Answer:"), "I\nq\nno or yes?\nAnswer:", "yes"),
     ],
 )
 def test_a_form_in_a_chat(form: PromptForm, question: str, reply: str) -> None:
@@ -36,12 +33,10 @@ def test_a_form_in_a_chat(form: PromptForm, question: str, reply: str) -> None:
     ("form", "read"),
     [
         (PromptForm(), "Q: I\nq\n\nA: yes"),
-        (PromptForm(field="Text"), "Text: I\nq\n\nA: yes"),
+        (PromptForm(field="Text"), "I\nText: q\n\nA: yes"),
         (PromptForm(field="", cue=""), "I\nq\nyes"),
         (PromptForm(cue="Label:"), "Q: I\nq\nLabel: yes"),
         (PromptForm(cue="Label:", begun=True), "Q: I\nq\nLabel: yes"),
-        (PromptForm(options="listed"), "Q: I\nLabels: no, yes\nq\n\nA: yes"),
-        (PromptForm(options="asked"), "Q: I\nq\nno or yes?\n\nA: yes"),
         (PromptForm(apart=True), "I\n\nQ: q\n\nA: yes"),
     ],
 )
@@ -59,28 +54,17 @@ def test_an_instruction_apart_is_a_system_turn_and_an_empty_one_is_none() -> Non
 
 
 def test_shots_stand_in_the_form_of_the_question_and_say_the_words_of_the_labels() -> None:
-    form = PromptForm(field="Text", cue="Label:", begun=True, options="asked")
+    form = PromptForm(field="Text", cue="Label:", begun=True)
     candidate = Candidate(instruction="I", shots=SHOTS, form=form, verbalizer=("bad", "good"))
     prompt = Layout(position="before_Q", qa=False, chat=True).prompt(candidate, "q", LABELS)
     assert prompt.messages == (
-        Message("user", "I\nText: One?\nbad or good?"),
+        Message("user", "I\nText: One?"),
         Message("assistant", "Label: good"),
-        Message("user", "Text: Two?\nbad or good?"),
+        Message("user", "Text: Two?"),
         Message("assistant", "Label: bad"),
-        Message("user", "Text: q\nbad or good?"),
+        Message("user", "Text: q"),
     )
     assert prompt.answered("good") == "Label: good"
-
-
-def test_a_list_of_labels_says_their_words() -> None:
-    candidate = Candidate(instruction="", form=PromptForm(options="listed"), verbalizer=("bad", "good"))
-    assert CHAT.prompt(candidate, "q", LABELS).messages == (Message("user", "Labels: bad, good\nq"),)
-
-
-def test_open_answers_have_no_labels_to_list() -> None:
-    for options in ("listed", "asked"):
-        candidate = Candidate(instruction="I", form=PromptForm(options=options))
-        assert CHAT.prompt(candidate, "q") == CHAT.prompt(Candidate(instruction="I"), "q")
 
 
 def test_an_instruction_that_begins_the_answer_stands_behind_the_cue() -> None:
