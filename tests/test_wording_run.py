@@ -26,18 +26,18 @@ from opro_local.results.result import TaskResult, read_result
 from opro_local.results.winner import load_winner
 from opro_local.testing import ScriptedEngine
 
-WORDS = ("FINTECH", "SEED")
+WORDS = ("Fintech", "Seed")
 
 
 def log_prob(text: str) -> float:
-    """Right where the words of all labels are in capitals; else every row is of the second label."""
+    """Right where the words of all labels are capitalised; else every row is of the second label."""
     question, _, answer = text.rpartition("\n[assistant] ")
     if "Mail " not in question or answer.split(" ")[-1].casefold() not in LABELS:
         return -float(len(text))
     word = answer.split(" ")[-1]
     number = int(question.rsplit("Mail ", 1)[1].split(".")[0])
     meant = LABELS.index(word.casefold())
-    if not word.isupper():
+    if not word.istitle():
         return -1.0 - meant
     return -0.1 if meant == number % 2 else -9.0
 
@@ -67,7 +67,7 @@ def settings(**search: Any) -> opro_local.RunSettings:
 
 
 def searched(folder: Path, monkeypatch: pytest.MonkeyPatch, **search: Any) -> Path:
-    play_roles(monkeypatch, Writer(log_prob=log_prob, reply=lambda _text: "It is FINTECH."))
+    play_roles(monkeypatch, Writer(log_prob=log_prob, reply=lambda _text: "It is Fintech."))
     host = opro_local.Host(folders=opro_local.Folders.of_user(folder))
     return opro_local.optimize_task(mail_task(72), settings(**search), host=host)
 
@@ -134,16 +134,16 @@ def test_every_export_says_which_word_is_which_label(name: str, run: TaskResult)
 
 def test_exports_for_programs_hold_the_words(run: TaskResult) -> None:
     assert json.loads(in_use(run, "chat-messages")[0])["wordings"] == dict(zip(LABELS, WORDS, strict=True))
-    assert 'root ::= [ ]? ("FINTECH" | "SEED")' in json.loads(in_use(run, "llama-cpp")[0])["grammar"]
-    assert '"value": "FINTECH"' in in_use(run, "promptfoo")[0]
-    assert "WORDS = {'fintech': 'FINTECH', 'seed': 'SEED'}" in in_use(run, "python")[0]
+    assert 'root ::= [ ]? ("Fintech" | "Seed")' in json.loads(in_use(run, "llama-cpp")[0])["grammar"]
+    assert '"value": "Fintech"' in in_use(run, "promptfoo")[0]
+    assert "WORDS = {'fintech': 'Fintech', 'seed': 'Seed'}" in in_use(run, "python")[0]
 
 
 def test_report_and_table_tell_the_form(run: TaskResult) -> None:
     report = "\n".join(terminal_lines(sections(run)))
-    assert "labels as FINTECH, SEED" in report
+    assert "labels as Fintech, Seed" in report
     rows = candidates_csv(run).splitlines()
-    assert any('"{""fintech"": ""FINTECH"", ""seed"": ""SEED""}"' in row for row in rows)
+    assert any('"{""fintech"": ""Fintech"", ""seed"": ""Seed""}"' in row for row in rows)
 
 
 def test_what_the_scorer_writes_is_read_in_words_and_told_in_labels(path: Path, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def _said(reply: ChatReply, _body: object) -> ChatReply:
 
 def test_what_a_server_says_is_read_in_words_and_told_in_labels(path: Path) -> None:
     known = known_prompt(path)
-    says = {"It is SEED.": "seed", "Of the kind fintech": "fintech", "neither": None}
+    says = {"It is Seed.": "seed", "Of the kind fintech": "fintech", "neither": None}
     for reply, label in says.items():
         asked = partial(_said, ChatReply(text=reply, cut=False))
         outcomes = ask_served(known, asked, model="m", rows=known.rows)

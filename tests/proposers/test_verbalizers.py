@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from candidates import candidate, of
 
-from opro_local.proposers.verbalizers import FEWEST_ROWS, Verbalizers
+from opro_local.proposers.verbalizers import FEWEST_ROWS, TYPICAL, Verbalizers
 from opro_local.records import Candidate, Example
 
 LABELS = ("SciTech", "world_news")
@@ -23,7 +23,7 @@ ROWS = rows(
 
 
 def of_labels(*labels: str, texts: list[Example] = ROWS) -> Verbalizers:
-    return Verbalizers(labels=labels, rows=texts, told_apart=lambda words: "chip" not in words)
+    return Verbalizers(labels=labels, rows=texts, told_apart=lambda words: "Sci tech" not in words)
 
 
 def drawn(verbalizers: Verbalizers, base: Candidate | None = None) -> list[Candidate]:
@@ -32,16 +32,17 @@ def drawn(verbalizers: Verbalizers, base: Candidate | None = None) -> list[Candi
 
 
 def test_names_are_written_as_in_a_sentence() -> None:
-    assert of_labels(*LABELS).of_names == [
-        ("sci tech", "world news"),
-        ("Sci tech", "World news"),
-        ("SCI TECH", "WORLD NEWS"),
+    assert of_labels(*LABELS, "arts-and-letters", "NUM", "--").styles == [
+        ("sci tech", "world news", "arts and letters", "num", "--"),
+        ("Sci tech", "World news", "Arts and letters", "Num", "--"),
+        ("a sci tech", "a world news", "an arts and letters", "a num", "a --"),
     ]
 
 
 def test_words_of_rows_are_typical_of_their_label_and_of_several_rows() -> None:
     found = of_labels(*LABELS).of_rows
-    assert set(found["SciTech"]) == {"chip", "and", "its", "maker"}
+    assert len(found["SciTech"]) == TYPICAL
+    assert set(found["SciTech"]) < {"chip", "and", "its", "maker"}
     assert set(found["world_news"]) == {"treaty", "ministers"}
 
 
@@ -66,7 +67,8 @@ def test_every_draw_has_a_word_a_label_of_its_own_and_changes_nothing_else() -> 
     verbalizers, base = of_labels(*LABELS), candidate("Sort.", 1)
     found = drawn(verbalizers, base)
     assert len({c.verbalizer for c in found}) > 10
-    assert not any("chip" in c.verbalizer for c in found)  # the model does not tell it apart
+    assert {"sci", "treaty"} < {word for c in found for word in c.verbalizer}
+    assert not any("Sci tech" in c.verbalizer for c in found)  # the model does not tell it apart
     for other in found:
         assert other.verbalizer != LABELS
         assert len(other.verbalizer) == len(LABELS)
@@ -80,9 +82,9 @@ def test_the_labels_themselves_come_back() -> None:
     assert all(one != base for one in drawn(of_labels(*LABELS), base))
 
 
-def test_labels_that_begin_each_other_end_the_draws() -> None:
-    found = drawn(of_labels("1", "10", texts=rows(("5", "1"), ("6", "10"))))
-    assert found == []
+def test_where_no_words_are_told_apart_the_draws_end() -> None:
+    verbalizers = Verbalizers(labels=LABELS, rows=ROWS, told_apart=lambda _: False)
+    assert drawn(verbalizers) == []
 
 
 def test_the_same_draw_gives_the_same_words() -> None:
