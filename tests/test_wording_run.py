@@ -4,14 +4,14 @@ import json
 import random
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from mail_task import LABELS, mail_task
 from scripted_models import play_roles
 
 import opro_local
-from opro_local.config import ScoringSettings
+from opro_local.config import Arm, ScoringSettings
 from opro_local.errors import SettingsError
 from opro_local.exports.chat_server import ChatReply
 from opro_local.exports.check import ask_served, known_prompt
@@ -87,7 +87,10 @@ def run(path: Path) -> TaskResult:
 def test_the_words_that_the_model_knows_are_found(run: TaskResult) -> None:
     assert run.best and run.best.verbalizer == WORDS
     assert run.test and run.test.value == 1.0
-    assert {"form", "wording"} <= {row.proposer for row in run.proposers}
+    proposers = {row.proposer for row in run.proposers}
+    assert {"form", "wording"} <= proposers
+    named = {"opro" if name.startswith("opro ") else name for name in proposers}
+    assert named - {"start"} <= {*get_args(Arm)}
 
 
 def test_every_answer_and_the_confusion_are_in_the_users_labels(run: TaskResult) -> None:
