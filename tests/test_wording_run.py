@@ -2,17 +2,20 @@
 
 import json
 import random
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
 from mail_task import LABELS, mail_task
 from scripted_models import play_roles
 
 import opro_local
+from opro_local.cli import main
 from opro_local.config import Arm, ScoringSettings
-from opro_local.errors import SettingsError
+from opro_local.errors import Interrupted, SettingsError
 from opro_local.exports.chat_server import ChatReply
 from opro_local.exports.check import ask_served, known_prompt
 from opro_local.exports.forms import FORMS, in_use
@@ -210,3 +213,36 @@ def test_a_proposal_in_another_form_is_no_duplicate(tmp_path: Path, monkeypatch:
     found = run_document(searched(tmp_path, monkeypatch))
     accepted = [p for step in found["steps"] for p in step["proposals"] if p["solution"]]
     assert len({p["key"] for p in accepted}) == len(accepted)
+
+
+def test_score_tells_the_form_of_what_a_run_has_found(path: Path, tmp_path: Path) -> None:
+    arguments = ["--home", str(tmp_path), "score", "--run", path.stem, "--on", "validation"]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert "labels as Fintech, Seed" in result.stdout
+    found = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    assert found["scores"][0]["verbalizer"] == [*WORDS]
+    assert "verbalizer" not in found["scores"][1]
+
+
+def test_cut_off_after_any_block_the_same_words_are_found(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [0]
+
+    def stop() -> None:
+        blocks[0] += 1
+        if blocks[0] % 11 == 0:
+            raise Interrupted
+
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path / "cut"), after_commit=stop)
+    with pytest.raises(Interrupted):
+        opro_local.optimize_task(mail_task(72), settings(), host=host)
+    (cut,) = (p for p in host.folders.runs.glob("*.sqlite") if p.name != "cache.sqlite")
+    for _ in range(100):
+        with suppress(Interrupted):
+            opro_local.resume_run(cut, host=host)
+            break
+    whole, again = run_document(path), run_document(cut)
+    assert blocks[0] > 20
+    for part in ("best", "steps", "test", "baselines", "finalists", "answering"):
+        assert again[part] == whole[part]
