@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, NewType, TypeVar
 
+from opro_local.prompt_form import DEFAULT_FORM, PromptForm
+
 S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
 
 Direction = Literal["maximize", "minimize"]
@@ -45,28 +47,6 @@ class LabelledRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptForm:
-    """How a prompt asks, beside its instruction; the default is the layout's own way (scoring/render.py).
-
-    field stands before a row ("Text: "), cue before its answer ("Label:"); "" is for none, None leaves both
-    to the layout. begun: the cue opens the model's turn. apart: the instruction is a system turn; of running
-    text, a paragraph.
-    """
-
-    field: str | None = None
-    cue: str | None = None
-    begun: bool = False
-    apart: bool = False
-
-    def changes(self) -> dict[str, Any]:
-        """What differs from the default."""
-        return {name: value for name, value in asdict(self).items() if value != getattr(DEFAULT_FORM, name)}
-
-
-DEFAULT_FORM = PromptForm()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """What is optimised for a task: an instruction, its shots (few-shot examples), their form, calibration.
 
@@ -95,7 +75,9 @@ class Candidate:
     def to_json(self) -> str:
         """What the store keeps; Candidate.from_json(c.to_json()) == c."""
         record = asdict(self) | {"form": self.form.changes()}
-        return json.dumps({name: value for name, value in record.items() if value or name in ALWAYS_KEPT})
+        if not self.manner:
+            del record["form"], record["verbalizer"]
+        return json.dumps(record)
 
     @classmethod
     def from_json(cls, text: str) -> "Candidate":
@@ -107,9 +89,6 @@ class Candidate:
             form=PromptForm(**fields.get("form", {})),
             verbalizer=tuple(fields.get("verbalizer", ())),
         )
-
-
-ALWAYS_KEPT = ("instruction", "shots", "calibration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

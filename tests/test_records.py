@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from opro_local.prompt_form import PromptForm
 from opro_local.records import (
     Candidate,
     Example,
-    PromptForm,
     Proposal,
     Score,
     Scored,

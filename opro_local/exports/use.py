@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from opro_local.errors import SettingsError
 from opro_local.llm import Message
-from opro_local.records import DEFAULT_FORM, Candidate
+from opro_local.prompt_form import DEFAULT_FORM
+from opro_local.records import Candidate
 from opro_local.results.answering import Answering
 from opro_local.results.answers import AnswerResult
 from opro_local.results.overview import Figures, Prompt

@@ -8,8 +8,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from opro_local.prompt_form import PromptForm
 from opro_local.proposers.elite import elite
-from opro_local.records import Candidate, PromptForm, Trajectory
+from opro_local.records import Candidate, Trajectory
 from opro_local.scoring.render import ScorerPrompt
 
 FRESH = 0.25

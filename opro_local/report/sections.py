@@ -94,12 +94,8 @@ def _answer(run: TaskResult) -> Section:
 
 def _answering(found: Answering, run: TaskResult) -> Section:
     """What a stranger needs beside the prompt to get the same score."""
-    words = [("wordings", ", ".join(f"{word} for {label}" for label, word in (found.wordings or {}).items()))]
-    about = (
-        ("labels", ", ".join(found.labels) or "none: answers are open"),
-        *(words if found.wordings else []),
-        ("the answer", found.reading),
-    )
+    named = [f"{label} ({found.wordings[label]})" if found.wordings else label for label in found.labels]
+    about = (("labels", ", ".join(named) or "none: answers are open"), ("the answer", found.reading))
     biases = Table(
         title="Calibration of labels",
         columns=("label", "bias"),

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_local.records import Author, Direction, Example, OptimizerCall, PromptForm, SplitName
+from opro_local.prompt_form import PromptForm
+from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord
 

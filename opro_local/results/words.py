@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from opro_local.records import DEFAULT_FORM, PromptForm
+from opro_local.prompt_form import DEFAULT_FORM, PromptForm
 from opro_local.results.events import AskedEvent
 from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
 from opro_local.store.header import ModelRecord

@@ -28,7 +28,8 @@ from opro_local.engine.chat import ChatPrompter, PlainPrompter
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import Rejected
 from opro_local.problems.objectives import objective_class, objective_names
-from opro_local.records import Candidate, Example, PromptForm
+from opro_local.prompt_form import PromptForm
+from opro_local.records import Candidate, Example
 from opro_local.results.result import read_result
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord

@@ -7,8 +7,9 @@ from itertools import islice
 import pytest
 from candidates import LABELS, candidate, of
 
+from opro_local.prompt_form import DEFAULT_FORM, PromptForm
 from opro_local.proposers.prompt_forms import GRAMMAR, Forms
-from opro_local.records import DEFAULT_FORM, Candidate, PromptForm
+from opro_local.records import Candidate
 from opro_local.scoring.render import Layout, ScorerPrompt
 
 BASE = candidate("Sort.", 1, 2)

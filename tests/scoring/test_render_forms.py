@@ -4,7 +4,8 @@ import pytest
 
 from opro_local.engine.chat import plain_text
 from opro_local.llm import Message, are_turns
-from opro_local.records import Candidate, Example, PromptForm
+from opro_local.prompt_form import PromptForm
+from opro_local.records import Candidate, Example
 from opro_local.scoring.render import Layout
 
 LABELS = ("no", "yes")
