@@ -163,7 +163,7 @@ def _borders(reach: Reach, limit: int) -> list[int]:
 
 def _expected(reach: Reach, at: int) -> Tensor:
     """What a token sees up to the one behind it, by a reach."""
-    near = reach.sees(torch.arange(at + 1)[None], 1)
+    near = reach.sees(torch.arange(at + 1)[None], torch.tensor([[at]]))
     own = torch.ones(at + 1, dtype=torch.bool) if near is None else near[0, 0]
     return torch.cat([own, torch.zeros(1, dtype=torch.bool)])
 

@@ -16,6 +16,9 @@ from opro_local.engine.rows import Row
 GROWTH_TOKENS, GROWTH_SHARE = 16, 8
 """Spare columns of a slab: at least so many, and an eighth of what it holds, so that it is copied seldom."""
 
+COLUMNS = 16
+"""What is looked at is a multiple of so many columns: for others a CPU's kernels take half as long again."""
+
 LayerStates = tuple[Tensor, Tensor]
 """Keys and values of a layer by token, both (N, heads, D)."""
 
@@ -39,30 +42,62 @@ Parts = Sequence[tuple[int, LayerStates]]
 """States of a row with the column that they begin at."""
 
 
+class SlabRoom:
+    """How far all slabs of a batch are filled, and where each row's next tokens go.
+
+    used counts on the host what is written. at (new,) holds the columns of the next tokens on the device, so
+    that a step is the same calls every time.
+    """
+
+    def __init__(self, used: int, new: int, device: torch.device) -> None:
+        """Begin with so many columns; every step writes new more."""
+        self.used = used
+        self.at = torch.arange(used, used + new, device=device)
+        self.columns = _rounded(used + new)
+
+    @property
+    def seen(self) -> int:
+        """Columns that the next tokens may look at, themselves and pads included."""
+        return _rounded(self.used + len(self.at))
+
+    def reserve(self) -> bool:
+        """Have room for the next tokens. -> whether the slabs must grow to so many columns."""
+        if self.seen <= self.columns:
+            return False
+        self.columns = _rounded(self.seen + max(GROWTH_TOKENS, self.seen // GROWTH_SHARE))
+        return True
+
+    def advance(self) -> None:
+        """What was written is used."""
+        self.used += len(self.at)
+        self.at += len(self.at)
+
+
 class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Rows that grow step by step, written into buffers with room to spare instead of copied each time."""
 
-    def __init__(self, rows: Sequence[Parts], columns: int) -> None:
-        """Begin with so many columns of each row; those that no part fills are pads."""
+    def __init__(self, rows: Sequence[Parts], room: SlabRoom) -> None:
+        """The columns that no part fills are pads."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self._used = columns
+        self._room = room
         self.keys, self.values = (
-            _slab([[(at, states[which]) for at, states in parts] for parts in rows], _with_room(columns))
+            _slab([[(at, states[which]) for at, states in parts] for parts in rows], room.columns)
             for which in (0, 1)
         )
         self.is_initialized = True
 
+    def grow(self) -> None:
+        """Have as many columns as there is room for."""
+        self.keys, self.values = (_widened(states, self._room.columns) for states in _tensors(self))
+
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Append (B, heads, S, D); returns views of all columns so far."""
+        """Write the next tokens (B, heads, S, D); returns views of all columns that they may look at."""
         keys, values = _tensors(self)
-        start, end = self._used, self._used + key_states.shape[-2]
-        if end > keys.shape[-2]:
-            self.keys, self.values = keys, values = _roomier(keys, end), _roomier(values, end)
-        keys[:, :, start:end], values[:, :, start:end] = key_states, value_states
-        self._used = end
-        return keys[:, :, :end], values[:, :, :end]
+        keys.index_copy_(2, self._room.at, key_states)
+        values.index_copy_(2, self._room.at, value_states)
+        return keys[:, :, : self._room.seen], values[:, :, : self._room.seen]
 
     def row(self, at: int, columns: Tensor) -> LayerStates:
         """Keys and values of a row by token, at these columns."""
@@ -70,7 +105,7 @@ class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return keys, values
 
     def get_seq_length(self) -> int:
-        return self._used
+        return self._room.used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +230,9 @@ def _slab(rows: Sequence[Sequence[tuple[int, Tensor]]], columns: int) -> Tensor:
     return slab
 
 
-def _roomier(old: Tensor, columns: int) -> Tensor:
-    """The buffer with room for so many columns and some more."""
-    spare = _with_room(columns) - old.shape[-2]
-    return torch.cat([old, old.new_zeros(*old.shape[:2], spare, old.shape[3])], dim=-2)
+def _widened(old: Tensor, columns: int) -> Tensor:
+    return torch.cat([old, old.new_zeros(*old.shape[:2], columns - old.shape[-2], old.shape[3])], dim=-2)
 
 
-def _with_room(columns: int) -> int:
-    return columns + max(GROWTH_TOKENS, columns // GROWTH_SHARE)
+def _rounded(columns: int) -> int:
+    return -(-columns // COLUMNS) * COLUMNS

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import PreTrainedModel
 
-from opro_local.engine.attention import PACKED_ATTENTION, packed_attention
 from opro_local.engine.blocks import layer_list
 
 
@@ -20,8 +19,6 @@ class CompiledLayers:
     """A model's layers and their compiled calls, which are made when they are first run."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        uncompiled = torch.compiler.disable(packed_attention)  # type: ignore[no-untyped-call]
-        AttentionInterface.register(PACKED_ATTENTION, uncompiled)
         self._layers = list(layer_list(model) or ())
         self._calls: list[Callable[..., object]] = [
             torch.compile(layer._call_impl, dynamic=True) for layer in self._layers

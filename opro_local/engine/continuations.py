@@ -7,9 +7,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache
+from torch.nn.functional import pad
 
-from opro_local.engine.cache import Parts, SlabLayer, Trail
+from opro_local.engine.cache import Parts, SlabLayer, SlabRoom, Trail
 from opro_local.engine.forward import Body
 from opro_local.engine.masks import EVERYBODY, NOBODY, SlotColumns
 from opro_local.engine.transfer import sent
@@ -34,16 +34,23 @@ class Continuation(Protocol):
         ...
 
 
+class Step(Protocol):
+    """Runs one more token a slot, see Body.step and Body.packed_step."""
+
+    def __call__(
+        self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer], /
+    ) -> Tensor: ...
+
+
 class CachedRows:
     """Rows that go on behind what was run before.
 
     Neighbours behind the same prefix share blocks of slots: a block holds the prefix once, then what is each
-    row's own, then a token a slot for every step. grouped: heads that share a key head are asked together,
-    see attention.grouped_attention.
+    row's own, then a token a slot for every step.
     """
 
-    def __init__(self, body: Body, trails: Sequence[Trail], *, grouped: bool) -> None:
-        self._body, self._grouped = body, grouped
+    def __init__(self, body: Body, trails: Sequence[Trail], run: Step) -> None:
+        self._body, self._run = body, run
         threads = torch.get_num_threads() if body.device.type == "cpu" else 1
         self._at_once = max(1, threads // _key_heads(body))
         self._lay_out(trails)
@@ -57,25 +64,39 @@ class CachedRows:
         self._at = self._sent([at * self._slots + slot for at, slot in self._cells], torch.long)
         self._start = max(trail.start for trail in trails)
         self._own = max(trail.length for trail in trails)
-        columns = self._start + self._slots * self._own
+        self._room = SlabRoom(self._start + self._slots * self._own, self._slots, self._body.device)
         layers = len(trails[0].own or trails[0].joined().layers)
-        self._cache = Cache(
-            layers=[SlabLayer([self._parts(block, i) for block in blocks], columns) for i in range(layers)]
-        )
+        self._slabs = [
+            SlabLayer([self._parts(block, i) for block in blocks], self._room) for i in range(layers)
+        ]
         owners, positions = zip(*map(self._columns, blocks), strict=True)
-        self._columns_now = SlotColumns(owners=self._sent(owners), positions=self._sent(positions))
+        self._owners = _wide(self._sent(owners), self._room.columns, NOBODY)
+        self._positions = _wide(self._sent(positions), self._room.columns, 0)
+        self._each_slot = self._sent([list(range(self._slots))] * len(blocks))
         ends = [[trail.start + trail.length for trail in block] for block in blocks]
         self._following = self._sent([[*row, *[0] * (self._slots - len(row))] for row in ends])
 
     def step(self, tokens: Tensor) -> Tensor:
+        self._reserve()
         ids = tokens.new_zeros(self._following.numel()).index_copy(0, self._at, tokens)
-        self._columns_now = self._columns_now.followed_by(self._following)
-        self._following = (self._following + 1).clamp(max=self._body.last_position)
-        self._steps += 1
-        hidden = self._body.step(
-            ids.view_as(self._following), len(tokens), self._columns_now, self._cache, grouped=self._grouped
+        self._owners.index_copy_(1, self._room.at, self._each_slot)
+        self._positions.index_copy_(1, self._room.at, self._following)
+        seen = self._room.seen
+        columns = SlotColumns(
+            owners=self._owners[:, :seen], positions=self._positions[:, :seen], asking=self._following
         )
-        return hidden.flatten(0, 1).index_select(0, self._at)
+        hidden = self._run(ids.view_as(self._following), len(tokens), columns, self._slabs)
+        self._following = (self._following + 1).clamp(max=self._body.last_position)
+        self._room.advance()
+        self._steps += 1
+        return hidden.index_select(0, self._at)
+
+    def _reserve(self) -> None:
+        if self._room.reserve():
+            for layer in self._slabs:
+                layer.grow()
+            self._owners = _wide(self._owners, self._room.columns, NOBODY)
+            self._positions = _wide(self._positions, self._room.columns, 0)
 
     def keep(self, rows: Sequence[int]) -> None:
         self._lay_out([self._trail(row) for row in rows])
@@ -90,8 +111,7 @@ class CachedRows:
             *(behind + step * self._slots + slot for step in range(self._steps)),
         ]
         index = self._sent(columns, torch.long)
-        own = (layer.row(at, index) for layer in self._cache.layers if isinstance(layer, SlabLayer))
-        return Trail(prefix=begun.prefix, own=tuple(own))
+        return Trail(prefix=begun.prefix, own=tuple(layer.row(at, index) for layer in self._slabs))
 
     def _parts(self, block: Sequence[Trail], layer: int) -> Parts:
         """What a block holds at first, with the columns."""
@@ -113,6 +133,10 @@ class CachedRows:
 
     def _sent(self, numbers: Sequence[object], dtype: torch.dtype = torch.int32) -> Tensor:
         return sent(numbers, self._body.device, dtype)
+
+
+def _wide(columns: Tensor, width: int, filling: int) -> Tensor:
+    return pad(columns, (0, width - columns.shape[1]), value=filling)
 
 
 def _blocks(trails: Sequence[Trail], slots: int) -> list[list[Trail]]:

@@ -15,13 +15,15 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from opro_local.engine.asking import Attention, ask_attention, using
-from opro_local.engine.attention import GROUPED_ATTENTION, PACKED_ATTENTION, Shape, lay_out
+from opro_local.engine.attention import PACKED_ATTENTION, Blocks, Shape, passing
 from opro_local.engine.blocks import body_of
-from opro_local.engine.cache import LayerStates, Placed
+from opro_local.engine.cache import LayerStates, Placed, SlabLayer
 from opro_local.engine.compiling import CompiledLayers
 from opro_local.engine.few_rows import ease_few_rows
+from opro_local.engine.lines import lay_out
 from opro_local.engine.masks import AttentionKinds, Columns, NoReuse, SlotColumns, columns_of
 from opro_local.engine.rows import FOREVER, Row
+from opro_local.engine.slots import slot_blocks
 from opro_local.engine.transfer import sent
 from opro_local.engine.work import Work
 from opro_local.llm import TokenIds
@@ -86,23 +88,22 @@ class Body:
         -> hidden (T, d), one row after the other, and with keep each layer's keys and values of the T tokens.
         """
         line = lay_out(rows, self._shape, keep=keep)
-        with self._packed_layers():
-            hidden = self._hidden(
-                sum(len(placed.row.ids) for placed in rows),
-                input_ids=line.ids,
-                position_ids=line.positions,
-                use_cache=False,
-                blocks=line.blocks,
-            )
-        return hidden[0], line.blocks.kept or []
+        tokens = sum(len(placed.row.ids) for placed in rows)
+        return self._line(tokens, line.ids, line.positions, line.blocks), line.blocks.kept or []
 
-    def step(self, ids: Tensor, tokens: int, columns: SlotColumns, cache: Cache, *, grouped: bool) -> Tensor:
-        """Run one more token a slot (B, slots), which stand in the last of the columns.
+    def step(self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer]) -> Tensor:
+        """Run one more token a slot (B, slots), of which so many are no pads, by the model's own attention.
 
-        tokens of them are no pads. grouped: by grouped_attention. -> (B, slots, d).
+        -> (B * slots, d).
         """
-        with using(self._config, GROUPED_ATTENTION) if grouped else nullcontext():
-            return self._over(tokens, ids, columns, cache)
+        return self._over(tokens, ids, columns, Cache(layers=list(slabs))).flatten(0, 1)
+
+    def packed_step(
+        self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer]
+    ) -> Tensor:
+        """As step, but in one line as packed runs rows. -> (B * slots, d)."""
+        blocks = slot_blocks(columns, slabs, self._shape)
+        return self._line(tokens, ids.view(1, -1), columns.asking.view(1, -1).long(), blocks)
 
     @cached_property
     def last_position(self) -> int:
@@ -125,6 +126,11 @@ class Body:
             device=self.device,
         )
 
+    def _line(self, tokens: int, ids: Tensor, positions: Tensor, blocks: Blocks) -> Tensor:
+        """Run tokens that stand in one line (1, T). -> (T, d)."""
+        with self._packed_layers(), passing(blocks):
+            return self._hidden(tokens, input_ids=ids, position_ids=positions, use_cache=False)[0]
+
     @contextmanager
     def _packed_layers(self) -> Iterator[None]:
         """The model with packed attention and compiled layers; other passes need its own ones back."""
@@ -133,13 +139,12 @@ class Body:
             yield
 
     def _over(self, tokens: int, ids: Tensor, columns: Columns | SlotColumns, cache: Cache | None) -> Tensor:
-        queries = ids.shape[1]
-        masks = self.kinds.masks(columns, queries=queries, dtype=self.model.dtype)
+        masks = self.kinds.masks(columns, self.model.dtype)
         return self._hidden(
             tokens,
             input_ids=ids,
             attention_mask=self.kinds.for_model(masks),
-            position_ids=columns.positions[:, -queries:],
+            position_ids=columns.asking,
             use_cache=cache is not None,  # left open, a model would keep a cache of its own
             **{self._cache_word: cache},
         )

@@ -22,14 +22,23 @@ class NoReuse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What stands in each column of B rows, cached tokens first: positions and until, both (B, K)."""
+    """What stands in each column of B rows, cached tokens first, then Q that ask what they see.
+
+    positions and until are (B, K).
+    """
 
     positions: Tensor
     until: Tensor
+    queries: int
 
-    def seen(self, queries: int) -> Tensor:
-        """Which columns the last queries see: up to their own, as far as until allows. -> (B, Q, K)."""
-        return visible(self.until, queries)
+    @property
+    def asking(self) -> Tensor:
+        """Positions of those that ask (B, Q)."""
+        return self.positions[:, -self.queries :]
+
+    def seen(self) -> Tensor:
+        """Which columns those that ask see: up to their own, as far as until allows. -> (B, Q, K)."""
+        return visible(self.until, self.queries)
 
 
 EVERYBODY, NOBODY = -1, -2
@@ -38,34 +47,30 @@ EVERYBODY, NOBODY = -1, -2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotColumns:
-    """What stands in each column of B blocks of slots, which grow by a token each in turn.
+    """What stands in each column of B blocks of slots, whose newest tokens ask what they see.
 
-    owners tells the slot that a column belongs to, by its number; positions and owners are (B, K).
+    owners tells the slot that a column belongs to, by its number; positions and owners are (B, K). asking
+    (B, slots) holds the positions of the newest tokens.
     """
 
     positions: Tensor
     owners: Tensor
+    asking: Tensor
 
-    def followed_by(self, positions: Tensor) -> "SlotColumns":
-        """One more token of each slot. positions (B, slots)."""
-        slots = torch.arange(positions.shape[1], dtype=self.owners.dtype, device=self.owners.device)
-        return SlotColumns(
-            positions=torch.cat([self.positions, positions], dim=1),
-            owners=torch.cat([self.owners, slots.expand(len(positions), -1)], dim=1),
-        )
-
-    def seen(self, queries: int) -> Tensor:
-        """Which columns the slots with the last tokens see: those for all and their own. -> (B, Q, K)."""
+    def seen(self) -> Tensor:
+        """Which columns each slot sees: those for all and its own. -> (B, slots, K)."""
         owners = self.owners[:, None, :]
-        return (owners == EVERYBODY) | (owners == self.owners[:, -queries:, None])
+        slots = torch.arange(self.asking.shape[1], dtype=self.owners.dtype, device=self.owners.device)
+        return (owners == EVERYBODY) | (owners == slots[:, None])
 
 
-def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
+def columns_of(rows: Sequence[Row], *, device: torch.device, spare: int = 0) -> Columns:
     """Columns of rows: their cached tokens, then their own, both padded on the right.
 
-    A pad among the cached tokens is seen by nobody, a pad among a row's own by itself alone.
+    A pad among the cached tokens, of which the longest row has so many spare ones, is seen by nobody; a pad
+    among a row's own by itself alone.
     """
-    cached, own = max(row.start for row in rows), max(len(row.ids) for row in rows)
+    cached, own = max(row.start for row in rows) + spare, max(len(row.ids) for row in rows)
     until = [
         [
             *[FOREVER] * row.start,
@@ -79,7 +84,7 @@ def columns_of(rows: Sequence[Row], *, device: torch.device) -> Columns:
         [*range(row.start), *[0] * (cached - row.start), *row.positions, *[0] * (own - len(row.ids))]
         for row in rows
     ]
-    return Columns(positions=_small(positions, device), until=_small(until, device))
+    return Columns(positions=_small(positions, device), until=_small(until, device), queries=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +94,12 @@ class Reach:
     window: int | None = None
     chunk: int | None = None
 
-    def sees(self, positions: Tensor, queries: int) -> Tensor | None:
-        """Which columns are near enough for the last queries, None for all. positions (B, K) -> (B, Q, K)."""
+    def sees(self, positions: Tensor, asking: Tensor) -> Tensor | None:
+        """Which columns (B, K) are near enough for those that ask (B, Q), None for all. -> (B, Q, K)."""
         if self.window is not None:
-            return within(positions, queries, self.window)
+            return within(positions, asking, self.window)
         if self.chunk is not None:
-            chunks = positions // self.chunk
-            return chunks[:, None, :] == chunks[:, -queries:, None]
+            return (positions // self.chunk)[:, None, :] == (asking // self.chunk)[:, :, None]
         return None
 
 
@@ -117,12 +121,10 @@ class AttentionKinds:
         """The lengths of its windows and chunks; empty if every layer sees everything."""
         return {length for reach in self.layers for length in (reach.window, reach.chunk) if length}
 
-    def masks(
-        self, columns: Columns | SlotColumns, *, queries: int, dtype: torch.dtype
-    ) -> dict[Reach, Tensor]:
-        """The mask (B, 1, queries, K) of each reach, for the tokens in the last columns."""
-        sees = columns.seen(queries)
-        near = {reach: reach.sees(columns.positions, queries) for reach in dict.fromkeys(self.layers)}
+    def masks(self, columns: Columns | SlotColumns, dtype: torch.dtype) -> dict[Reach, Tensor]:
+        """The mask (B, 1, Q, K) of each reach, for the tokens that ask."""
+        sees = columns.seen()
+        near = {reach: reach.sees(columns.positions, columns.asking) for reach in dict.fromkeys(self.layers)}
         return {
             reach: _additive(sees if close is None else sees & close, dtype) for reach, close in near.items()
         }
@@ -142,9 +144,9 @@ def visible(until: Tensor, queries: int) -> Tensor:
     return (columns <= asking) & (asking < until[:, None, :])
 
 
-def within(positions: Tensor, queries: int, window: int) -> Tensor:
-    """Which columns lie fewer than window positions behind the query. positions (B, K) -> (B, Q, K)."""
-    return positions[:, None, :] > positions[:, -queries:, None] - window
+def within(positions: Tensor, asking: Tensor, window: int) -> Tensor:
+    """Which columns (B, K) lie fewer than window positions behind those that ask (B, Q). -> (B, Q, K)."""
+    return positions[:, None, :] > asking[:, :, None] - window
 
 
 def _additive(sees: Tensor, dtype: torch.dtype) -> Tensor:

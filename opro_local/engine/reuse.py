@@ -14,10 +14,10 @@ from typing import Protocol
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from opro_local.engine.attention import BLOCK_TOKENS
 from opro_local.engine.cache import LayerStates, Placed, Prefix, Trail, own_states
 from opro_local.engine.continuations import CachedRows
 from opro_local.engine.forward import Body
+from opro_local.engine.lines import BLOCK_TOKENS
 from opro_local.engine.plan import CACHED_TOKENS_A_TOKEN, line_chunks
 from opro_local.engine.rows import Row, joined
 from opro_local.engine.transfer import sent
@@ -87,7 +87,7 @@ class OneRow:
         return _run_line(self.body, line, rows[0].prefix, _firsts(rows), keep=keep)
 
     def growing(self, trails: Sequence[Trail]) -> CachedRows:
-        return CachedRows(self.body, trails, grouped=False)
+        return CachedRows(self.body, trails, self.body.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class PackedTokens:
         return States(hidden=hidden, firsts=_firsts(rows), kept=kept)
 
     def growing(self, trails: Sequence[Trail]) -> CachedRows:
-        return CachedRows(self.body, trails, grouped=True)
+        return CachedRows(self.body, trails, self.body.packed_step)
 
 
 def _cost(row: Row) -> int:

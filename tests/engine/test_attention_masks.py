@@ -40,17 +40,18 @@ def test_a_pad_is_seen_by_itself_alone() -> None:
 
 def test_a_slot_sees_what_is_for_all_and_its_own() -> None:
     # Two cached tokens, a pad, one token of slot 0, a pad of slot 1; then a token each.
-    owners = torch.tensor([[EVERYBODY, EVERYBODY, NOBODY, 0, NOBODY]])
-    columns = SlotColumns(positions=torch.tensor([[0, 1, 0, 2, 0]]), owners=owners)
-    columns = columns.followed_by(torch.tensor([[3, 2]]))
-    assert drawn(columns.seen(2)[0]) == ["xx.x.x.", "xx....x"]
-    assert columns.positions.tolist() == [[0, 1, 0, 2, 0, 3, 2]]
+    owners = torch.tensor([[EVERYBODY, EVERYBODY, NOBODY, 0, NOBODY, 0, 1, NOBODY]])
+    positions = torch.tensor([[0, 1, 0, 2, 0, 3, 2, 0]])
+    columns = SlotColumns(positions=positions, owners=owners, asking=torch.tensor([[3, 2]]))
+    assert drawn(columns.seen()[0]) == ["xx.x.x..", "xx....x."]
+    (mask,) = AttentionKinds(layers=(SLIDING,), keys=()).masks(columns, torch.float32).values()
+    assert drawn(mask[0, 0] == 0) == ["...x.x..", ".x....x."]
 
 
 def test_a_window_counts_positions_not_columns() -> None:
     # Columns 0 1 2 and a second branch at position 1 in column 3: with a window of 2 it sees position 0.
     positions = torch.tensor([[0, 1, 2, 1]])
-    assert drawn(within(positions, 2, 2)[0]) == [".xxx", "xxxx"]
+    assert drawn(within(positions, positions[:, -2:], 2)[0]) == [".xxx", "xxxx"]
 
 
 def test_a_pad_among_cached_tokens_is_seen_by_nobody() -> None:
@@ -72,7 +73,7 @@ def test_rows_in_one_line_see_what_is_cached_and_themselves() -> None:
 
 def test_a_chunk_counts_positions_too() -> None:
     positions = torch.tensor([[0, 1, 2, 3, 2]])
-    sees = Reach(chunk=2).sees(positions, 3)
+    sees = Reach(chunk=2).sees(positions, positions[:, -3:])
     assert sees is not None
     assert drawn(sees[0]) == ["..xxx", "..xxx", "..xxx"]
 
@@ -80,17 +81,17 @@ def test_a_chunk_counts_positions_too() -> None:
 def test_models_with_several_kinds_of_layers_get_a_mask_for_each() -> None:
     columns = columns_of([trunk_row((1, 2, 3), 0)], device=CPU)
     kinds = AttentionKinds(layers=(SLIDING, FULL), keys=("near", "far"))
-    masks = kinds.masks(columns, queries=1, dtype=torch.float32)
+    masks = kinds.masks(columns, torch.float32)
     blocked = torch.finfo(torch.float32).min
-    assert masks[FULL].tolist() == [[[[0.0, 0.0, 0.0]]]]
-    assert masks[SLIDING].tolist() == [[[[blocked, 0.0, 0.0]]]]
+    assert masks[FULL][0, 0, -1].tolist() == [0.0, 0.0, 0.0]
+    assert masks[SLIDING][0, 0, -1].tolist() == [blocked, 0.0, 0.0]
     assert kinds.for_model(masks) == {"near": masks[SLIDING], "far": masks[FULL]}
 
 
 def test_a_model_that_takes_one_mask_gets_that_of_all_its_layers() -> None:
     columns = columns_of([trunk_row((1, 2, 3), 0)], device=CPU)
     kinds = AttentionKinds(layers=(SLIDING, SLIDING), keys=())
-    masks = kinds.masks(columns, queries=1, dtype=torch.float32)
+    masks = kinds.masks(columns, torch.float32)
     assert list(masks) == [SLIDING]
     assert kinds.for_model(masks) is masks[SLIDING]
 
@@ -104,3 +105,10 @@ def test_every_window_and_chunk_is_what_a_probe_must_cross() -> None:
     assert AttentionKinds(layers=(FULL, FULL), keys=()).lengths == set()
     layers = (SLIDING, FULL, Reach(chunk=9), SLIDING)
     assert AttentionKinds(layers=layers, keys=()).lengths == {2, 9}
+
+
+def test_spare_columns_stand_behind_the_cached_tokens_and_are_seen_by_nobody() -> None:
+    columns = columns_of([trunk_row((1, 2, 3, 4), 2), trunk_row((5, 6), 1)], device=CPU, spare=2)
+    assert columns.positions.tolist() == [[0, 1, 0, 0, 2, 3], [0, 0, 0, 0, 1, 0]]
+    assert drawn(visible(columns.until, 2)[0]) == ["xx..x.", "xx..xx"]
+    assert drawn(visible(columns.until, 2)[1]) == ["x...x.", "x...xx"]

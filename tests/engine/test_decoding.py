@@ -18,7 +18,7 @@ import opro_local.engine.decode
 import opro_local.engine.generation
 import opro_local.engine.head
 import opro_local.engine.rows
-from opro_local.engine.cache import Prefix, SlabLayer, Trail
+from opro_local.engine.cache import COLUMNS, GROWTH_TOKENS, Prefix, SlabLayer, SlabRoom, Trail
 from opro_local.engine.continuations import best_slots
 from opro_local.engine.decode import NO_NUMBER, Decoder, Greedy, Sampler
 from opro_local.engine.forward import Body
@@ -436,11 +436,20 @@ def test_greedy_takes_the_lowest_id_of_a_tie(slice_bytes: int, monkeypatch: pyte
 def test_a_slab_grows_in_place_and_leaves_what_was_shared_alone() -> None:
     long = torch.arange(6.0).view(3, 1, 2)
     short = torch.full((1, 1, 2), 7.0)
-    layer = SlabLayer([[(0, (long, long))], [(0, (short, short))]], 3)
+    room = SlabRoom(3, 1, torch.device("cpu"))
+    layer = SlabLayer([[(0, (long, long))], [(0, (short, short))]], room)
+    grown = 0
     for step in range(70):
+        if room.reserve():
+            layer.grow()
+            grown += 1
         keys, _ = layer.update(torch.full((2, 1, 1, 2), 100.0 + step), torch.zeros(2, 1, 1, 2))
+        assert keys.shape[2] % COLUMNS == 0
+        assert room.used < keys.shape[2] <= room.used + COLUMNS
+        room.advance()
     assert layer.get_seq_length() == 73
+    assert 0 < grown <= 70 // GROWTH_TOKENS
     assert keys[0, 0, :4].tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [100.0, 100.0]]
     assert keys[1, 0, :4].tolist() == [[7.0, 7.0], [0.0, 0.0], [0.0, 0.0], [100.0, 100.0]]
-    assert keys[0, 0, -1].tolist() == [169.0, 169.0]
+    assert keys[0, 0, 72:].tolist() == [[169.0, 169.0], *[[0.0, 0.0]] * (keys.shape[2] - 73)]
     assert long.flatten().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]

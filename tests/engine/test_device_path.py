@@ -141,7 +141,7 @@ def test_a_step_of_decoding_stays_on_the_device_and_reads_nothing(name: str) -> 
     numbers = [0, 1, 2]
     with one_device():
         trails = [Trail(prefix=prefix_on_meta(body, "E3", tokens), own=()) for tokens in (9, 4, 30)]
-        rows = CachedRows(body, trails, grouped=True)
+        rows = CachedRows(body, trails, body.packed_step)
         for pick in (Greedy(head), Sampler(head, numbers, temperature=0.5, seed=1, places=4)):
             tokens = torch.ones(3, dtype=torch.long, device=META)
             for _ in range(2):

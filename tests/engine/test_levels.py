@@ -22,7 +22,7 @@ from oracle import (
 from tiny_models import tiny_model, without_numbers
 from typed_transformers import moved
 
-import opro_local.engine.attention
+import opro_local.engine.lines
 from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import WholeLikelihood
@@ -80,7 +80,7 @@ def test_windows_hold_below_at_and_beyond_their_length(name: str, level: Level) 
 def test_long_blocks_in_strides_equal_the_model_itself(
     name: str, stride: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opro_local.engine.attention, "STRIDE_TOKENS", stride)
+    monkeypatch.setattr(opro_local.engine.lines, "STRIDE_TOKENS", stride)
     assert largest_gap(run(scorer(tiny_model(name), "E3"), workload()), expected(name)) < 1e-4
 
 

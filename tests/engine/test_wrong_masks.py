@@ -71,9 +71,11 @@ def test_a_window_that_is_another_than_the_models(level: Level, kinds: Attention
 def test_a_window_that_counts_columns_instead_of_positions(
     level: Level, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def by_column(positions: torch.Tensor, queries: int, window: int) -> torch.Tensor:
-        columns = torch.arange(positions.shape[1])
-        return (columns > columns[-queries:, None] - window).expand(len(positions), -1, -1)
+    right = opro_local.engine.masks.within
+
+    def by_column(positions: torch.Tensor, asking: torch.Tensor, window: int) -> torch.Tensor:
+        columns = torch.arange(positions.shape[1]).expand_as(positions)
+        return right(columns, columns[:, -asking.shape[1] :], window)
 
     monkeypatch.setattr(opro_local.engine.masks, "within", by_column)
     assert gap("mistral-window-8", level) > WRONG
