@@ -280,11 +280,14 @@ def written_answers(path: Path, *, host: Host | None = None, allow_python: bool 
     """
     from opro_local.exports.check import of_replies
     from opro_local.results.winner import load_winner
+    from opro_local.scoring.worded import in_labels, in_words
 
     host, found = host or Host(), load_winner(path)
     check_allowed(found.task.grader, allowed=allow_python)
     scoring = found.settings.scoring.model_copy(update={"mode": "generation", "calibration": "none"})
     task = replace(found.own_task, metric=of_replies(found.task.metric))
-    run = prepare(task, found.settings.model_copy(update={"scoring": scoring}), host)
-    (outcomes,) = run.measurement.outcomes([found.candidates[0][1]], "test", NullLedger(host.after_commit))
-    return outcomes
+    winner = found.candidates[0][1]
+    spoken, candidate = in_words(task, winner)
+    run = prepare(spoken, found.settings.model_copy(update={"scoring": scoring}), host)
+    (outcomes,) = run.measurement.outcomes([candidate], "test", NullLedger(host.after_commit))
+    return in_labels(outcomes, task, winner)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, NewType, TypeVar
 
+from opro_local.prompt_form import DEFAULT_FORM, PromptForm
+
 S = TypeVar("S")  # a solution: a Candidate for a task, (w, b) for linear regression, a tour for the TSP
 
 Direction = Literal["maximize", "minimize"]
@@ -46,24 +48,36 @@ class LabelledRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What is optimised for a task: an instruction, its shots (few-shot examples) and its calibration.
+    """What is optimised for a task: an instruction, its shots (few-shot examples), their form, calibration.
 
-    calibration holds one additive bias in nats a label, in the task's label order; empty means none.
-    It is fitted on train and frozen, so two candidates are the same when instruction and shots are.
+    verbalizer holds a wording a label, which stands for it in prompts, and calibration one additive bias in
+    nats a label, both in the task's label order; empty means none. The biases are fitted on train and
+    frozen, so two candidates are the same when all else is.
     """
 
     instruction: str
     shots: tuple[Example, ...] = ()
     calibration: tuple[float, ...] = ()
+    form: PromptForm = DEFAULT_FORM
+    verbalizer: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         shots = [[shot.id, shot.text, shot.target] for shot in self.shots]
-        return content_hash("candidate", [self.instruction, shots])
+        return content_hash("candidate", [self.instruction, shots, *self.manner])
+
+    @property
+    def manner(self) -> list[object]:
+        """Form and verbalizer, where they are not the default: older records have neither."""
+        changes = self.form.changes()
+        return [changes, self.verbalizer] if changes or self.verbalizer else []
 
     def to_json(self) -> str:
         """What the store keeps; Candidate.from_json(c.to_json()) == c."""
-        return json.dumps(asdict(self))
+        record = asdict(self) | {"form": self.form.changes()}
+        if not self.manner:
+            del record["form"], record["verbalizer"]
+        return json.dumps(record)
 
     @classmethod
     def from_json(cls, text: str) -> "Candidate":
@@ -72,6 +86,8 @@ class Candidate:
             instruction=fields["instruction"],
             shots=tuple(Example(**shot) for shot in fields["shots"]),
             calibration=tuple(fields["calibration"]),
+            form=PromptForm(**fields.get("form", {})),
+            verbalizer=tuple(fields.get("verbalizer", ())),
         )
 
 

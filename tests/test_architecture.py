@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
     ("durable", "errors", "offline", "stopwatch", "wording"),
+    ("prompt_form",),
     ("patterns", "records", "user_code"),
     ("llm", "config"),
     ("recording", "evidence", "testing"),

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from opro_local.prompt_form import PromptForm
 from opro_local.records import (
     Candidate,
     Example,
@@ -53,6 +54,40 @@ def test_seeds_differ_by_each_part_and_fit_in_63_bits() -> None:
 def test_a_candidate_survives_its_json() -> None:
     candidate = Candidate(instruction="Say {x}\n", shots=(SHOT,), calibration=(0.1, -1e-300))
     assert Candidate.from_json(candidate.to_json()) == candidate
+
+
+def test_a_form_and_words_survive_their_json_and_defaults_are_not_written() -> None:
+    form = PromptForm(field="", cue="Label:", begun=True, apart=True)
+    candidate = Candidate(instruction="Sort.", form=form, verbalizer=("good", "bad"))
+    assert Candidate.from_json(candidate.to_json()) == candidate
+    assert Candidate(instruction="Sort.").to_json() == (
+        '{"instruction": "Sort.", "shots": [], "calibration": []}'
+    )
+
+
+def test_the_default_form_has_the_key_that_candidates_had_without_forms() -> None:
+    shots = [[SHOT.id, SHOT.text, SHOT.target]]
+    candidate = Candidate(instruction="Sort.", shots=(SHOT,))
+    assert candidate.key == content_hash("candidate", ["Sort.", shots])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        PromptForm(field=""),
+        PromptForm(field="Text"),
+        PromptForm(cue="Label:"),
+        PromptForm(begun=True),
+        PromptForm(apart=True),
+    ],
+)
+def test_another_form_is_another_candidate(form: PromptForm) -> None:
+    assert Candidate(instruction="Sort.", form=form).key != Candidate(instruction="Sort.").key
+
+
+def test_other_words_for_labels_are_another_candidate() -> None:
+    keys = {Candidate(instruction="", verbalizer=words).key for words in ((), ("a", "b"), ("b", "a"))}
+    assert len(keys) == 3
 
 
 def test_a_candidate_is_known_by_instruction_and_shots_not_by_calibration() -> None:

@@ -10,7 +10,7 @@ from opro_local.report.table import Table, WithInterval
 from opro_local.report.terminal import table_lines
 from opro_local.results.overview import finite
 from opro_local.results.verdicts import LENIENT
-from opro_local.results.words import counts_text, figure, instruction_text
+from opro_local.results.words import counts_text, figure, instruction_text, manner_text
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part
@@ -62,6 +62,8 @@ def _entry(row: "CandidateScores", on: "Part") -> dict[str, object]:
         "position": row.position,
         "instruction": row.candidate.instruction,
         "shots": [shot.id for shot in row.candidate.shots],
+        **({"form": changes} if (changes := row.candidate.form.changes()) else {}),
+        **({"verbalizer": row.candidate.verbalizer} if row.candidate.verbalizer else {}),
     }
     return {**about, **scores} if on == "all" else {**scores[on], **about, "split": on}
 
@@ -90,6 +92,8 @@ def _table(rows: "Sequence[CandidateScores]", metric: Metric) -> Table:
 
 
 def _text(row: "CandidateScores") -> str:
-    """The instruction, and with how many shots."""
-    text, shots = instruction_text(row.candidate.instruction), len(row.candidate.shots)
-    return f"{text}  [{shots} shots]" if shots else text
+    """The instruction, with how many shots and in which form."""
+    candidate = row.candidate
+    shots = f"{len(candidate.shots)} shots" if candidate.shots else ""
+    told = "; ".join(filter(None, [shots, manner_text(candidate.form, candidate.verbalizer)]))
+    return instruction_text(candidate.instruction) + (f"  [{told}]" if told else "")

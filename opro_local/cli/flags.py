@@ -33,6 +33,12 @@ class Lines(click.types.StringParamType):
     envvar_list_splitter = "\n"
 
 
+class Names(click.Choice[str]):
+    """A choice of which a variable holds several, one a line."""
+
+    envvar_list_splitter = "\n"
+
+
 def config_option(group: str, name: str, field: FieldInfo) -> Callable[[F], F]:
     """The option of one setting; a flag that is not given leaves None, so that defaults stay in config/."""
     flag = FLAGS.get((group, name), name)
@@ -67,7 +73,8 @@ def _click_type(annotation: Any) -> Any:
     if get_origin(inner) is Literal:
         return click.Choice(get_args(inner))
     if _is_tuple(annotation):
-        return Lines()
+        single = get_args(inner)[0]
+        return Names(get_args(single)) if get_origin(single) is Literal else Lines()
     return {int: click.INT, float: click.FLOAT, bool: click.BOOL}.get(inner, click.STRING)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from opro_local.records import Candidate, Scored, Step, Trajectory
 from opro_local.results.trajectory import best_so_far
-from opro_local.results.words import instruction_text
+from opro_local.results.words import instruction_text, manner_text
 from opro_local.wording import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -91,7 +91,9 @@ def _said(solution: object) -> str:
     """On one line, and unable to steer the terminal."""
     if isinstance(solution, Candidate):
         shots = f" + {len(solution.shots)} shots" if solution.shots else ""
-        return instruction_text(printable(" ".join(solution.instruction.split()))) + shots
+        manner = printable(manner_text(solution.form, solution.verbalizer))
+        told = f" [{manner}]" if manner else ""
+        return instruction_text(printable(" ".join(solution.instruction.split()))) + shots + told
     return printable(str(solution))
 
 

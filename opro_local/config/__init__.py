@@ -3,6 +3,7 @@
 from opro_local.config.budget import BUDGETS, BudgetSettings, Preset
 from opro_local.config.choices import (
     Annotators,
+    Arm,
     BadRows,
     Baselines,
     BlockOrder,
@@ -37,6 +38,7 @@ __all__ = [
     "HEADROOM_CANDIDATES",
     "SHORTER_FINALISTS",
     "Annotators",
+    "Arm",
     "BadRows",
     "Baselines",
     "BlockOrder",

@@ -19,6 +19,17 @@ ScoringMode = Literal["likelihood", "generation"]
 Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
 Method = Literal["portfolio", "opro", "evoprompt-ga", "evoprompt-de", "one-step", "random"]
+Arm = Literal[
+    "opro",
+    "library",
+    "random words",
+    "paraphrases",
+    "crossover",
+    "shot sets",
+    "shot moves",
+    "form",
+    "wording",
+]
 Style = Literal["tagged", "bracket", "completion"]
 ExemplarChoice = Literal["random", "constant", "accumulative-wrong", "current-wrong"]
 BlockOrder = Literal["trajectory-first", "exemplars-first"]

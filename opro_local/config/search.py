@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator
 
 from opro_local.config.choices import (
+    Arm,
     Baselines,
     BlockOrder,
     ExemplarChoice,
@@ -29,6 +30,9 @@ class SearchSettings(Settings):
         "portfolio",
         description="portfolio: instructions, shots and calibration, whatever pays; opro and "
         "evoprompt: as published; one-step and random propose without a look at scores.",
+    )
+    without: tuple[Arm, ...] = Field(
+        (), description="Proposer that the portfolio does without, to see what it brings."
     )
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
     proposals_per_step: int = Field(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from opro_local.answers import AnswerKind
 from opro_local.config import Grading, Metric
 from opro_local.errors import SettingsError
 from opro_local.exports.chat_server import ChatReply
@@ -36,9 +37,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPrompt:
-    """A run's winner and what it answered on test, also without its calibration if it has one."""
+    """A run's winner and what it answered on test, also without its calibration if it has one.
+
+    reader is the kind of answer that a reply is read as: one of the prompt's words for the labels.
+    """
 
     use: Use
+    reader: AnswerKind
     marking: Marking
     grading: Grading
     rows: Sequence[Example]
@@ -63,8 +68,11 @@ def known_prompt(path: Path, *, allow_python: bool = False) -> KnownPrompt:
         by_id = {row.id: row for row in task.rows}
         rows = [by_id[row] for row in row_ids(run.header, "test")]
         marking = Marking.of(replace(task, metric=of_replies(task.metric)))
+        use = use_of(found)
+        worded = replace(task, answer="label", labels=tuple(use.words.values()))
         return KnownPrompt(
-            use=use_of(found),
+            use=use,
+            reader=worded.kind if use.answering.wordings else task.kind,
             marking=marking,
             grading="official" if found.task.grading == "official" else "strict",
             rows=rows,
@@ -101,8 +109,11 @@ def _read(known: KnownPrompt, row: Example, reply: ChatReply) -> Outcome:
     answer = behind_thought(reply.text)
     if answer is None:
         return replace(outcome, reason=unended(known.use.answer_tokens))
-    graded = grader(known.marking.kind, known.grading).grade(answer, row, cut=reply.cut)
-    return replace(outcome, **fields_of(graded))
+    said = replace(row, target=known.use.words.get(row.target, row.target))
+    graded = grader(known.reader, known.grading).grade(answer, said, cut=reply.cut)
+    labels = {word: label for label, word in known.use.words.items()}
+    prediction = labels.get(graded.prediction or "", graded.prediction)
+    return replace(outcome, **fields_of(replace(graded, prediction=prediction)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ def _chat_messages(use: Use, lost: Sequence[str]) -> str:
         "labels": use.answering.labels,
         "reading": use.answering.reading,
         "biases": use.answering.biases,
+        **({"wordings": use.answering.wordings} if use.answering.wordings else {}),
         "notes": list(notes(use)),
         "lost": lost,
         "example": asdict(use.example),
@@ -73,6 +74,7 @@ def _rendered(template: str) -> Writer:
             use=use,
             turns=[asdict(turn) for turn in use.turns],
             thoughts=THOUGHT_MARKS,
+            word="WORDS[label]" if use.answering.wordings else "label",
             biases={label: use.answering.biases.get(label, 0.0) for label in use.answering.labels},
             notes=[*notes(use), *lost],
         )
@@ -84,7 +86,10 @@ def _on_a_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-_WRITING = (losses.comparison, losses.calibration, losses.stopping, losses.second_round)
+_WRITING = (
+    *(losses.comparison, losses.wordings, losses.calibration),
+    *(losses.stopping, losses.second_round),
+)
 """Of every program that writes freely."""
 
 FORMS: Mapping[str, Form] = {
@@ -93,7 +98,11 @@ FORMS: Mapping[str, Form] = {
     "chat-messages": Form(_chat_messages, (*_WRITING, losses.prefill, losses.running_text)),
     "openai-json": Form(openai_json, (*_WRITING, losses.prefill, losses.running_text)),
     "llama-cpp": Form(
-        llama_cpp, (losses.whole_labels, losses.calibration, losses.stopping, losses.second_round)
+        llama_cpp,
+        (
+            *(losses.whole_labels, losses.wordings, losses.calibration),
+            *(losses.stopping, losses.second_round),
+        ),
     ),
     "ollama-modelfile": Form(
         _rendered("Modelfile.j2"),

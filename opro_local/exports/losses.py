@@ -26,6 +26,12 @@ def calibration(use: Use) -> str | None:
     return f"Calibration: {kept}." if use.answering.biases else None
 
 
+def wordings(use: Use) -> str | None:
+    """For a program that reads what is written, or shows it to people."""
+    kept = "the model answers in the prompt's words; put the labels back in their place"
+    return f"Wordings: {kept}." if use.answering.wordings else None
+
+
 def stopping(use: Use) -> str | None:
     kept = f"a reply ends with its turn or after {use.answer_tokens} tokens, not where its answer is final"
     return f"Stop rules: {kept}." if not use.compares else None

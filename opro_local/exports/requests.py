@@ -32,7 +32,7 @@ def openai_json(use: Use, lost: Sequence[str]) -> str:
 def llama_cpp(use: Use, lost: Sequence[str]) -> str:
     """Of llama.cpp's server: its chat, or POST /completion for a scorer that read running text."""
     body = chat_body(use) if use.chat else _completion_body(use)
-    grammar = {"grammar": label_grammar(use.answering.labels)} if use.compares else {}
+    grammar = {"grammar": label_grammar(tuple(use.words.values()))} if use.compares else {}
     return _json(body | grammar | {"metadata": metadata(use, lost)})
 
 

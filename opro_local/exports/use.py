@@ -1,10 +1,11 @@
 """The winner of a run, in the parts that every form of it is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_local.errors import SettingsError
 from opro_local.llm import Message
+from opro_local.prompt_form import DEFAULT_FORM
 from opro_local.records import Candidate
 from opro_local.results.answering import Answering
 from opro_local.results.answers import AnswerResult
@@ -12,6 +13,7 @@ from opro_local.results.overview import Figures, Prompt
 from opro_local.results.result import RunResult, TaskResult
 from opro_local.results.words import with_interval
 from opro_local.scoring.render import Layout
+from opro_local.wording import quoted
 
 PLACE = "{text}"
 """Where the text of a row goes."""
@@ -70,6 +72,11 @@ class Use:
         return "\n".join(f"[{turn.role}]\n{turn.content}\n" for turn in turns)
 
     @property
+    def words(self) -> Mapping[str, str]:
+        """What the model is to say for each label."""
+        return self.answering.wordings or {label: label for label in self.answering.labels}
+
+    @property
     def compares(self) -> bool:
         """Whether the labels were compared, and nothing was written."""
         return self.answering.mode == "likelihood"
@@ -83,8 +90,13 @@ def use_of(run: RunResult) -> Use:
 
 
 def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
-    candidate = Candidate(instruction=best.instruction, shots=tuple(best.shots))
-    prompt = layout.prompt(candidate, _MARK)
+    candidate = Candidate(
+        instruction=best.instruction,
+        shots=tuple(best.shots),
+        form=best.form or DEFAULT_FORM,
+        verbalizer=tuple(best.verbalizer or ()),
+    )
+    prompt = layout.prompt(candidate, _MARK, run.answering.labels)
     before, _, behind = prompt.messages[-1].content.partition(_MARK)
     scored = [answer for answer in run.outcomes or () if answer.key == best.key and answer.prompt is not None]
     scoring = run.settings.get("scoring", {})
@@ -129,6 +141,9 @@ def notes(use: Use) -> Iterator[str]:
     yield f"Run {use.run}, scored with {use.model}{_scored(use, use.score)}."
     if answering.labels:
         yield f"Labels: {', '.join(answering.labels)}."
+    if answering.wordings:
+        named = ", ".join(f"{quoted(word)} is {label}" for label, word in answering.wordings.items())
+        yield f"The prompt has words of its own for the labels: {named}."
     yield f"The answer: {answering.reading}."
     if answering.biases:
         yield (

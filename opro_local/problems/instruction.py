@@ -114,7 +114,8 @@ class InstructionProblem:
 
     def key(self, solution: Candidate) -> str:
         instruction = " ".join(solution.instruction.casefold().split())
-        return content_hash("proposal", [instruction, [shot.id for shot in solution.shots]])
+        shots = [shot.id for shot in solution.shots]
+        return content_hash("proposal", [instruction, shots, *solution.manner])
 
     def shown(self, solution: Candidate) -> str:
         return solution.instruction

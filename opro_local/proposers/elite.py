@@ -43,12 +43,13 @@ def best_of_each_instruction(trajectory: Trajectory[Candidate]) -> Trajectory[Ca
 
 def _bare_step(step: Step[Candidate], kept: set[str]) -> Step[Candidate]:
     proposals = tuple(
-        replace(p, solution=None if p.solution is None else bare(p.solution)) for p in step.proposals
+        replace(p, solution=p.solution and Candidate(instruction=p.solution.instruction))
+        for p in step.proposals
     )
     scored = tuple(entry for entry in step.scored if entry.key in kept)
     return replace(step, proposals=proposals, scored=scored)
 
 
 def bare(candidate: Candidate) -> Candidate:
-    """The instruction alone."""
-    return Candidate(instruction=candidate.instruction)
+    """Without shots: the instruction in its form."""
+    return replace(candidate, shots=(), calibration=())

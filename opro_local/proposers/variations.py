@@ -22,13 +22,13 @@ def paraphrased(trajectory: Trajectory[Candidate], draw: random.Random) -> Itera
 
 
 def crossed(trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
-    """One's instruction with another's shots; then half of one's sentences with half of another's."""
+    """One's instruction in another's prompt; then half of one's sentences with half of another's."""
     pairs = list(permutations([entry.solution for entry in elite(trajectory)], 2))
     draw.shuffle(pairs)
     for one, other in pairs:
-        yield Candidate(instruction=one.instruction, shots=other.shots)
+        yield replace(other, instruction=one.instruction, calibration=())
     for one, other in pairs:
-        yield Candidate(instruction=_spliced(one.instruction, other.instruction), shots=one.shots)
+        yield replace(one, instruction=_spliced(one.instruction, other.instruction), calibration=())
 
 
 def _spliced(one: str, other: str) -> str:

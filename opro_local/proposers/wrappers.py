@@ -1,7 +1,7 @@
 """Proposers of instructions in a search for instructions and shots; they see and write only the former.
 
-What they write is joined with the shots of one of the best candidates, so that it is compared on equal
-terms with what it has to beat.
+What they write takes the place of the instruction in one of the best candidates, so that it is compared on
+equal terms with what it has to beat.
 """
 
 import random
@@ -22,10 +22,13 @@ class WithShots:
 
     def propose(self, trajectory: Trajectory[Candidate], number: int, count: int) -> Step[Candidate]:
         step = self.inner.propose(best_of_each_instruction(trajectory), number, count)
-        partners = [entry.solution for entry in elite(trajectory)]
+        partners = [replace(entry.solution, calibration=()) for entry in elite(trajectory)]
         draw = random.Random(derived_seed(self.seed, number, "partners"))
         joined = tuple(
-            replace(p, solution=p.solution and replace(p.solution, shots=draw.choice(partners).shots))
+            replace(
+                p,
+                solution=p.solution and replace(draw.choice(partners), instruction=p.solution.instruction),
+            )
             for p in step.proposals
         )
         return replace(step, proposals=joined)

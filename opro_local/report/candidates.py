@@ -13,13 +13,13 @@ from opro_local.results.result import TaskResult
 from opro_local.results.steps import later_values, proposals_of
 from opro_local.results.trajectory import gain
 from opro_local.results.verdicts import champion
-from opro_local.results.words import solution_text
+from opro_local.results.words import manner_text, solution_text
 
 LEFT = "dropped by racing"
 COLUMNS = (
     *("step", "proposer", "instruction", "shots", "key"),
     *("train", "train_n", "train_low", "train_high", "validation", "test", "status"),
-    *("labels", "answer", "biases", "test_uncalibrated"),
+    *("labels", "answer", "biases", "form", "wordings", "test_uncalibrated"),
 )
 
 
@@ -41,6 +41,12 @@ class CandidateRow:
     def text(self) -> str:
         solution = self.proposal.solution
         return self.proposal.text if solution is None else solution_text(solution)
+
+    @property
+    def manner(self) -> str:
+        """How its form and words differ from the default, if they do."""
+        solution = self.proposal.solution
+        return manner_text(solution.form, solution.verbalizer) if isinstance(solution, ProposedPrompt) else ""
 
     @property
     def shots(self) -> tuple[str, ...]:
@@ -88,7 +94,7 @@ def candidate_table(run: Overview) -> Table:
                 row.step,
                 row.proposal.author,
                 row.proposal.origin,
-                row.text,
+                f"{row.text}  [{row.manner}]" if row.manner else row.text,
                 len(row.shots),
                 row.train,
                 row.proposal.score.n if row.proposal.score else None,
@@ -126,20 +132,23 @@ def _csv_rows(run: Overview) -> Iterator[list[object]]:
             *(row.step, row.proposal.origin, neutralised(text)),
             *(neutralised(" ".join(row.shots)) if is_prompt else "", neutralised(row.proposal.key or "")),
             *(row.train, score.n if score else None, low, high, row.validation, row.test, row.fate),
-            *(_answering(run, solution) if isinstance(solution, ProposedPrompt) else [None] * 3),
+            *(_answering(run, solution) if isinstance(solution, ProposedPrompt) else [None] * 5),
             _uncalibrated(run) if row.fate == champion(run) else None,
         ]
 
 
 def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
-    """Labels, how an answer is read, and the labels' biases as JSON."""
+    """Labels and how an answer is read; then as JSON the biases, what the form changes, the labels' words."""
     assert isinstance(run, TaskResult)
     labels = run.answering.labels
     biases = dict(zip(labels, prompt.calibration, strict=True)) if prompt.calibration else {}
+    words = dict(zip(labels, prompt.verbalizer, strict=True)) if prompt.verbalizer else {}
     return [
         json.dumps(list(labels), ensure_ascii=False),
         neutralised(run.answering.reading),
         json.dumps(biases, ensure_ascii=False),
+        json.dumps(prompt.form.changes() if prompt.form else {}, ensure_ascii=False),
+        json.dumps(words, ensure_ascii=False),
     ]
 
 

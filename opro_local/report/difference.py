@@ -9,7 +9,7 @@ from opro_local.report.table import Table, WithInterval, setting_cell
 from opro_local.results.difference import RunDifference
 from opro_local.results.overview import Prompt, Solution
 from opro_local.results.verdicts import comparison_line
-from opro_local.results.words import solution_text
+from opro_local.results.words import manner_text, solution_text
 
 NOTHING = "nothing to compare: no test rows in common, or other labels or metrics"
 
@@ -59,7 +59,8 @@ def _found(best: Prompt | Solution | None) -> str:
     if best is None:
         return "nothing scored yet"
     shots = f" (with {len(best.shots)} shots)" if isinstance(best, Prompt) and best.shots else ""
-    return f"{solution_text(best)}{shots}"
+    manner = manner_text(best.form, best.verbalizer) if isinstance(best, Prompt) else ""
+    return f"{solution_text(best)}{shots}{manner and f' [{manner}]'}"
 
 
 def _flips(found: RunDifference) -> Iterator[Section]:

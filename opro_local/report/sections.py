@@ -29,7 +29,7 @@ from opro_local.results.verdicts import (
     state_line,
     tried_lines,
 )
-from opro_local.results.words import files_read, instruction_text
+from opro_local.results.words import files_read, instruction_text, manner_text
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
@@ -79,6 +79,8 @@ def _answer(run: TaskResult) -> Section:
     if best is None:
         return Section(title="Result", lines=[state_line(run), "nothing scored yet", *_caution(run)])
     lines = [state_line(run), run_verdict(run), *gain_line(run), *_caution(run)]
+    if manner := manner_text(best.form, best.verbalizer):
+        lines.append(f"form: {manner}")
     if best.shots:
         lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
     whole = Block(
@@ -92,7 +94,8 @@ def _answer(run: TaskResult) -> Section:
 
 def _answering(found: Answering, run: TaskResult) -> Section:
     """What a stranger needs beside the prompt to get the same score."""
-    about = (("labels", ", ".join(found.labels) or "none: answers are open"), ("the answer", found.reading))
+    named = [f"{label} ({found.wordings[label]})" if found.wordings else label for label in found.labels]
+    about = (("labels", ", ".join(named) or "none: answers are open"), ("the answer", found.reading))
     biases = Table(
         title="Calibration of labels",
         columns=("label", "bias"),

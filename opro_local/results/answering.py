@@ -17,6 +17,7 @@ from opro_local.tasks.task import Task, task_from_json
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """mode and reading (a sentence) say how an answer is had; labels are () where answers are open.
+    wordings has the word of each label in the prompt, None where the labels stand for themselves.
 
     biases are the winner's calibration: nats by label, to be added to the label's log-probability. With them
     stands uncalibrated, its score on test without, worked out from what the model gave: the run keeps that.
@@ -27,19 +28,23 @@ class Answering:
     reading: str
     biases: Mapping[str, float]
     uncalibrated: Figures | None
+    wordings: Mapping[str, str] | None = None
 
 
 def answering(run: RunReader, known: Overview) -> Answering:
     task = task_from_json(run.header.problem_json)
     scoring = _scoring(known.settings.get("scoring", {}))
     mode = scoring_mode(task, scoring)
-    best = known.best if isinstance(known.best, Prompt) and known.best.calibration else None
+    found = known.best if isinstance(known.best, Prompt) else None
+    best = found if found and found.calibration else None
+    words = found.verbalizer if found else None
     return Answering(
         mode=mode,
         labels=task.kind.classes,
-        reading=_reading(task, scoring, mode, calibrated=best is not None),
+        reading=_reading(task, scoring, mode, calibrated=best is not None, worded=words is not None),
         biases=dict(zip(task.kind.classes, best.calibration, strict=True)) if best else {},
         uncalibrated=_uncalibrated(run, task, best) if best else None,
+        wordings=dict(zip(task.kind.classes, words, strict=True)) if words else None,
     )
 
 
@@ -48,11 +53,14 @@ def _scoring(stored: Mapping[str, Any]) -> ScoringSettings:
     return ScoringSettings(**{name: stored[name] for name in ScoringSettings.model_fields if name in stored})
 
 
-def _reading(task: Task, scoring: ScoringSettings, mode: ScoringMode, *, calibrated: bool) -> str:
+def _reading(
+    task: Task, scoring: ScoringSettings, mode: ScoringMode, *, calibrated: bool, worded: bool
+) -> str:
     if mode == "likelihood":
         bias = ", its bias added," if calibrated else ""
+        whose = "whose wording's" if worded else "whose"
         return (
-            f"the label whose log-probability behind the prompt{bias} is highest (summed over its tokens; "
+            f"the label {whose} log-probability behind the prompt{bias} is highest (summed over its tokens; "
             "of equal ones the first)"
         )
     if scoring.grading == "official":

@@ -81,14 +81,16 @@ def _fitted(run: RunReader) -> list[Candidate]:
 
 def _prompts(run: RunReader) -> Callable[[str, str], ScorerPrompt | None]:
     """(candidate key, example id) -> the prompt, rendered again from what the file holds."""
-    layout = layout_of(run.header)
-    texts = {example.id: example.text for example in task_from_json(run.header.problem_json).rows}
+    layout, task = layout_of(run.header), task_from_json(run.header.problem_json)
+    texts = {example.id: example.text for example in task.rows}
     proposals = [proposal for step in run.all_steps for proposal in step.proposals]
     candidates = [Candidate.from_json(p.solution) for p in proposals if p.solution is not None]
     candidates += [evaluation.candidate for evaluation in run.evaluations]
     by_key = {candidate.key: candidate for candidate in candidates}
 
     def prompt(key: str, example_id: str) -> ScorerPrompt | None:
-        return layout.prompt(by_key[key], texts[example_id]) if key in by_key else None
+        if key not in by_key:
+            return None
+        return layout.prompt(by_key[key], texts[example_id], task.kind.classes)
 
     return prompt

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_local.prompt_form import PromptForm
 from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord
@@ -54,12 +55,14 @@ class Held(Figures):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Figures):
-    """The score of a candidate on a split; shots are ids of rows."""
+    """The score of a candidate on a split; shots are ids of rows, form and verbalizer None by default."""
 
     instruction: str
     shots: Sequence[str]
     key: str
     split: SplitName
+    form: PromptForm | None = None
+    verbalizer: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,11 @@ class Followed(Measured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """The best prompt in full, with who proposed it in which step."""
+    """The best prompt in full, with who proposed it in which step.
+
+    calibration and verbalizer follow the order of the labels; without verbalizer these stand for themselves.
+    form is None where it is the default.
+    """
 
     instruction: str
     shots: Sequence[Example]
@@ -80,6 +87,8 @@ class Prompt:
     key: str
     step: int
     origin: str
+    form: PromptForm | None = None
+    verbalizer: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,8 @@ class ProposedPrompt:
     instruction: str
     shots: Sequence[str]
     calibration: Numbers
+    form: PromptForm | None = None
+    verbalizer: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

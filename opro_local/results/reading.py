@@ -123,7 +123,14 @@ def _in_full(header: RunHeader, entry: ProposalRecord) -> Prompt | Solution:
         key=entry.key,
         step=entry.step,
         origin=entry.origin,
+        **_manner(candidate),
     )
+
+
+def _manner(candidate: Candidate) -> dict[str, Any]:
+    """Form and verbalizer, None where they are the default."""
+    form = candidate.form if candidate.form.changes() else None
+    return {"form": form, "verbalizer": candidate.verbalizer or None}
 
 
 def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split: str) -> Held | None:
@@ -147,6 +154,7 @@ def _measured(evaluation: Evaluation) -> Measured:
         shots=[shot.id for shot in candidate.shots],
         key=candidate.key,
         split=evaluation.split,
+        **_manner(candidate),
         **fields_of(figures(evaluation.score)),
     )
 
@@ -209,6 +217,7 @@ def _proposed(header: RunHeader, solution: str) -> ProposedPrompt | Numbers:
         instruction=candidate.instruction,
         shots=[shot.id for shot in candidate.shots],
         calibration=candidate.calibration,
+        **_manner(candidate),
     )
 
 

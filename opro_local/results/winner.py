@@ -37,10 +37,13 @@ class Winner:
         )
 
     def carried(self, task: Task) -> list[tuple[str, Candidate]]:
-        """The candidates as they are; a calibration goes with them only where the labels are the same."""
+        """The candidates as they are; what is of labels goes with them only where these are the same."""
         if task.labels == self.task.labels:
             return list(self.candidates)
-        return [(source, replace(candidate, calibration=())) for source, candidate in self.candidates]
+        return [
+            (source, replace(candidate, calibration=(), verbalizer=()))
+            for source, candidate in self.candidates
+        ]
 
 
 def load_winner(path: Path) -> Winner:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from opro_local.prompt_form import DEFAULT_FORM, PromptForm
 from opro_local.results.events import AskedEvent
 from opro_local.results.overview import Numbers, Prompt, ProposedPrompt, Solution
 from opro_local.store.header import ModelRecord
@@ -34,6 +35,19 @@ def instruction_text(instruction: str) -> str:
 def short_key(key: str) -> str:
     """The first digits of a candidate's key: enough to tell those of a run apart."""
     return key.rpartition(":")[2][:KEY_DIGITS]
+
+
+def manner_text(form: PromptForm | None, verbalizer: Sequence[str] | None) -> str:
+    """In one line how a prompt differs from the layout's own, "" where it does not."""
+    form = form or DEFAULT_FORM
+    told = {
+        f"rows as {form.field + ':' if form.field else 'they are'}": form.field is not None,
+        f"cue {form.cue or 'none'}": form.cue is not None,
+        "the cue opens the answer": form.begun,
+        "instruction apart": form.apart,
+        f"labels as {', '.join(verbalizer or ())}": bool(verbalizer),
+    }
+    return "; ".join(text for text, holds in told.items() if holds)
 
 
 def numbers_text(solution: Numbers) -> str:

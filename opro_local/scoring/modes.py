@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from opro_local.answers import AnswerKind
 from opro_local.config import ScoringSettings
-from opro_local.errors import ModelError
+from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import ChoiceReply, ChoiceRequest, Engine, GenerationReply, GenerationRequest, TokenIds
 from opro_local.reading.replies import own_part
 from opro_local.records import Example, Outcome
@@ -43,8 +43,11 @@ R = TypeVar("R", bound=Reply)
 class Mode(Protocol[Q, R]):
     """One way to get an answer out of the model: what to ask, how to ask it, how to read the reply."""
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> Q | None:
-        """None where there is no token to go on from. Raises ModelError as the engine does."""
+    def request(self, prompt: ScorerPrompt, example: Example, words: Sequence[str] = ()) -> Q | None:
+        """words are what the labels are called; () is for their own names.
+
+        None where there is no token to go on from. Raises ModelError as the engine does.
+        """
         ...
 
     def key(self, request: Q) -> object:
@@ -68,18 +71,20 @@ class Mode(Protocol[Q, R]):
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodMode:
-    """The model's log-probability of every label; the largest is the prediction (ties: the first label)."""
+    """The model's log-probability of every label, or its wording; the largest predicts (ties: the first)."""
 
     engine: Engine
     kind: AnswerKind
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> ChoiceRequest | None:
+    def request(
+        self, prompt: ScorerPrompt, example: Example, words: Sequence[str] = ()
+    ) -> ChoiceRequest | None:
         """Raises ModelError for labels that are the same to the model, or one the beginning of another."""
-        texts = [prompt.answered(label) for label in self.kind.classes]
+        texts = [prompt.answered(word) for word in words or self.kind.classes]
         opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
         if _prefixes(answers):
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
-            self._check_apart(answers)
+            _check_apart(answers, words or self.kind.classes)
         # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
         # then starts there for all labels of the row. A thought that the prompt opens is closed ahead of the
         # labels: its end is no part of them.
@@ -88,14 +93,6 @@ class LikelihoodMode:
         if not context:
             return None
         return ChoiceRequest(context=context, choices=tuple(ids[len(context) :] for ids in answers))
-
-    def _check_apart(self, answers: Sequence[TokenIds]) -> None:
-        for short, longer in _prefixes(answers):
-            one, other = (quoted(self.kind.classes[i]) for i in (short, longer))
-            raise ModelError(
-                f"To this model's tokenizer the label {one} is the same as {other}, or its beginning: their "
-                "likelihoods cannot be compared. Rename one of them or use --scoring generation."
-            )
 
     def key(self, request: ChoiceRequest) -> object:
         return ["choices", request.context, request.choices]
@@ -146,7 +143,12 @@ class GenerationMode:
     earlier: dict[str, tuple[TokenIds, ...]] = field(default_factory=dict)
     labels: tuple[TokenIds, ...] | None = None
 
-    def request(self, prompt: ScorerPrompt, example: Example) -> GenerationRequest | None:
+    def request(
+        self, prompt: ScorerPrompt, example: Example, words: Sequence[str] = ()
+    ) -> GenerationRequest | None:
+        """Raises SettingsError for words: a reply is read as the labels themselves."""
+        if words:
+            raise SettingsError("This prompt has other words for the labels: it needs --scoring likelihood.")
         ids = self.engine.encode(prompt.messages, prompt.prefill)
         if not ids:
             return None
@@ -259,6 +261,15 @@ def _within(tokens: int, drafts: Sequence[TokenIds]) -> tuple[TokenIds, ...]:
         if sum(map(len, taken)) + len(draft) <= tokens:
             taken.append(draft)
     return tuple(taken)
+
+
+def _check_apart(answers: Sequence[TokenIds], words: Sequence[str]) -> None:
+    for short, longer in _prefixes(answers):
+        one, other = (quoted(words[i]) for i in (short, longer))
+        raise ModelError(
+            f"To this model's tokenizer the label {one} is the same as {other}, or its beginning: their "
+            "likelihoods cannot be compared. Rename one of them or use --scoring generation."
+        )
 
 
 def _prefixes(sequences: Sequence[TokenIds]) -> list[tuple[int, int]]:

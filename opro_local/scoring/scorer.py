@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from opro_local.config import ResolvedScoring, ScoringMode, ScoringSettings
-from opro_local.errors import SettingsError
+from opro_local.errors import ModelError, SettingsError
 from opro_local.llm import Engine
 from opro_local.recording import ReplyCache
 from opro_local.records import Candidate, Example, Outcome, content_hash
@@ -51,6 +51,7 @@ class Scorer:
         self.layout = Layout(
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
         )
+        self.labels = task.kind.classes
         self.mode: Mode[Any, Any]
         if settings.mode == "likelihood":
             self.mode = LikelihoodMode(engine, task.kind)
@@ -71,9 +72,17 @@ class Scorer:
         amended = iter(self._asked_again(asked, outcomes))
         return [[next(amended) for _ in examples] for _ in candidates]
 
+    @property
+    def compares(self) -> bool:
+        """Whether the likelihoods of labels are compared: else answers are written, and read."""
+        return isinstance(self.mode, LikelihoodMode)
+
+    def prompt(self, candidate: Candidate, text: str) -> ScorerPrompt:
+        return self.layout.prompt(candidate, text, self.labels)
+
     def _asked(self, candidate: Candidate, example: Example) -> _Asked:
-        prompt = self.layout.prompt(candidate, example.text)
-        request = self.mode.request(prompt, example)
+        prompt = self.prompt(candidate, example.text)
+        request = self.mode.request(prompt, example, candidate.verbalizer)
         reason = EMPTY if request is None else None if self._fits(request) else TOO_LONG
         return _Asked(example=example, prompt=prompt, request=request, reason=reason)
 
@@ -98,7 +107,7 @@ class Scorer:
 
     def prompt_tokens(self, candidate: Candidate) -> int:
         """Tokens of a prompt beside the text of the row."""
-        prompt = self.layout.prompt(candidate, "")
+        prompt = self.prompt(candidate, "")
         return len(self.engine.encode(prompt.messages, prompt.prefill))
 
     def too_long(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[Example]:
@@ -111,6 +120,15 @@ class Scorer:
         room = self.engine.context_length - (self.mode.longest(request) if request else 0)
         long = [example for example in examples if 2 * len(example.text.encode()) > room]
         return [example for example in long if self._asked(longest, example).reason == TOO_LONG]
+
+    def tells_apart(self, words: Sequence[str]) -> bool:
+        """Whether the model's tokenizer tells these wordings of the labels from each other."""
+        worded = Candidate(instruction="", verbalizer=tuple(words))
+        try:
+            self._asked(worded, Example(id="", text="", target=self.labels[0]))
+        except ModelError:
+            return False
+        return True
 
     def fits(self, candidate: Candidate, example: Example) -> bool:
         """Whether the candidate's prompt for an example leaves the model room to answer."""

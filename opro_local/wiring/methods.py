@@ -1,7 +1,8 @@
 """The ways to search by name, each a proposer, and what they leave open in the settings.
 
-portfolio  instructions, shots and their changes share the budget (proposers/portfolio.py); OPRO's
-           optimizer takes part in three styles, the others know nothing of language models
+portfolio  instructions, shots, forms, wordings of labels and their changes share the budget
+           (proposers/portfolio.py); OPRO's optimizer takes part in three styles, the others know nothing of
+           language models
 opro       Yang et al. 2023 alone: no racing, no calibration unless asked for, no shots but fixed ones
 evoprompt-ga, evoprompt-de
            Guo et al. 2023 alone, in the same way: the optimizer breeds instructions (proposers/evoprompt.py)
@@ -24,8 +25,10 @@ from opro_local.proposers.evoprompt import EvoPrompt, Matching, differential, ge
 from opro_local.proposers.filters import InstructionFilter
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
 from opro_local.proposers.portfolio import Portfolio
+from opro_local.proposers.prompt_forms import Forms
 from opro_local.proposers.stream import Stream, StreamProposer, parsed
 from opro_local.proposers.variations import crossed, paraphrased
+from opro_local.proposers.verbalizers import Verbalizers
 from opro_local.proposers.wrappers import Filtered, WithShots
 from opro_local.records import Author, Candidate
 
@@ -56,18 +59,36 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "library": _library(problem),
         "random words": _random_words(problem, optimizer),
     }
-    drawn: Mapping[str, Proposer[Candidate]] = {
+    drawn: dict[str, Proposer[Candidate]] = {
         "paraphrases": _drawn("paraphrases", problem, beside(keep, paraphrased), author="paraphrase"),
         "crossover": _drawn("crossover", problem, beside(keep, crossed)),
         "shot sets": _drawn("exemplar sets", problem, space.shot_sets.drawn),
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
     }
+    if space.scorer.compares:
+        drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)
+        drawn["wording"] = _drawn("wording", problem, _verbalizers(problem).varied)
+    arms = {name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | drawn
     return Portfolio(
-        arms={name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | dict(drawn),
+        arms={name: arm for name, arm in arms.items() if _arm(name) not in problem.search.without},
         expected=EXPECTED,
         seed=seed,
         fits=problem.fits,
         sampled=frozenset(sampled),
+    )
+
+
+def _arm(name: str) -> str:
+    """As users name it: OPRO's styles are one."""
+    return "opro" if name.startswith("opro ") else name
+
+
+def _verbalizers(problem: InstructionProblem) -> Verbalizers:
+    space = problem.space
+    return Verbalizers(
+        labels=space.task.kind.classes,
+        rows=(*space.split.train, *space.split.pool),
+        told_apart=space.scorer.tells_apart,
     )
 
 

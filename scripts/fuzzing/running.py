@@ -28,6 +28,7 @@ from opro_local.engine.chat import ChatPrompter, PlainPrompter
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import Rejected
 from opro_local.problems.objectives import objective_class, objective_names
+from opro_local.prompt_form import PromptForm
 from opro_local.records import Candidate, Example
 from opro_local.results.result import read_result
 from opro_local.scoring.render import Layout
@@ -121,18 +122,27 @@ def _prompts() -> st.SearchStrategy[tuple[Layout, Candidate, str]]:
     layouts = st.builds(
         Layout, position=st.sampled_from(get_args(Position)), qa=st.booleans(), chat=st.booleans()
     )
+    names = st.none() | texts
     candidates = st.builds(
         Candidate,
         instruction=texts,
         shots=st.lists(_examples(), max_size=2).map(tuple),
         calibration=st.none(),
+        form=st.builds(
+            PromptForm,
+            field=names,
+            cue=names,
+            begun=st.booleans(),
+            apart=st.booleans(),
+        ),
+        verbalizer=st.sampled_from([(), ("a", "b")]),
     )
     return st.tuples(layouts, candidates, texts)
 
 
 def _prompt(example: tuple[Layout, Candidate, str]) -> object:
     layout, candidate, text = example
-    prompt = layout.prompt(candidate, text)
+    prompt = layout.prompt(candidate, text, ("yes", "no"))
     return [
         prompter.encode_each(prompt.messages, [prompt.prefill, prompt.answered(text)], closed=closed)
         for prompter in _prompters()

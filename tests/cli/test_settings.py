@@ -160,6 +160,14 @@ def test_a_repeated_flag_gives_several_values() -> None:
     assert settings["search.starts"] == {"value": ["Sort it.", ""], "origin": "flag"}
 
 
+def test_proposers_that_are_left_out_are_names_of_several_words() -> None:
+    name, arms = "search.without", ["shot sets", "form"]
+    assert shown("--without", "shot sets", "--without", "form")[name]["value"] == arms
+    assert shown(env={"OPRO_LOCAL_WITHOUT": "shot sets\nform"})[name]["value"] == arms
+    refused = config_show("--without", "shots")
+    assert refused.exit_code == 2 and "'shot sets'" in refused.stderr
+
+
 def test_a_variable_holds_several_values_a_line_each_since_texts_have_blanks() -> None:
     settings = shown(env={"OPRO_LOCAL_START": "Sort it well.\nRead twice."})
     assert settings["search.starts"]["value"] == ["Sort it well.", "Read twice."]

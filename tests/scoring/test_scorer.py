@@ -415,6 +415,25 @@ def test_labels_that_are_the_same_to_the_tokenizer_are_refused(labels: tuple[str
         scorer.score([CANDIDATE], ROWS)
 
 
+def test_words_that_are_the_same_to_the_tokenizer_are_not_told_apart() -> None:
+    scorer = scorer_of(NullLedger(log_prob=len), replace(STAGES, labels=("a", "b")), ScoringSettings())
+    assert scorer.tells_apart(("good", "bad"))
+    assert not scorer.tells_apart(("Good", "good"))
+    assert not scorer.tells_apart(("good!", "good"))
+
+
+def test_a_word_is_scored_in_place_of_its_label_and_counted_as_the_label() -> None:
+    values = {"good": -1.0, "bad": -0.5}
+    engine = ScriptedEngine(log_prob=lambda text: values[text.rsplit("[assistant] ", 1)[1]])
+    scorer = scorer_of(engine, STAGES, ScoringSettings())
+    worded = replace(CANDIDATE, verbalizer=("good", "bad"))
+    ((outcome,),) = scorer.score([worded], ROWS[:1])
+    assert outcome.prediction == STAGES.labels[1]
+    assert outcome.target == ROWS[0].target
+    assert outcome.choice_log_probs == (-1.0, -0.5)
+    assert outcome.gold_log_likelihood == (-1.0, -0.5)[STAGES.labels.index(ROWS[0].target)]
+
+
 @pytest.mark.parametrize("task", [STAGES, SUMS])
 def test_a_prompt_without_tokens_is_not_put_to_the_model(task: Task) -> None:
     engine = ScriptedEngine(chat=False)
