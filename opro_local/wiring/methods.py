@@ -21,6 +21,7 @@ from opro_local.proposers.bandit import Tally
 from opro_local.proposers.baselines import OneStep, random_search, words_of
 from opro_local.proposers.evoprompt import EvoPrompt, Matching, differential, genetic
 from opro_local.proposers.filters import InstructionFilter
+from opro_local.proposers.growth import ShotGrowth
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
 from opro_local.proposers.portfolio import Portfolio
 from opro_local.proposers.stream import Stream, StreamProposer, parsed
@@ -43,6 +44,7 @@ def proposer_for(
 def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Portfolio:
     """Two arms draw by the names that they once had: a resumed run draws the same."""
     space, seed = problem.space, problem.search.seed
+    growth = ShotGrowth(sets=space.shot_sets, rows=space.split.train, doubts=problem.wrong_answers.doubts)
     guard = InstructionFilter(space.scorer.engine, space.task)
     sampled = {
         f"opro {style}": Filtered(
@@ -60,9 +62,11 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "crossover": _drawn("crossover", problem, crossed),
         "shot sets": _drawn("exemplar sets", problem, space.shot_sets.drawn),
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
+        "shot growth": _drawn("shot growth", problem, growth.grown),
     }
+    arms = {name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | dict(drawn)
     return Portfolio(
-        arms={name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | dict(drawn),
+        arms={name: arm for name, arm in arms.items() if name not in problem.search.without},
         expected=EXPECTED,
         seed=seed,
         fits=problem.fits,
