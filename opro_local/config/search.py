@@ -84,7 +84,7 @@ class SearchSettings(Settings):
         None,
         ge=0,
         description="Most shots (few-shot examples) that the portfolio may choose for a prompt; as many as "
-        "its context and the rows set aside allow if not given.",
+        "the context and the rows set aside allow if not given.",
     )
     max_prompt_tokens: int | None = Field(
         None, ge=1, description="Most tokens that a prompt may have beside the text of the row."

@@ -88,8 +88,13 @@ class TestDrawn:
     def test_nothing_is_left_where_even_one_is_too_long(self) -> None:
         assert {c.shots for c in drawn(shot_sets(fits=lambda c: not c.shots))} == {()}
 
+    def test_larger_sets_are_not_drawn_but_grow(self) -> None:
+        found = shot_sets(tuple(map(shot, range(40))), limit=None)
+        assert (found.sizes, found.most) == ([1, 2, 4, 8, 16], 40)
+
     def test_without_a_limit_the_pool_and_the_prompt_are_the_limit(self) -> None:
         assert shot_sets(limit=None).sizes == [1, 2, 4, 8, 12]
+        assert shot_sets(limit=None).most == 12
         tight = drawn(shot_sets(limit=None, fits=lambda c: len(c.shots) <= 9))
         assert max(len(c.shots) for c in tight) == 9
 
