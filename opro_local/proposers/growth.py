@@ -1,8 +1,8 @@
 """Sets of shots that grow by what they bring: twice as many, the new ones like rows that are answered badly.
 
 A row that is scored is never shown, so what stands for it is the row of the pool that has its label and is
-most like it. New shots come last: what the model has read of the smaller set is not read again. A set that
-is no better than its half does not join the best, so that only sizes that pay are doubled.
+most like it. New shots come last: what the model has read of the smaller set is not read again. Only what is
+among the best is doubled, so that sets grow where that pays.
 """
 
 import random
@@ -48,7 +48,7 @@ class ShotGrowth:
         asked = [i for i, row in enumerate(self.rows) if self.sets.kind.stratum(row) == label]
         weights = [doubts.get(self.rows[i].id, 0.0) for i in asked]
         if not any(weights):
-            return rows[0]
+            return draw.choice(rows)
         (doubted,) = draw.choices(asked, weights)
         return max(rows, key=lambda row: self._similarity[doubted, self._places[row.id]])
 

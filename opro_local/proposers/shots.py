@@ -9,8 +9,8 @@ is never scored.
 
 import random
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -122,12 +122,19 @@ class ShotSets:
         return first(bisect_left(range(1, len(shots) + 1), True, key=lambda size: not self.fits(first(size))))
 
     def rarest(self, shots: Shots, draw: random.Random) -> list[Example]:
-        """Rows of the pool that are not shown, of the label that has the fewest shots."""
+        """Rows of the pool that are not shown, of a label that has the fewest shots."""
         shown, counts = {shot.text for shot in shots}, self._counts(shots)
-        others = [row for row in self.pool if row.text not in shown]
-        draw.shuffle(others)
-        rarest = min(others, key=lambda row: counts[self.kind.stratum(row)], default=None)
-        return [row for row in others if rarest and self.kind.stratum(row) == self.kind.stratum(rarest)]
+        left = {name: [row for row in rows if row.text not in shown] for name, rows in self._by_label.items()}
+        fewest = min((counts[name] for name, rows in left.items() if rows), default=0)
+        rarest = [rows for name, rows in left.items() if rows and counts[name] == fewest]
+        return draw.choice(rarest) if rarest else []
+
+    @cached_property
+    def _by_label(self) -> Mapping[str, Sequence[Example]]:
+        rows: dict[str, list[Example]] = defaultdict(list)
+        for row in self.pool:
+            rows[self.kind.stratum(row)].append(row)
+        return rows
 
     def _counts(self, shots: Shots) -> Counter[str]:
         return Counter(map(self.kind.stratum, shots))
@@ -144,7 +151,7 @@ class ShotSets:
         if len(shots) >= self.most or not others:
             return shots
         place = draw.randrange(len(shots) + 1)
-        return (*shots[:place], others[0], *shots[place:])
+        return (*shots[:place], draw.choice(others), *shots[place:])
 
     def _one_less(self, shots: Shots, draw: random.Random) -> Shots:
         return self._less(shots, len(shots) - 1, draw.choice)
