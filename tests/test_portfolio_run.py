@@ -138,6 +138,21 @@ def test_every_proposer_is_named_and_told_with_what_it_brought(path: Path) -> No
     assert values == sorted(set(values))
 
 
+def test_sets_that_do_well_grow_and_what_is_left_out_proposes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out = ["shot sets", "shot moves", "library", "random words", "crossover", "paraphrases"]
+    document = run_document(searched(tmp_path, monkeypatch, max_shots=None, without=left_out))
+    sizes: dict[str, set[int]] = {}
+    for step in document["steps"]:
+        for proposal in step["proposals"]:
+            if proposal["solution"]:
+                sizes.setdefault(proposal["origin"], set()).add(len(proposal["solution"]["shots"]))
+    assert {4, 8} <= sizes["shot growth"]
+    assert len(document["best"]["shots"]) >= 4
+    assert not set(left_out) & set(sizes)
+
+
 def test_the_limit_of_a_prompt_holds_for_all_that_is_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

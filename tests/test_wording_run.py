@@ -92,8 +92,7 @@ def test_the_words_that_the_model_knows_are_found(run: TaskResult) -> None:
     assert run.test and run.test.value == 1.0
     proposers = {row.proposer for row in run.proposers}
     assert {"form", "wording"} <= proposers
-    named = {"opro" if name.startswith("opro ") else name for name in proposers}
-    assert named - {"start"} <= {*get_args(Arm)}
+    assert proposers - {"start"} <= {*get_args(Arm)}
 
 
 def test_every_answer_and_the_confusion_are_in_the_users_labels(run: TaskResult) -> None:

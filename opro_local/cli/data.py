@@ -55,7 +55,9 @@ def _usual_split(task: Task, seed: int) -> Split:
 
     search = SearchSettings()
     rows = BUDGETS["light"].train_rows
-    return split_task(task, seed=seed, shots=search.shots, search_shots=search.max_shots > 0, train_rows=rows)
+    return split_task(
+        task, seed=seed, shots=search.shots, search_shots=search.max_shots != 0, train_rows=rows
+    )
 
 
 def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] | None:

@@ -20,16 +20,20 @@ Grading = Literal["strict", "official"]
 CalibrationMethod = Literal["none", "contextual", "batch", "auto"]
 Method = Literal["portfolio", "opro", "evoprompt-ga", "evoprompt-de", "one-step", "random"]
 Arm = Literal[
-    "opro",
+    "opro tagged",
+    "opro bracket",
+    "opro completion",
     "library",
     "random words",
     "paraphrases",
     "crossover",
     "shot sets",
     "shot moves",
+    "shot growth",
     "form",
     "wording",
 ]
+"""The proposers of the portfolio, by the names that their proposals get."""
 Style = Literal["tagged", "bracket", "completion"]
 ExemplarChoice = Literal["random", "constant", "accumulative-wrong", "current-wrong"]
 BlockOrder = Literal["trajectory-first", "exemplars-first"]

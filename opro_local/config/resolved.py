@@ -10,7 +10,7 @@ from opro_local.config.search import SearchSettings
 
 
 class ResolvedSearch(SearchSettings):
-    """max_shots is 0 where the method searches none; styles are those that may take turns."""
+    """max_shots is 0 where the method searches none, None without a limit; styles may take turns."""
 
     starts: tuple[str, ...]
     style: Style

@@ -84,8 +84,11 @@ class SearchSettings(Settings):
         "If not given: the empty one and one made from the labels.",
     )
     shots: int = Field(0, ge=0, description="ShotSets from train in the prompts of all instructions.")
-    max_shots: int = Field(
-        16, ge=0, description="Most shots (few-shot examples) that the portfolio may choose for a prompt."
+    max_shots: int | None = Field(
+        None,
+        ge=0,
+        description="Most shots (few-shot examples) that the portfolio may choose for a prompt; as many as "
+        "the context and the rows set aside allow if not given.",
     )
     max_prompt_tokens: int | None = Field(
         None, ge=1, description="Most tokens that a prompt may have beside the text of the row."

@@ -13,6 +13,7 @@ from functools import cached_property
 from opro_local.config import CalibrationMethod
 from opro_local.errors import DataError, LeakedShot, SealedTest
 from opro_local.problem import Watcher
+from opro_local.problems.heats import heats
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
 from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
@@ -52,8 +53,9 @@ class Measurement:
     ) -> list[list[Outcome]]:
         """All outcomes of each candidate on a split, in the order of its rows."""
         sheet = self.sheet(split, ledger)
-        for block in sheet.blocks(sheet.rows):
-            sheet.ask(candidates, block)
+        for heat in heats(self.scorer, candidates):
+            for block in sheet.blocks(sheet.rows):
+                sheet.ask(heat, block)
         return [sheet.outcomes(candidate, sheet.rows) for candidate in candidates]
 
     def calibrated(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:

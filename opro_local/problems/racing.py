@@ -5,10 +5,11 @@ is scored on all rows, so that the trajectory holds comparable scores only. With
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_local.evidence.racing import has_lost
+from opro_local.problems.heats import heats
 from opro_local.problems.measurement import AnswerSheet, Measurement
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Scored
@@ -31,7 +32,15 @@ class Race:
         rows = list(sheet.rows)
         if self.best is not None:
             random.Random(self.seed).shuffle(rows)
-        racing = list(candidates)
+        left: dict[str, Sequence[Example]] = {}
+        for heat in heats(self.measurement.scorer, candidates):
+            left |= self._left(heat, sheet, rows)
+        return [self._scored(c, sheet, left.get(c.key, sheet.rows), step) for c in candidates]
+
+    def _left(
+        self, racing: Sequence[Candidate], sheet: AnswerSheet, rows: Sequence[Example]
+    ) -> Mapping[str, Sequence[Example]]:
+        """By candidate that left the race, the rows that it saw."""
         left: dict[str, Sequence[Example]] = {}
         seen = 0
         for block in sheet.blocks(rows):
@@ -40,7 +49,7 @@ class Race:
             lost = [c for c in racing if self._has_lost(c, sheet, rows[:seen])]
             left |= {candidate.key: rows[:seen] for candidate in lost}
             racing = [c for c in racing if c.key not in left]
-        return [self._scored(c, sheet, left.get(c.key, sheet.rows), step) for c in candidates]
+        return left
 
     def _has_lost(self, candidate: Candidate, sheet: AnswerSheet, rows: Sequence[Example]) -> bool:
         if self.best is None:

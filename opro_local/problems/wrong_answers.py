@@ -1,10 +1,11 @@
-"""What a candidate got wrong on train, from what its run has recorded."""
+"""What a candidate got wrong on train, and how unsure it was, from what its run has recorded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate
+from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.marking import Marking
 
 
@@ -21,11 +22,21 @@ class WrongAnswers:
 
     def of(self, candidate: Candidate) -> Mapping[str, Answer]:
         """By row, the answers that are not worth 1, under the candidate's calibration."""
-        if candidate.key not in self._known:
-            self._known[candidate.key] = self._read(candidate)
-        return self._known[candidate.key]
+        return {row: answer for row, answer in self._answers(candidate).items() if not answer.correct}
 
-    def _read(self, candidate: Candidate) -> Mapping[str, Answer]:
-        outcomes = list(self.ledger.outcomes(candidate.key, "train").values())
-        answers = self.marking.answers(outcomes, candidate.calibration)
-        return {answer.example_id: answer for answer in answers if not answer.correct}
+    def doubts(self, candidate: Candidate) -> Mapping[str, float]:
+        """By row, what the right label lacks to probability 1, or the answer to its full worth."""
+        return {row: self._doubt(answer) for row, answer in self._answers(candidate).items()}
+
+    def _doubt(self, answer: Answer) -> float:
+        if not answer.choice_log_probs:
+            return 1 - answer.score
+        chances = choice_probabilities([answer.choice_log_probs])[0]
+        return float(1 - chances[self.marking.kind.classes.index(answer.target)])
+
+    def _answers(self, candidate: Candidate) -> Mapping[str, Answer]:
+        if candidate.key not in self._known:
+            outcomes = list(self.ledger.outcomes(candidate.key, "train").values())
+            answers = self.marking.answers(outcomes, candidate.calibration)
+            self._known[candidate.key] = {answer.example_id: answer for answer in answers}
+        return self._known[candidate.key]

@@ -2,11 +2,15 @@
 
 They bring small models more than instructions do (CAPO, arXiv 2504.16005; arXiv 2406.15708). Sets are drawn
 at random first, the labels in turn, half of them with rows as unlike each other as can be; the best sets are
-then changed one row, or one place, at a time. All rows come from a pool that is never scored.
+then changed one row, or one place, at a time, or halved. A set with a shot for each label keeps one for each:
+what is added has a label that has fewest, what is left out one that has most. All rows come from a pool that
+is never scored.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,22 +25,25 @@ from opro_local.records import Candidate, Example, Trajectory
 Shots = tuple[Example, ...]
 Move = Callable[[Shots, random.Random], Shots]
 
+MOST_DRAWN = 16
+"""Shots of a set that is drawn; beyond, sets that did well grow (growth.py)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShotSets:
-    """What can be drawn: from pool, at most limit of them.
+    """What can be drawn: from pool, at most limit of them if there is one.
 
     fits says whether a prompt is short enough.
     """
 
     pool: Sequence[Example]
     kind: AnswerKind
-    limit: int
+    limit: int | None
     fits: Callable[[Candidate], bool]
 
     @property
     def most(self) -> int:
-        return min(self.limit, len(self.pool))
+        return len(self.pool) if self.limit is None else min(self.limit, len(self.pool))
 
     def drawn(self, trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
         """New sets for the instructions of the best candidates, of their size or of any, without end."""
@@ -53,23 +60,22 @@ class ShotSets:
 
     def _with_some(self, base: Candidate, size: int, draw: random.Random) -> Candidate:
         rows = self.some(size, draw, diverse=draw.random() < 0.5)
-        return self._fitting(replace(bare(base), shots=rows))
+        return self.fitting(replace(bare(base), shots=rows))
 
     def moved(self, trajectory: Trajectory[Candidate], draw: random.Random) -> Iterator[Candidate]:
-        """The best candidates with a shot exchanged, added or left out, or in another order."""
+        """The best candidates with a shot exchanged, added or left out, half of them, or in another order."""
         bases = [entry.solution for entry in elite(trajectory) if entry.solution.shots]
-        moves: Sequence[Move] = (self._exchanged, self._added, _one_less, _reordered)
+        moves: Sequence[Move] = (self._exchanged, self._added, self._one_less, self._halved, _reordered)
         while bases:
             base = draw.choice(bases)
             shots = draw.choice(moves)(base.shots, draw)
-            yield self._fitting(replace(bare(base), shots=shots))
+            yield self.fitting(replace(bare(base), shots=shots))
 
     @property
     def sizes(self) -> list[int]:
-        """Powers of two up to the most, and the most."""
-        if not self.most:
-            return []
-        return [1 << power for power in range((self.most - 1).bit_length())] + [self.most]
+        """Of sets that are drawn: powers of two up to the most of them, and this."""
+        most = min(self.most, MOST_DRAWN)
+        return [1 << power for power in range((most - 1).bit_length())] + [most] if most else []
 
     def some(self, count: int, draw: random.Random, *, diverse: bool) -> Shots:
         """count rows in random order, the labels in turn; diverse: each far from those before it."""
@@ -101,40 +107,74 @@ class ShotSets:
 
     @cached_property
     def _similarity(self) -> NDArray[np.float64]:
-        """(P, P) cosines of the counts of letter triples, rare ones counting more."""
-        counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3))
-        vectors = counts.fit_transform([row.text for row in self.pool])
-        similarity: NDArray[np.float64] = (vectors @ vectors.T).toarray()
-        return similarity
+        """(P, P) within the pool."""
+        return likeness(self.pool, self.pool)
 
-    def _fitting(self, candidate: Candidate) -> Candidate:
-        """The candidate with the last shots left out, as far as its prompt would be too long."""
-        while candidate.shots and not self.fits(candidate):
-            candidate = replace(candidate, shots=candidate.shots[:-1])
-        return candidate
+    def fitting(self, candidate: Candidate) -> Candidate:
+        """The candidate with as many of its shots as its prompt has room for."""
+        shots = candidate.shots
 
-    def _others(self, shots: Shots) -> list[Example]:
-        used = {shot.text for shot in shots}
-        return [row for row in self.pool if row.text not in used]
+        def first(size: int) -> Candidate:
+            return replace(candidate, shots=self._less(shots, size, lambda places: places[-1]))
+
+        if self.fits(candidate):
+            return candidate
+        return first(bisect_left(range(1, len(shots) + 1), True, key=lambda size: not self.fits(first(size))))
+
+    def rarest(self, shots: Shots, draw: random.Random) -> list[Example]:
+        """Rows of the pool that are not shown, of a label that has the fewest shots."""
+        shown, counts = {shot.text for shot in shots}, self._counts(shots)
+        left = {name: [row for row in rows if row.text not in shown] for name, rows in self._by_label.items()}
+        fewest = min((counts[name] for name, rows in left.items() if rows), default=0)
+        rarest = [rows for name, rows in left.items() if rows and counts[name] == fewest]
+        return draw.choice(rarest) if rarest else []
+
+    @cached_property
+    def _by_label(self) -> Mapping[str, Sequence[Example]]:
+        rows: dict[str, list[Example]] = defaultdict(list)
+        for row in self.pool:
+            rows[self.kind.stratum(row)].append(row)
+        return rows
+
+    def _counts(self, shots: Shots) -> Counter[str]:
+        return Counter(map(self.kind.stratum, shots))
 
     def _exchanged(self, shots: Shots, draw: random.Random) -> Shots:
         """One shot for another row, of the same label if there are labels."""
         place = draw.randrange(len(shots))
-        like = self.kind.stratum(shots[place])
-        others = [row for row in self._others(shots) if self.kind.stratum(row) == like]
+        shown, like = {shot.text for shot in shots}, self.kind.stratum(shots[place])
+        others = [row for row in self.pool if row.text not in shown and self.kind.stratum(row) == like]
         return (*shots[:place], draw.choice(others), *shots[place + 1 :]) if others else shots
 
     def _added(self, shots: Shots, draw: random.Random) -> Shots:
-        others = self._others(shots)
+        others = self.rarest(shots, draw)
         if len(shots) >= self.most or not others:
             return shots
         place = draw.randrange(len(shots) + 1)
         return (*shots[:place], draw.choice(others), *shots[place:])
 
+    def _one_less(self, shots: Shots, draw: random.Random) -> Shots:
+        return self._less(shots, len(shots) - 1, draw.choice)
 
-def _one_less(shots: Shots, draw: random.Random) -> Shots:
-    place = draw.randrange(len(shots))
-    return shots[:place] + shots[place + 1 :]
+    def _halved(self, shots: Shots, draw: random.Random) -> Shots:
+        return self._less(shots, (len(shots) + 1) // 2, draw.choice)
+
+    def _less(self, shots: Shots, size: int, pick: Callable[[list[int]], int]) -> Shots:
+        """size of the shots in their order; what goes, one by one, is picked from the label with the most."""
+        kept = list(shots)
+        while len(kept) > size:
+            counts = self._counts(tuple(kept))
+            most = max(counts.values())
+            del kept[pick([i for i, shot in enumerate(kept) if counts[self.kind.stratum(shot)] == most])]
+        return tuple(kept)
+
+
+def likeness(rows: Sequence[Example], pool: Sequence[Example]) -> NDArray[np.float64]:
+    """(N, P) cosines of the counts of letter triples, those that are rare in the pool counting more."""
+    counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3)).fit([row.text for row in pool])
+    some, others = (counts.transform([row.text for row in each]) for each in (rows, pool))
+    found: NDArray[np.float64] = (some @ others.T).toarray()
+    return found
 
 
 def _reordered(shots: Shots, draw: random.Random) -> Shots:

@@ -11,7 +11,7 @@ from typing import Any
 
 from opro_local.config import ResolvedScoring, ScoringMode, ScoringSettings
 from opro_local.errors import ModelError, SettingsError
-from opro_local.llm import Engine
+from opro_local.llm import Engine, TokenIds
 from opro_local.recording import ReplyCache
 from opro_local.records import Candidate, Example, Outcome, content_hash
 from opro_local.scoring.modes import (
@@ -107,8 +107,12 @@ class Scorer:
 
     def prompt_tokens(self, candidate: Candidate) -> int:
         """Tokens of a prompt beside the text of the row."""
+        return len(self.prompt_ids(candidate))
+
+    def prompt_ids(self, candidate: Candidate) -> TokenIds:
+        """A prompt around an empty row."""
         prompt = self.prompt(candidate, "")
-        return len(self.engine.encode(prompt.messages, prompt.prefill))
+        return self.engine.encode(prompt.messages, prompt.prefill)
 
     def too_long(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> list[Example]:
         """The examples that the longest of the candidates' prompts leaves the model no room for.

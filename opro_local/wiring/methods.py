@@ -23,6 +23,7 @@ from opro_local.proposers.bandit import Tally
 from opro_local.proposers.baselines import OneStep, random_search, words_of
 from opro_local.proposers.evoprompt import EvoPrompt, Matching, differential, genetic
 from opro_local.proposers.filters import InstructionFilter
+from opro_local.proposers.growth import ShotGrowth
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
 from opro_local.proposers.portfolio import Portfolio
 from opro_local.proposers.prompt_forms import Forms
@@ -47,6 +48,7 @@ def proposer_for(
 def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Portfolio:
     """Two arms draw by the names that they once had: a resumed run draws the same."""
     space, seed, keep = problem.space, problem.search.seed, problem.search.keep
+    growth = ShotGrowth(sets=space.shot_sets, rows=space.split.train, doubts=problem.wrong_answers.doubts)
     guard = InstructionFilter(space.scorer.engine, space.task)
     sampled = {
         f"opro {style}": Filtered(
@@ -64,23 +66,19 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "crossover": _drawn("crossover", problem, beside(keep, crossed)),
         "shot sets": _drawn("exemplar sets", problem, space.shot_sets.drawn),
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
+        "shot growth": _drawn("shot growth", problem, growth.grown),
     }
     if space.scorer.compares:
         drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)
         drawn["wording"] = _drawn("wording", problem, _verbalizers(problem).varied)
     arms = {name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | drawn
     return Portfolio(
-        arms={name: arm for name, arm in arms.items() if _arm(name) not in problem.search.without},
+        arms={name: arm for name, arm in arms.items() if name not in problem.search.without},
         expected=EXPECTED,
         seed=seed,
         fits=problem.fits,
         sampled=frozenset(sampled),
     )
-
-
-def _arm(name: str) -> str:
-    """As users name it: OPRO's styles are one."""
-    return "opro" if name.startswith("opro ") else name
 
 
 def _verbalizers(problem: InstructionProblem) -> Verbalizers:

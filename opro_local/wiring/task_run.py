@@ -211,7 +211,7 @@ def _divided(task: Task, chosen: ResolvedSettings) -> Split:
         task,
         seed=search.seed,
         shots=search.shots,
-        search_shots=search.max_shots > 0,
+        search_shots=search.max_shots != 0,
         train_rows=chosen.budget.train_rows,
     )
 

@@ -1,5 +1,9 @@
 """What a candidate got wrong, from a ledger in memory."""
 
+import math
+from dataclasses import replace
+
+import pytest
 from mail_task import LABELS, mail_task
 from memory_store import MemoryStore
 
@@ -35,3 +39,12 @@ def test_a_row_is_missed_that_is_wrong_under_the_calibration_and_of_train() -> N
     assert list(wrong.of(WHO)) == ["turned wrong", "still wrong"]
     assert wrong.of(WHO)["turned wrong"].prediction == "fintech"
     assert wrong.of(Candidate(instruction="Another.")) == {}
+
+
+def test_a_doubt_is_what_the_right_label_lacks_under_the_calibration() -> None:
+    ledger: MemoryStore[Candidate] = MemoryStore()
+    even = math.log(0.5)
+    rows = [outcome("a", (even - 1, even), "fintech"), outcome("b", (even - 1, even), "seed")]
+    ledger.record_block("train", {WHO.key: [*rows, replace(rows[0], example_id="c", choice_log_probs=())]})
+    doubts = WrongAnswers(marking=Marking.of(mail_task()), ledger=ledger).doubts(WHO)
+    assert doubts == {"a": pytest.approx(0.5), "b": pytest.approx(0.5), "c": 1.0}

@@ -16,7 +16,7 @@ from opro_local.records import Candidate, Example
 def shot_sets(
     pool: tuple[Example, ...] = POOL,
     *,
-    limit: int = 6,
+    limit: int | None = 6,
     fits: Callable[[Candidate], bool] = lambda _: True,
     labels: tuple[str, ...] = LABELS,
 ) -> ShotSets:
@@ -79,6 +79,25 @@ class TestDrawn:
         found = drawn(shot_sets(fits=lambda c: len(c.shots) <= 2))
         assert max(len(c.shots) for c in found) == 2
 
+    def test_what_is_left_out_to_fit_takes_no_label_while_another_has_more(self) -> None:
+        found = drawn(shot_sets(fits=lambda c: len(c.shots) <= 4))
+        cut = [Counter(s.target for s in c.shots) for c in found if len(c.shots) == 4]
+        assert len(cut) > 20
+        assert all(sorted(counts.values()) == [1, 1, 2] for counts in cut)
+
+    def test_nothing_is_left_where_even_one_is_too_long(self) -> None:
+        assert {c.shots for c in drawn(shot_sets(fits=lambda c: not c.shots))} == {()}
+
+    def test_larger_sets_are_not_drawn_but_grow(self) -> None:
+        found = shot_sets(tuple(map(shot, range(40))), limit=None)
+        assert (found.sizes, found.most) == ([1, 2, 4, 8, 16], 40)
+
+    def test_without_a_limit_the_pool_and_the_prompt_are_the_limit(self) -> None:
+        assert shot_sets(limit=None).sizes == [1, 2, 4, 8, 12]
+        assert shot_sets(limit=None).most == 12
+        tight = drawn(shot_sets(limit=None, fits=lambda c: len(c.shots) <= 9))
+        assert max(len(c.shots) for c in tight) == 9
+
     def test_there_are_none_where_there_is_no_pool_or_none_are_wanted(self) -> None:
         assert drawn(shot_sets(())) == drawn(shot_sets(limit=0)) == []
 
@@ -118,3 +137,20 @@ class TestMoved:
         base = Candidate(instruction="a", shots=POOL[:3], calibration=(1.0, 0.0, 0.0))
         found = some(shot_sets().moved(of((base, 0.5)), random.Random(0)))
         assert {c.calibration for c in found} == {()}
+
+    def test_half_of_a_set_keeps_its_order(self) -> None:
+        halves = {s for s in moved(*range(6)) if len(s) == 3}
+        assert len(halves) > 5
+        assert all(list(half) == sorted(half, key=POOL.index) for half in halves)
+
+    def test_no_change_loses_a_label_that_there_is_room_for_nor_tips_the_balance(self) -> None:
+        for shots in ((0, 1, 2), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5), (0, 3, 6, 9, 1, 2)):
+            for found in moved(*shots):
+                counts = Counter(s.target for s in found)
+                before = Counter(s.target for s in map(shot, shots))
+                assert len(counts) == min(len(LABELS), len(found))
+                assert _spread(counts) <= max(1, _spread(before))
+
+
+def _spread(counts: Counter[str]) -> int:
+    return max(counts.values()) - min(counts[label] for label in LABELS)

@@ -26,7 +26,7 @@ def found(chosen: RunSettings, *, mode: Any = "likelihood", **engine: Any) -> Re
 def test_a_portfolio_races_calibrates_and_reads_short_meta_prompts_in_all_styles() -> None:
     run = found(settings())
     search = run.search
-    assert (search.races, search.max_shots, search.meta_prompt_tokens) == (True, 16, 1024)
+    assert (search.races, search.max_shots, search.meta_prompt_tokens) == (True, None, 1024)
     assert (search.style, search.styles) == ("tagged", ("tagged", "bracket", "completion"))
     assert (run.scoring.calibration, run.scoring.mode) == ("auto", "likelihood")
     assert (search.starts, search.temperature_end) == (("", START), 1.0)
