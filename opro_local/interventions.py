@@ -12,8 +12,8 @@ from opro_local.config import BudgetSettings
 from opro_local.patterns import compiled, in_time
 from opro_local.problem import Problem, Watcher
 from opro_local.proposers.admission import Admission
-from opro_local.recording import RunStore
-from opro_local.records import Event, S, Scored, Step, Trajectory
+from opro_local.recording import Event, RunStore
+from opro_local.records import S, Scored, Step, Trajectory
 
 STOPPED = "stopped by a person"
 BANS = ("ban", "ban pattern")

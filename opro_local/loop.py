@@ -10,8 +10,8 @@ from opro_local.budget import stop_reason
 from opro_local.config import BudgetSettings
 from opro_local.interventions import STOPPED, asks_to_score, extended, heard, with_people, without_banned
 from opro_local.problem import Problem, Proposer, Watcher
-from opro_local.recording import EventArrived, RunStore
-from opro_local.records import Event, Proposal, S, Step, Trajectory, Usage
+from opro_local.recording import Event, EventArrived, RunStore
+from opro_local.records import Proposal, S, Step, Trajectory, Usage
 
 
 def optimize(

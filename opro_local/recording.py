@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from opro_local.llm import ChoiceReply, EngineStats, GenerationReply
 from opro_local.records import (
     Candidate,
-    Event,
     Example,
     Outcome,
     S,
@@ -18,6 +17,24 @@ from opro_local.records import (
     Trajectory,
     Usage,
 )
+
+EventKind = Literal["add", "ban", "ban pattern", "unban", "pause", "continue", "extend", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person asked of a run.
+
+    step is the one that heard it, None until then, and block how many of its blocks were scored by then. The
+    text of "extend" is an amount and a limit, "5 steps".
+    """
+
+    id: int
+    created: str
+    kind: EventKind
+    text: str
+    step: int | None = None
+    block: int | None = None
 
 
 class EventArrived(Exception):

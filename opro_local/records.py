@@ -276,25 +276,6 @@ class Trajectory(Generic[S]):
             yield from step.proposals
 
 
-EventKind = Literal["add", "ban", "ban pattern", "unban", "pause", "continue", "extend", "stop"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a person asked of a run.
-
-    step is the one that heard it, None until then, and block how many of its blocks were scored by then. The
-    text of "extend" is an amount and a limit, "5 steps".
-    """
-
-    id: int
-    created: str
-    kind: EventKind
-    text: str
-    step: int | None = None
-    block: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What a run has consumed so far.

@@ -11,7 +11,8 @@ from opro_local.config import BudgetSettings
 from opro_local.errors import Interrupted
 from opro_local.loop import optimize
 from opro_local.problem import NullWatcher
-from opro_local.records import Event, EventKind, Proposal, Step, Trajectory
+from opro_local.recording import Event, EventKind
+from opro_local.records import Proposal, Step, Trajectory
 
 
 @dataclass

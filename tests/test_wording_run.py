@@ -192,7 +192,8 @@ def test_words_are_for_likelihoods_alone(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_arm_that_is_left_out_proposes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run_document(searched(tmp_path, monkeypatch, without=["form", "wording", "opro"]))
+    left_out = ["form", "wording", "opro tagged", "opro bracket", "opro completion"]
+    found = run_document(searched(tmp_path, monkeypatch, without=left_out))
     names = {row["proposer"] for row in found["proposers"]}
     assert not names & {"form", "wording"} and not any(name.startswith("opro") for name in names)
     solutions = [p["solution"] for step in found["steps"] for p in step["proposals"] if p["solution"]]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from opro_local.records import Event, EventKind
+from opro_local.recording import Event, EventKind
 from opro_local.store.reader import RunReader, reading
 
 

@@ -9,7 +9,7 @@ import apsw
 
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
-from opro_local.records import Event, EventKind
+from opro_local.recording import Event, EventKind
 from opro_local.store.database import open_run, settle, sound, transaction
 from opro_local.store.header import load_header
 from opro_local.store.rows import read

@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 
 from opro_local.llm import EngineStats
-from opro_local.recording import Evaluation
-from opro_local.records import Event, Outcome, Step, Usage
+from opro_local.recording import Evaluation, Event
+from opro_local.records import Outcome, Step, Usage
 from opro_local.store.database import open_run, sound
 from opro_local.store.events import read_events
 from opro_local.store.header import RunHeader, load_header

@@ -18,19 +18,8 @@ import apsw
 
 from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import EngineStats
-from opro_local.recording import Evaluation, EventArrived
-from opro_local.records import (
-    Candidate,
-    Event,
-    Example,
-    Outcome,
-    Proposal,
-    S,
-    Scored,
-    Step,
-    Trajectory,
-    Usage,
-)
+from opro_local.recording import Evaluation, Event, EventArrived
+from opro_local.records import Candidate, Example, Outcome, Proposal, S, Scored, Step, Trajectory, Usage
 from opro_local.stopwatch import Stopwatch
 from opro_local.store import lease, schema
 from opro_local.store.checking import check_records

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from opro_local.errors import OproError, SettingsError
 from opro_local.interventions import is_paused
-from opro_local.records import EventKind
+from opro_local.recording import EventKind
 from opro_local.report.page import asset, environment
 from opro_local.report.section import Section
 from opro_local.report.sections import sections

@@ -12,8 +12,8 @@ from memory_store import MemoryStore
 from store_script import HEADER, CandidateCodec, candidate, drive, finish, outcome, proposed
 
 from opro_local.errors import Interrupted, SealedTest, StoreError
-from opro_local.recording import Evaluation, EventArrived, RunStore
-from opro_local.records import Candidate, Event, EventKind, Score, Scored, Usage
+from opro_local.recording import Evaluation, Event, EventArrived, EventKind, RunStore
+from opro_local.records import Candidate, Score, Scored, Usage
 from opro_local.store.events import ask
 from opro_local.store.run_file import RunFile
 

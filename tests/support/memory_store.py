@@ -7,19 +7,8 @@ from typing import Generic
 
 from opro_local.errors import SealedTest, StoreError
 from opro_local.llm import EngineStats
-from opro_local.recording import Evaluation, EventArrived
-from opro_local.records import (
-    Candidate,
-    Direction,
-    Event,
-    Example,
-    Outcome,
-    S,
-    Scored,
-    Step,
-    Trajectory,
-    Usage,
-)
+from opro_local.recording import Evaluation, Event, EventArrived
+from opro_local.records import Candidate, Direction, Example, Outcome, S, Scored, Step, Trajectory, Usage
 
 
 @dataclass(kw_only=True)
