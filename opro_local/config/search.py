@@ -28,7 +28,7 @@ class SearchSettings(Settings):
 
     method: Method = Field(
         "portfolio",
-        description="portfolio: instructions, shots and calibration, whatever pays; opro and "
+        description="portfolio: instructions, shots, forms, wordings, whatever pays; opro and "
         "evoprompt: as published; one-step and random propose without a look at scores.",
     )
     without: tuple[Arm, ...] = Field(
