@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from opro_local.budget import planned_pairs
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings
 from opro_local.errors import Interrupted
@@ -29,7 +30,7 @@ from opro_local.tasks import loading
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 from opro_local.user_code import check_allowed
 from opro_local.wiring.host import Host
-from opro_local.wiring.models import Models
+from opro_local.wiring.models import Models, for_pairs
 from opro_local.wiring.objective_run import prepare_objective
 from opro_local.wiring.run_header import (
     check_same_models,
@@ -99,7 +100,7 @@ def run_study(
     settings = all_settings(plan, base)
     seed = base.search.seed if task.split.seed is None else task.split.seed
     task = replace(task, split=task.split.model_copy(update={"seed": seed}))
-    chosen = anchored(base.models, host.folders.models)
+    chosen = for_pairs(anchored(base.models, host.folders.models), sum(map(planned_pairs, settings)))
     models = cache(lambda: host.load_models(chosen, host.folders.models))
     return run_all(
         folder,

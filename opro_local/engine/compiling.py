@@ -6,8 +6,10 @@ All other passes stay as they are: their caches would be compiled anew for every
 minute on a slow machine the first time, and ten seconds once torch has the result on disk.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shutil import which
 
 import torch
 from transformers import PreTrainedModel
@@ -17,12 +19,13 @@ from opro_local.engine.profile import Quantize, choose_device, multiplies_bf16
 
 
 def compiling_pays(quantize: Quantize, device: str) -> bool:
-    """Whether a long run of a model held so is faster compiled; on GPUs nobody has measured it yet.
+    """Whether a long run of a model held so can be compiled and is faster then; on GPUs not measured yet.
 
     Raises ModelError for a device that is not there.
     """
-    dense = quantize in ("auto", "bf16")
-    return dense and choose_device(device).type == "cpu" and multiplies_bf16()
+    compiler = which(os.environ.get("CXX") or "g++")  # as torch looks for it
+    dense = quantize in ("auto", "bf16") and multiplies_bf16()
+    return compiler is not None and dense and choose_device(device).type == "cpu"
 
 
 class CompiledLayers:

@@ -66,24 +66,21 @@ def load_stored(
     The network is shut before their libraries are imported. Raises ModelError.
     """
     close_network()
-    from opro_local.engine import LoadOptions, load_engines
+    from opro_local.engine import LoadOptions, compiling_pays, load_engines
 
-    options = LoadOptions(
-        quantize=settings.quantize, device=settings.device, compiled=bool(settings.compiled)
-    )
+    quantize, device, compiled = settings.quantize, settings.device, settings.compiled
+    if compiled is None:
+        compiled = compiling_pays(quantize, device)
+    options = LoadOptions(quantize=quantize, device=device, compiled=compiled)
     engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
     return engines, tuple(map(str, plans))
 
 
-def for_search(settings: ModelSettings, pairs: int) -> ModelSettings:
-    """The settings with compiled filled in, for a search that may score so many pairs. Raises ModelError."""
-    if settings.compiled is not None:
-        return settings
-    close_network()
-    from opro_local.engine import compiling_pays
-
-    pays = pairs >= PAIRS_WORTH_COMPILING and compiling_pays(settings.quantize, settings.device)
-    return settings.model_copy(update={"compiled": pays})
+def for_pairs(settings: ModelSettings, pairs: int) -> ModelSettings:
+    """The settings for a load that may score so many pairs: left open, compiled stays so only for many."""
+    if settings.compiled is None and pairs < PAIRS_WORTH_COMPILING:
+        return settings.model_copy(update={"compiled": False})
+    return settings
 
 
 def plan_memory(folder: Path, settings: ModelSettings) -> "MemoryPlan":

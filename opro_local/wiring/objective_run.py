@@ -16,7 +16,7 @@ from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.wiring.host import Host
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models
+from opro_local.wiring.models import Models, for_pairs
 from opro_local.wiring.task_run import anchored
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
@@ -76,7 +76,7 @@ def prepare_objective(
     """Load the optimizer, if models are not given. Raises ModelError."""
     alone = settings.models.model_copy(update={"scorer": settings.models.optimizer_name, "optimizer": None})
     alone = anchored(alone, host.folders.models)
-    models = models or host.load_models(alone, host.folders.models)
+    models = models or host.load_models(for_pairs(alone, 0), host.folders.models)
     from opro_local.wiring.resolution import resolved_for_objective
 
     chosen = resolved_for_objective(settings.model_copy(update={"models": alone}), models.optimizer)

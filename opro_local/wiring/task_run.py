@@ -29,7 +29,7 @@ from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models, for_search
+from opro_local.wiring.models import Models, for_pairs
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def prepare(
     check_ledger(RunFolder(host.folders.runs).test_ledger)
     settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
     if models is None:
-        loading = for_search(settings.models, planned_pairs(settings)) if run_id else settings.models
+        loading = for_pairs(settings.models, planned_pairs(settings) if run_id else 0)
         models = host.load_models(loading, host.folders.models)
     # scikit-learn takes a second to import; that weights are missing is told before.
     from opro_local.problems.measurement import Measurement

@@ -1,7 +1,9 @@
 """Compiled layers give the numbers of the layers, and no layer is compiled for itself."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +17,10 @@ from opro_local.engine.decode import Decoder
 from opro_local.engine.generation import Sampling, SharedGeneration
 from opro_local.engine.likelihood import SharedLikelihood
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.llm import ChoiceRequest, GenerationReply, GenerationRequest
-from opro_local.wiring.models import PAIRS_WORTH_COMPILING, for_search
+from opro_local.engine.profile import Quantize
+from opro_local.engine.swapping import LoadOptions
+from opro_local.llm import ChoiceRequest, Engine, GenerationReply, GenerationRequest
+from opro_local.wiring.models import PAIRS_WORTH_COMPILING, for_pairs, load_stored
 
 REQUESTS = [
     ChoiceRequest(context=(*range(5, 25), 30 + number, 41), choices=((7, 8), (9,), (7, 10)))
@@ -59,36 +63,53 @@ def test_lines_and_steps_go_through_the_same_unbroken_graphs(
     assert graphs.count == 1
 
 
-def test_only_long_searches_are_compiled_unless_a_person_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def pays(quantize: str, device: str) -> bool:
-        asked.append((quantize, device))
-        return quantize != "fp32"
-
-    monkeypatch.setattr("opro_local.engine.compiling.compiling_pays", pays)
+def test_only_long_searches_may_be_compiled_unless_a_person_says_so() -> None:
     models = ModelSettings(scorer="m", device="cpu")
     light, medium = (
         planned_pairs(RunSettings(models=models, budget=BudgetSettings(preset=preset)))
         for preset in ("light", "medium")
     )
     assert light < PAIRS_WORTH_COMPILING <= medium
-    assert for_search(models, light).compiled is False
-    assert not asked
-    assert for_search(models, medium).compiled is True
-    assert for_search(models.model_copy(update={"quantize": "fp32"}), medium).compiled is False
-    assert asked == [("auto", "cpu"), ("fp32", "cpu")]
+    assert for_pairs(models, light).compiled is False
+    assert for_pairs(models, medium).compiled is None
     for said in (True, False):
         told = models.model_copy(update={"compiled": said})
-        assert for_search(told, medium) == for_search(told, light) == told
+        assert for_pairs(told, medium) == for_pairs(told, light) == told
+
+
+@pytest.mark.parametrize(("said", "compiled"), [(None, True), (True, True), (False, False)])
+def test_what_is_left_open_is_compiled_where_it_pays(
+    said: bool | None, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[LoadOptions] = []
+
+    def load(folders: Mapping[str, Path], how: LoadOptions) -> tuple[dict[str, Engine], tuple[()]]:
+        options.append(how)
+        return {}, ()
+
+    monkeypatch.setattr("opro_local.engine.swapping.load_engines", load)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.setenv("CXX", sys.executable)
+    load_stored({}, ModelSettings(scorer="m", device="cpu", compiled=said))
+    assert [each.compiled for each in options] == [compiled]
 
 
 @pytest.mark.parametrize(
-    ("capability", "quantize", "pays"),
-    [({"amx_bf16": True}, "auto", True), ({"amx_bf16": True}, "nf4", False), ({}, "auto", False)],
+    ("capability", "quantize", "compiler", "pays"),
+    [
+        ({"amx_bf16": True}, "auto", sys.executable, True),
+        ({"amx_bf16": True}, "nf4", sys.executable, False),
+        ({"amx_bf16": True}, "auto", "no-such-compiler", False),
+        ({}, "auto", sys.executable, False),
+    ],
 )
-def test_compiling_pays_where_dense_weights_are_multiplied_fast(
-    monkeypatch: pytest.MonkeyPatch, capability: dict[str, bool], quantize: str, pays: bool
+def test_compiling_pays_where_a_compiler_is_and_dense_weights_are_multiplied_fast(
+    monkeypatch: pytest.MonkeyPatch,
+    capability: dict[str, bool],
+    quantize: Quantize,
+    compiler: str,
+    pays: bool,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
-    assert compiling_pays(quantize, "cpu") is pays  # type: ignore[arg-type]
+    monkeypatch.setenv("CXX", compiler)
+    assert compiling_pays(quantize, "cpu") is pays
