@@ -10,6 +10,7 @@ contextual  subtracts the log of the mean probability over inputs without conten
 Fitted on train, the biases are part of a candidate. Behind them a kind of answer may have a rule of its own.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -65,6 +66,13 @@ def log_likelihoods(
     shares = log_softmax(choices, axis=2).reshape(logits.shape)
     found: NDArray[np.float64] = np.take_along_axis(shares, right, axis=1).sum(axis=1)
     return found
+
+
+def confidence(outcome: Outcome, kind: AnswerKind) -> float | None:
+    """The probability of what is predicted among all that could be; None where nothing was compared."""
+    if outcome.prediction is None or not outcome.choice_log_probs:
+        return None
+    return math.exp(log_likelihoods([replace(outcome, target=outcome.prediction)], kind)[0])
 
 
 def choice_probabilities(log_probs: Sequence[Sequence[float]], kind: AnswerKind) -> NDArray[np.float64]:
