@@ -5,14 +5,14 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, Grading, Metric
+from opro_local.config import DecimalSign, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -42,7 +42,7 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name.
+    part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
     """
 
     labels: tuple[str, ...] = ()
@@ -55,6 +55,15 @@ class AnswerKind:
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
+    targets_are_nested: ClassVar[bool] = False
+
+    @classmethod
+    def target_of(cls, cell: str, _settings: TaskSettings) -> str:
+        """What a cell of a table holds as a target; blank where it holds none.
+
+        Raises ValueError for one that cannot be: what is wrong, and the first half of what to do.
+        """
+        return cell
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -74,6 +83,15 @@ class AnswerKind:
     def classes(self) -> tuple[str, ...]:
         """What an answer is exactly one of; () where answers are open."""
         return ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What an answer may have any number of; () where it is one thing."""
+        return ()
+
+    def named(self, target: str) -> Sequence[str]:
+        """The labels that a target has, if there are labels."""
+        return (target,)
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -139,6 +157,10 @@ class AnswerKind:
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
         return ""
+
+    def strata(self, _rows: Sequence[Example]) -> Callable[[Example], str]:
+        """The stratum of each of these rows, where it depends on the others."""
+        return self.stratum
 
     @property
     def instructions(self) -> Sequence[str]:
