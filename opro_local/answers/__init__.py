@@ -188,6 +188,10 @@ class AnswerKind:
     def awaits_end(self, _text: str) -> bool:
         return False
 
+    def value(self, _text: str) -> float | None:
+        """The size of a target or an answer, where errors have one."""
+        return None
+
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""
         return float(answer == example.target)

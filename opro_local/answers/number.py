@@ -88,6 +88,10 @@ class Number(AnswerKind):
         """The last number of a calculation is behind all others."""
         return answer_span(text) == text
 
+    def value(self, text: str) -> float | None:
+        found = self._value(text)
+        return None if found is None else float(found)
+
     def worth(self, answer: str, example: Example) -> float:
         return float(self._value(answer) == self._value(example.target))
 
