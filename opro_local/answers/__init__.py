@@ -41,7 +41,8 @@ class AnswerKind:
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
-    taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
+    taken where none is asked for; beside are reported with it, though they say nothing of other kinds.
+    targets_are_names: what a spreadsheet holds as a number may have lost a
     part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
     """
 
@@ -54,6 +55,7 @@ class AnswerKind:
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
+    beside: ClassVar[Sequence[Metric]] = ()
     targets_are_names: ClassVar[bool] = False
     targets_are_nested: ClassVar[bool] = False
 
