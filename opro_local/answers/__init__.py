@@ -41,8 +41,7 @@ class AnswerKind:
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
-    taken where none is asked for; beside are reported with it, though they say nothing of other kinds.
-    targets_are_names: what a spreadsheet holds as a number may have lost a
+    taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
     part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
     """
 
@@ -50,12 +49,12 @@ class AnswerKind:
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
-    beside: ClassVar[Sequence[Metric]] = ()
     targets_are_names: ClassVar[bool] = False
     targets_are_nested: ClassVar[bool] = False
 
@@ -141,6 +140,11 @@ class AnswerKind:
         scores are their log-probabilities, biases in; torch is at hand.
         """
         return "LABELS[scores.index(max(scores))]"
+
+    @property
+    def beside(self) -> Sequence[Metric]:
+        """Metrics that are reported whichever is optimised, though they say nothing of other kinds."""
+        return ()
 
     @property
     def told(self) -> str:

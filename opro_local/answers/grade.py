@@ -32,7 +32,6 @@ class Grade(Label):
         *("weighted_kappa", "mae", "accuracy", "off_by_one"),
         *("balanced_accuracy", "macro_f1", "log_loss", "brier"),
     )
-    beside: ClassVar[Sequence[Metric]] = ("weighted_kappa", "mae", "off_by_one")
 
     @classmethod
     def labels_of(cls, rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -59,6 +58,10 @@ class Grade(Label):
                 f"no row has the grade {listed(sorted(unseen, key=int))}, and it counts as no step: "
                 "pass --labels for all grades if it is one."
             )
+
+    @property
+    def beside(self) -> Sequence[Metric]:
+        return ("weighted_kappa", "mae", "off_by_one")
 
     @property
     def told(self) -> str:
