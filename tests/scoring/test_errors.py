@@ -50,18 +50,12 @@ def drawn(n: int, noise: float, seed: int = 0) -> list[Answer]:
 @pytest.mark.parametrize("n", [2, 25, 100])
 def test_errors_are_scikit_learns(metric: Metric, n: int) -> None:
     answers = drawn(n, 8.0)
-    targets, said = (
-        [float(text or "") for text in texts] for texts in zip(*map(_texts, answers), strict=True)
-    )
-    expected = SCIKIT_LEARN[metric](targets, said)
+    targets = [float(answer.target) for answer in answers]
+    expected = SCIKIT_LEARN[metric](targets, [float(answer.prediction or "") for answer in answers])
     marking = Marking(kind=Number(), metric=metric, spread=100.0)
     assert value(metric, answers, 100.0) == pytest.approx(expected)
     sums = marking.sums([answers, answers[:1]])
     assert sums.figure(np.ones((1, n)) @ sums.addends[0])[0] == pytest.approx(expected)
-
-
-def _texts(answer: Answer) -> tuple[str, str | None]:
-    return answer.target, answer.prediction
 
 
 @pytest.mark.parametrize("metric", ERRORS)
