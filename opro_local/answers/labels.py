@@ -70,7 +70,10 @@ class Labels(AnswerKind):
             raise DataError(f"labels that are not one of labels ({known}): {listed(unknown)}.")
         if len({row.target for row in rows}) == 1:
             raise DataError(f"all rows have the same answer, {quoted(rows[0].target)}: a task needs two.")
-        return tuple(given) or tuple(sorted(where))
+        labels = tuple(given) or tuple(sorted(where))
+        if len(labels) < 2:
+            raise DataError("answer labels takes two labels at least. For one, set answer to boolean.")
+        return labels
 
     def notes(self, rows: Sequence[LabelledRow]) -> Iterable[str]:
         often = Counter(label for row in rows for label in _read(row.target))
