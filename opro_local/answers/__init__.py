@@ -49,6 +49,7 @@ class AnswerKind:
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
@@ -145,6 +146,11 @@ class AnswerKind:
         return "LABELS[scores.index(max(scores))]"
 
     @property
+    def beside(self) -> Sequence[Metric]:
+        """Metrics that are reported whichever is optimised, though they say nothing of other kinds."""
+        return ()
+
+    @property
     def told(self) -> str:
         """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
         return ""
@@ -191,6 +197,10 @@ class AnswerKind:
 
     def awaits_end(self, _text: str) -> bool:
         return False
+
+    def value(self, _text: str) -> float | None:
+        """The size of a target or an answer, where errors have one."""
+        return None
 
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""

@@ -1,5 +1,7 @@
 """What a task is: where its rows are, what an answer is, how they are divided."""
 
+import re
+
 from pydantic import Field, field_validator, model_validator
 
 from opro_local.config.choices import Annotators, BadRows, Blank, DecimalSign, Metric, Position, Twins
@@ -83,6 +85,11 @@ class TaskSettings(Settings):
     decimal: DecimalSign | None = Field(
         None, description="Decimal sign of a number answer; found from the labels if not given."
     )
+    tolerance: str | None = Field(
+        None,
+        description="How far off a number answer may be and be right: 0.01, or 1 % of the right number; "
+        "exact if not given.",
+    )
     grader: str | None = Field(
         None,
         description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
@@ -92,8 +99,15 @@ class TaskSettings(Settings):
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
+    metric: Metric | None = Field(None, description="What is optimised; the answer's first if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
+
+    @field_validator("tolerance")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+            raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
+        return value and value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

@@ -104,15 +104,17 @@ def test_rows_are_resampled_for_intervals_and_comparisons(metric: Metric) -> Non
     assert found.p_better < 0.01 < 0.99 < found.p_worse
     level = marking(metric).compare(ours, ours)
     assert level is not None
-    assert (level.difference, level.p_better) == (0.0, 0.5)
+    assert level.difference == 0.0
+    assert min(level.p_better, level.p_worse) >= 0.5
 
 
 @pytest.mark.parametrize("metric", Labels.metrics)
 def test_sums_over_rows_come_to_the_value(metric: Metric) -> None:
     right, said = drawn(4)
     given = answers(right, said)
-    sums = np.ones((1, len(given))) @ marking(metric).addends(given)
-    assert marking(metric).gains_of(sums) == pytest.approx([marking(metric).score(given).value])
+    sums = marking(metric).sums([given])
+    whole = np.ones((1, len(given))) @ sums.addends[0]
+    assert sums.figure(whole) == pytest.approx([marking(metric).score(given).value])
 
 
 def test_all_right_has_no_interval_of_resampled_rows() -> None:
