@@ -2,15 +2,16 @@
 """Do fitted thresholds of label sets promise too much? Made-up log-odds of labels, whose truth is known.
 
 Rows have each of six labels by itself, one at .35 and the rarest at .1. A model's log-odds of a label are
-normal around a liking of its own (standard deviation 2 among labels), higher by the signal on rows that have
-it (0: it knows nothing); each row counts with noise of standard deviation 1. Thresholds are fitted on the
-train rows and used on 2,000 others.
+normal around a liking of its own (standard deviation 2 among labels) and one of the row for all labels
+(standard deviation "row"), higher by the signal on rows that have it (0: it knows nothing), with noise of
+standard deviation 1. Calibrations are fitted on the train rows and used on 2,000 others.
 
 none       0: yes is likelier than no
 log loss   the bias at which the right answers are likeliest
 F1         label by label the threshold with the best F1 on train
 matched    as many train rows are given a label as have it
-ours       matched or none, whichever has the better example-F1 on train (opro_local/answers/labels.py)
+beyond     the same of what log-odds have beyond the row's mean
+ours       none, matched or beyond, whichever has the best example-F1 on train (opro_local/answers/labels.py)
 
 For each: example-F1 on train, on the other rows, and the gap of the two with its standard error: what the
 figure on train promises too much. simulate_thresholds.md holds one run.
@@ -37,7 +38,9 @@ from opro_local.scoring.marking import Marking
 
 RATES = {"a": 0.35, "b": 0.35, "c": 0.25, "d": 0.2, "e": 0.15, "f": 0.1}
 LIKING = 2.0
-SIGNALS = (0.0, 1.0, 2.0, 3.0)
+SIGNALS = (0.0, 1.5, 3.0)
+ROWS = (0.0, 2.0)
+"""Standard deviations of the rows' likings."""
 TRAIN_ROWS = (48, 150)
 TEST_ROWS = 2000
 KIND = Labels(labels=tuple(RATES), metric="example_f1")
@@ -46,7 +49,7 @@ MARKING = Marking(kind=KIND, metric="example_f1")
 Sets = NDArray[np.bool_]
 Odds = NDArray[np.float64]
 Fit = Callable[[Odds, Sets], Sequence[float]]
-"""(N, L) log-odds and labels of train rows -> what is added to each label's log-odds."""
+"""(N, L) log-odds and labels of train rows -> a calibration: 2 L biases, and the rule if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,39 +76,50 @@ def main(*, runs: int, seed: int, out: Path | None) -> None:
 def _report(runs: int, seed: int) -> Iterator[str]:
     yield "# Do fitted thresholds promise too much?\n"
     yield f"`python scripts/simulate_thresholds.py`, {runs} fits a line.\n"
-    yield "| signal | train rows | thresholds | F1 on train | F1 on others | gap |\n|---|---|---|---|---|---|"
-    for signal, rows in product(SIGNALS, TRAIN_ROWS):
+    columns = ("signal", "row", "train rows", "calibration", "F1 on train", "F1 on others", "gap")
+    yield f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
+    for setting in product(SIGNALS, ROWS, TRAIN_ROWS):
         found: dict[str, list[Promise]] = {rule: [] for rule in RULES}
         for run in range(runs):
-            for rule, promise in one(signal, rows, np.random.default_rng([seed, run])).items():
+            for rule, promise in one(*setting, np.random.default_rng([seed, run])).items():
                 found[rule].append(promise)
         for rule, promises in found.items():
-            yield _line(signal, rows, rule, promises)
+            yield _line(setting, rule, promises)
 
 
-def _line(signal: float, rows: int, rule: str, promises: Sequence[Promise]) -> str:
+def _line(setting: Sequence[float], rule: str, promises: Sequence[Promise]) -> str:
     train, test = (np.array([getattr(each, part) for each in promises]) for part in ("train", "test"))
     gap = train - test
     return (
-        f"| {signal:g} | {rows} | {rule} | {train.mean():.3f} | {test.mean():.3f} "
-        f"| {gap.mean():+.3f} ± {sem(gap):.3f} |"
+        f"| {' | '.join(f'{value:g}' for value in setting)} | {rule} | {train.mean():.3f} "
+        f"| {test.mean():.3f} | {gap.mean():+.3f} ± {sem(gap):.3f} |"
     )
 
 
-def one(signal: float, rows: int, generator: np.random.Generator) -> Mapping[str, Promise]:
+def one(signal: float, spread: float, rows: int, generator: np.random.Generator) -> Mapping[str, Promise]:
     """All rules on the same rows."""
     sets = generator.random((rows + TEST_ROWS, len(RATES))) < np.array(list(RATES.values()))
     liking = generator.normal(scale=LIKING, size=len(RATES))
-    odds = liking + signal * (sets - 0.5) + generator.normal(size=sets.shape)
+    of_rows = generator.normal(scale=spread, size=(len(sets), 1))
+    odds = liking + of_rows + signal * (sets - 0.5) + generator.normal(size=sets.shape)
     train, test = slice(rows), slice(rows, None)
-    fitted = {rule: np.array(fit(odds[train], sets[train])) for rule, fit in RULES.items()}
+    fitted = {rule: fit(odds[train], sets[train]) for rule, fit in RULES.items()}
     return {
         rule: Promise(
-            train=example_f1(odds[train] + biases > 0, sets[train]),
-            test=example_f1(odds[test] + biases > 0, sets[test]),
+            train=example_f1(said(odds[train], calibration), sets[train]),
+            test=example_f1(said(odds[test], calibration), sets[test]),
         )
-        for rule, biases in fitted.items()
+        for rule, calibration in fitted.items()
     }
+
+
+def said(odds: Odds, calibration: Sequence[float]) -> Sets:
+    """What KIND predicts, for all rows at once."""
+    biases, rule = KIND.parts_of(calibration or [0.0] * len(KIND.alternatives))
+    calibrated = odds + np.array(biases[::2]) - np.array(biases[1::2])
+    least = calibrated.mean(axis=1, keepdims=True) + rule[0] if rule else 0.0
+    given: Sets = calibrated > least
+    return given
 
 
 def example_f1(said: Sets, right: Sets) -> float:
@@ -119,11 +133,13 @@ def _likeliest(odds: Odds, sets: Sets) -> list[float]:
         return -float(log_expit(signed).sum())
 
     columns = range(odds.shape[1])
-    return [float(minimize_scalar(loss, args=(i,), bounds=(-9, 9), method="bounded").x) for i in columns]
+    found = (minimize_scalar(loss, args=(i,), bounds=(-9, 9), method="bounded").x for i in columns)
+    return [bias for added in found for bias in (float(added), 0.0)]
 
 
 def _best_f1(odds: Odds, sets: Sets) -> list[float]:
-    return [-_best_threshold(odds[:, i], sets[:, i]) for i in range(odds.shape[1])]
+    thresholds = [_best_threshold(odds[:, i], sets[:, i]) for i in range(odds.shape[1])]
+    return [bias for threshold in thresholds for bias in (-threshold, 0.0)]
 
 
 def _best_threshold(odds: Odds, given: Sets) -> float:
@@ -136,19 +152,16 @@ def _best_threshold(odds: Odds, given: Sets) -> float:
     return float(thresholds[int(np.argmax(f1))]) - 1e-6
 
 
-def _matched(odds: Odds, sets: Sets) -> list[float]:
-    return _of_labels(KIND.calibrations(_outcomes(odds, sets), ())[-1])
+def _matched(odds: Odds, sets: Sets) -> Sequence[float]:
+    return KIND.calibrations(_outcomes(odds, sets), ())[1]
 
 
-def _ours(odds: Odds, sets: Sets) -> list[float]:
-    return _of_labels(MARKING.fitted(_outcomes(odds, sets), ()))
+def _beyond(odds: Odds, sets: Sets) -> Sequence[float]:
+    return KIND.calibrations(_outcomes(odds, sets), ())[2]
 
 
-def _of_labels(calibration: Sequence[float]) -> list[float]:
-    """What it adds to each label's log-odds."""
-    yes, no = np.array(calibration or [0.0] * len(KIND.alternatives)).reshape(-1, 2).T
-    added: list[float] = (yes - no).tolist()
-    return added
+def _ours(odds: Odds, sets: Sets) -> Sequence[float]:
+    return MARKING.fitted(_outcomes(odds, sets), ())
 
 
 def _outcomes(odds: Odds, sets: Sets) -> list[Outcome]:
@@ -165,10 +178,11 @@ def _outcome(number: int, odds: Odds, has: Sets) -> Outcome:
 
 
 RULES: Mapping[str, Fit] = {
-    "none": lambda odds, _sets: [0.0] * odds.shape[1],
+    "none": lambda _odds, _sets: (),
     "log loss": _likeliest,
     "F1": _best_f1,
     "matched": _matched,
+    "beyond": _beyond,
     "ours": _ours,
 }
 

@@ -8,6 +8,7 @@ from opro_local.answers.labels import Labels
 from opro_local.config import TaskSettings
 from opro_local.reading.replies import Graded
 from opro_local.records import Example, Outcome
+from opro_local.scoring.marking import Marking
 
 KIND = Labels(labels=("billing", "delivery", "credit card"))
 
@@ -119,9 +120,15 @@ def test_each_label_is_a_choice_between_its_two_lines() -> None:
 
 def test_the_code_for_elsewhere_predicts_the_same() -> None:
     scores = [-1.0, -2.0, -3.0, -3.0, -1.0, -1.5]
+    said = set()
     for given in (scores, [-2.0, -1.0] * 3):
-        said = eval(KIND.code(()), {"LABELS": list(KIND.alternatives), "scores": given})
-        assert said == KIND.predicted(given)
+        for rule in ((), (0.1,), (-0.7,)):
+            code = KIND.code(rule)
+            said.add(eval(code, {"LABELS": list(KIND.alternatives), "scores": given}))
+            assert eval(code, {"LABELS": list(KIND.alternatives), "scores": given}) == KIND.predicted(
+                given, rule
+            )
+    assert said == {"billing; credit card", "none", "billing", "billing; credit card; delivery"}
 
 
 def outcomes(rows: Sequence[tuple[str, float]]) -> list[Outcome]:
@@ -141,13 +148,34 @@ def outcomes(rows: Sequence[tuple[str, float]]) -> list[Outcome]:
 def test_thresholds_give_a_label_to_as_many_train_rows_as_have_it() -> None:
     kind = Labels(labels=("a", "b"))
     rows = outcomes([("a", 3.0), ("none", 2.5), ("a", 2.0), ("none", 1.0), ("none", 0.5)])
-    plain, matched = kind.calibrations(rows, ())
+    plain, matched, _ = kind.calibrations(rows, ())
     assert plain == ()
     yes, no, rare, _ = matched
     assert (yes, no) == (-2.25, 0.0)  # above it lie two rows, as many as have the label
     assert rare - 0 < 5.0  # what no row has stays out of reach
     given = [kind.predicted((o.choice_log_probs[0] + yes, 0.0, -5.0 + rare, 0.0)) for o in rows]
     assert given == ["a", "a", "none", "none", "none"]
+
+
+def test_a_row_that_the_model_says_yes_to_as_a_whole_is_seen_through() -> None:
+    """Both labels rise and fall with the row; which of the two is higher tells them apart."""
+    kind = Labels(labels=("a", "b"), metric="example_f1")
+    rows = [
+        Outcome(
+            example_id=str(i),
+            target=right,
+            prediction=None,
+            score=0.0,
+            choice_log_probs=(row + (right == "a"), 0.0, row + (right == "b"), 0.0),
+        )
+        for i, (right, row) in enumerate([("a", 9.0), ("b", 6.0), ("a", -3.0), ("b", -6.0), ("a", 0.0)])
+    ]
+    chosen = Marking(kind=kind, metric="example_f1").fitted(rows, ())
+    biases, rule = kind.parts_of(chosen)
+    assert len(rule) == 1
+    for row in rows:
+        scores = [value + bias for value, bias in zip(row.choice_log_probs, biases, strict=True)]
+        assert kind.predicted(scores, rule) == row.target
 
 
 def test_strata_are_the_rarest_labels_and_small_ones_go_with_the_largest() -> None:
