@@ -5,18 +5,18 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, Grading, Metric
+from opro_local.config import DecimalSign, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
-from opro_local.records import Example, LabelledRow, Reason
+from opro_local.records import Example, LabelledRow, Outcome, Reason
 from opro_local.user_code import UserFunction
 from opro_local.wording import listed, quoted
 
@@ -42,19 +42,29 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name.
+    part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
     """
 
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
+    targets_are_nested: ClassVar[bool] = False
+
+    @classmethod
+    def target_of(cls, cell: str, _settings: TaskSettings) -> str:
+        """What a cell of a table holds as a target; blank where it holds none.
+
+        Raises ValueError for one that cannot be: what is wrong, and the first half of what to do.
+        """
+        return cell
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -72,8 +82,78 @@ class AnswerKind:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
+        """What an answer is exactly one of; () where answers are open."""
         return ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What an answer may have any number of; () where it is one thing."""
+        return ()
+
+    def named(self, target: str) -> Sequence[str]:
+        """The labels that a target has, if there are labels."""
+        return (target,)
+
+    def shown(self, target: str) -> str:
+        """How a shot writes a target: in the form that answers are asked for in."""
+        return target
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The texts whose log-probabilities are asked for behind one prompt; () where answers are written."""
+        return self.classes
+
+    @property
+    def in_a_choice(self) -> int:
+        """How many alternatives, side by side, exclude one another: exactly one of them is right."""
+        return len(self.alternatives)
+
+    def right_places(self, target: str) -> tuple[int, ...]:
+        """The places of the right alternatives, one of each choice."""
+        return (self.classes.index(target),)
+
+    def predicted(self, log_probs: Sequence[float], _rule: Sequence[float] = ()) -> str:
+        """What the log-probabilities of the alternatives come to, in nats, their biases in.
+
+        rule is what a calibration holds behind its biases; () before one is fitted. Of equal ones the first.
+        """
+        return self.classes[log_probs.index(max(log_probs))]
+
+    def calibrations(
+        self, _outcomes: Sequence[Outcome], biases: tuple[float, ...]
+    ) -> Sequence[tuple[float, ...]]:
+        """Those that outcomes on train, all with log-probabilities, leave to choose from.
+
+        Each is a bias in nats an alternative, then the numbers of a rule, or empty. The one that is best in
+        the task's metric is taken, of equal ones the first. biases are the method's, () where it has none.
+        """
+        return (biases,)
+
+    def parts_of(self, calibration: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """The biases, one an alternative, and the rule."""
+        count = len(self.alternatives)
+        return calibration[:count], calibration[count:]
+
+    def decision(self, _rule: Sequence[float], of_each: str) -> str:
+        """What predicted does, for people who do it elsewhere; of_each is how they call a log-probability."""
+        return f"the label whose {of_each} is highest (summed over its tokens; of equal ones the first)"
+
+    def code(self, _rule: Sequence[float]) -> str:
+        """What predicted does as a Python expression of LABELS, the alternatives, and scores, both lists.
+
+        scores are their log-probabilities, biases in; torch is at hand.
+        """
+        return "LABELS[scores.index(max(scores))]"
+
+    @property
+    def beside(self) -> Sequence[Metric]:
+        """Metrics that are reported whichever is optimised, though they say nothing of other kinds."""
+        return ()
+
+    @property
+    def told(self) -> str:
+        """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
+        return ""
 
     @property
     def reading(self) -> str:
@@ -87,6 +167,10 @@ class AnswerKind:
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
         return ""
+
+    def strata(self, _rows: Sequence[Example]) -> Callable[[Example], str]:
+        """The stratum of each of these rows, where it depends on the others."""
+        return self.stratum
 
     @property
     def instructions(self) -> Sequence[str]:
@@ -113,6 +197,10 @@ class AnswerKind:
 
     def awaits_end(self, _text: str) -> bool:
         return False
+
+    def value(self, _text: str) -> float | None:
+        """The size of a target or an answer, where errors have one."""
+        return None
 
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""

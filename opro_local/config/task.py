@@ -1,8 +1,10 @@
 """What a task is: where its rows are, what an answer is, how they are divided."""
 
+import re
+
 from pydantic import Field, field_validator, model_validator
 
-from opro_local.config.choices import Annotators, BadRows, DecimalSign, Metric, Position, Twins
+from opro_local.config.choices import Annotators, BadRows, Blank, DecimalSign, Metric, Position, Twins
 from opro_local.config.settings import Settings
 
 
@@ -66,11 +68,27 @@ class TaskSettings(Settings):
         "best start is right.",
     )
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
+    label_columns: tuple[str, ...] = Field(
+        (), description="Columns of 0 and 1, one a label of a labels answer, in place of --label."
+    )
+    separator: str | None = Field(
+        None, description="What divides the labels in one cell of a labels answer; lists of JSON need none."
+    )
+    blank: Blank = Field(
+        "unlabelled",
+        description="What a blank cell means to a labels answer: a row that nobody labelled, which is left "
+        "out, or one with none of the labels.",
+    )
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
     decimal: DecimalSign | None = Field(
         None, description="Decimal sign of a number answer; found from the labels if not given."
+    )
+    tolerance: str | None = Field(
+        None,
+        description="How far off a number answer may be and be right: 0.01, or 1 % of the right number; "
+        "exact if not given.",
     )
     grader: str | None = Field(
         None,
@@ -81,8 +99,15 @@ class TaskSettings(Settings):
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
+    metric: Metric | None = Field(None, description="What is optimised; the answer's first if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
+
+    @field_validator("tolerance")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+            raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
+        return value and value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

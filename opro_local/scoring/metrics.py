@@ -1,136 +1,51 @@
 """The metrics: one record each, in METRICS, with scikit-learn's functions.
 
-Classes are encoded by their place in the label order, so that the columns of the probabilities are in sorted
-class order, as scikit-learn assumes. Averages are over the labels that have rows among the answers. An answer
-without a prediction is a class of its own: never right, and in no average. Log loss and Brier score need a
-probability for every example; where one is missing they are not reported, and as the primary metric they are
-infinite, the worst there is.
+Averages are over the labels that have rows among the answers. An answer without a prediction is a class of
+its own: never right, and in no average. Log loss and Brier score need a probability for every example; where
+one is missing they are not reported, and as the primary metric they are infinite, the worst there is.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import (
     brier_score_loss,
     cohen_kappa_score,
-    confusion_matrix,
     f1_score,
-    log_loss,
     matthews_corrcoef,
     mean_absolute_error,
+    median_absolute_error,
+    r2_score,
     recall_score,
 )
 
-from opro_local.config import DecimalSign, Metric
-from opro_local.reading.numbers import number_value
-from opro_local.records import Answer, Direction
-from opro_local.scoring.calibration import choice_probabilities
+from opro_local.config import Metric
+from opro_local.records import Direction
+from opro_local.scoring.calibration import log_likelihoods
 from opro_local.scoring.confusion_tables import (
     Array,
     OfTables,
     balanced_accuracies,
-    farthest,
     macro_f1s,
     mccs,
     weighted_kappas,
 )
-
-Needs = Literal["scores", "classes", "probabilities", "values"]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Answers to a task as the arrays that metrics take.
-
-    labels is empty for tasks without a label set. spread is the distance of the task's largest number from
-    its smallest, decimal their sign, where answers are numbers.
-    """
-
-    answers: Sequence[Answer]
-    labels: Sequence[str] = ()
-    spread: float = 0.0
-    decimal: DecimalSign = "point"
-
-    @cached_property
-    def scores(self) -> Array:
-        """(N,) from 0 to 1"""
-        return np.array([answer.score for answer in self.answers], dtype=np.float64)
-
-    @cached_property
-    def targets(self) -> list[int]:
-        return [self.labels.index(answer.target) for answer in self.answers]
-
-    @cached_property
-    def predictions(self) -> list[int]:
-        """Class by class; len(labels) where there is no prediction."""
-        return [
-            len(self.labels) if answer.prediction is None else self.labels.index(answer.prediction)
-            for answer in self.answers
-        ]
-
-    @cached_property
-    def nearest_predictions(self) -> list[int]:
-        """Class by class; the one that is farthest from the target where there is no prediction."""
-        ends = farthest(np.array(self.targets), len(self.labels)).tolist()
-        return [end if p == len(self.labels) else p for p, end in zip(self.predictions, ends, strict=True)]
-
-    @cached_property
-    def probabilities(self) -> Array:
-        """(N, C)"""
-        return choice_probabilities([answer.choice_log_probs for answer in self.answers])
-
-    @cached_property
-    def confusion(self) -> NDArray[np.int64]:
-        """(C, C + 1)"""
-        classes = range(len(self.labels) + 1)
-        table: NDArray[np.int64] = confusion_matrix(self.targets, self.predictions, labels=classes)[:-1]
-        return table
-
-    @cached_property
-    def values(self) -> tuple[list[float], list[float]]:
-        """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
-        targets = [self._number(answer.target) or 0.0 for answer in self.answers]
-        said = [None if a.prediction is None else self._number(a.prediction) for a in self.answers]
-        return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
-
-    @cached_property
-    def one_hot(self) -> Array:
-        """(N, C): 1 at the target"""
-        return np.eye(len(self.labels))[self.targets]
-
-    def has(self, needs: Needs) -> bool:
-        """Whether the answers have what a metric needs."""
-        if needs == "scores":
-            return True
-        if needs == "values":
-            return all(self._number(answer.target) is not None for answer in self.answers)
-        if needs == "classes" or not self.labels:
-            return bool(self.labels)
-        return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
-
-    def _number(self, text: str) -> float | None:
-        return _number(text, self.decimal)
-
-
-def _number(text: str, decimal: DecimalSign) -> float | None:
-    value = number_value(text, decimal)
-    return None if value is None else float(value)
+from opro_local.scoring.label_counts import mean_f1s, micro_f1s
+from opro_local.scoring.sample import Needs, Sample
+from opro_local.scoring.sums import Summed, median_error, of_label_counts, r2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric of a sample.
 
-    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
-    confusion table: from_tables has it for (R, C, C + 1) tables at once. low and high are its range. scale
-    turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
-    beside says whether it is reported where another metric is optimised. row_name is what the mean of
-    normalised rows is called.
+    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
+    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
+    it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
+    task's spread into one from 0 to 1, higher is better, where the range has no end. beside says whether it
+    is reported where another metric is optimised. row_name is what the mean of normalised rows is called.
     """
 
     direction: Direction
@@ -138,11 +53,18 @@ class MetricSpec:
     compute: Callable[[Sample], float]
     per_row: Callable[[Sample], Array] | None = None
     from_tables: OfTables | None = None
+    sums: Summed | None = None
     low: float = 0.0
     high: float = 1.0
+    stand_in: Metric = "log_loss"
     scale: Callable[[float, float], float] | None = None
     beside: bool = True
     row_name: str = "accuracy"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a mean of rows from 0 to 1: if all are one of the two, its tests are exact."""
+        return self.per_row is not None and self.direction == "maximize" and self.scale is None
 
     @property
     def sign(self) -> int:
@@ -173,10 +95,34 @@ def _balanced_accuracy(sample: Sample) -> float:
 
 def _macro_f1(sample: Sample) -> float:
     """A label without rows has no recall and no F1; to answer it is a miss of the row's own label."""
+    if sample.kind.members:
+        return _mean_f1(sample)
     present = sorted(set(sample.targets))
     score: float = f1_score(
         sample.targets, sample.predictions, labels=present, average="macro", zero_division=0
     )
+    return score
+
+
+def _mean_f1(sample: Sample) -> float:
+    """Of sets: of the labels that rows have."""
+    targets, said = sample.sets
+    present = np.flatnonzero(targets.any(axis=0))
+    if not len(present):
+        return _micro_f1(sample)
+    score: float = f1_score(targets, said, labels=present, average="macro", zero_division=0)
+    return score
+
+
+def _micro_f1(sample: Sample) -> float:
+    """1 where no label is to be given and none is."""
+    score: float = f1_score(*sample.sets, average="micro", zero_division=1)
+    return score
+
+
+def _example_f1(sample: Sample) -> float:
+    """An empty set that is answered by an empty one counts 1."""
+    score: float = f1_score(*sample.sets, average="samples", zero_division=1)
     return score
 
 
@@ -198,14 +144,9 @@ def _weighted_kappa(sample: Sample) -> float:
     return score
 
 
-def _log_loss(sample: Sample) -> float:
-    loss: float = log_loss(sample.targets, y_proba=sample.probabilities, labels=range(len(sample.labels)))
-    return loss
-
-
 def _log_losses(sample: Sample) -> Array:
-    smallest = np.finfo(np.float64).eps  # as log_loss clips
-    losses: Array = -np.log(np.maximum(sample.probabilities[sample.one_hot == 1], smallest))
+    smallest = np.log(np.finfo(np.float64).eps)  # as scikit-learn's log_loss clips
+    losses: Array = -np.maximum(log_likelihoods(sample.answers, sample.kind), smallest)
     return losses
 
 
@@ -227,10 +168,22 @@ def _mae(sample: Sample) -> float:
     return loss
 
 
-def _absolute_errors(sample: Sample) -> Array:
-    targets, said = map(np.array, sample.values)
-    errors: Array = np.abs(targets - said)
-    return errors
+def _median_error(sample: Sample) -> float:
+    loss: float = median_absolute_error(*sample.values)
+    return loss
+
+
+def _r2(sample: Sample) -> float:
+    """One row is as good as its mean at most."""
+    if len(sample.answers) == 1:
+        return float(sample.errors[0] == 0)  # scikit-learn has NaN
+    score: float = r2_score(*sample.values)
+    return score
+
+
+def _within_one(sample: Sample) -> Array:
+    within: Array = (sample.errors <= 1).astype(np.float64)
+    return within
 
 
 def _of_spread(error: float, spread: float) -> float:
@@ -244,7 +197,23 @@ METRICS: Mapping[Metric, MetricSpec] = {
     "balanced_accuracy": MetricSpec(
         direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
     ),
-    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_tables=macro_f1s),
+    "macro_f1": MetricSpec(
+        direction="maximize",
+        needs="labels",
+        compute=_macro_f1,
+        from_tables=macro_f1s,
+        sums=of_label_counts(mean_f1s),
+    ),
+    "micro_f1": MetricSpec(
+        direction="maximize", needs="sets", compute=_micro_f1, sums=of_label_counts(micro_f1s)
+    ),
+    "example_f1": MetricSpec(
+        direction="maximize",
+        needs="sets",
+        compute=_example_f1,
+        per_row=lambda s: s.scores,
+        row_name="mean F1 of the row's labels",
+    ),
     "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0),
     "weighted_kappa": MetricSpec(
         direction="maximize",
@@ -254,10 +223,18 @@ METRICS: Mapping[Metric, MetricSpec] = {
         low=-1.0,
         beside=False,  # says nothing where labels have no order
     ),
+    "off_by_one": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=lambda s: float(_within_one(s).mean()),
+        per_row=_within_one,
+        beside=False,
+        row_name="share that is off by one grade at most",
+    ),
     "log_loss": MetricSpec(
         direction="minimize",
-        needs="probabilities",
-        compute=_log_loss,
+        needs="likelihoods",
+        compute=lambda s: float(_log_losses(s).mean()),
         per_row=_log_losses,
         high=math.inf,
         scale=lambda value, _spread: math.exp(-value),  # geometric mean probability of the right label
@@ -283,17 +260,31 @@ METRICS: Mapping[Metric, MetricSpec] = {
         direction="minimize",
         needs="values",
         compute=_mae,
-        per_row=_absolute_errors,
+        per_row=lambda s: s.errors,
         high=math.inf,
         scale=_of_spread,
         beside=False,
         row_name="1 - error / range of the answers",
     ),
+    "median_error": MetricSpec(
+        direction="minimize",
+        needs="values",
+        compute=_median_error,
+        sums=median_error,
+        stand_in="mae",
+        high=math.inf,
+        scale=_of_spread,
+        beside=False,
+    ),
+    "r2": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=_r2,
+        sums=r2,
+        stand_in="mae",
+        low=-math.inf,
+        scale=lambda value, _spread: max(0.0, value),
+        beside=False,
+    ),
 }
 """In the order in which they are reported."""
-
-
-def spread_of(targets: Sequence[str], decimal: DecimalSign = "point") -> float:
-    """The distance of the largest number among targets from the smallest; 0 where there are none."""
-    numbers = [value for target in targets if (value := _number(target, decimal)) is not None]
-    return max(numbers) - min(numbers) if numbers else 0.0

@@ -24,8 +24,16 @@ from opro_local.wording import counted, listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
-OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay")
+OF_TABLES = (
+    *("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay"),
+    *("label_columns", "separator", "blank"),
+)
 """Settings that say nothing about the files of a benchmark."""
+OF_KINDS = (
+    *(field.name for field in fields(AnswerKind) if field.name != "metric"),
+    *("label_columns", "separator", "blank"),
+)
+"""Settings that only some kinds of answers take."""
 
 
 def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
@@ -63,6 +71,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         pattern=settings.pattern,
         grader=grader,
         decimal=kind.decimal_of(rows.all, settings.decimal),
+        tolerance=settings.tolerance,
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
@@ -74,7 +83,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         *rows.warnings,
         *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
-        *warnings_of(rows.all, task.kind.classes, task.split.twins),
+        *warnings_of(rows.all, task.kind, task.split.twins),
     )
     return replace(task, warnings=told)
 
@@ -123,12 +132,15 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (field.name for field in fields(AnswerKind) if field.name != "metric"):
-        given = getattr(settings, key) not in (None, ())
+    for key in OF_KINDS:
+        given = getattr(settings, key) not in (None, (), TaskSettings.model_fields[key].default)
         if given and key not in kind.uses:
-            raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
+            shown = key.replace("_", "-")
+            raise SettingsError(f"answer {settings.answer} takes no {shown}: leave out one of the two.")
         if not given and key in kind.needs:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
+    if settings.label is not None and settings.label_columns:
+        raise SettingsError("--label and --label-columns both say where labels stand: leave out one of them.")
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")
