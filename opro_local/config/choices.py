@@ -23,6 +23,7 @@ Arm = Literal[
     "opro tagged",
     "opro bracket",
     "opro completion",
+    "reflection",
     "library",
     "random words",
     "paraphrases",

@@ -83,7 +83,9 @@ class InstructionProblem:
     @cached_property
     def wrong_answers(self) -> WrongAnswers:
         """What scored candidates got wrong on train, for whoever proposes by that."""
-        return WrongAnswers(marking=self.measurement.marking, ledger=self.ledger)
+        return WrongAnswers(
+            marking=self.measurement.marking, ledger=self.ledger, rows=self.measurement.split.train
+        )
 
     def longest_reply(self) -> int:
         return self.search.max_characters

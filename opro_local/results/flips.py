@@ -1,13 +1,14 @@
 """What the winner answered on test beside a baseline, row by row, and how far to trust how sure it is."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from opro_local.answers import AnswerKind
 from opro_local.records import Answer
 from opro_local.results.overview import finite
+from opro_local.scoring.calibration import confidence
 
 BINS = 5
 
@@ -83,19 +84,14 @@ def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
     return None if right is None or not log_probs else right - max(log_probs.values())
 
 
-def reliability(outcomes: Sequence[Answer]) -> list[ConfidenceBin]:
+def reliability(outcomes: Sequence[Answer], kind: AnswerKind) -> list[ConfidenceBin]:
     """How often the winner is right by how sure it is: equal steps of confidence, the empty ones left out."""
-    sure = [(_confidence(o.choice_log_probs), o.correct) for o in outcomes if o.choice_log_probs]
-    found = []
+    known = [(confidence(answer, kind), answer.correct) for answer in outcomes]
+    sure = [(found, correct) for found, correct in known if found is not None]
+    bins = []
     for low in range(BINS):
         inside = [pair for pair in sure if min(int(pair[0] * BINS), BINS - 1) == low]
         if inside:
-            confidence, right = np.mean(inside, axis=0)
-            found.append(ConfidenceBin(confidence=float(confidence), accuracy=float(right), n=len(inside)))
-    return found
-
-
-def _confidence(log_probs: Sequence[float]) -> float:
-    """The probability of the likeliest label among all."""
-    highest = max(log_probs)
-    return 1 / sum(math.exp(value - highest) for value in log_probs)
+            mean, right = np.mean(inside, axis=0)
+            bins.append(ConfidenceBin(confidence=float(mean), accuracy=float(right), n=len(inside)))
+    return bins
