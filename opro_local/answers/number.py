@@ -16,6 +16,8 @@ from opro_local.records import Example, LabelledRow, Reason
 from opro_local.wording import counted, listed
 
 UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
+VALUE = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?"
+"""A number of JSON, of as many digits as a float keeps."""
 INSTRUCTIONS = (
     "Solve the problem. End with the answer as a number.",
     "Calculate.",
@@ -63,6 +65,23 @@ class Number(AnswerKind):
         if number_value(row.target, self._other) is not None:
             return f"the label is a number with a decimal {self._other} only. Correct it or change --decimal."
         return "the label is not a number. Correct it or set answer to label or text."
+
+    @property
+    def value(self) -> str:
+        return VALUE
+
+    def as_value(self, text: str) -> object:
+        number = self._value(text)
+        return text if number is None else int(number) if number.denominator == 1 else float(number)
+
+    def of_value(self, value: object) -> str:
+        """A number of JSON has a point; what a text says is as any text."""
+        text = super().of_value(value)
+        return text.replace(".", ",") if self._decimal == "comma" and not isinstance(value, str) else text
+
+    @property
+    def wanted(self) -> str:
+        return "a number"
 
     @property
     def instructions(self) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import AnswerKind
+from opro_local.answers import STRING, AnswerKind
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled, in_time
 from opro_local.reading.normalisation import spaced, unwrapped
@@ -31,6 +31,17 @@ class Regex(AnswerKind):
     @property
     def reading(self) -> str:
         return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
+
+    @property
+    def value(self) -> str:
+        return STRING
+
+    def as_value(self, text: str) -> object:
+        return spaced(text)
+
+    @property
+    def wanted(self) -> str:
+        return f"a text that {self._pattern} matches"
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         return self._matches(answer_span(text)) or self._matches(text)

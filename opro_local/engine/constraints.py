@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
-    """Those of one model's replies. ends are the ids that end a turn; vocabulary: how many logits a row has."""
+    """Those of one model's replies. ends are the ids that end a turn, vocabulary the number of its logits."""
 
     tokenizer: PreTrainedTokenizerBase
     vocabulary: int
