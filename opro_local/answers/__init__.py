@@ -125,6 +125,27 @@ class AnswerKind:
         """
         return (biases,)
 
+    def parts_of(self, calibration: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """The biases, one an alternative, and the rule."""
+        count = len(self.alternatives)
+        return calibration[:count], calibration[count:]
+
+    def decision(self, _rule: Sequence[float], of_each: str) -> str:
+        """What predicted does, for people who do it elsewhere; of_each is how they call a log-probability."""
+        return f"the label whose {of_each} is highest (summed over its tokens; of equal ones the first)"
+
+    def code(self, _rule: Sequence[float]) -> str:
+        """What predicted does as a Python expression of LABELS, the alternatives, and scores, both lists.
+
+        scores are their log-probabilities, biases in; torch is at hand.
+        """
+        return "LABELS[scores.index(max(scores))]"
+
+    @property
+    def told(self) -> str:
+        """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
+        return ""
+
     @property
     def reading(self) -> str:
         """What a reply is read as, for people who read it elsewhere."""

@@ -66,7 +66,9 @@ class InstructionProblem:
     @property
     def told_task(self) -> Task:
         """As the optimizer is told of it."""
-        return told_to_keep(self.space.task, self.search.keep)
+        task = self.space.task
+        described = " ".join(filter(None, (task.description, task.kind.told)))
+        return told_to_keep(replace(task, description=described), self.search.keep)
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         prompts = MetaPrompts(

@@ -128,11 +128,13 @@ def _gain(difference: float) -> str:
 
 def calibration_line(run: "TaskResult") -> Iterator[str]:
     """That a score needs its calibration, and what it is without."""
-    plain, held = run.answering.uncalibrated, run.test
-    if run.answering.biases:
-        line = "calibrated: each label's log-probability has a bias added"
+    plain, held, biases = run.answering.uncalibrated, run.test, run.answering.biases
+    if biases or plain:
+        line = "calibrated: "
+        line += "each label's log-probability has a bias added" if biases else run.answering.reading
         if plain and held:
-            line += f"; {run.measure} on test is {with_interval(held.value, held.interval)} with the biases, "
+            line += f"; {run.measure} on test is {with_interval(held.value, held.interval)} "
+            line += f"with {'the biases' if biases else 'this'}, "
             line += f"{with_interval(plain.value, plain.interval)} without"
         yield line
 

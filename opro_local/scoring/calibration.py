@@ -90,10 +90,9 @@ def calibrated(outcome: Outcome, kind: AnswerKind, calibration: Sequence[float])
     """
     if not calibration or not outcome.choice_log_probs:
         return outcome
-    count = len(kind.alternatives)
-    pairs = zip(outcome.choice_log_probs, calibration[:count], strict=True)
-    logits = tuple(value + bias for value, bias in pairs)
-    prediction = kind.predicted(logits, calibration[count:])
+    biases, rule = kind.parts_of(calibration)
+    logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
+    prediction = kind.predicted(logits, rule)
     target = Example(id=outcome.example_id, text="", target=outcome.target)
     return replace(
         outcome,
