@@ -5,15 +5,16 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, FieldSettings, Grading, Metric
+from opro_local.config import DecimalSign, FieldSettings, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -49,7 +50,7 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name.
+    part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
     """
 
     labels: tuple[str, ...] = ()
@@ -63,6 +64,15 @@ class AnswerKind:
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
+    targets_are_nested: ClassVar[bool] = False
+
+    @classmethod
+    def target_of(cls, cell: str, _settings: TaskSettings) -> str:
+        """What a cell of a table holds as a target; blank where it holds none.
+
+        Raises ValueError for one that cannot be: what is wrong, and the first half of what to do.
+        """
+        return cell
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -250,9 +260,8 @@ def kind_class(name: str) -> type[AnswerKind]:
 
 def kind_of(name: str, form: object) -> AnswerKind:
     """The kind of this name with the settings that form (a task, a field) has for it."""
-    settings = {
-        field.name: getattr(form, field.name) for field in fields(AnswerKind) if hasattr(form, field.name)
-    }
+    known = (field.name for field in dataclasses.fields(AnswerKind))  # fields is a module of this room
+    settings = {name: getattr(form, name) for name in known if hasattr(form, name)}
     return kind_class(name)(**settings)
 
 

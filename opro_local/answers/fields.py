@@ -1,9 +1,9 @@
 """A JSON object of fields, each an answer of a kind of its own; some of them may be left out.
 
-A reply is held to this form while it is written, so that it always parses. It is read as strictly where it was
-not: the first object in it counts, a key that it has twice spoils it, and keys that nobody asked for do not
-count. null and an empty text say that a field is not there. A value that its kind cannot read is null in the
-prediction: it is right for no row.
+A reply is held to this form while it is written, so that it always parses. It is read as strictly where it
+was not: the first object in it counts, a key that it has twice spoils it, and keys that nobody asked for do
+not count. null and an empty text say that a field is not there. A value that its kind cannot read is null in
+the prediction: it is right for no row.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import regex
 
 from opro_local.answers import AnswerKind, json_text, kind_class, kind_names, kind_of
-from opro_local.config import FieldSettings, Metric
+from opro_local.config import FieldSettings, Metric, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.reading.replies import (
     CUT_OFF,
@@ -48,6 +48,24 @@ class Fields(AnswerKind):
     needs = ("fields",)
     metrics: ClassVar[Sequence[Metric]] = ("mean_score", "accuracy")
     targets_are_nested = True
+
+    @classmethod
+    def target_of(cls, cell: str, settings: TaskSettings) -> str:
+        """An object of JSON -> one of the texts of the fields that it has."""
+        if not cell.strip():
+            return ""
+        try:
+            said = DECODER.decode(cell)
+        except KeyTwice:
+            raise ValueError("a key stands twice in the JSON object. Rename one") from None
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            raise ValueError("no JSON object. Write one with the fields as its keys")
+        there = {f.name: said[f.name] for f in settings.fields if said.get(f.name) not in (None, "")}
+        if nested := [name for name, value in there.items() if isinstance(value, list | dict)]:
+            raise ValueError(f"the value of {quoted(nested[0])} is nested. Give text or a number")
+        return json_text({name: AnswerKind().of_value(value) for name, value in there.items()})
 
     @classmethod
     def fields_of(
@@ -140,6 +158,8 @@ class Fields(AnswerKind):
 
     def _value(self, name: str, value: object, question: str) -> object:
         kind = self._kinds[name]
+        if isinstance(value, list | dict):
+            return None
         text = kind.of_value(value)
         if text in kind.classes:
             return kind.as_value(text)

@@ -31,7 +31,7 @@ class Text(AnswerKind):
         return STRING
 
     def as_value(self, text: str) -> object:
-        return spaced(text)
+        return " ".join(text.split())
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         line = spaced(answer_span(TURN.sub("", text)).lstrip(" \t\r\n:").partition("\n")[0])

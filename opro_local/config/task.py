@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from opro_local.config.choices import Annotators, BadRows, DecimalSign, Metric, Position, Twins
+from opro_local.config.choices import Annotators, BadRows, Blank, DecimalSign, Metric, Position, Twins
 from opro_local.config.settings import Settings
 
 
@@ -94,6 +94,17 @@ class TaskSettings(Settings):
         "best start is right.",
     )
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
+    label_columns: tuple[str, ...] = Field(
+        (), description="Columns of 0 and 1, one a label of a labels answer, in place of --label."
+    )
+    separator: str | None = Field(
+        None, description="What divides the labels in one cell of a labels answer; lists of JSON need none."
+    )
+    blank: Blank = Field(
+        "unlabelled",
+        description="What a blank cell means to a labels answer: a row that nobody labelled, which is left "
+        "out, or one with none of the labels.",
+    )
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
@@ -102,8 +113,8 @@ class TaskSettings(Settings):
     )
     fields: tuple[FieldSettings, ...] = Field(
         (),
-        description="Fields of a fields answer, NAME=KIND each, with a ? behind it where not every row has it; "
-        "a task file has their own settings too.",
+        description="Fields of a fields answer, NAME=KIND each, with a ? behind it where not every row has "
+        "it; a task file has their own settings too.",
     )
     grader: str | None = Field(
         None,

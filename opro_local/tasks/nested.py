@@ -81,8 +81,7 @@ def _rows(entry: Entry, names: Sequence[str], columns: Columns) -> Iterator[RawR
     if left_out(entry.record, columns.used):
         return
     for label in _labels(entry.record, columns) or [None]:
-        values = [label if name == columns.label else _value(entry.record, name) for name in names]
-        cells = [as_text(value, name) for value, name in zip(values, names, strict=True)]
+        cells = [_cell(entry.record, name, label, columns) for name in names]
         yield RawRow(
             line=entry.number,
             fields=tuple(text for text, _ in cells),
@@ -90,9 +89,22 @@ def _rows(entry: Entry, names: Sequence[str], columns: Columns) -> Iterator[RawR
         )
 
 
+def _cell(record: Record, name: str, label: object, columns: Columns) -> tuple[str, str | None]:
+    """as_text of a column, or of the label, which may be a list or an object where these are wanted."""
+    if name != columns.label:
+        return as_text(_value(record, name), name)
+    if columns.nested and isinstance(label, Mapping) and list(label) == ["choices"]:  # of Label Studio
+        label = label["choices"]
+    if columns.nested and isinstance(label, Mapping | list):
+        return json.dumps(label, ensure_ascii=False, default=str), None
+    return as_text(label, name)
+
+
 def _labels(record: Record, columns: Columns) -> list[object]:
     if columns.label is None:
         return []
+    if columns.nested:
+        return [_value(record, columns.label)]
     found = answers(record, columns.label, every=columns.every_annotator)
     return [answer for answer in found if answer is not None]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.durable import write_file
 from opro_local.errors import DataError, SettingsError
@@ -21,6 +22,7 @@ from opro_local.tasks.json_tables import parse_json
 from opro_local.tasks.nested import with_single_labels
 from opro_local.tasks.parquet import parse_parquet
 from opro_local.tasks.sheet_cells import ERROR, column_letters, shows_error
+from opro_local.tasks.targets import label_columns, target_column, with_targets
 from opro_local.tasks.workbooks import FORMATS as WORKBOOKS
 from opro_local.tasks.workbooks import parse_workbook
 from opro_local.wording import counted, listed, quoted
@@ -58,11 +60,11 @@ class Table:
         return self.columns.index(column)
 
 
-def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) -> Table:
+def read_table(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> Table:
     """Read the file as the settings say; the path "-" is standard input, as CSV.
 
-    Where labels are names, a JSON list of one is that one. Raises DataError, and SettingsError for an option
-    that does not fit the file.
+    Targets are as the kind has them; where they are names, a JSON list of one is that one. Raises DataError,
+    and SettingsError for an option that does not fit the file.
     """
     name = "stdin" if path == STDIN else path.name
     suffix = ".csv" if path == STDIN else path.suffix.lower()
@@ -71,13 +73,17 @@ def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) ->
         label=settings.label,
         id=settings.id,
         every_annotator=settings.annotators is not None,
+        label_columns=label_columns(settings),
+        nested=kind.targets_are_nested,
     )
     records = _parser(suffix, name, settings, columns)(content_of(path, name))
     if not records.columns and not records.rows:
         raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
-    if labels_are_names:
+    if kind.targets_are_names:
         records = with_single_labels(records, settings.label, settings.labels)
-    fault = partial(_fault, records=records, used=columns.used, max_field=settings.max_field)
+    records = with_targets(records, settings, kind)
+    used = (*columns.used, target_column(settings))
+    fault = partial(_fault, records=records, used=used, max_field=settings.max_field)
     faults = {row.line: found for row in records.rows if (found := fault(row)) is not None}
     if faults and settings.bad_rows == "error":
         raise DataError(f"{name} {_told(list(faults.values()))}")
@@ -172,7 +178,7 @@ class _Fault:
     why: str
 
 
-def _fault(row: RawRow, *, records: Records, used: Sequence[str], max_field: int) -> _Fault | None:
+def _fault(row: RawRow, *, records: Records, used: Sequence[str | None], max_field: int) -> _Fault | None:
     """The first thing that is wrong with a row."""
     where = f"{records.unit} {row.line}"
     if row.fault is not None:

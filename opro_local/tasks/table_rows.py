@@ -12,18 +12,21 @@ from opro_local.tasks.annotators import settled
 from opro_local.tasks.formats import RawRow
 from opro_local.tasks.labelled_rows import LabelledRows, check_conflicts
 from opro_local.tasks.readers import Table, read_table
+from opro_local.tasks.targets import label_columns, target_column
 from opro_local.wording import counted, quoted
 
 
 def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> LabelledRows:
     """The rows of a table that have a text and a target. Raises SettingsError and DataError."""
-    table = read_table(path, settings, labels_are_names=kind.targets_are_names)
-    if not settings.text or settings.label is None:
+    table, column = read_table(path, settings, kind), target_column(settings)
+    if not settings.text or column is None:
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
-    texts, target = [table.index(column) for column in settings.text], table.index(settings.label)
+    for part in label_columns(settings):
+        table.index(part)
+    texts, target = [table.index(column) for column in settings.text], table.index(column)
     id_column = None if settings.id is None else table.index(settings.id)
     labelled = [row for row in table.rows if row.fields[target].strip()]
     usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
