@@ -7,7 +7,7 @@ of AnswerKind; what that does not say is as in an open answer.
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -103,6 +103,15 @@ class AnswerKind:
     def classes(self) -> tuple[str, ...]:
         """What an answer is exactly one of; () where answers are open."""
         return ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What an answer may have any number of; () where it is one thing."""
+        return ()
+
+    def named(self, target: str) -> Sequence[str]:
+        """The labels that a target has, if there are labels."""
+        return (target,)
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -202,6 +211,10 @@ class AnswerKind:
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
         return ""
+
+    def strata(self, _rows: Sequence[Example]) -> Callable[[Example], str]:
+        """The stratum of each of these rows, where it depends on the others."""
+        return self.stratum
 
     @property
     def instructions(self) -> Sequence[str]:

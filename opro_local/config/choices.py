@@ -7,6 +7,8 @@ Metric = Literal[
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
+    "micro_f1",
+    "example_f1",
     "mcc",
     "weighted_kappa",
     "log_loss",

@@ -196,7 +196,7 @@ class InstructionProblem:
     @cached_property
     def _leaks(self) -> LeakCheck:
         rows = (*self.space.split.train, *self.space.split.pool)
-        return LeakCheck(rows, labelled=bool(self.space.task.kind.classes))
+        return LeakCheck(rows, labelled=bool(self.space.task.kind.labels))
 
 
 def default_starts(task: Task) -> list[str]:

@@ -2,7 +2,7 @@
 
 The one place where a calibration is applied, and the one that knows which test and which interval a metric
 takes: exact ones where every row is right or wrong, smoothed draws of the confusion table where the metric is
-one of the whole table, resampled rows else.
+one of the whole table, resampled rows else, also for metrics of the counts of sets' labels.
 """
 
 import math
@@ -13,6 +13,7 @@ from functools import partial
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from opro_local.answers import AnswerKind
@@ -21,11 +22,14 @@ from opro_local.evidence.intervals import Interval, bootstrap, wilson
 from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
 from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.confusion_tables import Array
+from opro_local.scoring.confusion_tables import Array, OfTables
 from opro_local.scoring.metrics import METRICS, MetricSpec
 from opro_local.scoring.sample import Sample, spread_of
 from opro_local.scoring.smoothing import Cells, comparison_of, interval_of
 from opro_local.tasks.task import Task
+
+SCORED = ("scores", "sets")
+"""What metrics need whose rows are the answers' scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Marking:
             for name, spec in METRICS.items()
             if (spec.beside or name == self.metric) and sample.has(spec.needs)
         }
-        interval = _interval(sample, self.spec) if self.metric in known else None
+        interval = self._interval(sample) if self.metric in known else None
         return Score(
             value=known.pop(self.metric, -self.spec.sign * math.inf),
             n=len(answers),
@@ -97,13 +101,15 @@ class Marking:
         first, second = self._sample(ours), self._sample([partners[answer.example_id] for answer in ours])
         if not (first.has(self.spec.needs) and second.has(self.spec.needs)):
             return None
-        if self.spec.from_tables is not None:
-            return comparison_of(_cells(first, second), self.spec.from_tables)
+        if self._from_tables is not None:
+            return comparison_of(_cells(first, second), self._from_tables)
+        if self._from_counts is not None:
+            return compare_resampled(_once(ours), partial(self._difference, *map(_counts, (first, second))))
         rows = [self._rows(self.spec, sample) for sample in (first, second)]
-        if self.spec.needs == "scores" and _are_whole(rows):
+        if self.spec.needs in SCORED and _are_whole(rows):
             return compare_correct(*((each == 1).tolist() for each in rows))
         gains = self._gains(self.spec, first, second)
-        return compare_resampled(np.ones(len(gains), dtype=np.int64), partial(_mean, gains))
+        return compare_resampled(_once(ours), partial(_mean, gains))
 
     def gains(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Array:
         """Row by row, what our answers are worth more than theirs on the same rows; (N), larger is better.
@@ -134,7 +140,9 @@ class Marking:
     def addends(self, answers: Sequence[Answer]) -> csr_array:
         """What each answer adds to the sums that gains_of takes, (n, D)."""
         sample, rows = self._sample(answers), np.arange(len(answers))
-        if self.spec.from_tables is None:
+        if self._from_counts is not None:
+            return csr_array(_counts(sample))
+        if self._from_tables is None:
             return csr_array(np.stack([self._rows(self.spec, sample), np.ones(len(answers))], axis=1))
         width = len(sample.labels) + 1
         cells = np.array(sample.targets) * width + np.array(sample.predictions)
@@ -143,16 +151,50 @@ class Marking:
 
     def gains_of(self, sums: Array) -> Array:
         """(R, D) sums over answers -> (R) values of the metric, turned so that larger is better."""
-        if self.spec.from_tables is None:
+        if self._from_counts is not None:
+            return self.spec.sign * self._from_counts(sums.reshape(-1, len(self.kind.members), 3))
+        if self._from_tables is None:
             means: Array = self.spec.sign * sums[:, 0] / sums[:, 1]
             return means
         labels = len(self.kind.classes)
-        return self.spec.sign * self.spec.from_tables(sums.reshape(-1, labels, labels + 1))
+        return self.spec.sign * self._from_tables(sums.reshape(-1, labels, labels + 1))
 
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
         table: list[list[int]] = self._sample(answers).confusion.tolist()
         return table
+
+    def label_counts(self, answers: Sequence[Answer]) -> list[list[int]]:
+        """How often each label of sets is given rightly, wrongly, and wrongly not, in label order."""
+        counts: list[list[int]] = self._sample(answers).label_counts.sum(axis=0).astype(int).tolist()
+        return counts
+
+    @property
+    def _from_tables(self) -> OfTables | None:
+        return None if self.kind.members else self.spec.from_tables
+
+    @property
+    def _from_counts(self) -> OfTables | None:
+        return self.spec.from_counts if self.kind.members else None
+
+    def _difference(self, ours: Array, theirs: Array, rows: Array) -> Array:
+        """rows (R, N) are how often each of the N rows counts -> (R)"""
+        return self.gains_of(rows @ ours) - self.gains_of(rows @ theirs)
+
+    def _interval(self, sample: Sample) -> Interval | None:
+        spec = self.spec
+        if self._from_tables is not None:
+            return interval_of(_cells(sample), self._from_tables)
+        if self._from_counts is not None:
+            counts = _counts(sample)
+            found = bootstrap(_once(sample.answers), lambda rows: spec.sign * self.gains_of(rows @ counts))
+            return found if found[0] < found[1] else None
+        values = self._rows(spec, sample)
+        if spec.needs in SCORED and _are_whole([values]):
+            return wilson(int(values.sum()), len(values))
+        if values.min() == values.max():  # every resample would say the same, however few the rows
+            return None
+        return bootstrap(_once(sample.answers), partial(_mean, values))
 
     def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
         """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
@@ -176,16 +218,14 @@ def _are_whole(values: Sequence[Array]) -> bool:
     return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in values)
 
 
-def _interval(sample: Sample, spec: MetricSpec) -> Interval | None:
-    if spec.from_tables is not None:
-        return interval_of(_cells(sample), spec.from_tables)
-    assert spec.per_row is not None
-    values = spec.per_row(sample)
-    if spec.needs == "scores" and _are_whole([values]):
-        return wilson(int(values.sum()), len(values))
-    if values.min() == values.max():  # every resample would say the same, however few the rows
-        return None
-    return bootstrap(np.ones(len(values), dtype=np.int64), partial(_mean, values))
+def _once(rows: Sequence[Answer]) -> NDArray[np.int64]:
+    """Each row as often as it was measured."""
+    return np.ones(len(rows), dtype=np.int64)
+
+
+def _counts(sample: Sample) -> Array:
+    """(N, 3 L)"""
+    return sample.label_counts.reshape(len(sample.answers), -1)
 
 
 def _cells(*samples: Sample) -> Cells:

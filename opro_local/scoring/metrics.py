@@ -30,6 +30,7 @@ from opro_local.scoring.confusion_tables import (
     mccs,
     weighted_kappas,
 )
+from opro_local.scoring.label_counts import mean_f1s, micro_f1s
 from opro_local.scoring.sample import Needs, Sample
 
 
@@ -37,8 +38,9 @@ from opro_local.scoring.sample import Needs, Sample
 class MetricSpec:
     """One metric of a sample.
 
-    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
-    confusion table: from_tables has it for (R, C, C + 1) tables at once. low and high are its range. scale
+    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
+    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, from_counts for the (R, L, 3)
+    counts of the labels of sets. low and high are its range. scale
     turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
     beside says whether it is reported where another metric is optimised. row_name is what the mean of
     normalised rows is called.
@@ -49,6 +51,7 @@ class MetricSpec:
     compute: Callable[[Sample], float]
     per_row: Callable[[Sample], Array] | None = None
     from_tables: OfTables | None = None
+    from_counts: OfTables | None = None
     low: float = 0.0
     high: float = 1.0
     scale: Callable[[float, float], float] | None = None
@@ -84,10 +87,34 @@ def _balanced_accuracy(sample: Sample) -> float:
 
 def _macro_f1(sample: Sample) -> float:
     """A label without rows has no recall and no F1; to answer it is a miss of the row's own label."""
+    if sample.kind.members:
+        return _mean_f1(sample)
     present = sorted(set(sample.targets))
     score: float = f1_score(
         sample.targets, sample.predictions, labels=present, average="macro", zero_division=0
     )
+    return score
+
+
+def _mean_f1(sample: Sample) -> float:
+    """Of sets: of the labels that rows have."""
+    targets, said = sample.sets
+    present = np.flatnonzero(targets.any(axis=0))
+    if not len(present):
+        return _micro_f1(sample)
+    score: float = f1_score(targets, said, labels=present, average="macro", zero_division=0)
+    return score
+
+
+def _micro_f1(sample: Sample) -> float:
+    """1 where no label is to be given and none is."""
+    score: float = f1_score(*sample.sets, average="micro", zero_division=1)
+    return score
+
+
+def _example_f1(sample: Sample) -> float:
+    """An empty set that is answered by an empty one counts 1."""
+    score: float = f1_score(*sample.sets, average="samples", zero_division=1)
     return score
 
 
@@ -150,7 +177,21 @@ METRICS: Mapping[Metric, MetricSpec] = {
     "balanced_accuracy": MetricSpec(
         direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
     ),
-    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_tables=macro_f1s),
+    "macro_f1": MetricSpec(
+        direction="maximize",
+        needs="labels",
+        compute=_macro_f1,
+        from_tables=macro_f1s,
+        from_counts=mean_f1s,
+    ),
+    "micro_f1": MetricSpec(direction="maximize", needs="sets", compute=_micro_f1, from_counts=micro_f1s),
+    "example_f1": MetricSpec(
+        direction="maximize",
+        needs="sets",
+        compute=_example_f1,
+        per_row=lambda s: s.scores,
+        row_name="mean F1 of the row's labels",
+    ),
     "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0),
     "weighted_kappa": MetricSpec(
         direction="maximize",

@@ -20,8 +20,8 @@ from opro_local.records import Answer
 from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.confusion_tables import Array, farthest
 
-Needs = Literal["scores", "classes", "likelihoods", "probabilities", "values"]
-"""likelihoods are of right answers, probabilities of all classes."""
+Needs = Literal["scores", "classes", "labels", "sets", "likelihoods", "probabilities", "values"]
+"""labels are classes or the members of sets; likelihoods are of right answers, probabilities of classes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,24 @@ class Sample:
         return table
 
     @cached_property
+    def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(N, L) of targets and of predictions: 1 for each member that they have, else 0.
+
+        Without a prediction all of it is wrong: what the target has not.
+        """
+        targets = np.array([self._indicator(answer.target) for answer in self.answers])
+        said = [None if a.prediction is None else self._indicator(a.prediction) for a in self.answers]
+        wrong = zip(said, 1 - targets, strict=True)
+        return targets, np.array([none if each is None else each for each, none in wrong])
+
+    @cached_property
+    def label_counts(self) -> Array:
+        """(N, L, 3) of each row and member: 1 where it is given rightly, wrongly, and wrongly not."""
+        targets, said = self.sets
+        counts: Array = np.stack([targets * said, (1 - targets) * said, targets * (1 - said)], axis=2)
+        return counts.astype(np.float64)
+
+    @cached_property
     def values(self) -> tuple[list[float], list[float]]:
         """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
         targets = [self._number(answer.target) or 0.0 for answer in self.answers]
@@ -90,9 +108,17 @@ class Sample:
             return True
         if needs == "values":
             return all(self._number(answer.target) is not None for answer in self.answers)
-        if needs == "classes" or (needs == "probabilities" and not self.labels):
+        if needs in ("sets", "labels") and self.kind.members:
+            return True
+        if needs == "sets":
+            return False
+        if needs in ("classes", "labels") or (needs == "probabilities" and not self.labels):
             return bool(self.labels)
         return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
+
+    def _indicator(self, answer: str) -> list[int]:
+        named = set(self.kind.named(answer))
+        return [int(member in named) for member in self.kind.members]
 
     def _number(self, text: str) -> float | None:
         return _number(text, self.kind.decimal or "point")

@@ -97,7 +97,7 @@ def examples_of(lines: Iterable[LabelledRow], kind: AnswerKind) -> tuple[Example
     return tuple(examples)
 
 
-def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str], twins: Twins) -> Iterable[str]:
+def warnings_of(lines: Sequence[LabelledRow], kind: AnswerKind, twins: Twins) -> Iterable[str]:
     """What is odd about rows that can be used."""
     texts = {line.text for line in lines}
     copies, alike = len(lines) - len(texts), len(texts) - len({key_of(twins)(text) for text in texts})
@@ -108,11 +108,12 @@ def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str], twins: Twin
             f"{counted(alike, 'text')} equal to another but for case, blanks or closing punctuation; "
             "they stay on one side of the split."
         )
-    unseen = [quoted(label) for label in labels if label not in {line.target for line in lines}]
+    seen = {label for line in lines for label in kind.named(line.target)}
+    unseen = [quoted(label) for label in kind.labels if label not in seen]
     if unseen:
         yield f"no row has the label {listed(unseen)}."
     same: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
+    for label in kind.labels:
         same["".join(label.casefold().split())].append(quoted(label))
     for group in same.values():
         if len(group) > 1:

@@ -83,7 +83,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         *rows.warnings,
         *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
-        *warnings_of(rows.all, task.kind.classes, task.split.twins),
+        *warnings_of(rows.all, task.kind, task.split.twins),
     )
     return replace(task, warnings=told)
 

@@ -283,7 +283,7 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
 
     seed is the search's; the split may have one of its own.
     """
-    sizes, stratum = task.split, task.kind.stratum
+    sizes, stratum = task.split, task.kind.strata(task.rows)
     own = seed if sizes.seed is None else sizes.seed
     split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
     split = replace(split, must_stay=task.must_stay)

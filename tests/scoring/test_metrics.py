@@ -26,7 +26,7 @@ from opro_local.scoring.metrics import METRICS
 from opro_local.scoring.sample import spread_of
 
 LABELS = ("seed", "fintech", "healthcare")  # not in alphabetical order
-OF_LABELS: tuple[Metric, ...] = tuple(name for name in METRICS if name != "mae")
+OF_LABELS: tuple[Metric, ...] = tuple(n for n in METRICS if METRICS[n].needs not in ("values", "sets"))
 BESIDE = {"accuracy", "balanced_accuracy", "macro_f1", "mcc"}
 """Figures that stand beside every primary one of labels, where there are no probabilities."""
 
