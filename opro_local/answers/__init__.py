@@ -197,7 +197,7 @@ class AnswerKind:
         return "a text"
 
     def found(self, _rows: Sequence[Example]) -> Mapping[str, str]:
-        """What a table holds of such answers, by what it is about, beside labels and numbers."""
+        """What a table holds of each part of an answer, in words, where it has parts."""
         return {}
 
     def parts(self, _prediction: str | None, _target: str) -> Mapping[str, float]:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import regex
 
-from opro_local.answers import AnswerKind, json_text, kind_class, kind_names, kind_of
+from opro_local.answers import SEPARATORS, AnswerKind, json_text, kind_class, kind_names, kind_of
 from opro_local.config import FieldSettings, Metric, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.reading.replies import (
@@ -33,6 +33,7 @@ from opro_local.reading.replies import (
 from opro_local.records import Example, LabelledRow
 from opro_local.wording import listed, quoted
 
+COMMA, COLON = SEPARATORS
 OPENING = re.compile(r'\{\s*["}]')
 """Where an object begins."""
 BROKEN = Graded(reason="not valid JSON")
@@ -82,7 +83,10 @@ class Fields(AnswerKind):
     @cached_property
     def constraint(self) -> str:
         members = [
-            (f"{re.escape(json_text(field.name))}:{self._kinds[field.name].value}", field.required)
+            (
+                re.escape(f"{json_text(field.name)}{COLON}") + str(self._kinds[field.name].value),
+                field.required,
+            )
             for field in self.fields
         ]
         return rf"\{{{_members(members)}\}}"
@@ -115,8 +119,8 @@ class Fields(AnswerKind):
     def found(self, rows: Sequence[Example]) -> Mapping[str, str]:
         targets = [json.loads(row.target) for row in rows]
         return {
-            f"field {field.name}": f"{field.answer}, {self._kinds[field.name].wanted}, in "
-            f"{sum(field.name in target for target in targets)} of {len(targets)} rows"
+            field.name: f"{field.answer} ({self._kinds[field.name].wanted}), "
+            f"in {sum(field.name in target for target in targets)} of {len(targets)} rows"
             for field in self.fields
         }
 
@@ -251,7 +255,7 @@ def _members(members: Sequence[tuple[str, bool]], *, begun: bool = False) -> str
     if not members:
         return ""
     (member, required), *others = members
-    given = f"{',' if begun else ''}{member}"
+    given = f"{re.escape(COMMA) if begun else ''}{member}"
     if required:
         return given + _members(others, begun=True)
     if begun:

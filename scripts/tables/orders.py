@@ -21,8 +21,10 @@ PRODUCTS = {
     "cocoa": ("cocoa", "drinking chocolate", "cocoa powder"),
 }
 """What customers call each product."""
-CUSTOMERS = ("Hotel Lindner", "Cafe Morgana", "Bakery Ott", "Station Kiosk", "The Green Mug", "Villa Serena")
-CUSTOMERS += ("Museum Bistro", "Harbour Canteen", "Jansen & Sons", "Tearoom Clara")
+CUSTOMERS = (
+    *("Hotel Lindner", "Cafe Morgana", "Bakery Ott", "Station Kiosk", "The Green Mug", "Villa Serena"),
+    *("Museum Bistro", "Harbour Canteen", "Jansen & Sons", "Tearoom Clara"),
+)
 WORDS = {
     2: "two",
     3: "three",
