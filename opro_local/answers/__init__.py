@@ -57,6 +57,7 @@ class AnswerKind:
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
     metric: Metric = "accuracy"
 
@@ -161,6 +162,11 @@ class AnswerKind:
         return "LABELS[scores.index(max(scores))]"
 
     @property
+    def beside(self) -> Sequence[Metric]:
+        """Metrics that are reported whichever is optimised, though they say nothing of other kinds."""
+        return ()
+
+    @property
     def told(self) -> str:
         """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
         return ""
@@ -179,15 +185,15 @@ class AnswerKind:
         return None
 
     @property
-    def value(self) -> str | None:
+    def json_form(self) -> str | None:
         """The same of the answer as a value of JSON; None where it cannot be a field of an object."""
         return None
 
-    def as_value(self, text: str) -> object:
+    def to_json(self, text: str) -> object:
         """An answer as a value of JSON."""
         return text
 
-    def of_value(self, value: object) -> str:
+    def of_json(self, value: object) -> str:
         """What a value of JSON says; int and Decimal are its numbers."""
         return json.dumps(value) if isinstance(value, bool) else str(value)
 
@@ -241,6 +247,10 @@ class AnswerKind:
 
     def awaits_end(self, _text: str) -> bool:
         return False
+
+    def value(self, _text: str) -> float | None:
+        """The size of a target or an answer, where errors have one."""
+        return None
 
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""

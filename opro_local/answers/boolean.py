@@ -30,7 +30,7 @@ class Boolean(Label):
             raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
         return labels
 
-    def as_value(self, text: str) -> object:
+    def to_json(self, text: str) -> object:
         """JSON has true and false of its own."""
         return json.loads(text) if set(self.labels) == {"true", "false"} else text
 

@@ -66,7 +66,7 @@ class Fields(AnswerKind):
         there = {f.name: said[f.name] for f in settings.fields if said.get(f.name) not in (None, "")}
         if nested := [name for name, value in there.items() if isinstance(value, list | dict)]:
             raise ValueError(f"the value of {quoted(nested[0])} is nested. Give text or a number")
-        return json_text({name: AnswerKind().of_value(value) for name, value in there.items()})
+        return json_text({name: AnswerKind().of_json(value) for name, value in there.items()})
 
     @classmethod
     def fields_of(
@@ -77,14 +77,14 @@ class Fields(AnswerKind):
     def written(self, target: str) -> str:
         """The kinds' values in the fields' order."""
         said = json.loads(target)
-        values = {name: kind.as_value(said[name]) for name, kind in self._kinds.items() if name in said}
+        values = {name: kind.to_json(said[name]) for name, kind in self._kinds.items() if name in said}
         return json_text(values)
 
     @cached_property
     def constraint(self) -> str:
         members = [
             (
-                re.escape(f"{json_text(field.name)}{COLON}") + str(self._kinds[field.name].value),
+                re.escape(f"{json_text(field.name)}{COLON}") + str(self._kinds[field.name].json_form),
                 field.required,
             )
             for field in self.fields
@@ -137,7 +137,7 @@ class Fields(AnswerKind):
         kind = self._kinds[name]
         if told := kind.fault(replace(row, target=text), published=published):
             return told
-        writable = regex.fullmatch(kind.value or "", json_text(kind.as_value(text)))
+        writable = regex.fullmatch(kind.json_form or "", json_text(kind.to_json(text)))
         return None if writable else "too long, or with signs that no reply has. Shorten it."
 
     def strict(self) -> Grader:
@@ -164,12 +164,12 @@ class Fields(AnswerKind):
         kind = self._kinds[name]
         if isinstance(value, list | dict):
             return None
-        text = kind.of_value(value)
+        text = kind.of_json(value)
         if text in kind.classes:
-            return kind.as_value(text)
+            return kind.to_json(text)
         counted, _ = counted_part(text, partial(kind.is_answer, question=question))
         answers = kind.answers(counted, question)
-        return kind.as_value(answers[0]) if len(answers) == 1 else None
+        return kind.to_json(answers[0]) if len(answers) == 1 else None
 
     def _worth(self, name: str, said: Values, right: Values) -> float:
         if name not in right:
@@ -177,8 +177,8 @@ class Fields(AnswerKind):
         if said.get(name) is None:
             return 0.0
         kind = self._kinds[name]
-        target = Example(id="", text="", target=kind.of_value(right[name]))
-        return kind.worth(kind.of_value(said[name]), target)
+        target = Example(id="", text="", target=kind.of_json(right[name]))
+        return kind.worth(kind.of_json(said[name]), target)
 
     @cached_property
     def _kinds(self) -> Mapping[str, AnswerKind]:
@@ -290,7 +290,7 @@ def _kind_of_field(field: FieldSettings) -> type[AnswerKind]:
         raise SettingsError(
             f"field {quoted(field.name)}: {field.answer} cannot be one. Take {' or '.join(able)}."
         )
-    for key in ("labels", "pattern", "decimal"):
+    for key in ("labels", "pattern", "decimal", "tolerance"):
         given = getattr(field, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"field {quoted(field.name)}: answer {field.answer} takes no {key}.")
@@ -300,4 +300,4 @@ def _kind_of_field(field: FieldSettings) -> type[AnswerKind]:
 
 
 def _is_able(name: str) -> bool:
-    return kind_class(name).value is not AnswerKind.value
+    return kind_class(name).json_form is not AnswerKind.json_form

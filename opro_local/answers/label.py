@@ -62,8 +62,8 @@ class Label(AnswerKind):
         return self.labels
 
     @property
-    def value(self) -> str:
-        return f"(?:{'|'.join(re.escape(json_text(self.as_value(label))) for label in self.labels)})"
+    def json_form(self) -> str:
+        return f"(?:{'|'.join(re.escape(json_text(self.to_json(label))) for label in self.labels)})"
 
     @property
     def wanted(self) -> str:

@@ -33,10 +33,10 @@ class Regex(AnswerKind):
         return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
 
     @property
-    def value(self) -> str:
+    def json_form(self) -> str:
         return STRING
 
-    def as_value(self, text: str) -> object:
+    def to_json(self, text: str) -> object:
         return " ".join(text.split())
 
     @property

@@ -27,10 +27,10 @@ class Text(AnswerKind):
     reading = "the first line of its answer, compared without spacing and a closing full stop"
 
     @property
-    def value(self) -> str:
+    def json_form(self) -> str:
         return STRING
 
-    def as_value(self, text: str) -> object:
+    def to_json(self, text: str) -> object:
         return " ".join(text.split())
 
     def answers(self, text: str, question: str) -> Sequence[str]:

@@ -11,10 +11,13 @@ Metric = Literal[
     "example_f1",
     "mcc",
     "weighted_kappa",
+    "off_by_one",
     "log_loss",
     "brier",
     "mean_score",
     "mae",
+    "median_error",
+    "r2",
 ]
 DecimalSign = Literal["point", "comma"]
 ScoringMode = Literal["likelihood", "generation"]

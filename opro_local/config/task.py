@@ -1,5 +1,7 @@
 """What a task is: where its rows are, what an answer is, how they are divided."""
 
+import re
+
 from pydantic import Field, field_validator, model_validator
 
 from opro_local.config.choices import Annotators, BadRows, Blank, DecimalSign, Metric, Position, Twins
@@ -43,6 +45,7 @@ class FieldSettings(Settings):
     labels: tuple[str, ...] = Field((), description="As of a task, and so are the rest.")
     pattern: str | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
 
     @property
     def source(self) -> str:
@@ -111,6 +114,11 @@ class TaskSettings(Settings):
     decimal: DecimalSign | None = Field(
         None, description="Decimal sign of a number answer; found from the labels if not given."
     )
+    tolerance: str | None = Field(
+        None,
+        description="How far off a number answer may be and be right: 0.01, or 1 % of the right number; "
+        "exact if not given.",
+    )
     fields: tuple[FieldSettings, ...] = Field(
         (),
         description="Fields of a fields answer, NAME=KIND each, with a ? behind it where not every row has "
@@ -135,6 +143,13 @@ class TaskSettings(Settings):
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two fields are named {twice[0]!r}")
         return value
+
+    @field_validator("tolerance")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+            raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
+        return value and value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 The one place where a calibration is applied, and the one that knows which test and which interval a metric
 takes: exact ones where every row is right or wrong, smoothed draws of the confusion table where the metric is
-one of the whole table, resampled rows else, also for metrics of the counts of sets' labels.
+one of the whole table, resampled rows else.
 """
 
 import math
@@ -14,22 +14,25 @@ from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from opro_local.answers import AnswerKind
 from opro_local.config import Metric
-from opro_local.evidence.intervals import Interval, bootstrap, wilson
-from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
+from opro_local.evidence.intervals import Interval, bootstrap, resampled, wilson
+from opro_local.evidence.paired import (
+    RESAMPLES,
+    Comparison,
+    compare_correct,
+    compare_exchanged,
+    compare_resampled,
+)
 from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.confusion_tables import Array, OfTables
 from opro_local.scoring.metrics import METRICS, MetricSpec
 from opro_local.scoring.sample import Sample, spread_of
 from opro_local.scoring.smoothing import Cells, comparison_of, interval_of
+from opro_local.scoring.sums import Summed, Sums, of_rows, of_tables
 from opro_local.tasks.task import Task
-
-SCORED = ("scores", "sets")
-"""What metrics need whose rows are the answers' scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,7 @@ class Marking:
 
     @classmethod
     def of(cls, task: Task) -> "Marking":
-        targets = [row.target for row in task.rows] if task.metric == "mae" else []
-        spread = spread_of(targets, task.decimal or "point")
+        spread = spread_of(task.kind, [row.target for row in task.rows])
         return cls(kind=task.kind, metric=task.metric, spread=spread)
 
     @property
@@ -79,7 +81,7 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (spec.beside or name == self.metric) and sample.has(spec.needs)
+            if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(
@@ -103,22 +105,22 @@ class Marking:
             return None
         if self._from_tables is not None:
             return comparison_of(_cells(first, second), self._from_tables)
-        if self._from_counts is not None:
-            return compare_resampled(_once(ours), partial(self._difference, *map(_counts, (first, second))))
+        if self._sums is not None:
+            return _compared(self._sums([first, second]), self.spec.sign)
         rows = [self._rows(self.spec, sample) for sample in (first, second)]
-        if self.spec.needs in SCORED and _are_whole(rows):
+        if self.spec.is_share and _are_whole(rows):
             return compare_correct(*((each == 1).tolist() for each in rows))
         gains = self._gains(self.spec, first, second)
-        return compare_resampled(_once(ours), partial(_mean, gains))
+        return compare_resampled(_once(first), partial(_mean, gains))
 
     def gains(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Array:
         """Row by row, what our answers are worth more than theirs on the same rows; (N), larger is better.
 
-        Where the metric is no mean over examples, the log-probability of the right label stands for it; where
-        that is missing too, the scores do.
+        Where the metric is no mean over examples, another stands for it, for most the log-probability of the
+        right label; where that is missing too, the scores do.
         """
         first, second = self._sample(ours), self._sample(theirs)
-        spec = self.spec if self.spec.per_row is not None else METRICS["log_loss"]
+        spec = self.spec if self.spec.per_row is not None else METRICS[self.spec.stand_in]
         if not (first.has(spec.needs) and second.has(spec.needs)):
             spec = METRICS["mean_score"]
         return self._gains(spec, first, second)
@@ -137,27 +139,9 @@ class Marking:
         ]
         return np.array(rows), spec.row_name
 
-    def addends(self, answers: Sequence[Answer]) -> csr_array:
-        """What each answer adds to the sums that gains_of takes, (n, D)."""
-        sample, rows = self._sample(answers), np.arange(len(answers))
-        if self._from_counts is not None:
-            return csr_array(_counts(sample))
-        if self._from_tables is None:
-            return csr_array(np.stack([self._rows(self.spec, sample), np.ones(len(answers))], axis=1))
-        width = len(sample.labels) + 1
-        cells = np.array(sample.targets) * width + np.array(sample.predictions)
-        shape = (len(answers), len(sample.labels) * width)
-        return csr_array((np.ones(len(answers)), (rows, cells)), shape=shape)
-
-    def gains_of(self, sums: Array) -> Array:
-        """(R, D) sums over answers -> (R) values of the metric, turned so that larger is better."""
-        if self._from_counts is not None:
-            return self.spec.sign * self._from_counts(sums.reshape(-1, len(self.kind.members), 3))
-        if self._from_tables is None:
-            means: Array = self.spec.sign * sums[:, 0] / sums[:, 1]
-            return means
-        labels = len(self.kind.classes)
-        return self.spec.sign * self._from_tables(sums.reshape(-1, labels, labels + 1))
+    def sums(self, candidates: Sequence[Sequence[Answer]]) -> Sums:
+        """What each answer of each candidate adds to the sums that the metric is a figure of."""
+        return self._summed(list(map(self._sample, candidates)))
 
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
@@ -174,27 +158,30 @@ class Marking:
         return None if self.kind.members else self.spec.from_tables
 
     @property
-    def _from_counts(self) -> OfTables | None:
-        return self.spec.from_counts if self.kind.members else None
+    def _sums(self) -> Summed | None:
+        """None where it is a mean or of the confusion table."""
+        return None if self._from_tables else self.spec.sums
 
-    def _difference(self, ours: Array, theirs: Array, rows: Array) -> Array:
-        """rows (R, N) are how often each of the N rows counts -> (R)"""
-        return self.gains_of(rows @ ours) - self.gains_of(rows @ theirs)
+    @property
+    def _summed(self) -> Summed:
+        if self._from_tables is not None:
+            return of_tables(self._from_tables)
+        if self._sums is not None:
+            return self._sums
+        assert self.spec.per_row is not None
+        return of_rows(self.spec.per_row)
 
     def _interval(self, sample: Sample) -> Interval | None:
-        spec = self.spec
         if self._from_tables is not None:
             return interval_of(_cells(sample), self._from_tables)
-        if self._from_counts is not None:
-            counts = _counts(sample)
-            found = bootstrap(_once(sample.answers), lambda rows: spec.sign * self.gains_of(rows @ counts))
-            return found if found[0] < found[1] else None
-        values = self._rows(spec, sample)
-        if spec.needs in SCORED and _are_whole([values]):
+        if self._sums is not None:
+            return _resampled(self._sums([sample]))
+        values = self._rows(self.spec, sample)
+        if self.spec.is_share and _are_whole([values]):
             return wilson(int(values.sum()), len(values))
         if values.min() == values.max():  # every resample would say the same, however few the rows
             return None
-        return bootstrap(_once(sample.answers), partial(_mean, values))
+        return bootstrap(_once(sample), partial(_mean, values))
 
     def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
         """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
@@ -218,14 +205,38 @@ def _are_whole(values: Sequence[Array]) -> bool:
     return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in values)
 
 
-def _once(rows: Sequence[Answer]) -> NDArray[np.int64]:
+def _once(sample: Sample) -> NDArray[np.int64]:
     """Each row as often as it was measured."""
-    return np.ones(len(rows), dtype=np.int64)
+    return np.ones(len(sample.answers), dtype=np.int64)
 
 
-def _counts(sample: Sample) -> Array:
-    """(N, 3 L)"""
-    return sample.label_counts.reshape(len(sample.answers), -1)
+def _resampled(sums: Sums) -> Interval | None:
+    (addends,) = sums.addends
+    low, high = bootstrap(np.ones(addends.shape[0], dtype=np.int64), lambda rows: sums.figure(rows @ addends))
+    return (low, high) if low < high else None
+
+
+def _compared(sums: Sums, sign: int) -> Comparison:
+    """Resampled rows give the interval, rows with their answers exchanged the p-values."""
+    ours, theirs = sums.addends
+    n = ours.shape[0]
+
+    def difference(kept: Array, exchanged: Array) -> Array:
+        """(R, N) how often each row counts as it is, and with its two answers exchanged -> (R)"""
+        first, second = kept @ ours + exchanged @ theirs, kept @ theirs + exchanged @ ours
+        found: Array = sign * (sums.figure(first) - sums.figure(second))
+        return found
+
+    drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
+    coins = np.random.default_rng(0).integers(0, 2, drawn.shape).astype(np.float64)
+    none = np.zeros((1, n))
+    return compare_exchanged(
+        float(difference(none + 1, none)[0]),
+        drawn=difference(drawn, np.zeros_like(drawn)),
+        exchanged=difference(1 - coins, coins),
+        n=n,
+        groups=1,
+    )
 
 
 def _cells(*samples: Sample) -> Cells:

@@ -16,6 +16,8 @@ from sklearn.metrics import (
     f1_score,
     matthews_corrcoef,
     mean_absolute_error,
+    median_absolute_error,
+    r2_score,
     recall_score,
 )
 
@@ -32,6 +34,7 @@ from opro_local.scoring.confusion_tables import (
 )
 from opro_local.scoring.label_counts import mean_f1s, micro_f1s
 from opro_local.scoring.sample import Needs, Sample
+from opro_local.scoring.sums import Summed, median_error, of_label_counts, r2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,10 @@ class MetricSpec:
     """One metric of a sample.
 
     compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
-    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, from_counts for the (R, L, 3)
-    counts of the labels of sets. low and high are its range. scale
-    turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
-    beside says whether it is reported where another metric is optimised. row_name is what the mean of
-    normalised rows is called.
+    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
+    it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
+    task's spread into one from 0 to 1, higher is better, where the range has no end. beside says whether it
+    is reported where another metric is optimised. row_name is what the mean of normalised rows is called.
     """
 
     direction: Direction
@@ -51,12 +53,18 @@ class MetricSpec:
     compute: Callable[[Sample], float]
     per_row: Callable[[Sample], Array] | None = None
     from_tables: OfTables | None = None
-    from_counts: OfTables | None = None
+    sums: Summed | None = None
     low: float = 0.0
     high: float = 1.0
+    stand_in: Metric = "log_loss"
     scale: Callable[[float, float], float] | None = None
     beside: bool = True
     row_name: str = "accuracy"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a mean of rows from 0 to 1: if all are one of the two, its tests are exact."""
+        return self.per_row is not None and self.direction == "maximize" and self.scale is None
 
     @property
     def sign(self) -> int:
@@ -160,10 +168,22 @@ def _mae(sample: Sample) -> float:
     return loss
 
 
-def _absolute_errors(sample: Sample) -> Array:
-    targets, said = map(np.array, sample.values)
-    errors: Array = np.abs(targets - said)
-    return errors
+def _median_error(sample: Sample) -> float:
+    loss: float = median_absolute_error(*sample.values)
+    return loss
+
+
+def _r2(sample: Sample) -> float:
+    """One row is as good as its mean at most."""
+    if len(sample.answers) == 1:
+        return float(sample.errors[0] == 0)  # scikit-learn has NaN
+    score: float = r2_score(*sample.values)
+    return score
+
+
+def _within_one(sample: Sample) -> Array:
+    within: Array = (sample.errors <= 1).astype(np.float64)
+    return within
 
 
 def _of_spread(error: float, spread: float) -> float:
@@ -182,9 +202,11 @@ METRICS: Mapping[Metric, MetricSpec] = {
         needs="labels",
         compute=_macro_f1,
         from_tables=macro_f1s,
-        from_counts=mean_f1s,
+        sums=of_label_counts(mean_f1s),
     ),
-    "micro_f1": MetricSpec(direction="maximize", needs="sets", compute=_micro_f1, from_counts=micro_f1s),
+    "micro_f1": MetricSpec(
+        direction="maximize", needs="sets", compute=_micro_f1, sums=of_label_counts(micro_f1s)
+    ),
     "example_f1": MetricSpec(
         direction="maximize",
         needs="sets",
@@ -200,6 +222,14 @@ METRICS: Mapping[Metric, MetricSpec] = {
         from_tables=weighted_kappas,
         low=-1.0,
         beside=False,  # says nothing where labels have no order
+    ),
+    "off_by_one": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=lambda s: float(_within_one(s).mean()),
+        per_row=_within_one,
+        beside=False,
+        row_name="share that is off by one grade at most",
     ),
     "log_loss": MetricSpec(
         direction="minimize",
@@ -230,11 +260,31 @@ METRICS: Mapping[Metric, MetricSpec] = {
         direction="minimize",
         needs="values",
         compute=_mae,
-        per_row=_absolute_errors,
+        per_row=lambda s: s.errors,
         high=math.inf,
         scale=_of_spread,
         beside=False,
         row_name="1 - error / range of the answers",
+    ),
+    "median_error": MetricSpec(
+        direction="minimize",
+        needs="values",
+        compute=_median_error,
+        sums=median_error,
+        stand_in="mae",
+        high=math.inf,
+        scale=_of_spread,
+        beside=False,
+    ),
+    "r2": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=_r2,
+        sums=r2,
+        stand_in="mae",
+        low=-math.inf,
+        scale=lambda value, _spread: max(0.0, value),
+        beside=False,
     ),
 }
 """In the order in which they are reported."""

@@ -69,6 +69,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         pattern=settings.pattern,
         grader=grader,
         decimal=kind.decimal_of(rows.all, settings.decimal),
+        tolerance=settings.tolerance,
         fields=kind.fields_of(rows.all, settings.fields),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,

@@ -22,8 +22,8 @@ class Task:
     must_stay: rows apart from the others that a winner may not answer wrongly where the best start is right.
     test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
     pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
-    answer is the name of its kind; labels, pattern, grader, decimal and fields are the settings of the kind.
-    labels stand in the order of the settings, else sorted, () where answers are open.
+    answer is the name of its kind; labels, pattern, grader, decimal, tolerance and fields are its settings.
+    labels stand in the order of the settings, else of the kind, () where answers are open.
     unlabelled: rows of the table that are left out because they have no label.
     warnings: what the user should know about the table; they do not change the task.
     """
@@ -43,6 +43,7 @@ class Task:
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()

@@ -105,6 +105,12 @@ SAMPLES: dict[str, Sample] = {
         settings={"labels": ("cold", "dry", "wet")},
     ),
     "grade": Sample(
+        targets=("1", "2", "4"),
+        right={"1": "I give it 1 out of 4.", "2": "The answer is 2.", "4": "Grade: four"},
+        wrong={"1": "The answer is 2.", "2": "The answer is 1.", "4": "Grade: 2/4"},
+        worth_of_wrong=0.75,
+    ),
+    "rating": Sample(
         targets=("bad", "fair", "good"),
         right=same("bad", "fair", "good"),
         wrong={"bad": "The answer is fair.", "fair": "The answer is good.", "good": "The answer is fair."},
@@ -246,7 +252,7 @@ def test_a_kind_is_data_and_so_is_what_ends_its_replies(task: Task) -> None:
 
 
 def test_a_calibrated_answer_is_worth_what_its_kind_says() -> None:
-    kind = kind_class("grade")(labels=("bad", "fair", "good"))
+    kind = kind_class("rating")(labels=("bad", "fair", "good"))
     raw = Outcome(
         example_id="1", target="good", prediction="bad", score=0.0, choice_log_probs=(-0.5, -1.0, -3.0)
     )
@@ -286,7 +292,7 @@ class TestWholeWay:
         document = json.loads(invoke("run", *words, *small, "--json").stdout)
         assert (document["best"]["instruction"], document["test"]["value"]) == ("Think.", 1.0)
         assert document["metric"] == task.metric
-        assert next(b["value"] for b in document["baselines"] if not b["instruction"]) == 0.0
+        assert next(b["value"] for b in document["baselines"] if not b["instruction"]) <= 0.0
         assert "Think." in invoke("runs", "show", document["run"]).stdout
         scored = json.loads(invoke("score", *words, "-i", "Think.", "--on", "test", "--json").stdout)
         assert scored["scores"][0]["value"] == 1.0
