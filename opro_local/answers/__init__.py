@@ -114,6 +114,10 @@ class AnswerKind:
         """The labels that a target has, if there are labels."""
         return (target,)
 
+    def shown(self, target: str) -> str:
+        """How a shot writes a target: in the form that answers are asked for in."""
+        return target
+
     @property
     def alternatives(self) -> tuple[str, ...]:
         """The texts whose log-probabilities are asked for behind one prompt; () where answers are written."""

@@ -22,7 +22,7 @@ from opro_local.errors import DataError, SettingsError
 from opro_local.reading.normalisation import spaced
 from opro_local.reading.replies import Grader, answer_span
 from opro_local.reading.words import Words, any_of
-from opro_local.records import Example, LabelledRow
+from opro_local.records import Example, LabelledRow, Outcome
 from opro_local.wording import counted, listed, quoted
 
 SIGN = ";"
@@ -105,8 +105,44 @@ class Labels(AnswerKind):
 
     def predicted(self, log_probs: Sequence[float], _rule: Sequence[float] = ()) -> str:
         """The labels for which yes is likelier than no."""
-        pairs = zip(self.labels, log_probs[::2], log_probs[1::2], strict=True)
+        pairs = zip(self.labels, *_pairs(log_probs), strict=True)
         return _written(label for label, yes, no in pairs if yes > no)
+
+    def calibrations(
+        self, outcomes: Sequence[Outcome], biases: tuple[float, ...]
+    ) -> Sequence[tuple[float, ...]]:
+        """None, or those with which as many train rows are given a label as have it.
+
+        Such thresholds hang on one quantile each, so that they look hardly better on train than they are;
+        those with the best F1 on train do (scripts/simulate_thresholds.py).
+        """
+        log_odds = [
+            [yes - no for yes, no in zip(*_pairs(outcome.choice_log_probs), strict=True)]
+            for outcome in outcomes
+        ]
+        often = Counter(label for outcome in outcomes for label in _read(outcome.target))
+        columns = zip(self.labels, zip(*log_odds, strict=True), strict=True)
+        thresholds = [_threshold(values, often[label]) for label, values in columns]
+        return [(), tuple(bias for threshold in thresholds for bias in (-threshold, 0.0))]
+
+    def decision(self, _rule: Sequence[float], of_each: str) -> str:
+        return (
+            f'the set of labels whose line "LABEL: yes" has a higher {of_each} than "LABEL: no" has (summed '
+            'over their tokens; "none" for no label)'
+        )
+
+    def code(self, _rule: Sequence[float]) -> str:
+        given = (
+            "LABELS[i].removesuffix(': yes') for i in range(0, len(LABELS), 2) if scores[i] > scores[i + 1]"
+        )
+        return f"{f'{SIGN} '!r}.join(sorted({given})) or {NONE!r}"
+
+    @property
+    def told(self) -> str:
+        return (
+            f"An answer is a set of labels, of {', '.join(self.labels)}, and may be empty ({NONE}). Of each "
+            "label it is asked whether it applies, yes or no."
+        )
 
     def shown(self, target: str) -> str:
         given = set(_read(target))
@@ -193,6 +229,18 @@ def _names(text: str, separator: str | None) -> Sequence[str]:
             raise ValueError("a list that holds more than texts. Name the field that has the labels")
         return list(names)
     return text.split(separator) if separator else [text]
+
+
+def _pairs(log_probs: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """Those of yes and those of no, by label."""
+    return log_probs[::2], log_probs[1::2]
+
+
+def _threshold(values: Sequence[float], count: int) -> float:
+    """Halfway between the values that so many are the largest of, and the next; 1 beyond all, if need be."""
+    ordered = sorted(values, reverse=True)
+    padded = [ordered[0] + 2, *ordered, ordered[-1] - 2]
+    return (padded[count] + padded[count + 1]) / 2
 
 
 def _written(labels: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from opro_local.exports.requests import chat_body
@@ -35,7 +35,7 @@ def _config(use: Use) -> dict[str, Any]:
         "description": f"opro-local run {use.run}",
         "prompts": [{"raw": json.dumps(_messages(use), ensure_ascii=False), "label": f"run {use.run}"}],
         "providers": [{"id": f"openai:chat:{use.model}", "config": server}],
-        "tests": [_test(row, use.words) for row in rows],
+        "tests": [_test(row, use.written(row.target or "")) for row in rows],
     }
 
 
@@ -44,9 +44,8 @@ def _messages(use: Use) -> list[dict[str, str]]:
     return [turn | {"content": _literal(turn["content"]).replace("\x00", "{{ text }}")} for turn in marked]
 
 
-def _test(row: UseExample, words: Mapping[str, str]) -> dict[str, Any]:
-    target = row.target or ""
-    right = {"type": "icontains", "value": _literal(words.get(target, target))}
+def _test(row: UseExample, answer: str) -> dict[str, Any]:
+    right = {"type": "icontains", "value": _literal(answer)}
     return {"vars": {"text": row.text}, "assert": [right]}
 
 

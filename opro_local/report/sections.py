@@ -61,6 +61,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     yield from flip_section(run)
     yield from must_stay_section(run)
     yield from _confusion(run)
+    yield from _per_label(run)
     yield _tried(run)
     yield from _paraphrases(run)
     yield from _read_by_optimizer(run)
@@ -187,6 +188,18 @@ def _confusion(run: TaskResult) -> Iterator[Section]:
             rows=[(label, *counts) for label, counts in zip(found.labels, found.rows, strict=True)],
         )
         yield Section(title="Confusion matrix", tables=[table])
+
+
+def _per_label(run: TaskResult) -> Iterator[Section]:
+    found = run.test and run.test.per_label
+    if found:
+        table = Table(
+            title="Labels one by one",
+            caption="test rows; precision: share of the rows that the winner gives the label which have it",
+            columns=("label", "rows", "precision", "recall", "F1"),
+            rows=[(each.label, each.rows, each.precision, each.recall, each.f1) for each in found],
+        )
+        yield Section(title="Labels", tables=[table])
 
 
 def _tried(run: Overview) -> Section:

@@ -9,7 +9,7 @@ from opro_local.errors import SettingsError
 from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
 from opro_local.results.answering import Answering, answering
-from opro_local.results.answers import AnswerResult, all_answers, confusion_of
+from opro_local.results.answers import AnswerResult, all_answers, confusion_of, per_label_of
 from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
 from opro_local.results.must_stay import MustStay, must_stay
@@ -108,7 +108,7 @@ def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
 
 def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResult:
     found = Findings(run=run)
-    held = {split: _with_confusion(run, known, split) for split in ("validation", "test")}
+    held = {split: _by_label(run, known, split) for split in ("validation", "test")}
     return TaskResult(
         **fields_of(known) | held,
         answering=answering(run, known),
@@ -126,11 +126,16 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
     )
 
 
-def _with_confusion(run: RunReader, known: Overview, split: str) -> Held | None:
+def _by_label(run: RunReader, known: Overview, split: str) -> Held | None:
     held: Held | None = getattr(known, split)
     if held is None or known.best is None:
         return held
-    return replace(held, confusion=confusion_of(run, key=known.best.key, split=split))
+    key = known.best.key
+    return replace(
+        held,
+        confusion=confusion_of(run, key=key, split=split),
+        per_label=per_label_of(run, key=key, split=split),
+    )
 
 
 def rows_digest(header: RunHeader) -> str:
