@@ -1,5 +1,6 @@
 """What a regular expression of the user's finds."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
 
+PLAIN = re.compile(r"(?:[A-Za-z0-9 _:/#,-]|\\d|\[[A-Za-z0-9_ -]+\]|\(\?:|[)|?*+]|\{\d+(?:,\d*)?\})+")
+"""A pattern of plain signs, without groups of its own."""
 LONGEST = 10_000
 """Characters of a reply that a user's pattern is searched in: it may take long for each."""
 
@@ -34,7 +37,8 @@ class Regex(AnswerKind):
 
     @property
     def json_form(self) -> str:
-        return STRING
+        """The pattern itself where a string of JSON holds whatever it matches."""
+        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else STRING
 
     def to_json(self, text: str) -> object:
         return " ".join(text.split())

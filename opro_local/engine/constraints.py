@@ -97,4 +97,4 @@ class Constraints:
             raise ModelError(INSTALL) from None
         if not isinstance(self.tokenizer, PreTrainedTokenizerFast):
             raise ModelError("The model has no tokenizer.json, so its replies cannot be held to a form.")
-        return from_tokenizer(self.tokenizer, n_vocab=self.vocabulary, eos_token=sorted(self.ends))
+        return from_tokenizer(self.tokenizer, n_vocab=self.vocabulary, eos_token=sorted(self.ends) or None)
