@@ -217,14 +217,14 @@ class GenerationMode:
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
         unread = outcome.reply is None or outcome.reason in (NOT_FINITE, unended(outcome.generated_tokens))
-        if not self.settings.second_round or outcome.prediction is not None or unread:
+        held = self._constraint("") is not None  # what has a form lacks an answer only where it was cut
+        if not self.settings.second_round or outcome.prediction is not None or unread or held:
             return None
         begun = _cued(outcome)
         return GenerationRequest(
             prompt=self.engine.encode(prompt.messages, prompt.answered(begun)),
             max_tokens=CUE_TOKENS,
             final=self._final(example, begun=begun),
-            constraint=self._constraint(" "),
         )
 
     def amended(
