@@ -134,8 +134,8 @@ class Grade(Label):
 
     def worth(self, answer: str, example: Example) -> float:
         """What the agreement is that a quadratic kappa counts."""
-        apart = self.labels.index(answer) - self.labels.index(example.target)
-        return 1 - (apart / (len(self.labels) - 1)) ** 2
+        said, right = self.value(answer), self.value(example.target)
+        return 0.0 if said is None or right is None else 1 - ((said - right) / (len(self.labels) - 1)) ** 2
 
     @property
     def _number(self) -> Number:

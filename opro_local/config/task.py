@@ -133,7 +133,7 @@ class TaskSettings(Settings):
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
+    metric: Metric | None = Field(None, description="What is optimised; the answer's first if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
     @field_validator("fields")

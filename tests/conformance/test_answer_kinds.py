@@ -226,7 +226,7 @@ def test_the_first_metric_is_its_own_and_all_of_them_can_be_computed(task: Task,
         score = Marking(kind=task.kind, metric=metric, spread=20.0).score(answers)
         best = METRICS[metric].normalised(score.value, 20.0)
         assert best == pytest.approx(1.0, abs=1e-6)
-        assert score.interval is not None or METRICS[metric].per_row is not None
+        assert score.interval is not None or METRICS[metric].from_tables is None
 
 
 def _answered(task: Task, sample: Sample, row: Example) -> Outcome:
