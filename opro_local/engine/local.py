@@ -10,6 +10,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
 from opro_local.engine.capture import cuda_graph
 from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of, turn_end
+from opro_local.engine.constraints import Constraints
 from opro_local.engine.decode import Decoder, steps_ahead
 from opro_local.engine.forward import Body
 from opro_local.engine.free_memory import free_bytes
@@ -114,7 +115,13 @@ class LocalEngine:
         ends = _end_ids(model.generation_config, tokenizer) | (
             turn_end(self._prompter) if self.chat else set()
         )
-        decoder = Decoder(head=head, ends=frozenset(ends), text=self.decode, ahead=steps_ahead(body.device))
+        decoder = Decoder(
+            head=head,
+            ends=frozenset(ends),
+            text=self.decode,
+            ahead=steps_ahead(body.device),
+            constraints=Constraints(tokenizer=tokenizer, vocabulary=head.vocabulary, ends=frozenset(ends)),
+        )
         self._score: Score = whole
         self._generation: WholeGeneration | SharedGeneration
         if verdict.reuse:
