@@ -5,14 +5,16 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, Grading, Metric, TaskSettings
+from opro_local.config import DecimalSign, FieldSettings, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -35,6 +37,12 @@ OPEN_INSTRUCTIONS = (
 )
 
 
+SEPARATORS = (",", ":")
+
+STRING = r'"(?:[^"\\\x00-\x1f\x7f]|\\["\\/]){1,400}"'
+"""A regular expression of a JSON string that is neither empty nor endless, and has no line of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
@@ -50,6 +58,7 @@ class AnswerKind:
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
     tolerance: str | None = None
+    fields: tuple[FieldSettings, ...] = ()
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
@@ -75,6 +84,17 @@ class AnswerKind:
     def decimal_of(cls, _rows: Sequence[LabelledRow], given: DecimalSign | None) -> DecimalSign | None:
         """The decimal sign of a table's numbers, the one that is given if there is one."""
         return given
+
+    @classmethod
+    def fields_of(
+        cls, _rows: Sequence[LabelledRow], given: Sequence[FieldSettings]
+    ) -> tuple[FieldSettings, ...]:
+        """The fields with all that their kinds find in a table. Raises DataError and SettingsError."""
+        return tuple(given)
+
+    def written(self, target: str) -> str:
+        """A target as a reply would give it, which is how examples have it."""
+        return target
 
     def notes(self, _rows: Sequence[LabelledRow]) -> Iterable[str]:
         """What the user should know about the targets and how they are read."""
@@ -160,6 +180,40 @@ class AnswerKind:
         """What a reply is read as, for people who read it elsewhere."""
         return "the one answer that it gives"
 
+    @property
+    def constraint(self) -> str | None:
+        """A regular expression of the replies that an answer can be read from, see llm.GenerationRequest.
+
+        None where any text may be one.
+        """
+        return None
+
+    @property
+    def json_form(self) -> str | None:
+        """The same of the answer as a value of JSON; None where it cannot be a field of an object."""
+        return None
+
+    def to_json(self, text: str) -> object:
+        """An answer as a value of JSON."""
+        return text
+
+    def of_json(self, value: object) -> str:
+        """What a value of JSON says; int and Decimal are its numbers."""
+        return json.dumps(value) if isinstance(value, bool) else str(value)
+
+    @property
+    def wanted(self) -> str:
+        """What a value is, in a few words, for people and models."""
+        return "a text"
+
+    def found(self, _rows: Sequence[Example]) -> Mapping[str, str]:
+        """What a table holds of each part of an answer, in words, where it has parts."""
+        return {}
+
+    def parts(self, _prediction: str | None, _target: str) -> Mapping[str, float]:
+        """What each part of an answer is worth, from 0 to 1, where it has parts."""
+        return {}
+
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
         return None
@@ -207,6 +261,11 @@ class AnswerKind:
         return float(answer == example.target)
 
 
+def json_text(value: object) -> str:
+    """As replies of objects have it, on one line."""
+    return json.dumps(value, ensure_ascii=False, separators=SEPARATORS)
+
+
 def kind_names() -> list[str]:
     """As users write them: the names of the files."""
     return sorted(module.name for module in iter_modules(__path__))
@@ -227,8 +286,9 @@ def kind_class(name: str) -> type[AnswerKind]:
 
 
 def kind_of(name: str, form: object) -> AnswerKind:
-    """The kind of this name with the settings that form (a task) has for it."""
-    settings = {field.name: getattr(form, field.name) for field in fields(AnswerKind)}
+    """The kind of this name with the settings that form (a task, a field) has for it."""
+    known = (field.name for field in dataclasses.fields(AnswerKind))  # fields is a module of this room
+    settings = {name: getattr(form, name) for name in known if hasattr(form, name)}
     return kind_class(name)(**settings)
 
 

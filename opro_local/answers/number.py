@@ -18,6 +18,8 @@ from opro_local.wording import counted, listed
 
 UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
 ERRORS: Sequence[Metric] = ("mae", "median_error", "r2")
+JSON_FORM = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?"
+"""A number of JSON, of as many digits as a float keeps."""
 INSTRUCTIONS = (
     "Solve the problem. End with the answer as a number.",
     "Calculate.",
@@ -92,6 +94,23 @@ class Number(AnswerKind):
         if number_value(row.target, self._other) is not None:
             return f"the label is a number with a decimal {self._other} only. Correct it or change --decimal."
         return "the label is not a number. Correct it or set answer to label or text."
+
+    @property
+    def json_form(self) -> str:
+        return JSON_FORM
+
+    def to_json(self, text: str) -> object:
+        number = self._value(text)
+        return text if number is None else int(number) if number.denominator == 1 else float(number)
+
+    def of_json(self, value: object) -> str:
+        """A number of JSON has a point; what a text says is as any text."""
+        text = super().of_json(value)
+        return text.replace(".", ",") if self._decimal == "comma" and not isinstance(value, str) else text
+
+    @property
+    def wanted(self) -> str:
+        return "a number"
 
     @property
     def instructions(self) -> Sequence[str]:

@@ -35,6 +35,35 @@ class SplitSettings(Settings):
         return self
 
 
+class FieldSettings(Settings):
+    """One field of a JSON object: a kind of answer with its settings, and where its targets stand."""
+
+    name: str = Field(min_length=1, description="Key of the object.")
+    answer: str = Field("label", description="What its value is: a kind of answer.")
+    required: bool = Field(True, description="Whether every row has it.")
+    column: str | None = Field(None, description="Column of the right value; its name if not given.")
+    labels: tuple[str, ...] = Field((), description="As of a task, and so are the rest.")
+    pattern: str | None = None
+    decimal: DecimalSign | None = None
+    tolerance: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The column that its right values stand in, where they stand in columns."""
+        return self.column or self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        """NAME=KIND of a flag, with a ? behind it where it is optional."""
+        if not isinstance(value, str):
+            return value
+        name, sign, kind = value.rpartition("=")
+        if not sign:
+            raise ValueError(f"write {value}=KIND, or {value}=KIND? where not every row has it")
+        return {"name": name, "answer": kind.removesuffix("?"), "required": not kind.endswith("?")}
+
+
 class TaskSettings(Settings):
     """What task.toml says: where the rows are, what an answer is, and how a prompt is put together."""
 
@@ -90,6 +119,11 @@ class TaskSettings(Settings):
         description="How far off a number answer may be and be right: 0.01, or 1 % of the right number; "
         "exact if not given.",
     )
+    fields: tuple[FieldSettings, ...] = Field(
+        (),
+        description="Fields of a fields answer, NAME=KIND each, with a ? behind it where not every row has "
+        "it; a task file has their own settings too.",
+    )
     grader: str | None = Field(
         None,
         description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
@@ -102,12 +136,22 @@ class TaskSettings(Settings):
     metric: Metric | None = Field(None, description="What is optimised; the answer's first if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
 
+    @field_validator("fields")
+    @classmethod
+    def _named_once(cls, value: tuple[FieldSettings, ...]) -> tuple[FieldSettings, ...]:
+        names = [field.name for field in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two fields are named {twice[0]!r}")
+        return value
+
     @field_validator("tolerance")
     @classmethod
     def _size(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+        if value is None or not value.strip():
+            return None
+        if not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
             raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
-        return value and value.strip()
+        return value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
 from opro_local.report.flips import flip_section
 from opro_local.report.must_stay import must_stay_section
+from opro_local.report.parts import part_section
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
 from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval, setting_cell
@@ -56,6 +57,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
     yield from _changes(run)
+    yield from part_section(run)
     yield from flip_section(run)
     yield from must_stay_section(run)
     yield from _confusion(run)

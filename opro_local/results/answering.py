@@ -21,7 +21,8 @@ class Answering:
     wordings has the word of each label in the prompt, None where the labels stand for themselves.
     alternatives are the texts that were compared, for most the labels; of in_a_choice side by side one is
     right. code is the Python expression that makes an answer of their scores. () and None where replies are
-    read. shown has how a prompt writes the answers of the task, None where it writes them as they are.
+    read. shown has how a prompt writes the answers of the task, None where it writes them as they are. form
+    is a regular expression that replies were held to while they were written, if they were.
 
     biases are the winner's calibration: nats by alternative, to be added to its log-probability. With a
     calibration stands uncalibrated, its score on test without, worked out from what the model gave: the run
@@ -38,6 +39,7 @@ class Answering:
     in_a_choice: int | None = None
     code: str | None = None
     shown: Mapping[str, str] | None = None
+    form: str | None = None
 
 
 def answering(run: RunReader, known: Overview) -> Answering:
@@ -60,6 +62,7 @@ def answering(run: RunReader, known: Overview) -> Answering:
         in_a_choice=task.kind.in_a_choice if compares else None,
         code=task.kind.code(rule) if compares else None,
         shown=_shown(task),
+        form=task.kind.constraint if not compares and scoring.grammar == "on" else None,
     )
 
 

@@ -15,6 +15,7 @@ from opro_local.results.flips import BaselineFlips, ConfidenceBin
 from opro_local.results.must_stay import MustStay, must_stay
 from opro_local.results.objective import ObjectiveFindings, objective_findings
 from opro_local.results.overview import Held, Measured, Overview, Prompt, Solution
+from opro_local.results.parts import PartResult, part_results
 from opro_local.results.proposals import entries_of
 from opro_local.results.reading import fields_of, overview
 from opro_local.results.words import KEY_DIGITS
@@ -27,7 +28,8 @@ from opro_local.tasks.task import task_from_json
 class TaskResult(Overview):
     """Of a run that optimised a prompt; data_digest is that of the table's rows.
 
-    test_uses counts who used these test rows before; outcomes are there where they were asked for.
+    test_uses counts who used these test rows before; outcomes are there where they were asked for, parts
+    where answers have some.
     """
 
     best: Prompt | None
@@ -41,6 +43,7 @@ class TaskResult(Overview):
     test_uses: int | None
     data_digest: str
     must_stay: MustStay | None = None
+    parts: Sequence[PartResult] | None = None
     outcomes: Sequence[AnswerResult] | None = None
 
 
@@ -119,6 +122,7 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
         data_digest=rows_digest(run.header),
         must_stay=must_stay(run, known.best.key if isinstance(known.best, Prompt) else None),
         outcomes=all_answers(run) if outcomes else None,
+        parts=part_results(found.pairs(), found.task.kind),
     )
 
 

@@ -25,6 +25,7 @@ class Lengths:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
     """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
+    parts: what is known of each part of an answer, if answers have parts.
 
     repeated: rows whose text and target stood before. alike: different texts that are equal but for case,
     blanks or closing punctuation, so that one may give the other away; disagreeing: those with different
@@ -35,6 +36,7 @@ class DataReport:
     decimal: DecimalSign | None
     unlabelled: int
     labels: Mapping[str, int]
+    parts: Mapping[str, str]
     repeated: int
     alike: int
     disagreeing: int
@@ -57,6 +59,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
         decimal=task.decimal,
         unlabelled=task.unlabelled,
         labels={label: found[label] for label in task.kind.labels},
+        parts=task.kind.found(task.rows),
         repeated=len(texts) - len(set(texts)),
         alike=sum(len(group) for group in groups),
         disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),

@@ -74,8 +74,11 @@ def without_option(lines: Iterable[LabelledRow]) -> list[LabelledRow]:
     return [line for line in lines if option_letter(line.target, options_of(line.text)) is None]
 
 
-def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
-    """Ids from the id column, else from the text alone, so that they do not depend on the row order."""
+def examples_of(lines: Iterable[LabelledRow], kind: AnswerKind) -> tuple[Example, ...]:
+    """Targets as the kind writes them, ids from the id column, else from the text alone.
+
+    So they do not depend on the row order.
+    """
     seen: dict[str, str] = {}
     copies: Counter[str] = Counter()
     examples = []
@@ -90,7 +93,7 @@ def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
         if identity in seen:
             raise DataError(f"{seen[identity]} and {line.where} have the same id. Make ids unique.")
         seen[identity] = line.where
-        examples.append(Example(id=identity, text=line.text, target=line.target))
+        examples.append(Example(id=identity, text=line.text, target=kind.written(line.target)))
     return tuple(examples)
 
 

@@ -55,11 +55,9 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
     labels = kind.labels_of(rows.all, [label.strip() for label in settings.labels])
     if rows.test:
         _check_split(settings)
-    examples = examples_of(rows.all)
     task = Task(
         name=name if benchmark is None else benchmark.name,
-        examples=examples[: len(rows.lines)],
-        test=examples[len(rows.lines) :],
+        examples=(),
         answer=settings.answer,
         labels=labels,
         description=settings.description,
@@ -72,12 +70,15 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         grader=grader,
         decimal=kind.decimal_of(rows.all, settings.decimal),
         tolerance=settings.tolerance,
+        fields=kind.fields_of(rows.all, settings.fields),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
+    examples = examples_of(rows.all, task.kind)
     must_stay = must_stay_rows(settings, folder, task.kind)
-    left = [apart(part, must_stay, settings) for part in (task.examples, task.test)]
+    parts = (examples[: len(rows.lines)], examples[len(rows.lines) :])
+    left = [apart(part, must_stay, settings) for part in parts]
     task = replace(task, examples=left[0], test=left[1], must_stay=must_stay)
     told = (
         *rows.warnings,

@@ -22,7 +22,7 @@ from opro_local.tasks.json_tables import parse_json
 from opro_local.tasks.nested import with_single_labels
 from opro_local.tasks.parquet import parse_parquet
 from opro_local.tasks.sheet_cells import ERROR, column_letters, shows_error
-from opro_local.tasks.targets import target_column, with_targets
+from opro_local.tasks.targets import label_columns, target_column, with_targets
 from opro_local.tasks.workbooks import FORMATS as WORKBOOKS
 from opro_local.tasks.workbooks import parse_workbook
 from opro_local.wording import counted, listed, quoted
@@ -73,7 +73,7 @@ def read_table(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> Ta
         label=settings.label,
         id=settings.id,
         every_annotator=settings.annotators is not None,
-        label_columns=settings.label_columns,
+        label_columns=label_columns(settings),
         nested=kind.targets_are_nested,
     )
     records = _parser(suffix, name, settings, columns)(content_of(path, name))

@@ -12,7 +12,7 @@ from opro_local.tasks.annotators import settled
 from opro_local.tasks.formats import RawRow
 from opro_local.tasks.labelled_rows import LabelledRows, check_conflicts
 from opro_local.tasks.readers import Table, read_table
-from opro_local.tasks.targets import target_column
+from opro_local.tasks.targets import label_columns, target_column
 from opro_local.wording import counted, quoted
 
 
@@ -24,6 +24,8 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
+    for part in label_columns(settings):
+        table.index(part)
     texts, target = [table.index(column) for column in settings.text], table.index(column)
     id_column = None if settings.id is None else table.index(settings.id)
     labelled = [row for row in table.rows if row.fields[target].strip()]

@@ -12,15 +12,22 @@ TRUTH = {"1": True, "0": False, "true": True, "false": False}
 """What a column of a label may hold, case aside."""
 
 
+def label_columns(settings: TaskSettings) -> tuple[str, ...]:
+    """Those that hold a part of the target each; () where one holds all of it."""
+    fields = tuple(field.source for field in settings.fields)
+    return settings.label_columns or (fields if settings.label is None else ())
+
+
 def target_column(settings: TaskSettings) -> str | None:
     """Where a table's targets stand: several columns are read as one."""
-    return settings.label or ", ".join(settings.label_columns) or None
+    return settings.label or ", ".join(label_columns(settings)) or None
 
 
 def with_targets(records: Records, settings: TaskSettings, kind: type[AnswerKind]) -> Records:
     """The records with a target in the target column; what is none is a fault of its cell."""
     column = target_column(settings)
-    if set(settings.label_columns) <= set(records.columns) and settings.label_columns:
+    columns = label_columns(settings)
+    if columns and set(columns) <= set(records.columns):
         records = _joined(records, settings)
     if column not in records.columns:
         return records
@@ -39,10 +46,14 @@ def _with_target(row: RawRow, at: int, settings: TaskSettings, kind: type[Answer
 
 
 def _joined(records: Records, settings: TaskSettings) -> Records:
-    """With one more column: the names of the label columns that a row has a 1 in, as a list of JSON."""
-    places = [records.columns.index(name) for name in settings.label_columns]
+    """With one more column: the names of the label columns that a row has a 1 in, as a list of JSON.
+
+    Or an object of the fields that are not blank.
+    """
+    places = [records.columns.index(name) for name in label_columns(settings)]
+    with_more = _with_names if settings.label_columns else _with_object
     rows = [
-        _with_names(row, places, settings) if len(row.fields) == len(records.columns) else row
+        with_more(row, places, settings) if len(row.fields) == len(records.columns) else row
         for row in records.rows
     ]
     return replace(records, columns=(*records.columns, str(target_column(settings))), rows=tuple(rows))
@@ -62,6 +73,14 @@ def _with_names(row: RawRow, places: Sequence[int], settings: TaskSettings) -> R
         fields=(*row.fields, json.dumps(names, ensure_ascii=False)),
         cell_faults=faults | dict(row.cell_faults),
     )
+
+
+def _with_object(row: RawRow, places: Sequence[int], settings: TaskSettings) -> RawRow:
+    """A row that is blank in all of them has a blank target, unless all may be."""
+    cells = {field.name: row.fields[place] for field, place in zip(settings.fields, places, strict=True)}
+    given = {name: cell for name, cell in cells.items() if cell.strip()}
+    blank = not given and any(field.required for field in settings.fields)
+    return replace(row, fields=(*row.fields, "" if blank else json.dumps(given, ensure_ascii=False)))
 
 
 def _fault(cell: str) -> str | None:

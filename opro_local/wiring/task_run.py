@@ -6,6 +6,7 @@ Torch is imported when a model is loaded, not before.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,6 +262,11 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
     grader_of(task.kind, settings.scoring.grading)
+    if task.kind.constraint and settings.scoring.grammar == "on" and find_spec("llguidance") is None:
+        raise SettingsError(
+            f"replies of answer {task.answer} are written by a grammar, which needs llguidance: "
+            "pip install 'opro-local[fields]', or pass --grammar off."
+        )
     if mode == "likelihood" and not task.kind.alternatives:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):

@@ -40,7 +40,10 @@ OWN_KINDS = Path(__file__).with_name("own_kinds")
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A table of a kind: the target of row i, a reply that is right and one that is wrong to each target."""
+    """A table of a kind: the target of row i, a reply that is right and one that is wrong to each target.
+
+    unhelped is what a model says to an empty instruction that may not be silent.
+    """
 
     targets: Sequence[str]
     right: Mapping[str, str]
@@ -48,6 +51,7 @@ class Sample:
     question: str = "Row {}."
     settings: Mapping[str, Any] = field(default_factory=dict)
     silent: str | None = SILENT
+    unhelped: str | None = None
     worth_of_wrong: float = 0.0
 
     def rows(self) -> list[tuple[str, str]]:
@@ -68,6 +72,7 @@ def judge(reply, target):
         return 1.0, "well said"
     return (0.25, "near") if "answer" in reply else (0, "nothing")
 """
+OSLO, NEW_YORK = '{"city":"Oslo","count":3}', '{"city":"New York","count":-2,"note":"by sea"}'
 SAMPLES: dict[str, Sample] = {
     "label": Sample(targets=("red", "blue"), right=same("red", "blue"), wrong=swapped("red", "blue")),
     "boolean": Sample(targets=("yes", "no"), right=same("yes", "no"), wrong=swapped("yes", "no")),
@@ -123,6 +128,14 @@ SAMPLES: dict[str, Sample] = {
         right={"1": "I give it 1 out of 4.", "2": "The answer is 2.", "4": "Grade: four"},
         wrong={"1": "The answer is 2.", "2": "The answer is 1.", "4": "Grade: 2/4"},
         worth_of_wrong=0.75,
+    ),
+    "fields": Sample(
+        targets=(OSLO, NEW_YORK),
+        right={OSLO: OSLO, NEW_YORK: NEW_YORK},
+        wrong={OSLO: '{"city":"Bergen","count":3}', NEW_YORK: '{"city":"New York","count":2}'},
+        settings={"fields": ("city=text", "count=number", "note=text?")},
+        unhelped='{"city":"Bergen","count":4,"note":"by air"}',
+        worth_of_wrong=1 / 3,
     ),
     "rating": Sample(
         targets=("bad", "fair", "good"),
@@ -289,7 +302,7 @@ class TestWholeWay:
             question = prompt.rpartition("[user] ")[2].partition("\n[assistant]")[0]
             text = question.removeprefix("Think.\n")
             target = by_question[text.strip()] if text.strip() in by_question else sample.targets[0]
-            wrong = sample.silent or "nothing of the kind"
+            wrong = sample.unhelped or sample.silent or "nothing of the kind"
             return sample.right[target] if question.startswith("Think.") else wrong
 
         engine = ScriptedEngine(reply=reply, log_prob=lambda _text: -1.0, samples=[("Think.</INS>",)])
