@@ -21,8 +21,8 @@ class Answering:
     wordings has the word of each label in the prompt, None where the labels stand for themselves.
     alternatives are the texts that were compared, for most the labels; of in_a_choice side by side one is
     right. code is the Python expression that makes an answer of their scores. () and None where replies are
-    read. shown has how a prompt writes the answers of the task, None where it writes them as they are. form is
-    a regular expression that replies were held to while they were written, if they were.
+    read. shown has how a prompt writes the answers of the task, None where it writes them as they are. form
+    is a regular expression that replies were held to while they were written, if they were.
 
     biases are the winner's calibration: nats by alternative, to be added to its log-probability. With a
     calibration stands uncalibrated, its score on test without, worked out from what the model gave: the run
