@@ -110,6 +110,8 @@ def measure(
             start = perf_counter()
             replies[way] += engine.generate(requests[first : first + block])
             seconds[way] += perf_counter() - start
+        told = (f"{way} {sum(r.tokens for r in replies[way]) / seconds[way]:.1f}" for way in WAYS)
+        click.echo(f"{len(replies['free'])} rows, tokens a second: {', '.join(told)}", err=True)
     return {way: _figures(task, held, replies[way], seconds[way], mode) for way in WAYS}
 
 
