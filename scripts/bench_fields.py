@@ -5,7 +5,7 @@ The prompts are orders of tables/orders.py under one instruction. Both ways take
 after a block to warm up; the prefix store is emptied before each. Prints both and their ratio, and, as the
 last line, the same as JSON. A reply of the free way may be longer, so rows a second are told too.
 
-    python scripts/bench_fields.py --model qwen2.5-coder-0.5b --rows 500
+    python scripts/bench_fields.py --model smollm2-135m --rows 500
 """
 
 import json
