@@ -10,10 +10,11 @@ label may have, and ";" the one sign that none may hold.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import fmean
 from typing import ClassVar
 
 from opro_local.answers import AnswerKind
@@ -70,7 +71,10 @@ class Labels(AnswerKind):
             raise DataError(f"labels that are not one of labels ({known}): {listed(unknown)}.")
         if len({row.target for row in rows}) == 1:
             raise DataError(f"all rows have the same answer, {quoted(rows[0].target)}: a task needs two.")
-        return tuple(given) or tuple(sorted(where))
+        labels = tuple(given) or tuple(sorted(where))
+        if len(labels) < 2:
+            raise DataError("answer labels takes two labels at least. For one, set answer to boolean.")
+        return labels
 
     def notes(self, rows: Sequence[LabelledRow]) -> Iterable[str]:
         often = Counter(label for row in rows for label in _read(row.target))
@@ -103,39 +107,44 @@ class Labels(AnswerKind):
         given = set(_read(target))
         return tuple(2 * i + (label not in given) for i, label in enumerate(self.labels))
 
-    def predicted(self, log_probs: Sequence[float], _rule: Sequence[float] = ()) -> str:
-        """The labels for which yes is likelier than no."""
-        pairs = zip(self.labels, *_pairs(log_probs), strict=True)
-        return _written(label for label, yes, no in pairs if yes > no)
+    def predicted(self, log_probs: Sequence[float], rule: Sequence[float] = ()) -> str:
+        """The labels for which yes is likelier than no, or by more than it is on average and rule."""
+        log_odds = _log_odds(log_probs)
+        least = fmean(log_odds) + sum(rule) if rule else 0.0
+        return _written(label for label, odds in zip(self.labels, log_odds, strict=True) if odds > least)
 
     def calibrations(
         self, outcomes: Sequence[Outcome], biases: tuple[float, ...]
     ) -> Sequence[tuple[float, ...]]:
-        """None, or those with which as many train rows are given a label as have it.
+        """None, or those with which as many train rows are given a label as have it, in two ways.
 
         Such thresholds hang on one quantile each, so that they look hardly better on train than they are;
-        those with the best F1 on train do (scripts/simulate_thresholds.py).
+        those with the best F1 on train do (scripts/simulate_thresholds.py). In the second way they are of
+        what log-odds have beyond the row's mean: small models say yes to all labels of some rows.
         """
-        log_odds = [
-            [yes - no for yes, no in zip(*_pairs(outcome.choice_log_probs), strict=True)]
-            for outcome in outcomes
-        ]
+        log_odds = [_log_odds(outcome.choice_log_probs) for outcome in outcomes]
+        beyond = [[odds - fmean(row) for odds in row] for row in log_odds]
         often = Counter(label for outcome in outcomes for label in _read(outcome.target))
-        columns = zip(self.labels, zip(*log_odds, strict=True), strict=True)
-        thresholds = [_threshold(values, often[label]) for label, values in columns]
-        return [(), tuple(bias for threshold in thresholds for bias in (-threshold, 0.0))]
+        plain, relative = (self._thresholds(rows, often) for rows in (log_odds, beyond))
+        return [(), _biases(plain), (*_biases(relative), fmean(relative))]
 
-    def decision(self, _rule: Sequence[float], of_each: str) -> str:
+    def _thresholds(self, rows: Sequence[Sequence[float]], often: Mapping[str, int]) -> list[float]:
+        columns = zip(self.labels, zip(*rows, strict=True), strict=True)
+        return [_threshold(values, often[label]) for label, values in columns]
+
+    def decision(self, rule: Sequence[float], of_each: str) -> str:
+        by = f" by {rule[0]:.6g} nats more than it has on the row's average" if rule else ""
         return (
-            f'the set of labels whose line "LABEL: yes" has a higher {of_each} than "LABEL: no" has (summed '
-            'over their tokens; "none" for no label)'
+            f'the set of labels whose line "LABEL: yes" has a higher {of_each} than "LABEL: no" has{by} '
+            '(summed over their tokens; "none" for no label)'
         )
 
-    def code(self, _rule: Sequence[float]) -> str:
-        given = (
-            "LABELS[i].removesuffix(': yes') for i in range(0, len(LABELS), 2) if scores[i] > scores[i + 1]"
-        )
-        return f"{f'{SIGN} '!r}.join(sorted({given})) or {NONE!r}"
+    def code(self, rule: Sequence[float]) -> str:
+        odds = "[yes - no for yes, no in zip(scores[::2], scores[1::2])]"
+        least = f"sum(odds) / len(odds) + {rule[0]!r}" if rule else "0"
+        given = "line.removesuffix(': yes') for line, each in zip(LABELS[::2], odds) if each > least"
+        joined = f"{f'{SIGN} '!r}.join(sorted({given})) or {NONE!r}"
+        return f"(lambda odds: (lambda least: {joined})({least}))({odds})"
 
     @property
     def told(self) -> str:
@@ -231,9 +240,14 @@ def _names(text: str, separator: str | None) -> Sequence[str]:
     return text.split(separator) if separator else [text]
 
 
-def _pairs(log_probs: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
-    """Those of yes and those of no, by label."""
-    return log_probs[::2], log_probs[1::2]
+def _log_odds(log_probs: Sequence[float]) -> list[float]:
+    """Of yes against no, by label."""
+    return [yes - no for yes, no in zip(log_probs[::2], log_probs[1::2], strict=True)]
+
+
+def _biases(thresholds: Iterable[float]) -> tuple[float, ...]:
+    """Those that put each threshold of the log-odds at 0."""
+    return tuple(bias for threshold in thresholds for bias in (-threshold, 0.0))
 
 
 def _threshold(values: Sequence[float], count: int) -> float:

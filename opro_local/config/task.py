@@ -152,9 +152,11 @@ class TaskSettings(Settings):
     @field_validator("tolerance")
     @classmethod
     def _size(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+        if value is None or not value.strip():
+            return None
+        if not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
             raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
-        return value and value.strip()
+        return value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

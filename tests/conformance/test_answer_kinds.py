@@ -103,6 +103,20 @@ SAMPLES: dict[str, Sample] = {
         silent=None,  # it is worth what the function says
         worth_of_wrong=0.25,
     ),
+    "labels": Sample(
+        targets=("cold; wet", "none", "dry"),
+        right={
+            "cold; wet": "The answer is wet and cold.",
+            "none": "The answer is none.",
+            "dry": "cold: no\ndry: yes\nwet: no\n\n",
+        },
+        wrong={
+            "cold; wet": "The answer is cold, not wet but dry.",
+            "none": "The answer is dry.",
+            "dry": "cold: no\ndry: no\nwet: no\n\n",
+        },
+        settings={"separator": ";"},
+    ),
     "label_set": Sample(
         targets=("cold; wet", "dry"),
         right={"cold; wet": "The answer is wet and cold.", "dry": "The answer is dry."},
@@ -226,7 +240,8 @@ def test_the_first_metric_is_its_own_and_all_of_them_can_be_computed(task: Task,
         score = Marking(kind=task.kind, metric=metric, spread=20.0).score(answers)
         best = METRICS[metric].normalised(score.value, 20.0)
         assert best == pytest.approx(1.0, abs=1e-6)
-        assert score.interval is not None or METRICS[metric].from_tables is None
+        no_tables = METRICS[metric].from_tables is None or task.kind.members
+        assert score.interval is not None or no_tables  # all rows alike resample alike
 
 
 def _answered(task: Task, sample: Sample, row: Example) -> Outcome:
