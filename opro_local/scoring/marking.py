@@ -72,6 +72,12 @@ class Marking:
         first, *others = self.kind.calibrations(known, biases)
         return max((first, *others), key=lambda each: self._gained(outcomes, each)) if others else first
 
+    def value(self, answers: Sequence[Answer]) -> float:
+        """The metric alone; the worst there is where these answers have none."""
+        sample = self._sample(answers)
+        has = sample.has(self.spec.needs)
+        return float(self.spec.compute(sample)) if has else -self.spec.sign * math.inf
+
     def score(self, answers: Sequence[Answer]) -> Score:
         """The primary metric with its 95 % interval, and every other one that these answers allow.
 
@@ -184,9 +190,8 @@ class Marking:
         return bootstrap(_once(sample), partial(_mean, values))
 
     def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
-        """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
-        sample = self._sample(self.answers(outcomes, calibration))
-        return self.spec.sign * self.spec.compute(sample) if sample.has(self.spec.needs) else -math.inf
+        """The metric, turned so that larger is better."""
+        return self.spec.sign * self.value(self.answers(outcomes, calibration))
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
         return Sample(answers, self.kind, self.spread)
