@@ -13,6 +13,7 @@ import regex
 import torch
 from tiny_models import VOCABULARY, Size, byte_tokenizer, tiny_model, without_numbers
 
+import opro_local.engine.generation
 from opro_local.engine.constraints import Constraints
 from opro_local.engine.decode import Decoder, Greedy, Sampler
 from opro_local.engine.forward import Body
@@ -76,7 +77,10 @@ def test_every_level_writes_the_same_replies_of_the_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("level", ["E2", "E3"])
-def test_drafts_change_no_reply_whether_they_keep_to_the_form_or_not(level: Level) -> None:
+def test_drafts_change_no_reply_whether_they_keep_to_the_form_or_not(
+    level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opro_local.engine.generation, "NODES", 7)
     engine = generation(level)
     requests = [held(prompt) for prompt in PROMPTS]
     replies = greedy(engine, requests)
