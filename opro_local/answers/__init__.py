@@ -6,7 +6,7 @@ of AnswerKind; what that does not say is as in an open answer.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -42,7 +42,8 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name.
+    part of its name. several_targets: a row may have several right answers, each of which will do. told is a
+    sentence for the optimizer on what an answer is.
     """
 
     labels: tuple[str, ...] = ()
@@ -55,6 +56,8 @@ class AnswerKind:
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
+    several_targets: ClassVar[bool] = False
+    told: ClassVar[str] = ""
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -83,6 +86,10 @@ class AnswerKind:
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
         return None
+
+    def right(self, target: str) -> Sequence[str]:
+        """The right answers of a row, the one to be shown first; () where it has none."""
+        return (target,) if target else ()
 
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
@@ -113,6 +120,10 @@ class AnswerKind:
 
     def awaits_end(self, _text: str) -> bool:
         return False
+
+    def shown(self, row: Example) -> Example:
+        """The row with its answer as a prompt shows it, empty where there is none to show."""
+        return replace(row, target=next(iter(self.right(row.target)), ""))
 
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""

@@ -12,6 +12,7 @@ Metric = Literal[
     "log_loss",
     "brier",
     "mean_score",
+    "token_f1",
     "mae",
 ]
 DecimalSign = Literal["point", "comma"]

@@ -66,6 +66,10 @@ class TaskSettings(Settings):
         "best start is right.",
     )
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
+    separator: str | None = Field(
+        None,
+        description="What divides several right answers in one cell of a span answer; JSON lists need none.",
+    )
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from opro_local.exports.requests import chat_body
 from opro_local.exports.use import Use, UseExample, notes
+from opro_local.reading.several import texts_in
 
 ADDRESS = "http://127.0.0.1:8080/v1"
 """Where llama.cpp's server listens if it is not told otherwise."""
@@ -45,9 +46,13 @@ def _messages(use: Use) -> list[dict[str, str]]:
 
 
 def _test(row: UseExample, words: Mapping[str, str]) -> dict[str, Any]:
-    target = row.target or ""
-    right = {"type": "icontains", "value": _literal(words.get(target, target))}
-    return {"vars": {"text": row.text}, "assert": [right]}
+    right = [_literal(words.get(each, each)) for each in texts_in(row.target or "")]
+    holds = (
+        {"type": "icontains-any", "value": right}
+        if len(right) > 1
+        else {"type": "icontains", "value": right[0]}
+    )
+    return {"vars": {"text": row.text}, "assert": [holds]}
 
 
 def _literal(text: str) -> str:

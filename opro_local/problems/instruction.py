@@ -66,7 +66,9 @@ class InstructionProblem:
     @property
     def told_task(self) -> Task:
         """As the optimizer is told of it."""
-        return told_to_keep(self.space.task, self.search.keep)
+        task = self.space.task
+        described = replace(task, description=" ".join(filter(None, [task.description, task.kind.told])))
+        return told_to_keep(described, self.search.keep)
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         prompts = MetaPrompts(
@@ -191,8 +193,10 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
+        kind = self.space.task.kind
         rows = (*self.space.split.train, *self.space.split.pool)
-        return LeakCheck(rows, labelled=bool(self.space.task.kind.classes))
+        known = [replace(row, target=right) for row in rows for right in kind.right(row.target) or [""]]
+        return LeakCheck(known, labelled=bool(kind.classes))
 
 
 def default_starts(task: Task) -> list[str]:

@@ -52,7 +52,7 @@ class MetaPrompts:
             ],
             order=self.search.trajectory_order,
             display=self.search.score_display,
-            exemplars=exemplars,
+            exemplars=list(map(self.task.kind.shown, exemplars)),
             blocks=self.search.block_order,
         )
         return STYLES[self.style](brief)

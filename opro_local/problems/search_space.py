@@ -44,9 +44,9 @@ class SearchSpace:
     @cached_property
     def shot_sets(self) -> ShotSets:
         """The shots that a search may choose from."""
-        return ShotSets(
-            pool=self.split.pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits
-        )
+        shown = map(self.task.kind.shown, self.split.pool)
+        pool = tuple(row for row in shown if row.target)
+        return ShotSets(pool=pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits)
 
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)

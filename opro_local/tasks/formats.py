@@ -44,12 +44,16 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Those that a task uses, as the user names them; every_annotator: all answers of a label are wanted."""
+    """Those that a task uses, as the user names them; every_annotator: all answers of a label are wanted.
+
+    several: all values of a label belong to one row, as a JSON list in its cell.
+    """
 
     text: tuple[str, ...] = ()
     label: str | None = None
     id: str | None = None
     every_annotator: bool = False
+    several: bool = False
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ S = TypeVar("S", bound=Settings)
 
 OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay")
 """Settings that say nothing about the files of a benchmark."""
+OF_TARGETS = ("separator",)
+"""Settings of some kinds of answer that say how targets are read, and nothing about answers."""
 
 
 def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
@@ -123,7 +125,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (field.name for field in fields(AnswerKind) if field.name != "metric"):
+    for key in (*(field.name for field in fields(AnswerKind) if field.name != "metric"), *OF_TARGETS):
         given = getattr(settings, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")

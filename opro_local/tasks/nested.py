@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 
 from opro_local.reading.numbers import number_value
+from opro_local.reading.several import together
 from opro_local.tasks.annotation_tools import is_void, left_out, submitted
 from opro_local.tasks.annotators import RULES
 from opro_local.tasks.formats import Columns, RawRow, Records, Unit
@@ -68,7 +69,7 @@ def _paths(records: Sequence[Record], used: Sequence[str]) -> Iterator[str]:
 
 def _unread(record: Record, columns: Columns) -> bool:
     """Whether a number in the path of the label passes over other annotators' answers."""
-    if columns.label is None or columns.every_annotator:
+    if columns.label is None or columns.every_annotator or columns.several:
         return False
     chosen, all_of_them = (len(answers(record, columns.label, every=every)) for every in (False, True))
     return chosen < all_of_them
@@ -93,8 +94,17 @@ def _rows(entry: Entry, names: Sequence[str], columns: Columns) -> Iterator[RawR
 def _labels(record: Record, columns: Columns) -> list[object]:
     if columns.label is None:
         return []
+    if columns.several and not columns.every_annotator:
+        return [_together(_value(record, columns.label))]
     found = answers(record, columns.label, every=columns.every_annotator)
     return [answer for answer in found if answer is not None]
+
+
+def _together(value: object) -> object:
+    """Several values of which each will do, as one cell."""
+    if not isinstance(value, list) or not all(isinstance(each, str | int | float) for each in value):
+        return value
+    return together([as_text(each)[0] for each in value])
 
 
 def _value(record: Record, column: str) -> object:

@@ -51,18 +51,23 @@ class Table:
 
     def index(self, column: str) -> int:
         """Where the column stands in a row's fields. Raises DataError."""
+        found = self.indices(column)
+        if len(found) > 1:
+            raise DataError(f"{self.name}: two columns are named {quoted(column)}. Rename one.")
+        return found[0]
+
+    def indices(self, column: str) -> list[int]:
+        """Where all columns of this name stand. Raises DataError where there is none."""
         if column not in self.columns:
             raise DataError(f"{self.name} has no column {quoted(column)}; found {self.found}.")
-        if self.columns.count(column) > 1:
-            raise DataError(f"{self.name}: two columns are named {quoted(column)}. Rename one.")
-        return self.columns.index(column)
+        return [i for i, name in enumerate(self.columns) if name == column]
 
 
-def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) -> Table:
+def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool, several: bool = False) -> Table:
     """Read the file as the settings say; the path "-" is standard input, as CSV.
 
-    Where labels are names, a JSON list of one is that one. Raises DataError, and SettingsError for an option
-    that does not fit the file.
+    Where labels are names, a JSON list of one is that one; several: a row may have several. Raises DataError,
+    and SettingsError for an option that does not fit the file.
     """
     name = "stdin" if path == STDIN else path.name
     suffix = ".csv" if path == STDIN else path.suffix.lower()
@@ -71,6 +76,7 @@ def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool) ->
         label=settings.label,
         id=settings.id,
         every_annotator=settings.annotators is not None,
+        several=several,
     )
     records = _parser(suffix, name, settings, columns)(content_of(path, name))
     if not records.columns and not records.rows:

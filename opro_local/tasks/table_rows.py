@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
+from opro_local.reading.several import texts_in, together
 from opro_local.records import LabelledRow
 from opro_local.tasks.annotators import settled
 from opro_local.tasks.formats import RawRow
@@ -17,24 +19,27 @@ from opro_local.wording import counted, quoted
 
 def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> LabelledRows:
     """The rows of a table that have a text and a target. Raises SettingsError and DataError."""
-    table = read_table(path, settings, labels_are_names=kind.targets_are_names)
+    several = kind.several_targets
+    table = read_table(path, settings, labels_are_names=kind.targets_are_names, several=several)
     if not settings.text or settings.label is None:
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
-    texts, target = [table.index(column) for column in settings.text], table.index(settings.label)
+    texts = [table.index(column) for column in settings.text]
+    right = table.indices(settings.label) if several else [table.index(settings.label)]
+    target_of = partial(_several if several else _target, columns=right, separator=settings.separator)
     id_column = None if settings.id is None else table.index(settings.id)
-    labelled = [row for row in table.rows if row.fields[target].strip()]
-    usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
+    labelled = [(row, target) for row in table.rows if (target := target_of(row)).strip()]
+    usable = [(row, target) for row, target in labelled if any(row.fields[i].strip() for i in texts)]
     rows = [
         LabelledRow(
             where=f"{table.name} {table.unit} {row.line}",
             text=_text(row, texts, settings.text),
-            target=row.fields[target],
+            target=target,
             id=None if id_column is None else row.fields[id_column],
         )
-        for row in usable
+        for row, target in usable
     ]
     if not rows:
         raise DataError(f"{table.name}: no row has both a text and a label. Fill in the label column.")
@@ -51,6 +56,16 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
         *notes,
     )
     return LabelledRows(lines=tuple(lines), unlabelled=unlabelled, warnings=warnings)
+
+
+def _target(row: RawRow, columns: Sequence[int], separator: str | None) -> str:
+    return row.fields[columns[0]]
+
+
+def _several(row: RawRow, columns: Sequence[int], separator: str | None) -> str:
+    """Every right answer once, those of all columns together."""
+    found = [text for i in columns for text in texts_in(row.fields[i], separator)]
+    return together(list(dict.fromkeys(found)))
 
 
 def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:
