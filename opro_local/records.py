@@ -51,7 +51,8 @@ class Candidate:
     """What is optimised for a task: an instruction, its shots (few-shot examples), their form, calibration.
 
     verbalizer holds a wording a label, which stands for it in prompts, and calibration one additive bias in
-    nats a label, both in the task's label order; empty means none. The biases are fitted on train and
+    nats an alternative (AnswerKind.alternatives; most often the labels), then the numbers of the kind's rule,
+    if it has one. Both follow the task's order; empty means none. The calibration is fitted on train and
     frozen, so two candidates are the same when all else is.
     """
 
@@ -98,7 +99,7 @@ class Outcome:
     prediction is None exactly when reason says why there is none ("no answer", "several answers", ...). score
     is what the prediction is worth, from 0 to 1 (1: right); feedback is what the grader says of it, if it
     says anything.
-    choice_log_probs follow the task's label order (nats); reply is the raw text of generation mode.
+    choice_log_probs follow the alternatives of its kind (nats); reply is the raw text of generation mode.
     prompt_tokens and generated_tokens count what the request asked for, whether or not it was cached.
     """
 

@@ -16,7 +16,7 @@ from opro_local.config import DecimalSign, Grading, Metric
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
-from opro_local.records import Example, LabelledRow, Reason
+from opro_local.records import Example, LabelledRow, Outcome, Reason
 from opro_local.user_code import UserFunction
 from opro_local.wording import listed, quoted
 
@@ -75,8 +75,39 @@ class AnswerKind:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What an answer is exactly one of: their likelihoods can be compared; () where answers are open."""
+        """What an answer is exactly one of; () where answers are open."""
         return ()
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The texts whose log-probabilities are asked for behind one prompt; () where answers are written."""
+        return self.classes
+
+    @property
+    def in_a_choice(self) -> int:
+        """How many alternatives, side by side, exclude one another: exactly one of them is right."""
+        return len(self.alternatives)
+
+    def right_places(self, target: str) -> tuple[int, ...]:
+        """The places of the right alternatives, one of each choice."""
+        return (self.classes.index(target),)
+
+    def predicted(self, log_probs: Sequence[float], _rule: Sequence[float] = ()) -> str:
+        """What the log-probabilities of the alternatives come to, in nats, their biases in.
+
+        rule is what a calibration holds behind its biases; () before one is fitted. Of equal ones the first.
+        """
+        return self.classes[log_probs.index(max(log_probs))]
+
+    def calibrations(
+        self, _outcomes: Sequence[Outcome], biases: tuple[float, ...]
+    ) -> Sequence[tuple[float, ...]]:
+        """Those that outcomes on train, all with log-probabilities, leave to choose from.
+
+        Each is a bias in nats an alternative, then the numbers of a rule, or empty. The one that is best in
+        the task's metric is taken, of equal ones the first. biases are the method's, () where it has none.
+        """
+        return (biases,)
 
     @property
     def reading(self) -> str:

@@ -61,11 +61,13 @@ class Measurement:
     def calibrated(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
         """The candidate with its biases fitted on its outcomes on train."""
         if self.calibration == "batch":
-            return replace(candidate, calibration=fit_batch(outcomes))
+            return self._fitted(candidate, outcomes, fit_batch(outcomes))
         if self.calibration == "auto":
-            return replace(candidate, calibration=fit_if_better(outcomes, self.task.kind.classes))
+            return self._fitted(candidate, outcomes, fit_if_better(outcomes, self.task.kind))
         if self.calibration == "contextual" and not candidate.calibration:
-            return replace(candidate, calibration=fit_contextual(self._content_free(candidate)))
+            return replace(
+                candidate, calibration=fit_contextual(self._content_free(candidate), self.task.kind)
+            )
         return candidate
 
     def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
@@ -99,11 +101,14 @@ class Measurement:
         outcomes = self.outcomes(fitted, split, ledger)
         return [self.score(c, found) for c, found in zip(fitted, outcomes, strict=True)]
 
+    def _fitted(
+        self, candidate: Candidate, outcomes: Sequence[Outcome], biases: tuple[float, ...]
+    ) -> Candidate:
+        return replace(candidate, calibration=self.marking.fitted(outcomes, biases))
+
     def _content_free(self, candidate: Candidate) -> list[Outcome]:
-        label = self.task.kind.classes[
-            0
-        ]  # a target is needed to form a row; contextual calibration ignores it
-        rows = [Example(id=f"content-free {text!r}", text=text, target=label) for text in CONTENT_FREE]
+        target = self.task.examples[0].target  # a row has one; contextual calibration ignores it
+        rows = [Example(id=f"content-free {text!r}", text=text, target=target) for text in CONTENT_FREE]
         return self.scorer.score([candidate], rows)[0]
 
 

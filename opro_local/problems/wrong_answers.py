@@ -1,11 +1,12 @@
 """What a candidate got wrong on train, and how unsure it was, from what its run has recorded."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate
-from opro_local.scoring.calibration import choice_probabilities
+from opro_local.scoring.calibration import log_likelihoods
 from opro_local.scoring.marking import Marking
 
 
@@ -25,14 +26,13 @@ class WrongAnswers:
         return {row: answer for row, answer in self._answers(candidate).items() if not answer.correct}
 
     def doubts(self, candidate: Candidate) -> Mapping[str, float]:
-        """By row, what the right label lacks to probability 1, or the answer to its full worth."""
+        """By row, what the right answer lacks to probability 1, or the answer to its full worth."""
         return {row: self._doubt(answer) for row, answer in self._answers(candidate).items()}
 
     def _doubt(self, answer: Answer) -> float:
         if not answer.choice_log_probs:
             return 1 - answer.score
-        chances = choice_probabilities([answer.choice_log_probs])[0]
-        return float(1 - chances[self.marking.kind.classes.index(answer.target)])
+        return 1 - math.exp(log_likelihoods([answer], self.marking.kind)[0])
 
     def _answers(self, candidate: Candidate) -> Mapping[str, Answer]:
         if candidate.key not in self._known:

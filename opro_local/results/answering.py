@@ -19,8 +19,9 @@ class Answering:
     """mode and reading (a sentence) say how an answer is had; labels are () where answers are open.
     wordings has the word of each label in the prompt, None where the labels stand for themselves.
 
-    biases are the winner's calibration: nats by label, to be added to the label's log-probability. With them
-    stands uncalibrated, its score on test without, worked out from what the model gave: the run keeps that.
+    biases are the winner's calibration: nats by alternative (a label, for most), to be added to its
+    log-probability. With them stands uncalibrated, its score on test without, worked out from what the model
+    gave: the run keeps that.
     """
 
     mode: ScoringMode
@@ -42,7 +43,7 @@ def answering(run: RunReader, known: Overview) -> Answering:
         mode=mode,
         labels=task.kind.classes,
         reading=_reading(task, scoring, mode, calibrated=best is not None, worded=words is not None),
-        biases=dict(zip(task.kind.classes, best.calibration, strict=True)) if best else {},
+        biases=dict(zip(task.kind.alternatives, best.calibration, strict=False)) if best else {},
         uncalibrated=_uncalibrated(run, task, best) if best else None,
         wordings=dict(zip(task.kind.classes, words, strict=True)) if words else None,
     )

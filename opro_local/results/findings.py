@@ -155,7 +155,7 @@ class Findings:
 
     def reliability(self) -> list[ConfidenceBin]:
         pair = next(iter(self.pairs()), None)
-        return reliability(pair.ours) if pair else []
+        return reliability(pair.ours, self.marking.kind) if pair else []
 
     def _on_test(self, candidate: Candidate) -> list[Answer]:
         return self._answers(candidate, "test", row_ids(self.run.header, "test"))

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from opro_local.answers import AnswerKind
 from opro_local.records import Answer
 from opro_local.results.overview import finite
+from opro_local.scoring.calibration import log_likelihoods
 
 BINS = 5
 
@@ -83,9 +85,9 @@ def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
     return None if right is None or not log_probs else right - max(log_probs.values())
 
 
-def reliability(outcomes: Sequence[Answer]) -> list[ConfidenceBin]:
+def reliability(outcomes: Sequence[Answer], kind: AnswerKind) -> list[ConfidenceBin]:
     """How often the winner is right by how sure it is: equal steps of confidence, the empty ones left out."""
-    sure = [(_confidence(o.choice_log_probs), o.correct) for o in outcomes if o.choice_log_probs]
+    sure = [(_confidence(o, kind), o.correct) for o in outcomes if o.choice_log_probs]
     found = []
     for low in range(BINS):
         inside = [pair for pair in sure if min(int(pair[0] * BINS), BINS - 1) == low]
@@ -95,7 +97,7 @@ def reliability(outcomes: Sequence[Answer]) -> list[ConfidenceBin]:
     return found
 
 
-def _confidence(log_probs: Sequence[float]) -> float:
-    """The probability of the likeliest label among all."""
-    highest = max(log_probs)
-    return 1 / sum(math.exp(value - highest) for value in log_probs)
+def _confidence(answer: Answer, kind: AnswerKind) -> float:
+    """The probability of what is predicted among all that could be."""
+    predicted = replace(answer, target=answer.prediction or answer.target)
+    return math.exp(log_likelihoods([predicted], kind)[0])

@@ -22,7 +22,8 @@ from opro_local.evidence.paired import Comparison, compare_correct, compare_resa
 from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
 from opro_local.scoring.confusion_tables import Array
-from opro_local.scoring.metrics import METRICS, MetricSpec, Sample, spread_of
+from opro_local.scoring.metrics import METRICS, MetricSpec
+from opro_local.scoring.sample import Sample, spread_of
 from opro_local.scoring.smoothing import Cells, comparison_of, interval_of
 from opro_local.tasks.task import Task
 
@@ -56,6 +57,14 @@ class Marking:
     def answers(self, outcomes: Sequence[Outcome], calibration: Sequence[float] = ()) -> list[Answer]:
         """The outcomes under a candidate's calibration."""
         return [Answer(calibrated(outcome, self.kind, calibration)) for outcome in outcomes]
+
+    def fitted(self, outcomes: Sequence[Outcome], biases: tuple[float, ...]) -> tuple[float, ...]:
+        """The calibration, of those that the kind has, under which outcomes on train are worth most."""
+        known = [outcome for outcome in outcomes if outcome.choice_log_probs]
+        if not known:
+            return ()
+        first, *others = self.kind.calibrations(known, biases)
+        return max((first, *others), key=lambda each: self._gained(outcomes, each)) if others else first
 
     def score(self, answers: Sequence[Answer]) -> Score:
         """The primary metric with its 95 % interval, and every other one that these answers allow.
@@ -145,8 +154,13 @@ class Marking:
         table: list[list[int]] = self._sample(answers).confusion.tolist()
         return table
 
+    def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
+        """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
+        sample = self._sample(self.answers(outcomes, calibration))
+        return self.spec.sign * self.spec.compute(sample) if sample.has(self.spec.needs) else -math.inf
+
     def _sample(self, answers: Sequence[Answer]) -> Sample:
-        return Sample(answers, self.kind.classes, self.spread, self.kind.decimal or "point")
+        return Sample(answers, self.kind, self.spread)
 
     def _gains(self, spec: MetricSpec, ours: Sample, theirs: Sample) -> Array:
         return spec.sign * (self._rows(spec, ours) - self._rows(spec, theirs))

@@ -1,125 +1,36 @@
 """The metrics: one record each, in METRICS, with scikit-learn's functions.
 
-Classes are encoded by their place in the label order, so that the columns of the probabilities are in sorted
-class order, as scikit-learn assumes. Averages are over the labels that have rows among the answers. An answer
-without a prediction is a class of its own: never right, and in no average. Log loss and Brier score need a
-probability for every example; where one is missing they are not reported, and as the primary metric they are
-infinite, the worst there is.
+Averages are over the labels that have rows among the answers. An answer without a prediction is a class of
+its own: never right, and in no average. Log loss and Brier score need a probability for every example; where
+one is missing they are not reported, and as the primary metric they are infinite, the worst there is.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import (
     brier_score_loss,
     cohen_kappa_score,
-    confusion_matrix,
     f1_score,
-    log_loss,
     matthews_corrcoef,
     mean_absolute_error,
     recall_score,
 )
 
-from opro_local.config import DecimalSign, Metric
-from opro_local.reading.numbers import number_value
-from opro_local.records import Answer, Direction
-from opro_local.scoring.calibration import choice_probabilities
+from opro_local.config import Metric
+from opro_local.records import Direction
+from opro_local.scoring.calibration import log_likelihoods
 from opro_local.scoring.confusion_tables import (
     Array,
     OfTables,
     balanced_accuracies,
-    farthest,
     macro_f1s,
     mccs,
     weighted_kappas,
 )
-
-Needs = Literal["scores", "classes", "probabilities", "values"]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Answers to a task as the arrays that metrics take.
-
-    labels is empty for tasks without a label set. spread is the distance of the task's largest number from
-    its smallest, decimal their sign, where answers are numbers.
-    """
-
-    answers: Sequence[Answer]
-    labels: Sequence[str] = ()
-    spread: float = 0.0
-    decimal: DecimalSign = "point"
-
-    @cached_property
-    def scores(self) -> Array:
-        """(N,) from 0 to 1"""
-        return np.array([answer.score for answer in self.answers], dtype=np.float64)
-
-    @cached_property
-    def targets(self) -> list[int]:
-        return [self.labels.index(answer.target) for answer in self.answers]
-
-    @cached_property
-    def predictions(self) -> list[int]:
-        """Class by class; len(labels) where there is no prediction."""
-        return [
-            len(self.labels) if answer.prediction is None else self.labels.index(answer.prediction)
-            for answer in self.answers
-        ]
-
-    @cached_property
-    def nearest_predictions(self) -> list[int]:
-        """Class by class; the one that is farthest from the target where there is no prediction."""
-        ends = farthest(np.array(self.targets), len(self.labels)).tolist()
-        return [end if p == len(self.labels) else p for p, end in zip(self.predictions, ends, strict=True)]
-
-    @cached_property
-    def probabilities(self) -> Array:
-        """(N, C)"""
-        return choice_probabilities([answer.choice_log_probs for answer in self.answers])
-
-    @cached_property
-    def confusion(self) -> NDArray[np.int64]:
-        """(C, C + 1)"""
-        classes = range(len(self.labels) + 1)
-        table: NDArray[np.int64] = confusion_matrix(self.targets, self.predictions, labels=classes)[:-1]
-        return table
-
-    @cached_property
-    def values(self) -> tuple[list[float], list[float]]:
-        """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
-        targets = [self._number(answer.target) or 0.0 for answer in self.answers]
-        said = [None if a.prediction is None else self._number(a.prediction) for a in self.answers]
-        return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
-
-    @cached_property
-    def one_hot(self) -> Array:
-        """(N, C): 1 at the target"""
-        return np.eye(len(self.labels))[self.targets]
-
-    def has(self, needs: Needs) -> bool:
-        """Whether the answers have what a metric needs."""
-        if needs == "scores":
-            return True
-        if needs == "values":
-            return all(self._number(answer.target) is not None for answer in self.answers)
-        if needs == "classes" or not self.labels:
-            return bool(self.labels)
-        return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
-
-    def _number(self, text: str) -> float | None:
-        return _number(text, self.decimal)
-
-
-def _number(text: str, decimal: DecimalSign) -> float | None:
-    value = number_value(text, decimal)
-    return None if value is None else float(value)
+from opro_local.scoring.sample import Needs, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,14 +109,9 @@ def _weighted_kappa(sample: Sample) -> float:
     return score
 
 
-def _log_loss(sample: Sample) -> float:
-    loss: float = log_loss(sample.targets, y_proba=sample.probabilities, labels=range(len(sample.labels)))
-    return loss
-
-
 def _log_losses(sample: Sample) -> Array:
-    smallest = np.finfo(np.float64).eps  # as log_loss clips
-    losses: Array = -np.log(np.maximum(sample.probabilities[sample.one_hot == 1], smallest))
+    smallest = np.log(np.finfo(np.float64).eps)  # as scikit-learn's log_loss clips
+    losses: Array = -np.maximum(log_likelihoods(sample.answers, sample.kind), smallest)
     return losses
 
 
@@ -256,8 +162,8 @@ METRICS: Mapping[Metric, MetricSpec] = {
     ),
     "log_loss": MetricSpec(
         direction="minimize",
-        needs="probabilities",
-        compute=_log_loss,
+        needs="likelihoods",
+        compute=lambda s: float(_log_losses(s).mean()),
         per_row=_log_losses,
         high=math.inf,
         scale=lambda value, _spread: math.exp(-value),  # geometric mean probability of the right label
@@ -299,9 +205,3 @@ METRICS: Mapping[Metric, MetricSpec] = {
     ),
 }
 """In the order in which they are reported."""
-
-
-def spread_of(targets: Sequence[str], decimal: DecimalSign = "point") -> float:
-    """The distance of the largest number among targets from the smallest; 0 where there are none."""
-    numbers = [value for target in targets if (value := _number(target, decimal)) is not None]
-    return max(numbers) - min(numbers) if numbers else 0.0

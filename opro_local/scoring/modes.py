@@ -71,7 +71,7 @@ class Mode(Protocol[Q, R]):
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodMode:
-    """The model's log-probability of every label, or its wording; the largest predicts (ties: the first)."""
+    """The model's log-probability of each alternative, or its wording; the kind says what they predict."""
 
     engine: Engine
     kind: AnswerKind
@@ -80,11 +80,12 @@ class LikelihoodMode:
         self, prompt: ScorerPrompt, example: Example, words: Sequence[str] = ()
     ) -> ChoiceRequest | None:
         """Raises ModelError for labels that are the same to the model, or one the beginning of another."""
-        texts = [prompt.answered(word) for word in words or self.kind.classes]
+        words = words or self.kind.alternatives
+        texts = [prompt.answered(word) for word in words]
         opened, *answers = self.engine.encode_each(prompt.messages, [prompt.prefill, *texts])
         if _prefixes(answers):
             answers = self.engine.encode_each(prompt.messages, texts, closed=True)
-            _check_apart(answers, words or self.kind.classes)
+            _check_apart(answers, words)
         # Joint encoding may merge the prompt's last characters into a label's first token; the scored span
         # then starts there for all labels of the row. A thought that the prompt opens is closed ahead of the
         # labels: its end is no part of them.
@@ -106,9 +107,8 @@ class LikelihoodMode:
     def outcome(self, example: Example, request: ChoiceRequest, reply: ChoiceReply) -> Outcome:
         log_probs = reply.log_probs
         failed = not all(map(math.isfinite, log_probs))
-        prediction = (
-            None if failed else self.kind.classes[max(range(len(log_probs)), key=log_probs.__getitem__)]
-        )
+        prediction = None if failed else self.kind.predicted(log_probs)
+        right = self.kind.right_places(example.target)
         return Outcome(
             example_id=example.id,
             target=example.target,
@@ -116,7 +116,7 @@ class LikelihoodMode:
             score=0.0 if prediction is None else self.kind.worth(prediction, example),
             reason=NOT_FINITE if failed else None,
             choice_log_probs=() if failed else log_probs,
-            gold_log_likelihood=None if failed else log_probs[self.kind.classes.index(example.target)],
+            gold_log_likelihood=None if failed else sum(log_probs[place] for place in right),
             prompt_tokens=request.tokens,
         )
 

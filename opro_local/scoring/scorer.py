@@ -167,7 +167,7 @@ def scoring_mode(task: Task, settings: ScoringSettings) -> ScoringMode:
         raise SettingsError(
             "likelihood scoring has no replies to read: leave out --grading and --second-round."
         )
-    return settings.mode or ("likelihood" if task.kind.classes and not reads else "generation")
+    return settings.mode or ("likelihood" if task.kind.alternatives and not reads else "generation")
 
 
 def _without_answer(example: Example, reason: str | None) -> Outcome:

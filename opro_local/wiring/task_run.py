@@ -261,7 +261,7 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
     grader_of(task.kind, settings.scoring.grading)
-    if mode == "likelihood" and not task.kind.classes:
+    if mode == "likelihood" and not task.kind.alternatives:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):
         raise SettingsError(f"The metric {task.metric} needs probabilities: use --scoring likelihood.")

@@ -11,6 +11,7 @@ from opro_local.scoring.calibration import (
     fit_batch,
     fit_contextual,
     fit_if_better,
+    log_likelihoods,
 )
 
 LABELS = ("seed", "fintech")
@@ -34,15 +35,15 @@ FAILED = Outcome(example_id="f", target="seed", prediction=None, score=0.0, reas
 
 def test_probabilities_are_normalised_over_the_choices_in_double_precision() -> None:
     # Only a hundredth of the mass is on the choices, a third of it on the first.
-    rows = choice_probabilities([[math.log(0.01 / 3), math.log(0.02 / 3)], [-1000.0, -1000.0]])
+    rows = choice_probabilities([[math.log(0.01 / 3), math.log(0.02 / 3)], [-1000.0, -1000.0]], KIND)
     assert rows.dtype == np.float64
     assert rows == pytest.approx(np.array([[1 / 3, 2 / 3], [0.5, 0.5]]))
     assert rows.sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-15)
 
 
 def test_biases_shift_the_odds() -> None:
-    row = choice_probabilities([[math.log(0.5), math.log(0.5)]], [math.log(3), 0.0])
-    assert row == pytest.approx(np.array([[0.75, 0.25]]))
+    shifted = log_likelihoods([answered(0.5, 0.5)], KIND, (math.log(3), 0.0))
+    assert shifted == pytest.approx([math.log(0.75)])
 
 
 def test_batch_calibration_takes_out_the_mean_log_odds() -> None:
@@ -58,7 +59,7 @@ def test_batch_calibration_minds_only_odds() -> None:
 
 def test_contextual_calibration_is_minus_the_log_of_the_mean_probability() -> None:
     # Means 0.8 and 0.2; the second row is given with half its mass elsewhere, which does not count.
-    biases = fit_contextual([answered(0.9, 0.1), answered(0.35, 0.15), FAILED])
+    biases = fit_contextual([answered(0.9, 0.1), answered(0.35, 0.15), FAILED], KIND)
     assert biases == pytest.approx((-math.log(0.8), -math.log(0.2)))
 
 
@@ -68,12 +69,13 @@ def test_batch_calibration_does_not_look_at_targets() -> None:
 
 def test_without_log_probabilities_there_is_nothing_to_fit() -> None:
     assert fit_batch([FAILED]) == ()
-    assert fit_contextual([]) == ()
+    assert fit_contextual([], KIND) == ()
 
 
 def test_a_label_that_never_has_any_probability_gets_a_finite_bias() -> None:
     biases = fit_contextual(
-        [Outcome(example_id="e", target="x", prediction="y", score=0.0, choice_log_probs=(0.0, -math.inf))]
+        [Outcome(example_id="e", target="x", prediction="y", score=0.0, choice_log_probs=(0.0, -math.inf))],
+        KIND,
     )
     assert all(map(math.isfinite, biases))
 
@@ -111,20 +113,20 @@ class TestFitIfBetter:
     def test_biases_are_taken_where_they_make_the_targets_likelier(self) -> None:
         # A liking for the first label by a factor of 9 that the targets do not share.
         biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
-        assert fit_if_better(biased, LABELS) == fit_batch(biased) != ()
+        assert fit_if_better(biased, KIND) == fit_batch(biased) != ()
 
     def test_there_are_none_where_the_model_is_right_as_it_is(self) -> None:
         right = [answered(0.9, 0.1), answered(0.8, 0.2)]
-        assert fit_if_better(right, LABELS) == ()
+        assert fit_if_better(right, KIND) == ()
 
     def test_likelihood_decides_and_not_the_number_of_right_answers(self) -> None:
         # All three are right either way, two of them narrowly without biases.
         rows = [answered(0.51, 0.49), answered(0.501, 0.499), answered(0.02, 0.98, target="fintech")]
         biases = fit_batch(rows)
         assert [calibrated(row, KIND, biases).correct for row in rows] == [True, True, True]
-        assert fit_if_better(rows, LABELS) == biases
+        assert fit_if_better(rows, KIND) == biases
 
     def test_outcomes_without_probabilities_are_left_out(self) -> None:
         biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
-        assert fit_if_better([*biased, FAILED], LABELS) == fit_if_better(biased, LABELS)
-        assert fit_if_better([FAILED], LABELS) == ()
+        assert fit_if_better([*biased, FAILED], KIND) == fit_if_better(biased, KIND)
+        assert fit_if_better([FAILED], KIND) == ()

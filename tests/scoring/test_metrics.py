@@ -22,7 +22,8 @@ from opro_local.evidence.paired import Comparison
 from opro_local.records import Outcome, Score
 from opro_local.scoring.confusion_tables import balanced_accuracies, macro_f1s, mccs, weighted_kappas
 from opro_local.scoring.marking import Marking
-from opro_local.scoring.metrics import METRICS, spread_of
+from opro_local.scoring.metrics import METRICS
+from opro_local.scoring.sample import spread_of
 
 LABELS = ("seed", "fintech", "healthcare")  # not in alphabetical order
 OF_LABELS: tuple[Metric, ...] = tuple(name for name in METRICS if name != "mae")
