@@ -54,9 +54,6 @@ class Span(Text):
     def _is_found(self, row: LabelledRow) -> bool:
         return all(holds(row.text, each) for each in self.right(row.target))
 
-    def _is_found(self, row: LabelledRow) -> bool:
-        return all(holds(row.text, each) for each in self.right(row.target))
-
     @property
     def instructions(self) -> Sequence[str]:
         return INSTRUCTIONS

@@ -47,12 +47,8 @@ def _messages(use: Use) -> list[dict[str, str]]:
 
 def _test(row: UseExample, words: Mapping[str, str]) -> dict[str, Any]:
     right = [_literal(words.get(each, each)) for each in texts_in(row.target or "")]
-    holds = (
-        {"type": "icontains-any", "value": right}
-        if len(right) > 1
-        else {"type": "icontains", "value": right[0]}
-    )
-    return {"vars": {"text": row.text}, "assert": [holds]}
+    holds = ("icontains", *right) if len(right) == 1 else ("icontains-any", right)
+    return {"vars": {"text": row.text}, "assert": [dict(zip(("type", "value"), holds, strict=True))]}
 
 
 def _literal(text: str) -> str:

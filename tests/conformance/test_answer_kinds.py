@@ -84,6 +84,13 @@ SAMPLES: dict[str, Sample] = {
         wrong=swapped("Oslo", "New York"),
         silent=None,  # any text is one
     ),
+    "span": Sample(
+        targets=("the Row", '["Row", "the row"]'),
+        right=dict.fromkeys(("the Row", '["Row", "the row"]'), "The answer is row."),
+        wrong=dict.fromkeys(("the Row", '["Row", "the row"]'), "The answer is a row of boats."),
+        silent=None,  # any text is one
+        worth_of_wrong=0.4,
+    ),
     "regex": Sample(
         targets=("AB-1", "CD-22"),
         right=same("AB-1", "CD-22"),
