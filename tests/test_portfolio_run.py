@@ -178,6 +178,7 @@ def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: Document = {"exemplar_choice": "current-wrong", "shots": 2, "shown": 1}
+    options["without"] = ["reflection"]  # it shows rows of its own
     document = run_document(searched(tmp_path, monkeypatch, method=method, **options), outcomes=True)
     steps = [step for step in document["steps"] if step["exemplar_ids"]]
     assert len(steps) > 1
@@ -245,7 +246,7 @@ def test_cut_off_after_any_block_the_same_search_goes_on(
 
 def test_every_arm_leaves_in_what_must_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = "Money is never seed."
-    others = ["form", "wording", "shot growth"]
+    others = ["form", "wording", "shot growth", "reflection"]
     document = run_document(searched(tmp_path, monkeypatch, keep=[kept], baselines="full", without=others))
     proposals = [p for step in document["steps"] for p in step["proposals"]]
     accepted = [p for p in proposals if p["solution"]]

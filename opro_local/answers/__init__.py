@@ -42,14 +42,15 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name. several_targets: a row may have several right answers, each of which will do. told is a
-    sentence for the optimizer on what an answer is.
+    part of its name. several_targets: a row may have several right answers, each of which will do.
+    optional_targets: it may have none. rubric: replies are not read, but graded by a judge that goes by it.
     """
 
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    rubric: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
@@ -57,7 +58,7 @@ class AnswerKind:
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
     several_targets: ClassVar[bool] = False
-    told: ClassVar[str] = ""
+    optional_targets: ClassVar[bool] = False
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -108,6 +109,27 @@ class AnswerKind:
         the task's metric is taken, of equal ones the first. biases are the method's, () where it has none.
         """
         return (biases,)
+
+    def parts_of(self, calibration: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """The biases, one an alternative, and the rule."""
+        count = len(self.alternatives)
+        return calibration[:count], calibration[count:]
+
+    def decision(self, _rule: Sequence[float], of_each: str) -> str:
+        """What predicted does, for people who do it elsewhere; of_each is how they call a log-probability."""
+        return f"the label whose {of_each} is highest (summed over its tokens; of equal ones the first)"
+
+    def code(self, _rule: Sequence[float]) -> str:
+        """What predicted does as a Python expression of LABELS, the alternatives, and scores, both lists.
+
+        scores are their log-probabilities, biases in; torch is at hand.
+        """
+        return "LABELS[scores.index(max(scores))]"
+
+    @property
+    def told(self) -> str:
+        """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
+        return ""
 
     @property
     def reading(self) -> str:

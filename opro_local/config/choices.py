@@ -24,6 +24,7 @@ Arm = Literal[
     "opro tagged",
     "opro bracket",
     "opro completion",
+    "reflection",
     "library",
     "random words",
     "paraphrases",

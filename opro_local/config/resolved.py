@@ -23,6 +23,11 @@ class ResolvedSearch(SearchSettings):
     def races(self) -> bool:
         return self.racing == "on"
 
+    @property
+    def shows_rows(self) -> bool:
+        """Whether the optimizer may be shown rows."""
+        return self.exemplars > 0 and not self.instructions_only
+
 
 class ResolvedScoring(ScoringSettings):
     """calibration is none where answers are generated."""

@@ -80,6 +80,15 @@ class TaskSettings(Settings):
         None,
         description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
     )
+    rubric: str | None = Field(
+        None,
+        description="What a judged answer is graded by: the text, or a file that holds it (.txt, .md).",
+    )
+    judge_rows: str | None = Field(
+        None,
+        description="Table of replies that a person graded, to measure the judge by: columns text, reply, "
+        "grade (1 to 5) and, if there are any, reference.",
+    )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")
     qa: bool | None = Field(

@@ -75,7 +75,7 @@ def _rendered(template: str) -> Writer:
             turns=[asdict(turn) for turn in use.turns],
             thoughts=THOUGHT_MARKS,
             word="WORDS[label]" if use.answering.wordings else "label",
-            biases={label: use.answering.biases.get(label, 0.0) for label in use.answering.labels},
+            biases={each: use.answering.biases.get(each, 0.0) for each in use.answering.alternatives},
             notes=[*notes(use), *lost],
         )
 

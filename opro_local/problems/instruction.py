@@ -67,8 +67,8 @@ class InstructionProblem:
     def told_task(self) -> Task:
         """As the optimizer is told of it."""
         task = self.space.task
-        described = replace(task, description=" ".join(filter(None, [task.description, task.kind.told])))
-        return told_to_keep(described, self.search.keep)
+        described = " ".join(filter(None, (task.description, task.kind.told)))
+        return told_to_keep(replace(task, description=described), self.search.keep)
 
     def meta_prompts(self, trajectory: Trajectory[Candidate], step: int) -> Iterator[MetaPrompt]:
         prompts = MetaPrompts(
@@ -85,7 +85,9 @@ class InstructionProblem:
     @cached_property
     def wrong_answers(self) -> WrongAnswers:
         """What scored candidates got wrong on train, for whoever proposes by that."""
-        return WrongAnswers(marking=self.measurement.marking, ledger=self.ledger)
+        return WrongAnswers(
+            marking=self.measurement.marking, ledger=self.ledger, rows=self.measurement.split.train
+        )
 
     def longest_reply(self) -> int:
         return self.search.max_characters

@@ -60,7 +60,8 @@ class SearchSpace:
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.kind.classes or not self.shot_sets.most:
+        kind = self.task.kind
+        if kind.classes or kind.rubric or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 

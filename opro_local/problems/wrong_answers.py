@@ -1,12 +1,14 @@
 """What a candidate got wrong on train, and how unsure it was, from what its run has recorded."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opro_local.answers import AnswerKind
+from opro_local.proposers.mistakes import Mistake
 from opro_local.recording import OutcomeLedger
-from opro_local.records import Answer, Candidate
-from opro_local.scoring.calibration import log_likelihoods
+from opro_local.records import Answer, Candidate, Example
+from opro_local.scoring.calibration import confidence, log_likelihoods
 from opro_local.scoring.marking import Marking
 
 
@@ -19,11 +21,17 @@ class WrongAnswers:
 
     marking: Marking
     ledger: OutcomeLedger
+    rows: Sequence[Example]
     _known: dict[str, Mapping[str, Answer]] = field(default_factory=dict)
 
     def of(self, candidate: Candidate) -> Mapping[str, Answer]:
         """By row, the answers that are not worth 1, under the candidate's calibration."""
         return {row: answer for row, answer in self._answers(candidate).items() if not answer.correct}
+
+    def mistakes(self, candidate: Candidate) -> Sequence[Mistake]:
+        """The same in the order of the rows, as the optimizer is told of them."""
+        wrong = self.of(candidate)
+        return [_mistake(row, wrong[row.id], self.marking.kind) for row in self.rows if row.id in wrong]
 
     def doubts(self, candidate: Candidate) -> Mapping[str, float]:
         """By row, what the right answer lacks to probability 1, or the answer to its full worth."""
@@ -40,3 +48,12 @@ class WrongAnswers:
             answers = self.marking.answers(outcomes, candidate.calibration)
             self._known[candidate.key] = {answer.example_id: answer for answer in answers}
         return self._known[candidate.key]
+
+
+def _mistake(row: Example, answer: Answer, kind: AnswerKind) -> Mistake:
+    return Mistake(
+        row=row,
+        answered=answer.prediction,
+        sure=confidence(answer, kind),
+        feedback=answer.feedback,
+    )

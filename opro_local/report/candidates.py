@@ -141,7 +141,7 @@ def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
     """Labels and how an answer is read; then as JSON the biases, what the form changes, the labels' words."""
     assert isinstance(run, TaskResult)
     labels = run.answering.labels
-    biases = dict(zip(labels, prompt.calibration, strict=True)) if prompt.calibration else {}
+    biases = dict(zip(run.answering.alternatives, prompt.calibration, strict=False))
     words = dict(zip(labels, prompt.verbalizer, strict=True)) if prompt.verbalizer else {}
     return [
         json.dumps(list(labels), ensure_ascii=False),

@@ -17,11 +17,14 @@ from opro_local.tasks.task import Task, task_from_json
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """mode and reading (a sentence) say how an answer is had; labels are () where answers are open.
-    wordings has the word of each label in the prompt, None where the labels stand for themselves.
 
-    biases are the winner's calibration: nats by alternative (a label, for most), to be added to its
-    log-probability. With them stands uncalibrated, its score on test without, worked out from what the model
-    gave: the run keeps that.
+    wordings has the word of each label in the prompt, None where the labels stand for themselves.
+    alternatives are the texts that were compared, for most the labels, and code is the Python expression that
+    makes an answer of their scores; () and None where replies are read.
+
+    biases are the winner's calibration: nats by alternative, to be added to its log-probability. With a
+    calibration stands uncalibrated, its score on test without, worked out from what the model gave: the run
+    keeps that.
     """
 
     mode: ScoringMode
@@ -30,22 +33,28 @@ class Answering:
     biases: Mapping[str, float]
     uncalibrated: Figures | None
     wordings: Mapping[str, str] | None = None
+    alternatives: Sequence[str] = ()
+    code: str | None = None
 
 
 def answering(run: RunReader, known: Overview) -> Answering:
     task = task_from_json(run.header.problem_json)
     scoring = _scoring(known.settings.get("scoring", {}))
     mode = scoring_mode(task, scoring)
-    found = known.best if isinstance(known.best, Prompt) else None
-    best = found if found and found.calibration else None
-    words = found.verbalizer if found else None
+    best = known.best if isinstance(known.best, Prompt) else None
+    calibration, words = (best.calibration, best.verbalizer) if best else ((), None)
+    biases, rule = task.kind.parts_of(calibration)
+    compares = mode == "likelihood"
+    of_each = _of_each(biased=any(biases), worded=words is not None)
     return Answering(
         mode=mode,
         labels=task.kind.classes,
-        reading=_reading(task, scoring, mode, calibrated=best is not None, worded=words is not None),
-        biases=dict(zip(task.kind.alternatives, best.calibration, strict=False)) if best else {},
-        uncalibrated=_uncalibrated(run, task, best) if best else None,
+        reading=task.kind.decision(rule, of_each) if compares else _read(task, scoring),
+        biases=dict(zip(task.kind.alternatives, biases, strict=True)) if any(biases) else {},
+        uncalibrated=_uncalibrated(run, task, best) if best and calibration else None,
         wordings=dict(zip(task.kind.classes, words, strict=True)) if words else None,
+        alternatives=task.kind.alternatives if compares else (),
+        code=task.kind.code(rule) if compares else None,
     )
 
 
@@ -54,16 +63,12 @@ def _scoring(stored: Mapping[str, Any]) -> ScoringSettings:
     return ScoringSettings(**{name: stored[name] for name in ScoringSettings.model_fields if name in stored})
 
 
-def _reading(
-    task: Task, scoring: ScoringSettings, mode: ScoringMode, *, calibrated: bool, worded: bool
-) -> str:
-    if mode == "likelihood":
-        bias = ", its bias added," if calibrated else ""
-        whose = "whose wording's" if worded else "whose"
-        return (
-            f"the label {whose} log-probability behind the prompt{bias} is highest (summed over its tokens; "
-            "of equal ones the first)"
-        )
+def _of_each(*, biased: bool, worded: bool) -> str:
+    whose, added = "wording's " if worded else "", ", its bias added," if biased else ""
+    return f"{whose}log-probability behind the prompt{added}"
+
+
+def _read(task: Task, scoring: ScoringSettings) -> str:
     if scoring.grading == "official":
         read = "read as the published implementation does (lenient)"
     else:

@@ -1,15 +1,14 @@
 """What the winner answered on test beside a baseline, row by row, and how far to trust how sure it is."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from opro_local.answers import AnswerKind
 from opro_local.records import Answer
 from opro_local.results.overview import finite
-from opro_local.scoring.calibration import log_likelihoods
+from opro_local.scoring.calibration import confidence
 
 BINS = 5
 
@@ -87,17 +86,12 @@ def margin(outcome: Answer, labels: Sequence[str]) -> float | None:
 
 def reliability(outcomes: Sequence[Answer], kind: AnswerKind) -> list[ConfidenceBin]:
     """How often the winner is right by how sure it is: equal steps of confidence, the empty ones left out."""
-    sure = [(_confidence(o, kind), o.correct) for o in outcomes if o.choice_log_probs]
-    found = []
+    known = [(confidence(answer, kind), answer.correct) for answer in outcomes]
+    sure = [(found, correct) for found, correct in known if found is not None]
+    bins = []
     for low in range(BINS):
         inside = [pair for pair in sure if min(int(pair[0] * BINS), BINS - 1) == low]
         if inside:
-            confidence, right = np.mean(inside, axis=0)
-            found.append(ConfidenceBin(confidence=float(confidence), accuracy=float(right), n=len(inside)))
-    return found
-
-
-def _confidence(answer: Answer, kind: AnswerKind) -> float:
-    """The probability of what is predicted among all that could be."""
-    predicted = replace(answer, target=answer.prediction or answer.target)
-    return math.exp(log_likelihoods([predicted], kind)[0])
+            mean, right = np.mean(inside, axis=0)
+            bins.append(ConfidenceBin(confidence=float(mean), accuracy=float(right), n=len(inside)))
+    return bins

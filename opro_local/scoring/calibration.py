@@ -10,6 +10,7 @@ contextual  subtracts the log of the mean probability over inputs without conten
 Fitted on train, the biases are part of a candidate. Behind them a kind of answer may have a rule of its own.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -67,6 +68,13 @@ def log_likelihoods(
     return found
 
 
+def confidence(outcome: Outcome, kind: AnswerKind) -> float | None:
+    """The probability of what is predicted among all that could be; None where nothing was compared."""
+    if outcome.prediction is None or not outcome.choice_log_probs:
+        return None
+    return math.exp(log_likelihoods([replace(outcome, target=outcome.prediction)], kind)[0])
+
+
 def choice_probabilities(log_probs: Sequence[Sequence[float]], kind: AnswerKind) -> NDArray[np.float64]:
     """(N, A) log-probabilities of the alternatives in nats to probabilities; each choice sums to 1."""
     logits = np.asarray(log_probs, dtype=np.float64)
@@ -82,10 +90,9 @@ def calibrated(outcome: Outcome, kind: AnswerKind, calibration: Sequence[float])
     """
     if not calibration or not outcome.choice_log_probs:
         return outcome
-    count = len(kind.alternatives)
-    pairs = zip(outcome.choice_log_probs, calibration[:count], strict=True)
-    logits = tuple(value + bias for value, bias in pairs)
-    prediction = kind.predicted(logits, calibration[count:])
+    biases, rule = kind.parts_of(calibration)
+    logits = tuple(value + bias for value, bias in zip(outcome.choice_log_probs, biases, strict=True))
+    prediction = kind.predicted(logits, rule)
     target = Example(id=outcome.example_id, text="", target=outcome.target)
     return replace(
         outcome,

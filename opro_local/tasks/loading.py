@@ -14,6 +14,7 @@ from opro_local.config import Settings, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
+from opro_local.tasks.graded_replies import graded_replies
 from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
 from opro_local.tasks.must_stay import apart, must_stay_rows
 from opro_local.tasks.readers import STDIN
@@ -26,8 +27,9 @@ S = TypeVar("S", bound=Settings)
 
 OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay")
 """Settings that say nothing about the files of a benchmark."""
-OF_TARGETS = ("separator",)
-"""Settings of some kinds of answer that say how targets are read, and nothing about answers."""
+OF_TABLES_ONLY = ("separator", "judge_rows")
+"""Settings of some kinds of answer that say how tables are read, and nothing about answers."""
+TEXT_FILES = (".txt", ".md")
 
 
 def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
@@ -65,6 +67,8 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         pattern=settings.pattern,
         grader=grader,
         decimal=kind.decimal_of(rows.all, settings.decimal),
+        rubric=_text_or_file(settings.rubric, folder),
+        judge_rows=graded_replies(settings, folder),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
@@ -79,6 +83,19 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         *warnings_of(rows.all, task.kind.classes, task.split.twins),
     )
     return replace(task, warnings=told)
+
+
+def _text_or_file(text: str | None, folder: Path) -> str | None:
+    """Raises SettingsError for a file that is not there, or blank."""
+    if text is None or "\n" in text.strip() or Path(text.strip()).suffix not in TEXT_FILES:
+        return text and text.strip()
+    try:
+        content = (folder / text.strip()).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{text}: cannot be read as a text file. Check the path.") from None
+    if not content:
+        raise SettingsError(f"{text} is empty. Write down what is to be graded.")
+    return content
 
 
 def _taken_out(count: int) -> Iterator[str]:
@@ -125,7 +142,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (*(field.name for field in fields(AnswerKind) if field.name != "metric"), *OF_TARGETS):
+    for key in (*(field.name for field in fields(AnswerKind) if field.name != "metric"), *OF_TABLES_ONLY):
         given = getattr(settings, key) not in (None, ())
         if given and key not in kind.uses:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")

@@ -11,7 +11,7 @@ from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task
 
 TASK_FILE = "task.toml"
-FILES = ("data", "grader", "must_stay")
+FILES = ("data", "grader", "must_stay", "judge_rows")
 """Settings that name a file: of the folder of their task file, or of the current one where they are flags."""
 EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
 

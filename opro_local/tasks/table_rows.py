@@ -21,16 +21,20 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
     """The rows of a table that have a text and a target. Raises SettingsError and DataError."""
     several = kind.several_targets
     table = read_table(path, settings, labels_are_names=kind.targets_are_names, several=several)
-    if not settings.text or settings.label is None:
+    if not settings.text or (settings.label is None and not kind.optional_targets):
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
     texts = [table.index(column) for column in settings.text]
-    right = table.indices(settings.label) if several else [table.index(settings.label)]
+    right = [] if settings.label is None else table.indices(settings.label)
+    if settings.label is not None and not several:
+        table.index(settings.label)
     target_of = partial(_several if several else _target, columns=right, separator=settings.separator)
     id_column = None if settings.id is None else table.index(settings.id)
-    labelled = [(row, target) for row in table.rows if (target := target_of(row)).strip()]
+    labelled = [
+        (row, target) for row in table.rows if (target := target_of(row)).strip() or kind.optional_targets
+    ]
     usable = [(row, target) for row, target in labelled if any(row.fields[i].strip() for i in texts)]
     rows = [
         LabelledRow(
@@ -59,7 +63,7 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
 
 
 def _target(row: RawRow, columns: Sequence[int], separator: str | None) -> str:
-    return row.fields[columns[0]]
+    return "".join(row.fields[i] for i in columns)
 
 
 def _several(row: RawRow, columns: Sequence[int], separator: str | None) -> str:

@@ -27,6 +27,7 @@ from opro_local.proposers.growth import ShotGrowth
 from opro_local.proposers.library import STEP_BY_STEP, direct_instructions
 from opro_local.proposers.portfolio import Portfolio
 from opro_local.proposers.prompt_forms import Forms
+from opro_local.proposers.reflection import Reflection
 from opro_local.proposers.stream import Stream, StreamProposer, parsed
 from opro_local.proposers.variations import crossed, paraphrased
 from opro_local.proposers.verbalizers import Verbalizers
@@ -68,6 +69,8 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
         "shot growth": _drawn("shot growth", problem, growth.grown),
     }
+    if optimizer.engine.chat and problem.search.shows_rows:
+        drawn["reflection"] = Filtered(inner=_reflection(problem, optimizer), guard=guard)
     if space.scorer.compares:
         drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)
         drawn["wording"] = _drawn("wording", problem, _verbalizers(problem).varied)
@@ -77,7 +80,18 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         expected=EXPECTED,
         seed=seed,
         fits=problem.fits,
-        sampled=frozenset(sampled),
+        sampled=frozenset([*sampled, "reflection"]),
+    )
+
+
+def _reflection(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Reflection:
+    wrong = problem.wrong_answers
+    return Reflection(
+        optimizer=optimizer,
+        task=problem.told_task,
+        rows=problem.measurement.split.train,
+        mistakes=wrong.mistakes,
+        doubts=wrong.doubts,
     )
 
 

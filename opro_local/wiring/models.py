@@ -24,17 +24,22 @@ PAIRS_WORTH_COMPILING = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The two roles; one and the same engine when both are played by the same weights."""
+    """The roles; one and the same engine where several are played by the same weights.
+
+    judge is None where the settings name none.
+    """
 
     scorer: Engine
     optimizer: Engine
     records: tuple[ModelRecord, ...]
     memory: tuple[str, ...] = ()
+    judge: Engine | None = None
 
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
-    """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
+    """Find, verify and load the models of all roles; equal weights are loaded once. Raises ModelError."""
     names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
+    names |= {"judge": settings.judge} if settings.judge else {}
     found = {
         name: resolve(name, models_folder, reread=settings.verify) for name in dict.fromkeys(names.values())
     }
@@ -55,6 +60,7 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
             for role, model in stored.items()
         ),
         memory=memory,
+        judge=engines[stored["judge"].digest] if settings.judge else None,
     )
 
 

@@ -28,11 +28,13 @@ from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
+from opro_local.wiring.judging import check_rows, measured_judge, with_judge
 from opro_local.wiring.metered import metered
 from opro_local.wiring.models import Models, for_pairs
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
+    from opro_local.evidence.judge_record import JudgeRecord
     from opro_local.problems.instruction import InstructionProblem
     from opro_local.problems.measurement import Measurement
     from opro_local.problems.search_space import SearchSpace
@@ -47,7 +49,7 @@ class TaskRun:
     """Everything that a run or a measurement works with but its ledger, the models loaded.
 
     left_out are the ids of rows that are longer than the scorer's context; watch is held to the models and
-    the cache of replies.
+    the cache of replies; judge is what the run's file keeps of one.
     """
 
     settings: ResolvedSettings
@@ -56,6 +58,7 @@ class TaskRun:
     measurement: "Measurement"
     watch: Stopwatch
     left_out: Sequence[str] = ()
+    judge: "JudgeRecord | None" = None
 
     @property
     def codec(self) -> CandidateCodec:
@@ -163,7 +166,9 @@ def prepare(
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
     check_ledger(RunFolder(host.folders.runs).test_ledger)
-    settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
+    check_rows(task, settings.scoring)
+    anchored_models = anchored(with_judge(settings.models, task), host.folders.models)
+    settings = settings.model_copy(update={"models": anchored_models})
     if models is None:
         loading = for_pairs(settings.models, planned_pairs(settings) if run_id else 0)
         models = host.load_models(loading, host.folders.models)
@@ -177,7 +182,18 @@ def prepare(
     search = chosen.search
     watch = Stopwatch()
     cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
-    scorer = Scorer(TimedEngine(models.scorer, "scorer", watch), task, chosen.scoring, cache)
+    judge = measured_judge(
+        task, chosen.scoring, models, name=anchored_models.judge_name, cache=cache, watch=watch
+    )
+    if judge is not None:
+        host.watcher.judge_measured(judge.record)
+    scorer = Scorer(
+        TimedEngine(models.scorer, "scorer", watch),
+        task,
+        chosen.scoring,
+        cache,
+        judge.judge if judge else None,
+    )
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
@@ -202,6 +218,7 @@ def prepare(
         measurement=measurement,
         watch=watch,
         left_out=left_out,
+        judge=judge.record if judge else None,
     )
 
 
@@ -255,8 +272,8 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
             else name
         )
 
-    optimizer = settings.optimizer and absolute(settings.optimizer)
-    return settings.model_copy(update={"scorer": absolute(settings.scorer), "optimizer": optimizer})
+    others = {role: (name := getattr(settings, role)) and absolute(name) for role in ("optimizer", "judge")}
+    return settings.model_copy(update={"scorer": absolute(settings.scorer), **others})
 
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
