@@ -27,9 +27,7 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
             f"found {table.found}."
         )
     texts = [table.index(column) for column in settings.text]
-    right = [] if settings.label is None else table.indices(settings.label)
-    if settings.label is not None and not several:
-        table.index(settings.label)
+    right = _label_columns(table, settings.label, several=several)
     target_of = partial(_several if several else _target, columns=right, separator=settings.separator)
     id_column = None if settings.id is None else table.index(settings.id)
     labelled = [
@@ -60,6 +58,13 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
         *notes,
     )
     return LabelledRows(lines=tuple(lines), unlabelled=unlabelled, warnings=warnings)
+
+
+def _label_columns(table: Table, label: str | None, *, several: bool) -> list[int]:
+    """None where the task does without."""
+    if label is None:
+        return []
+    return table.indices(label) if several else [table.index(label)]
 
 
 def _target(row: RawRow, columns: Sequence[int], separator: str | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opro_local.catalogue import StoredModel, resolve
+from opro_local.catalogue import StoredModel, resolve, stored_names
 from opro_local.config import ModelSettings
 from opro_local.llm import Engine
 from opro_local.offline import close_network
@@ -34,6 +34,20 @@ class Models:
     records: tuple[ModelRecord, ...]
     memory: tuple[str, ...] = ()
     judge: Engine | None = None
+
+
+def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
+    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
+
+    def absolute(name: str) -> str:
+        return (
+            str(Path(name).resolve())
+            if name not in stored_names(models_folder) and Path(name).exists()
+            else name
+        )
+
+    others = {role: (name := getattr(settings, role)) and absolute(name) for role in ("optimizer", "judge")}
+    return settings.model_copy(update={"scorer": absolute(settings.scorer), **others})
 
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:

@@ -6,13 +6,11 @@ Torch is imported when a model is loaded, not before.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate, planned_pairs
-from opro_local.catalogue import stored_names
-from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
+from opro_local.config import Method, ResolvedSettings, RunSettings, ScoringMode
 from opro_local.errors import DataError, SettingsError
 from opro_local.loop import optimize
 from opro_local.problem import Estimate, Proposer
@@ -30,7 +28,7 @@ from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
 from opro_local.wiring.judging import check_rows, measured_judge, with_judge
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models, for_pairs
+from opro_local.wiring.models import Models, anchored, for_pairs
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
@@ -260,20 +258,6 @@ def _placed(task: Task, models: Models) -> Task:
     if task.pretrained_position is None or models.scorer.chat:
         return task
     return replace(task, position=task.pretrained_position)
-
-
-def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
-    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
-
-    def absolute(name: str) -> str:
-        return (
-            str(Path(name).resolve())
-            if name not in stored_names(models_folder) and Path(name).exists()
-            else name
-        )
-
-    others = {role: (name := getattr(settings, role)) and absolute(name) for role in ("optimizer", "judge")}
-    return settings.model_copy(update={"scorer": absolute(settings.scorer), **others})
 
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
