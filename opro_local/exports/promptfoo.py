@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from opro_local.exports.requests import chat_body
@@ -36,7 +36,7 @@ def _config(use: Use) -> dict[str, Any]:
         "description": f"opro-local run {use.run}",
         "prompts": [{"raw": json.dumps(_messages(use), ensure_ascii=False), "label": f"run {use.run}"}],
         "providers": [{"id": f"openai:chat:{use.model}", "config": server}],
-        "tests": [_test(row, use.words) for row in rows],
+        "tests": [_test(row, use) for row in rows],
     }
 
 
@@ -45,10 +45,11 @@ def _messages(use: Use) -> list[dict[str, str]]:
     return [turn | {"content": _literal(turn["content"]).replace("\x00", "{{ text }}")} for turn in marked]
 
 
-def _test(row: UseExample, words: Mapping[str, str]) -> dict[str, Any]:
-    right = [_literal(words.get(each, each)) for each in texts_in(row.target or "")]
+def _test(row: UseExample, use: Use) -> dict[str, Any]:
+    right = [_literal(use.words.get(each, each)) for each in texts_in(row.target or "")]
     holds = ("icontains", *right) if len(right) == 1 else ("icontains-any", right)
-    return {"vars": {"text": row.text}, "assert": [dict(zip(("type", "value"), holds, strict=True))]}
+    asserted = [] if use.judged else [dict(zip(("type", "value"), holds, strict=True))]
+    return {"vars": {"text": row.text}, "assert": asserted}
 
 
 def _literal(text: str) -> str:

@@ -75,6 +75,10 @@ class Judge:
             found[i] = self._worth(outcomes[i], said)
         return found
 
+    def tokens(self, rows: Sequence[Example]) -> float:
+        bare = [GradedReply(text=row.text, reply="", grade=GRADES[0], target=row.target) for row in rows]
+        return self.scorer.tokens_per_pair([self.candidate], _questions(bare))
+
     def _said(self, questions: Sequence[Example]) -> list[Outcome]:
         return self.scorer.score([self.candidate], questions)[0] if questions else []
 

@@ -75,7 +75,7 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (spec.beside or name == self.metric) and sample.has(spec.needs)
+            if (name == self.metric or (spec.beside and name in self.kind.metrics)) and sample.has(spec.needs)
         }
         interval = _interval(sample, self.spec) if self.metric in known else None
         return Score(

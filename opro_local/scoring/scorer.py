@@ -46,6 +46,10 @@ class ReplyJudge(Protocol):
         """The outcomes of rows, all at once, with their scores."""
         ...
 
+    def tokens(self, rows: Sequence[Example]) -> float:
+        """Mean tokens of what it is asked for a row, the reply aside."""
+        ...
+
 
 class Scorer:
     """Measures candidates on examples with one engine and one mode; caches what the model said."""
@@ -120,7 +124,8 @@ class Scorer:
         """Mean tokens of what is asked for a pair, the longest possible replies included."""
         requests = (self._asked(c, e).request for c in candidates for e in examples)
         tokens = fmean(request.tokens if request else 0 for request in requests)
-        return 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
+        asked = 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
+        return asked + (self.judge.tokens(examples) if self.judge else 0)
 
     def prompt_tokens(self, candidate: Candidate) -> int:
         """Tokens of a prompt beside the text of the row."""

@@ -148,6 +148,8 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
         if not given and key in kind.needs:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
+    if settings.rubric and settings.must_stay:
+        raise SettingsError("graded answers are never right or wrong: leave out --must-stay.")
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")

@@ -87,6 +87,6 @@ def _check(judge: JudgeRecord) -> None:
     raise SettingsError(
         f"the judge {judge.model} agrees too little with the person: kappa "
         f"{with_interval(found.kappa, found.interval)} on {found.n} replies, where --judge-kappa wants "
-        f"{judge.least:g} and more than chance gives ({p_text(found.p_value)}, at most {ALPHA:g}). "
-        "Take another --judge, say more in the rubric, grade more replies, or pass --judge-kappa 0 to take it."
+        f"{judge.least:g} and more than chance ({p_text(found.p_value)}, at most {ALPHA:g}). Take "
+        "another --judge, say more in the rubric, grade more replies, or pass --judge-kappa 0 to take it."
     )
