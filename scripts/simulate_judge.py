@@ -1,11 +1,13 @@
 #!/usr/bin/env python
 """Is a judge that cannot judge refused, and a good one taken? Made-up grades whose truth is known.
 
-A person grades n replies from 1 to 5. A coin says any grade whatever the reply; a sure coin says the ends of
-the scale only; a stubborn one always nearly the same; one that measures length sees nothing but the reply's
-length, which has nothing to do with the grade. Good judges see the person's grade with noise, to a true kappa
-that is named; kind ones say half a grade more. A judge is taken where kappa is 0.4 and chance would seldom
-(p of at most 0.05) come as far. simulate_judge.md holds one run.
+A person grades n replies from 1 to 5. A judge sees something between 1 and 5 and finds the grades near it
+likelier, weakly, with a liking for 3 and 4 besides: as small models do. A coin sees anything whatever the
+reply, a sure coin the ends of the scale only, a stubborn one always nearly the same, one that measures length
+the reply's length, which has nothing to do with the grade. Good judges see the person's grade with noise;
+kind ones half a grade more. As in a run, each is brought to the person's scale with the replies in question
+held out, and taken where kappa is 0.4 and chance would seldom (p of at most 0.05) come as far.
+simulate_judge.md holds one run.
 
     python scripts/simulate_judge.py --out scripts/simulate_judge.md
 """
@@ -21,11 +23,15 @@ from scipy.stats import binomtest
 from opro_local.config import ScoringSettings
 from opro_local.evidence.agreement import agreement
 from opro_local.evidence.judge_record import ALPHA, Agreement
+from opro_local.scoring.judge_scale import VALUES, fitted, held_out
 
 LEAST: float = ScoringSettings.model_fields["judge_kappa"].default
 ROWS = (6, 10, 20, 40)
-MANY = 200_000
-"""Rows by which the true kappa of a judge is known."""
+MANY = 4000
+"""Rows by which the true kappa of a judge is known; its scale is fitted on as many others."""
+LIKING = np.array([0.0, 0.5, 2.0, 1.0, -0.5])
+WIDTH = 3.0
+"""Grades that far from what it sees are one nat and a half less likely to a judge."""
 
 Grades = NDArray[np.float64]
 Says = Callable[[Grades, np.random.Generator], Grades]
@@ -68,7 +74,7 @@ JUDGES: Mapping[str, Says] = {
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--runs", type=click.IntRange(1), default=2000, help="Judges a line.")
+@click.option("--runs", type=click.IntRange(1), default=500, help="Judges a line.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the table as Markdown.")
 def main(*, runs: int, seed: int, out: Path | None) -> None:
@@ -91,8 +97,7 @@ def _report(runs: int, draw: np.random.Generator) -> Iterator[str]:
         "|---|---|---|---|---|---|---|"
     )
     for name, says in JUDGES.items():
-        many = _person(MANY, draw)
-        truth = _kappa(says(many, draw), many)
+        truth = _true_kappa(says, draw)
         for n in ROWS:
             yield _line(name, truth, [measured(says, n, draw) for _ in range(runs)])
 
@@ -102,7 +107,8 @@ def measured(says: Says, n: int, draw: np.random.Generator) -> Agreement:
     person = _person(n, draw)
     while person.std() == 0:
         person = _person(n, draw)
-    return agreement(says(person, draw).tolist(), person.tolist())
+    said = held_out(_log_probs(says(person, draw)), person.tolist())
+    return agreement(said.tolist(), person.tolist())
 
 
 def taken(found: Agreement) -> bool:
@@ -125,13 +131,20 @@ def _holds(interval: tuple[float, float], truth: float) -> bool:
 
 
 def _person(n: int, draw: np.random.Generator) -> Grades:
-    grades: Grades = draw.choice(5, n, p=(0.15, 0.2, 0.25, 0.25, 0.15)) + 1.0
-    return grades
+    return draw.choice(5, n, p=(0.15, 0.2, 0.25, 0.25, 0.15)).astype(np.float64) + 1
 
 
-def _kappa(said: Grades, right: Grades) -> float:
-    by_chance = said.var() + right.var() + (said.mean() - right.mean()) ** 2
-    return float(1 - ((said - right) ** 2).mean() / by_chance)
+def _log_probs(seen: Grades) -> Grades:
+    """(N) -> (N, G)"""
+    return LIKING - ((VALUES - seen[:, np.newaxis]) / WIDTH) ** 2 * 1.5
+
+
+def _true_kappa(says: Says, draw: np.random.Generator) -> float:
+    first, second = (_person(MANY, draw) for _ in range(2))
+    scale = fitted(_log_probs(says(first, draw)), first.tolist())
+    said = scale.grades(_log_probs(says(second, draw)))
+    by_chance = said.var() + second.var() + (said.mean() - second.mean()) ** 2
+    return float(1 - ((said - second) ** 2).mean() / by_chance)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,13 @@ class Agreement:
 class JudgeRecord:
     """Which model grades, behind which prompt, and how it was measured; None where it was not.
 
-    biases (nats by grade) are its calibration, least the kappa that was asked of it. is_scorer: it grades its
-    own replies.
+    sharpness and biases (nats by grade) are its scale, least the kappa that was asked of it. is_scorer: it
+    grades its own replies. agreement is that of grades on scales that were fitted on other replies.
     """
 
     model: str
     prompt: str
+    sharpness: float
     biases: tuple[float, ...]
     is_scorer: bool
     least: float

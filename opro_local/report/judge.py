@@ -14,14 +14,15 @@ def judge_section(run: TaskResult) -> Iterator[Section]:
     if judge is None:
         return
     prompt = Block(title="What the judge reads before a text and its reply", text=judge.prompt)
-    biases = Table(
-        title="Calibration of the judge",
+    scale = Table(
+        title="Scale of the judge",
         columns=("grade", "bias"),
-        rows=list(zip(GRADES, judge.biases, strict=True)) if judge.biases else [],
-        caption="nats, added to each grade's log-probability before the expected grade is taken",
+        rows=list(zip(GRADES, judge.biases, strict=True)),
+        caption=f"nats, added to {judge.sharpness:.3f} times each grade's log-probability before the "
+        "expected grade is taken; fitted on the replies that a person graded",
     )
     yield Section(
         title="Judge",
         lines=list(judge_lines(judge, run.length_bias)),
-        details=[prompt, *([biases] if judge.biases else [])],
+        details=[prompt, *([scale] if judge.agreement else [])],
     )

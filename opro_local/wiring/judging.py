@@ -1,25 +1,27 @@
 """The judge of a task whose answers are graded: which model it is, and whether a person agrees with it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from opro_local.config import ModelSettings, ScoringSettings
 from opro_local.errors import DataError, SettingsError
-from opro_local.evidence.agreement import agreement
-from opro_local.evidence.judge_record import ALPHA, Agreement, JudgeRecord
+from opro_local.evidence.judge_record import ALPHA, JudgeRecord
 from opro_local.recording import ReplyCache
 from opro_local.results.words import p_text, with_interval
-from opro_local.scoring.judging import Judge
 from opro_local.stopwatch import Stopwatch
 from opro_local.tasks.task import Task
 from opro_local.wiring.models import Models
 from opro_local.wiring.timed import TimedEngine
+
+if TYPE_CHECKING:
+    from opro_local.scoring.judging import Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredJudge:
     """A judge, and what a run keeps and tells of it."""
 
-    judge: Judge
+    judge: "Judge"
     record: JudgeRecord
 
 
@@ -49,34 +51,25 @@ def measured_judge(
     """None for a task without a rubric; name is the model's. Raises SettingsError if it agrees too little."""
     if not task.rubric:
         return None
+    from opro_local.evidence.agreement import agreement  # these take libraries of statistics
+    from opro_local.scoring.judging import Judge
+
     engine = models.judge or models.optimizer
-    judge = Judge.of(TimedEngine(engine, "judge", watch), task.rubric, cache).calibrated_on(task.judge_rows)
+    plain = Judge.of(TimedEngine(engine, "judge", watch), task.rubric, cache)
+    judge, pairs = plain.beside_person(task.judge_rows)
+    if task.judge_rows and not pairs:
+        raise DataError("the judge could grade no row of --judge-rows: are they longer than its context?")
     record = JudgeRecord(
         model=name,
         prompt=judge.candidate.instruction,
-        biases=judge.candidate.calibration,
+        sharpness=judge.scale.sharpness,
+        biases=judge.scale.biases,
         is_scorer=engine.digest == models.scorer.digest,
         least=settings.judge_kappa,
-        agreement=_agreement(judge, task),
+        agreement=agreement(*zip(*pairs, strict=True)) if pairs else None,
     )
     _check(record)
     return MeasuredJudge(judge=judge, record=record)
-
-
-def _agreement(judge: Judge, task: Task) -> Agreement | None:
-    if not task.judge_rows:
-        return None
-    pairs = [
-        (said, float(row.grade))
-        for said, row in zip(judge.grades(task.judge_rows), task.judge_rows, strict=True)
-    ]
-    graded = [(said, right) for said, right in pairs if said is not None]
-    if not graded:
-        raise DataError(
-            "the judge could grade none of the rows of --judge-rows: are they longer than its context?"
-        )
-    said, right = zip(*graded, strict=True)
-    return agreement(said, right)
 
 
 def _check(judge: JudgeRecord) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.evidence.agreement import agreement
 from opro_local.records import Example, Outcome
 from opro_local.scoring.judging import Judge
 from opro_local.store.reply_cache import ReplyCacheFile
@@ -106,17 +107,19 @@ def test_judgements_are_cached_as_replies_are(tmp_path: Path) -> None:
     assert len(engine.asked) == 1
 
 
-def test_a_liking_for_a_grade_is_taken_out_where_that_helps() -> None:
+def test_a_judge_that_keeps_to_the_middle_is_brought_to_the_scale_of_the_person() -> None:
+    """It likes 3 best, and leans to a side by half a nat a grade."""
+
     def log_prob(text: str) -> float:
         said = int(text.rpartition("Grade: ")[2])
-        right = 5 if "good" in text.partition("<reply>")[2] else 1
-        return -abs(said - right) + (6.0 if said == 3 else 0.0)
+        right = int(text.partition("<reply>")[2].strip()[0])
+        return 0.5 * (said - 3) * (right - 3) / 2 + (4.0 if said == 3 else 0.0)
 
-    rows = [
-        GradedReply(text=f"{i}?", reply="good" if i % 2 else "bad", grade="5" if i % 2 else "1")
-        for i in range(8)
-    ]
-    judge = Judge.of(ScriptedEngine(log_prob=log_prob), RUBRIC)
-    plain, fitted = judge.grades(rows), judge.calibrated_on(rows).grades(rows)
-    assert max(abs(grade - 3) for grade in plain if grade) < 0.1
-    assert min(abs(grade - 3) for grade in fitted if grade) > 0.8
+    rows = [GradedReply(text=f"{i}?", reply=str(1 + i % 5), grade=str(1 + i % 5)) for i in range(20)]
+    plain = Judge.of(ScriptedEngine(log_prob=log_prob), RUBRIC)
+    judge, pairs = plain.beside_person(rows)
+    replies = [outcome(ROWS[0], reply) for reply in "15"]
+    before, after = ([o.score for o in each.graded([ROWS[0]] * 2, replies)] for each in (plain, judge))
+    assert before[1] - before[0] < 0.1
+    assert after[1] - after[0] > 0.9
+    assert agreement(*zip(*pairs, strict=True)).kappa > 0.95
