@@ -26,7 +26,7 @@ from opro_local.evidence.judge_record import ALPHA, Agreement
 from opro_local.scoring.judge_scale import VALUES, fitted, held_out
 
 LEAST: float = ScoringSettings.model_fields["judge_kappa"].default
-ROWS = (6, 10, 20, 40)
+ROWS = (10, 20, 40)
 MANY = 4000
 """Rows by which the true kappa of a judge is known; its scale is fitted on as many others."""
 LIKING = np.array([0.0, 0.5, 2.0, 1.0, -0.5])

@@ -85,9 +85,14 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
     return replace(task, warnings=told)
 
 
+def is_text_file(text: str) -> bool:
+    """Whether a text is the name of a file that holds one."""
+    return "\n" not in text.strip() and Path(text.strip()).suffix in TEXT_FILES
+
+
 def _text_or_file(text: str | None, folder: Path) -> str | None:
     """Raises SettingsError for a file that is not there, or blank."""
-    if text is None or "\n" in text.strip() or Path(text.strip()).suffix not in TEXT_FILES:
+    if text is None or not is_text_file(text):
         return text and text.strip()
     try:
         content = (folder / text.strip()).read_text(encoding="utf-8").strip()

@@ -25,8 +25,8 @@ import click
 RUBRICS = {
     "tone": "How friendly and helpful is the reply? 1: rude. 2: curt and unwilling. 3: neutral. 4: friendly. "
     "5: very friendly, sorry for the trouble, and ready to help.",
-    "points": "The reply greets the writer by name, says sorry, takes up the very matter of the mail, and says "
-    "what happens next. Each of the four that is missing or wrong costs a grade.",
+    "points": "The reply greets the writer by name, says sorry, takes up the very matter of the mail, and "
+    "says what happens next. Each of the four that is missing or wrong costs a grade.",
 }
 NAMES = ("Ada Lund", "Bo Egger", "Carla Fox", "Dev Bose", "Eli Klein", "Hana Costa", "Ivo Dunn", "Lena Greco")
 MATTERS = {
