@@ -317,7 +317,8 @@ class TestWholeWay:
         assert document["best"]["instruction"] == "Think."
         assert document["test"]["value"] == pytest.approx(1.0)
         assert document["metric"] == task.metric
-        assert next(b["value"] for b in document["baselines"] if not b["instruction"]) == 0.0
+        start = next(b["value"] for b in document["baselines"] if not b["instruction"])
+        assert start == pytest.approx(0.0, abs=1e-6)
         assert "Think." in invoke("runs", "show", document["run"]).stdout
         scored = json.loads(invoke("score", *words, "-i", "Think.", "--on", "test", "--json").stdout)
         assert scored["scores"][0]["value"] == pytest.approx(1.0)
