@@ -273,19 +273,6 @@ def measure_candidates(
     return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
 
 
-def judged_answers(path: Path, outcomes: Sequence[Outcome], *, host: Host | None = None) -> list[Outcome]:
-    """Replies to the test rows of a run, in their order, with what the run's judge makes of them.
-
-    Raises ModelError where its weights are not there any more.
-    """
-    from opro_local.results.winner import load_winner
-
-    found = load_winner(path)
-    run = prepare(found.own_task, found.settings, host or Host())
-    assert run.measurement.scorer.judge is not None, "a run without a judge"
-    return run.measurement.scorer.judge.graded(run.measurement.split.test, outcomes)
-
-
 def written_answers(path: Path, *, host: Host | None = None, allow_python: bool = False) -> list[Outcome]:
     """What the scorer of a run writes to its test rows behind the winner's prompt, whatever the run's mode.
 

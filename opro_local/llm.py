@@ -4,9 +4,13 @@ Requests are whole token-id prompts. What prompts share is the engine's business
 and the engine finds the common prefixes, so that reuse equals no reuse by construction.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
+
+LOOKS_AROUND = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?!:)|\\[1-9])")
+"""A group of a regular expression that a grammar cannot follow."""
 
 Role = Literal["system", "user", "assistant"]
 TokenIds = tuple[int, ...]
@@ -81,16 +85,20 @@ class GenerationRequest:
 
     All of it is data: a request may be sent to an engine in another process. prompt is not empty, max_tokens
     is 1 at least. drafts are replies that are likely; they may save time and change nothing else.
+    constraint is a regular expression of whole replies, without groups that look around or back: no token is
+    written behind which no reply of it could be reached, and the turn ends behind a whole one only.
     """
 
     prompt: TokenIds
     max_tokens: int
     final: StopRule
     drafts: tuple[TokenIds, ...] = ()
+    constraint: str | None = None
 
     def __post_init__(self) -> None:
         assert self.prompt, "a prompt without tokens"
         assert self.max_tokens >= 1, f"a reply of {self.max_tokens} tokens"
+        assert not LOOKS_AROUND.search(self.constraint or ""), "a constraint that looks around or back"
 
     @property
     def tokens(self) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+import regex
+
 from opro_local.errors import DataError
 from opro_local.llm import (
     ChoiceReply,
@@ -35,7 +37,8 @@ class ScriptedEngine:
 
     log_prob: whole text, a choice included -> log-probability of that choice. reply: prompt text -> greedy
     text. samples: for each call of sample, at temperatures above 0, the texts that it returns; the same call
-    again returns the same. asked, generated and sampled keep what the engine was called with.
+    again returns the same. A text that a request's constraint does not allow is a fault of the script. asked,
+    generated and sampled keep what the engine was called with.
     """
 
     log_prob: Callable[[str], float] = unexpected
@@ -150,6 +153,15 @@ class ScriptedEngine:
 
 def _emitted(text: str, request: GenerationRequest) -> GenerationReply:
     """The text token by token, until the request says that it is enough."""
+    reply = _until_enough(text, request)
+    if request.constraint is not None:
+        ended = reply.ended == "end"
+        begun = regex.fullmatch(request.constraint, reply.text, partial=not ended)
+        assert begun, f"the constraint {request.constraint!r} allows no reply {reply.text!r}"
+    return reply
+
+
+def _until_enough(text: str, request: GenerationRequest) -> GenerationReply:
     ids = text.encode()
     for n in range(1, len(ids) + 1):
         so_far = ids[:n].decode(errors="replace")

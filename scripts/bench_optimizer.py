@@ -12,22 +12,31 @@ from typing import get_args
 
 import click
 
-from opro_local.config import BudgetName, BudgetSettings, Folders, Method
+from opro_local.config import Arm, BudgetName, BudgetSettings, Folders, Method
 from opro_local.errors import OproError
 from opro_local.offline import close_network
 
-PEERS = ("promptolution-opro", "promptolution-capo")
+PEERS = ("promptolution-opro", "promptolution-capo", "gepa")
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
 @click.option("--model", "models", multiple=True, default=("smollm2-135m",), help="A stored model.")
+@click.option("--optimizer", help="The stored model that plays the optimizer; the scorer if not given.")
 @click.option("--home", type=click.Path(path_type=Path), envvar="OPRO_LOCAL_HOME", help="As for opro-local.")
 @click.option("--data", "tables", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--text", default="text", help="Column of the text.")
 @click.option("--label", default="label", help="Column of the label.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(get_args(Method)))
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(get_args(Arm)),
+    help="A portfolio without this proposer, beside the methods.",
+)
 @click.option("--peer", "peers", multiple=True, type=click.Choice(PEERS))
-@click.option("--peer-python", type=click.Path(exists=True, path_type=Path), help="It has promptolution.")
+@click.option(
+    "--peer-python", type=click.Path(exists=True, path_type=Path), help="A Python with the peers' packages."
+)
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), default=(0, 1, 2))
 @click.option("--train", type=click.IntRange(8), default=150, help="Rows that a search may use.")
 @click.option("--validation", type=click.IntRange(1), default=100)
@@ -45,13 +54,14 @@ def main(
     text: str,
     label: str,
     methods: tuple[Method, ...],
+    without: tuple[Arm, ...],
     json_file: Path | None,
     cells: Path,
     **options: object,
 ) -> None:
     close_network()  # before the model libraries are imported
     from bench.cells import CellFile
-    from bench.contest import Contest, Plan
+    from bench.contest import Contest, Plan, Search
     from bench.summary import as_json, as_table, summary
 
     budget = BudgetSettings.model_validate(
@@ -66,7 +76,10 @@ def main(
         plan=plan,
         folders=Folders.of_user(home),
         cells=CellFile(cells),
-        methods=methods or get_args(Method),
+        searches=[
+            *map(Search, methods or (("portfolio",) if without else get_args(Method))),
+            *(Search("portfolio", (arm,)) for arm in without),
+        ],
         **options,  # type: ignore[arg-type]
     )
     try:

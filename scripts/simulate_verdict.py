@@ -4,14 +4,14 @@
 K candidates are scored on 50 train rows, the best 5 of them on 50 validation rows, the winner once on n test
 rows beside the baselines; all answer the same rows, some of which are hard for all. Three tables: what is
 said when all prompts are equally good, how often a true gain of 10 points is told, and the first of metrics
-that are resampled. simulate_verdict.md holds one run.
+that are resampled, also those of label sets. simulate_verdict.md holds one run.
 
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -22,10 +22,11 @@ from scipy.stats import binomtest
 from simulated_answers import discordance, right_answers
 
 from opro_local.answers.label import Label
+from opro_local.answers.labels import Labels
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
-from opro_local.records import Outcome
+from opro_local.records import Example, Outcome
 from opro_local.scoring.marking import Marking
 
 ROWS = 50
@@ -35,6 +36,8 @@ CANDIDATES = (80, 1600)
 ACCURACY = 0.5
 GAIN = 0.1
 LABELS = ("billing", "other", "urgent")
+SETS = {"billing": 0.4, "delivery": 0.3, "login": 0.15, "praise": 0.05}
+"""Labels of sets, and how often rows have them."""
 
 Answers = NDArray[np.bool_]
 
@@ -81,7 +84,11 @@ def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> I
     )
     for metric in ("macro_f1", "log_loss"):
         for n in TEST_ROWS:
-            yield _metric_line(metric, n, resampled_runs, generator)
+            yield _metric_line(metric, n, partial(_of_metric, metric), resampled_runs, generator)
+    for metric in Labels.metrics[:3]:
+        for n in TEST_ROWS:
+            told = f"{metric} of label sets"
+            yield _metric_line(told, n, partial(_of_sets, metric), resampled_runs, generator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +149,14 @@ def _gain_line(setting: Setting, searches: list[Search]) -> str:
     return f"| {setting.candidates:,} | {setting.n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
 
 
-def _metric_line(metric: Metric, n: int, runs: int, generator: np.random.Generator) -> str:
-    comparisons = [_of_metric(metric, n, generator) for _ in range(runs)]
+def _metric_line(
+    metric: str,
+    n: int,
+    compared: Callable[[int, np.random.Generator], Comparison],
+    runs: int,
+    generator: np.random.Generator,
+) -> str:
+    comparisons = [compared(n, generator) for _ in range(runs)]
     better = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
     covered = np.mean([covers(comparison, 0.0) for comparison in comparisons])
     return f"| {metric} | {n} | {better:.1%} | {covered:.1%} |"
@@ -157,6 +170,31 @@ def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Compar
     marking = Marking(kind=Label(labels=LABELS), metric=metric)
     found = marking.compare(marking.answers(ours), marking.answers(theirs))
     assert found is not None
+    return found
+
+
+def _of_sets(metric: Metric, n: int, generator: np.random.Generator) -> Comparison:
+    """The same of sets: of each label both see whether a row has it, the rarest one row in twenty has."""
+    rates = np.array(list(SETS.values()))
+    has = generator.random((n, len(rates))) < rates
+    seen = 1.5 * (2 * has - 1) + generator.normal(size=has.shape)
+    kind = Labels(labels=tuple(SETS))
+    ours, theirs = (_set_outcomes(kind, has, seen + generator.normal(size=seen.shape)) for _ in range(2))
+    marking = Marking(kind=kind, metric=metric)
+    found = marking.compare(marking.answers(ours), marking.answers(theirs))
+    assert found is not None
+    return found
+
+
+def _set_outcomes(kind: Labels, has: Answers, log_odds: NDArray[np.float64]) -> list[Outcome]:
+    found = []
+    for number, (right, said) in enumerate(zip(has, log_odds, strict=True)):
+        target, prediction = (
+            kind.predicted(np.stack([y, -y], axis=1).ravel().tolist()) for y in (right - 0.5, said)
+        )
+        row = Example(id=str(number), text="", target=target)
+        score = kind.worth(prediction, row)
+        found.append(Outcome(example_id=row.id, target=target, prediction=prediction, score=score))
     return found
 
 

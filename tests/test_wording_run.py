@@ -62,7 +62,14 @@ def settings(**search: Any) -> opro_local.RunSettings:
     return opro_local.RunSettings.model_validate(
         {
             "models": {"scorer": "scripted"},
-            "search": {"headroom": 0, "max_shots": 4, "starts": ["Sort it."], "style": "tagged", **search},
+            "search": {
+                "headroom": 0,
+                "max_shots": 4,
+                "starts": ["Sort it."],
+                "style": "tagged",
+                "without": ["reflection"],
+                **search,  # others find the words sooner
+            },
             "budget": {"steps": 6, "train_rows": 16},
             "scoring": {"calibration": "none"},
         }

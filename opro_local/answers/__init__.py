@@ -5,14 +5,16 @@ which metrics suit it. Nothing outside this room names a kind: to add one, add a
 of AnswerKind; what that does not say is as in an open answer.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, Grading, Metric
+from opro_local.config import DecimalSign, FieldSettings, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -35,6 +37,12 @@ OPEN_INSTRUCTIONS = (
 )
 
 
+SEPARATORS = (",", ":")
+
+STRING = r'"(?:[^"\\\x00-\x1f\x7f]|\\["\\/]){1,400}"'
+"""A regular expression of a JSON string that is neither empty nor endless, and has no line of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
@@ -42,14 +50,17 @@ class AnswerKind:
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name. several_targets: a row may have several right answers, each of which will do.
-    optional_targets: it may have none. rubric: replies are not read, but graded by a judge that goes by it.
+    part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
+    several_targets: each of several right answers will do. optional_targets: a row may have none. rubric:
+    replies are not read, but graded by a judge.
     """
 
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     grader: UserFunction | None = None
     decimal: DecimalSign | None = None
+    tolerance: str | None = None
+    fields: tuple[FieldSettings, ...] = ()
     rubric: str | None = None
     metric: Metric = "accuracy"
 
@@ -57,8 +68,17 @@ class AnswerKind:
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
+    targets_are_nested: ClassVar[bool] = False
     several_targets: ClassVar[bool] = False
     optional_targets: ClassVar[bool] = False
+
+    @classmethod
+    def target_of(cls, cell: str, _settings: TaskSettings) -> str:
+        """What a cell of a table holds as a target; blank where it holds none.
+
+        Raises ValueError for one that cannot be: what is wrong, and the first half of what to do.
+        """
+        return cell
 
     @classmethod
     def labels_of(cls, _rows: Sequence[LabelledRow], given: Sequence[str]) -> tuple[str, ...]:
@@ -70,6 +90,17 @@ class AnswerKind:
         """The decimal sign of a table's numbers, the one that is given if there is one."""
         return given
 
+    @classmethod
+    def fields_of(
+        cls, _rows: Sequence[LabelledRow], given: Sequence[FieldSettings]
+    ) -> tuple[FieldSettings, ...]:
+        """The fields with all that their kinds find in a table. Raises DataError and SettingsError."""
+        return tuple(given)
+
+    def written(self, target: str) -> str:
+        """A target as a reply would give it, which is how examples have it."""
+        return target
+
     def notes(self, _rows: Sequence[LabelledRow]) -> Iterable[str]:
         """What the user should know about the targets and how they are read."""
         return ()
@@ -78,6 +109,19 @@ class AnswerKind:
     def classes(self) -> tuple[str, ...]:
         """What an answer is exactly one of; () where answers are open."""
         return ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What an answer may have any number of; () where it is one thing."""
+        return ()
+
+    def named(self, target: str) -> Sequence[str]:
+        """The labels that a target has, if there are labels."""
+        return (target,)
+
+    def shown(self, target: str) -> str:
+        """How a shot writes a target: in the form that answers are asked for in."""
+        return target
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -127,6 +171,11 @@ class AnswerKind:
         return "LABELS[scores.index(max(scores))]"
 
     @property
+    def beside(self) -> Sequence[Metric]:
+        """Metrics that are reported whichever is optimised, though they say nothing of other kinds."""
+        return ()
+
+    @property
     def told(self) -> str:
         """What the optimizer is told of answers, in a sentence; "" where it sees enough of them."""
         return ""
@@ -135,6 +184,40 @@ class AnswerKind:
     def reading(self) -> str:
         """What a reply is read as, for people who read it elsewhere."""
         return "the one answer that it gives"
+
+    @property
+    def constraint(self) -> str | None:
+        """A regular expression of the replies that an answer can be read from, see llm.GenerationRequest.
+
+        None where any text may be one.
+        """
+        return None
+
+    @property
+    def json_form(self) -> str | None:
+        """The same of the answer as a value of JSON; None where it cannot be a field of an object."""
+        return None
+
+    def to_json(self, text: str) -> object:
+        """An answer as a value of JSON."""
+        return text
+
+    def of_json(self, value: object) -> str:
+        """What a value of JSON says; int and Decimal are its numbers."""
+        return json.dumps(value) if isinstance(value, bool) else str(value)
+
+    @property
+    def wanted(self) -> str:
+        """What a value is, in a few words, for people and models."""
+        return "a text"
+
+    def found(self, _rows: Sequence[Example]) -> Mapping[str, str]:
+        """What a table holds of each part of an answer, in words, where it has parts."""
+        return {}
+
+    def parts(self, _prediction: str | None, _target: str) -> Mapping[str, float]:
+        """What each part of an answer is worth, from 0 to 1, where it has parts."""
+        return {}
 
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
@@ -147,6 +230,10 @@ class AnswerKind:
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
         return ""
+
+    def strata(self, _rows: Sequence[Example]) -> Callable[[Example], str]:
+        """The stratum of each of these rows, where it depends on the others."""
+        return self.stratum
 
     @property
     def instructions(self) -> Sequence[str]:
@@ -174,13 +261,18 @@ class AnswerKind:
     def awaits_end(self, _text: str) -> bool:
         return False
 
-    def shown(self, row: Example) -> Example:
-        """The row with its answer as a prompt shows it, empty where there is none to show."""
-        return replace(row, target=next(iter(self.right(row.target)), ""))
+    def value(self, _text: str) -> float | None:
+        """The size of a target or an answer, where errors have one."""
+        return None
 
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""
         return float(answer == example.target)
+
+
+def json_text(value: object) -> str:
+    """As replies of objects have it, on one line."""
+    return json.dumps(value, ensure_ascii=False, separators=SEPARATORS)
 
 
 def kind_names() -> list[str]:
@@ -203,8 +295,9 @@ def kind_class(name: str) -> type[AnswerKind]:
 
 
 def kind_of(name: str, form: object) -> AnswerKind:
-    """The kind of this name with the settings that form (a task) has for it."""
-    settings = {field.name: getattr(form, field.name) for field in fields(AnswerKind)}
+    """The kind of this name with the settings that form (a task, a field) has for it."""
+    known = (field.name for field in dataclasses.fields(AnswerKind))  # fields is a module of this room
+    settings = {name: getattr(form, name) for name in known if hasattr(form, name)}
     return kind_class(name)(**settings)
 
 

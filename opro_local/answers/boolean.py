@@ -1,5 +1,6 @@
 """One of two labels; yes and no also said as true and false."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,10 @@ class Boolean(Label):
         if len(labels) != 2:
             raise DataError(f"answer boolean takes two labels, found {len(labels)}. Set answer to label.")
         return labels
+
+    def to_json(self, text: str) -> object:
+        """JSON has true and false of its own."""
+        return json.loads(text) if set(self.labels) == {"true", "false"} else text
 
     def official(self) -> Grader:
         return OfficialGrader(parse=as_boolean)

@@ -1,12 +1,13 @@
 """One of a set of labels, as a whole word."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from opro_local.answers import AnswerKind
+from opro_local.answers import AnswerKind, json_text
 from opro_local.config import Metric
 from opro_local.errors import DataError
 from opro_local.reading.normalisation import spaced
@@ -59,6 +60,14 @@ class Label(AnswerKind):
     @property
     def classes(self) -> tuple[str, ...]:
         return self.labels
+
+    @property
+    def json_form(self) -> str:
+        return f"(?:{'|'.join(re.escape(json_text(self.to_json(label))) for label in self.labels)})"
+
+    @property
+    def wanted(self) -> str:
+        return f"one of {', '.join(self.labels)}"
 
     def stratum(self, example: Example) -> str:
         return example.target

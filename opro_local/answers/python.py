@@ -59,22 +59,24 @@ class FunctionGrader:
         try:
             said = self.function(reply, example.target)
         except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise failure_of(self.named, error) from error
+            raise SettingsError(f"row {example.id}: {failure_of(self.named, error)}") from error
         match said:
             case (verdict, str(feedback)):
-                return Graded(prediction=reply.strip(), score=self._score(verdict), feedback=feedback)
+                score = self._score(verdict, example)
+                return Graded(prediction=reply.strip(), score=score, feedback=feedback.strip() or None)
             case _:
-                return Graded(prediction=reply.strip(), score=self._score(said))
+                return Graded(prediction=reply.strip(), score=self._score(said, example))
 
     def is_final(self, text: str, question: str) -> bool:
         return False
 
-    def _score(self, said: object) -> float:
+    def _score(self, said: object, example: Example) -> float:
         if isinstance(said, (bool, np.bool_)):
             return float(said)
         if self.scores and isinstance(said, Real) and said <= 1 and not said < 0:
             return float(said)
-        raise SettingsError(f"{self._place()} returned {_shown(said)}. {self._wanted(said)}")
+        told = f"{self._place()} returned {_shown(said)}. {self._wanted(said)}"
+        raise SettingsError(f"row {example.id}: {told}")
 
     def _wanted(self, said: object) -> str:
         if self.scores:

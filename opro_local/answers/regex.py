@@ -1,15 +1,18 @@
 """What a regular expression of the user's finds."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import AnswerKind
+from opro_local.answers import STRING, AnswerKind
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled, in_time
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
 
+PLAIN = re.compile(r"(?:[A-Za-z0-9 _:/#,-]|\\d|\[[A-Za-z0-9_ -]+\]|\(\?:|[)|?*+]|\{\d+(?:,\d*)?\})+")
+"""A pattern of plain signs, without groups of its own."""
 LONGEST = 10_000
 """Characters of a reply that a user's pattern is searched in: it may take long for each."""
 
@@ -31,6 +34,18 @@ class Regex(AnswerKind):
     @property
     def reading(self) -> str:
         return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
+
+    @property
+    def json_form(self) -> str:
+        """The pattern itself where a string of JSON holds whatever it matches."""
+        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else STRING
+
+    def to_json(self, text: str) -> object:
+        return " ".join(text.split())
+
+    @property
+    def wanted(self) -> str:
+        return f"a text that {self._pattern} matches"
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         return self._matches(answer_span(text)) or self._matches(text)

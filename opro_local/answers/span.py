@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from opro_local.answers.text import Text
-from opro_local.config import Metric
+from opro_local.config import Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.replies import Grader
-from opro_local.reading.several import texts_in
+from opro_local.reading.several import texts_in, together
 from opro_local.reading.spans import holds, token_f1, tokens
 from opro_local.records import Example, LabelledRow
 from opro_local.wording import counted, listed
@@ -32,6 +32,7 @@ class Span(Text):
     """Of several right answers the nearest counts. A reply that repeats the row is worth nothing."""
 
     uses = ("separator",)
+    targets_are_nested = True
     several_targets = True
     metrics: ClassVar[Sequence[Metric]] = ("token_f1", "accuracy")
     reading = (
@@ -39,6 +40,11 @@ class Span(Text):
         "the whole row repeated is no answer"
     )
     told = "An answer is a piece of the text, copied word for word and as short as possible."
+
+    @classmethod
+    def target_of(cls, cell: str, settings: TaskSettings) -> str:
+        """Every right answer once."""
+        return together(list(dict.fromkeys(texts_in(cell, settings.separator))))
 
     def notes(self, rows: Sequence[LabelledRow]) -> Iterator[str]:
         lost = [row.where for row in rows if not self._is_found(row)]
@@ -63,6 +69,9 @@ class Span(Text):
 
     def right(self, target: str) -> Sequence[str]:
         return texts_in(target)
+
+    def shown(self, target: str) -> str:
+        return next(iter(self.right(target)), target)
 
     def worth(self, answer: str, example: Example) -> float:
         said, right = tokens(answer), [tokens(each) for each in self.right(example.target)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import AnswerKind
+from opro_local.answers import STRING, AnswerKind
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import MARKER, answer_span
 from opro_local.records import Example
@@ -25,6 +25,13 @@ class Text(AnswerKind):
     """
 
     reading = "the first line of its answer, compared without spacing and a closing full stop"
+
+    @property
+    def json_form(self) -> str:
+        return STRING
+
+    def to_json(self, text: str) -> object:
+        return " ".join(text.split())
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         line = spaced(answer_span(TURN.sub("", text)).lstrip(" \t\r\n:").partition("\n")[0])

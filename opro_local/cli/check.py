@@ -80,7 +80,7 @@ def _written_here(
 
 def _judged_here(folders: Folders, path: Path, outcomes: "Sequence[Outcome]") -> "list[Outcome]":
     with hosted(folders, shown=True) as host:
-        from opro_local.api import judged_answers
+        from opro_local.wiring.regrading import judged_answers
 
         return judged_answers(path, outcomes, host=host)
 

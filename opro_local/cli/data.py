@@ -70,9 +70,10 @@ def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] 
 
 def _summary(report: DataReport) -> list[tuple[str, str]]:
     labels = [f"{label} {n}" for label, n in report.labels.items()]
+    answers = [("labels", ", ".join(labels) or "none: every row has an answer of its own")]
     lines = [
         ("rows", f"{report.rows} ({report.unlabelled} more without a label)"),
-        ("labels", ", ".join(labels) or "none: every row has an answer of its own"),
+        *([("field", f"{name}: {text}") for name, text in report.parts.items()] or answers),
         ("characters", _shown(report.characters)),
         ("words", _shown(report.words)),
         ("duplicates", counted(report.repeated, "row")),
@@ -82,7 +83,7 @@ def _summary(report: DataReport) -> list[tuple[str, str]]:
     if report.decimal is not None:
         lines.insert(2, ("decimals", f"behind a {report.decimal}"))
     if report.tokens is not None:
-        lines.insert(4, ("tokens", _shown(report.tokens)))
+        lines.insert(-3, ("tokens", _shown(report.tokens)))
     return lines
 
 

@@ -6,6 +6,7 @@ from opro_local.config.choices import (
     Arm,
     BadRows,
     Baselines,
+    Blank,
     BlockOrder,
     BudgetName,
     CalibrationMethod,
@@ -31,7 +32,7 @@ from opro_local.config.run import RunSettings
 from opro_local.config.scoring import ScoringSettings
 from opro_local.config.search import HEADROOM_CANDIDATES, SHORTER_FINALISTS, SearchSettings
 from opro_local.config.settings import Settings
-from opro_local.config.task import SplitSettings, TaskSettings
+from opro_local.config.task import FieldSettings, SplitSettings, TaskSettings
 
 __all__ = [
     "BUDGETS",
@@ -41,12 +42,14 @@ __all__ = [
     "Arm",
     "BadRows",
     "Baselines",
+    "Blank",
     "BlockOrder",
     "BudgetName",
     "BudgetSettings",
     "CalibrationMethod",
     "DecimalSign",
     "ExemplarChoice",
+    "FieldSettings",
     "Folders",
     "Grading",
     "Method",

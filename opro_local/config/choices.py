@@ -7,13 +7,18 @@ Metric = Literal[
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
+    "micro_f1",
+    "example_f1",
     "mcc",
     "weighted_kappa",
+    "off_by_one",
     "log_loss",
     "brier",
     "mean_score",
     "token_f1",
     "mae",
+    "median_error",
+    "r2",
 ]
 DecimalSign = Literal["point", "comma"]
 ScoringMode = Literal["likelihood", "generation"]
@@ -44,6 +49,7 @@ ScoreDisplay = Literal["100-buckets", "20-buckets", "raw", "hidden"]
 Quantize = Literal["auto", "bf16", "fp32", "nf4", "int8"]
 BudgetName = Literal["light", "medium", "heavy"]
 BadRows = Literal["error", "skip"]
+Blank = Literal["unlabelled", "none"]
 Annotators = Literal["first", "agree", "majority"]
 Twins = Literal["together", "apart"]
 Switch = Literal["on", "off"]

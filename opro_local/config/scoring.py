@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from opro_local.config.choices import CalibrationMethod, Grading, ScoringMode
+from opro_local.config.choices import CalibrationMethod, Grading, ScoringMode, Switch
 from opro_local.config.settings import Settings
 
 
@@ -18,6 +18,11 @@ class ScoringSettings(Settings):
         "where it makes right answers more likely; none is the default of a published method.",
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
+    grammar: Switch = Field(
+        "on",
+        description="Hold a reply to the form of its answer while it is written, where the answer has one "
+        "(fields) and no thought goes ahead.",
+    )
     thinking_tokens: int = Field(2048, ge=0, description="Most tokens more for a thought ahead of it.")
     grading: Grading = Field(
         "strict",

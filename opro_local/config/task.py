@@ -1,8 +1,10 @@
 """What a task is: where its rows are, what an answer is, how they are divided."""
 
+import re
+
 from pydantic import Field, field_validator, model_validator
 
-from opro_local.config.choices import Annotators, BadRows, DecimalSign, Metric, Position, Twins
+from opro_local.config.choices import Annotators, BadRows, Blank, DecimalSign, Metric, Position, Twins
 from opro_local.config.settings import Settings
 
 
@@ -31,6 +33,35 @@ class SplitSettings(Settings):
         if self.fold is not None and self.fold >= self.folds:
             raise ValueError(f"fold {self.fold} is none of {self.folds}: they count from 0")
         return self
+
+
+class FieldSettings(Settings):
+    """One field of a JSON object: a kind of answer with its settings, and where its targets stand."""
+
+    name: str = Field(min_length=1, description="Key of the object.")
+    answer: str = Field("label", description="What its value is: a kind of answer.")
+    required: bool = Field(True, description="Whether every row has it.")
+    column: str | None = Field(None, description="Column of the right value; its name if not given.")
+    labels: tuple[str, ...] = Field((), description="As of a task, and so are the rest.")
+    pattern: str | None = None
+    decimal: DecimalSign | None = None
+    tolerance: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The column that its right values stand in, where they stand in columns."""
+        return self.column or self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        """NAME=KIND of a flag, with a ? behind it where it is optional."""
+        if not isinstance(value, str):
+            return value
+        name, sign, kind = value.rpartition("=")
+        if not sign:
+            raise ValueError(f"write {value}=KIND, or {value}=KIND? where not every row has it")
+        return {"name": name, "answer": kind.removesuffix("?"), "required": not kind.endswith("?")}
 
 
 class TaskSettings(Settings):
@@ -66,15 +97,34 @@ class TaskSettings(Settings):
         "best start is right.",
     )
     labels: tuple[str, ...] = Field((), description="Labels in the order to show; found and sorted if none.")
+    label_columns: tuple[str, ...] = Field(
+        (), description="Columns of 0 and 1, one a label of a labels answer, in place of --label."
+    )
     separator: str | None = Field(
         None,
-        description="What divides several right answers in one cell of a span answer; JSON lists need none.",
+        description="What divides several labels, or several right answers of a span answer, in one cell; "
+        "lists of JSON need none.",
+    )
+    blank: Blank = Field(
+        "unlabelled",
+        description="What a blank cell means to a labels answer: a row that nobody labelled, which is left "
+        "out, or one with none of the labels.",
     )
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."
     )
     decimal: DecimalSign | None = Field(
         None, description="Decimal sign of a number answer; found from the labels if not given."
+    )
+    tolerance: str | None = Field(
+        None,
+        description="How far off a number answer may be and be right: 0.01, or 1 % of the right number; "
+        "exact if not given.",
+    )
+    fields: tuple[FieldSettings, ...] = Field(
+        (),
+        description="Fields of a fields answer, NAME=KIND each, with a ? behind it where not every row has "
+        "it; a task file has their own settings too.",
     )
     grader: str | None = Field(
         None,
@@ -94,8 +144,25 @@ class TaskSettings(Settings):
     qa: bool | None = Field(
         None, description="Wrap questions in Q: and A:; only for pre-trained scorers if not given."
     )
-    metric: Metric | None = Field(None, description="What is optimised; accuracy if not given.")
+    metric: Metric | None = Field(None, description="What is optimised; the answer's first if not given.")
     split: SplitSettings = Field(SplitSettings(), description="How the rows are divided.")
+
+    @field_validator("fields")
+    @classmethod
+    def _named_once(cls, value: tuple[FieldSettings, ...]) -> tuple[FieldSettings, ...]:
+        names = [field.name for field in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two fields are named {twice[0]!r}")
+        return value
+
+    @field_validator("tolerance")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        if not re.fullmatch(r"\d+(?:\.\d+)?\s*%?", value.strip()):
+            raise ValueError(f"{value} is no tolerance: write a number such as 0.01, or 1 %")
+        return value.strip()
 
     @field_validator("text", mode="before")
     @classmethod

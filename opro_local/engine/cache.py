@@ -49,28 +49,40 @@ class SlabRoom:
     that a step is the same calls every time.
     """
 
-    def __init__(self, used: int, new: int, device: torch.device) -> None:
-        """Begin with so many columns; every step writes new more."""
+    def __init__(self, used: int, new: int, device: torch.device, *, spare: int = 0) -> None:
+        """Begin with so many columns; every step writes new more.
+
+        With spare columns all are looked at, pads too, so that a step has one shape until slabs grow.
+        """
         self.used = used
         self.at = torch.arange(used, used + new, device=device)
-        self.columns = _rounded(used + new)
+        self._spare = spare
+        self.columns = _rounded(used + new + spare)
 
     @property
     def seen(self) -> int:
         """Columns that the next tokens may look at, themselves and pads included."""
+        return self.columns if self._spare else self._needed
+
+    @property
+    def _needed(self) -> int:
         return _rounded(self.used + len(self.at))
 
     def reserve(self) -> bool:
         """Have room for the next tokens. -> whether the slabs must grow to so many columns."""
-        if self.seen <= self.columns:
+        needed = self._needed
+        if needed <= self.columns:
             return False
-        self.columns = _rounded(self.seen + max(GROWTH_TOKENS, self.seen // GROWTH_SHARE))
+        self.columns = _rounded(needed + max(self._spare, GROWTH_TOKENS, needed // GROWTH_SHARE))
         return True
 
-    def advance(self) -> None:
-        """What was written is used."""
-        self.used += len(self.at)
+    def move_on(self) -> None:
+        """On the device: the next tokens go behind these."""
         self.at += len(self.at)
+
+    def count(self) -> None:
+        """On the host: what was written is used."""
+        self.used += len(self.at)
 
 
 class SlabLayer(DynamicLayer):  # type: ignore[no-untyped-call]

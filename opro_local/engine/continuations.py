@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from opro_local.engine.cache import Parts, SlabLayer, SlabRoom, Trail
+from opro_local.engine.capture import Call, Recorder, Replayed
 from opro_local.engine.forward import Body
 from opro_local.engine.masks import EVERYBODY, NOBODY, SlotColumns
 from opro_local.engine.transfer import sent
@@ -37,20 +38,20 @@ class Continuation(Protocol):
 class Step(Protocol):
     """Runs one more token a slot, see Body.step and Body.packed_step."""
 
-    def __call__(
-        self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer], /
-    ) -> Tensor: ...
+    def __call__(self, ids: Tensor, columns: SlotColumns, slabs: Sequence[SlabLayer], /) -> Tensor: ...
 
 
 class CachedRows:
     """Rows that go on behind what was run before.
 
     Neighbours behind the same prefix share blocks of slots: a block holds the prefix once, then what is each
-    row's own, then a token a slot for every step.
+    row's own, then a token a slot for every step. With record, steps are recorded and replayed, see capture.
     """
 
-    def __init__(self, body: Body, trails: Sequence[Trail], run: Step) -> None:
-        self._body, self._run = body, run
+    def __init__(
+        self, body: Body, trails: Sequence[Trail], run: Step, record: Recorder | None = None
+    ) -> None:
+        self._body, self._run, self._record = body, run, record
         threads = torch.get_num_threads() if body.device.type == "cpu" else 1
         self._at_once = max(1, threads // _key_heads(body))
         self._lay_out(trails)
@@ -64,7 +65,12 @@ class CachedRows:
         self._at = self._sent([at * self._slots + slot for at, slot in self._cells], torch.long)
         self._start = max(trail.start for trail in trails)
         self._own = max(trail.length for trail in trails)
-        self._room = SlabRoom(self._start + self._slots * self._own, self._slots, self._body.device)
+        self._room = SlabRoom(
+            self._start + self._slots * self._own,
+            self._slots,
+            self._body.device,
+            spare=TOKENS_TO_COME * self._slots if self._record else 0,
+        )
         layers = len(trails[0].own or trails[0].joined().layers)
         self._slabs = [
             SlabLayer([self._parts(block, i) for block in blocks], self._room) for i in range(layers)
@@ -75,9 +81,22 @@ class CachedRows:
         self._each_slot = self._sent([list(range(self._slots))] * len(blocks))
         ends = [[trail.start + trail.length for trail in block] for block in blocks]
         self._following = self._sent([[*row, *[0] * (self._slots - len(row))] for row in ends])
+        self._shape_is_new()
 
     def step(self, tokens: Tensor) -> Tensor:
         self._reserve()
+        hidden = self._one_more(tokens)
+        self._room.count()
+        self._steps += 1
+        self._body.work.count(tokens=len(tokens), padded=self._following.numel())
+        return hidden
+
+    def _shape_is_new(self) -> None:
+        """The next step is another one than the last."""
+        self._one_more: Call = Replayed(self._on_device, self._record) if self._record else self._on_device
+
+    def _on_device(self, tokens: Tensor) -> Tensor:
+        """All of a step but what the host counts."""
         ids = tokens.new_zeros(self._following.numel()).index_copy(0, self._at, tokens)
         self._owners.index_copy_(1, self._room.at, self._each_slot)
         self._positions.index_copy_(1, self._room.at, self._following)
@@ -85,10 +104,9 @@ class CachedRows:
         columns = SlotColumns(
             owners=self._owners[:, :seen], positions=self._positions[:, :seen], asking=self._following
         )
-        hidden = self._run(ids.view_as(self._following), len(tokens), columns, self._slabs)
-        self._following = (self._following + 1).clamp(max=self._body.last_position)
-        self._room.advance()
-        self._steps += 1
+        hidden = self._run(ids.view_as(self._following), columns, self._slabs)
+        self._following.add_(1).clamp_(max=self._body.last_position)
+        self._room.move_on()
         return hidden.index_select(0, self._at)
 
     def _reserve(self) -> None:
@@ -97,6 +115,7 @@ class CachedRows:
                 layer.grow()
             self._owners = _wide(self._owners, self._room.columns, NOBODY)
             self._positions = _wide(self._positions, self._room.columns, 0)
+            self._shape_is_new()
 
     def keep(self, rows: Sequence[int]) -> None:
         self._lay_out([self._trail(row) for row in rows])

@@ -5,7 +5,8 @@ number. Rows that are done are taken out once they are a quarter of the batch. W
 seed, its number and the place in its reply only, so it does not matter which rows are still alive beside it.
 
 A device that works beside the host gets its next steps before the host has seen the tokens of the last ones:
-they go from step to step on the device. Tokens behind the end of a reply are thrown away.
+they go from step to step on the device. Tokens behind the end of a reply are thrown away. Where a reply is
+held to a form the host sees every token before the next.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from opro_local.engine.constraints import Constraints, Progress
 from opro_local.engine.continuations import Continuation
 from opro_local.engine.head import Head
 from opro_local.engine.transfer import Arriving, sent
@@ -46,6 +48,12 @@ class Pick(Protocol):
         ...
 
 
+class MaskedPick(Pick, Protocol):
+    """One that can be told which tokens are allowed, (B, V) bool."""
+
+    def next(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class OpenReply:
     """A reply that is being written; number tells the row among all that are asked for."""
@@ -67,12 +75,27 @@ class OpenReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """Writes replies. ends are the ids that end a turn; text decodes ids; ahead counts unseen steps."""
+    """Writes replies. ends are the ids that end a turn; text decodes ids; ahead counts unseen steps.
+
+    constraints are there for requests that have some.
+    """
 
     head: Head
     ends: frozenset[int]
     text: Callable[[Sequence[int]], str]
     ahead: int
+    constraints: Constraints | None = None
+
+    def obeying(
+        self, pick: "MaskedPick", requests: Sequence[GenerationRequest], begun: Sequence[Sequence[int]] = ()
+    ) -> Pick:
+        """The pick held to the requests' constraints; begun has the first tokens of their replies."""
+        if not any(request.constraint for request in requests):
+            return pick
+        assert self.constraints is not None
+        ids = begun or [()] * len(requests)
+        rows = [self.constraints.progress(*each) for each in zip(requests, ids, strict=True)]
+        return Constrained(pick, self.constraints, rows)
 
     def begin(
         self, requests: Sequence[GenerationRequest], numbers: Sequence[int], hidden: Tensor, *, pick: Pick
@@ -133,8 +156,8 @@ class Greedy:
 
     head: Head
 
-    def next(self, hidden: Tensor) -> Tensor:
-        tokens, are_numbers = self.head.best(hidden)
+    def next(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        tokens, are_numbers = self.head.best(hidden, allowed)
         return torch.where(are_numbers, tokens, NO_NUMBER)
 
     def keep(self, rows: Sequence[int]) -> None: ...
@@ -155,8 +178,8 @@ class Sampler:
         uniform = [[_uniform(seed, number, place) for place in range(places)] for number in numbers]
         self._uniform = sent(uniform, head.weight.device, torch.float64)
 
-    def next(self, hidden: Tensor) -> Tensor:
-        logits = self._head.logits(hidden)
+    def next(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        logits = self._head.logits(hidden, allowed)
         chances = (logits if self._temperature == 1.0 else logits / self._temperature).softmax(-1)
         reached = chances.cumsum(-1, dtype=torch.float64)
         whole = reached[:, -1:]
@@ -167,6 +190,26 @@ class Sampler:
 
     def keep(self, rows: Sequence[int]) -> None:
         self._uniform = self._uniform[sent(rows, self._uniform.device)]
+
+
+@dataclass(slots=True)
+class Constrained:
+    """Another pick's choice among the tokens that each row may take; it waits for the device."""
+
+    pick: MaskedPick
+    constraints: Constraints
+    rows: Sequence[Progress | None]
+
+    def next(self, hidden: Tensor) -> Tensor:
+        tokens = self.pick.next(hidden, self.constraints.allowed(self.rows, hidden.device))
+        for progress, token in zip(self.rows, tokens.tolist(), strict=True):
+            if progress is not None and token != NO_NUMBER:
+                progress.take(token)
+        return tokens
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.pick.keep(rows)
+        self.rows = [self.rows[row] for row in rows]
 
 
 def steps_ahead(device: torch.device) -> int:

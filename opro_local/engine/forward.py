@@ -18,6 +18,7 @@ from opro_local.engine.asking import Attention, ask_attention, using
 from opro_local.engine.attention import PACKED_ATTENTION, Blocks, Shape, passing
 from opro_local.engine.blocks import body_of
 from opro_local.engine.cache import LayerStates, Placed, SlabLayer
+from opro_local.engine.capture import Recorder
 from opro_local.engine.compiling import CompiledLayers
 from opro_local.engine.few_rows import ease_few_rows
 from opro_local.engine.lines import lay_out
@@ -43,6 +44,8 @@ class Body:
         self.device: torch.device = model.device
         self.work = work or Work()
         self._compiled: CompiledLayers | None = None
+        self.record: Recorder | None = None
+        """How steps of decoding are recorded to be replayed, if they are."""
 
     @property
     def compiled(self) -> bool:
@@ -74,13 +77,14 @@ class Body:
     def whole(self, rows: Sequence[TokenIds]) -> Tensor:
         """Run every row from its first token, nothing reused. -> (B, S, d)."""
         ids, present = self._padded(rows), self._padded([(1,) * len(row) for row in rows])
-        return self._hidden(sum(map(len, rows)), input_ids=ids, attention_mask=present, use_cache=False)
+        self.work.count(tokens=sum(map(len, rows)), padded=ids.numel())
+        return self._hidden(input_ids=ids, attention_mask=present, use_cache=False)
 
     def behind(self, rows: Sequence[Row], *, cache: Cache | None) -> Tensor:
         """Run rows behind the same cached tokens. -> (B, S, d)."""
-        columns = columns_of(rows, device=self.device)
-        tokens = sum(len(row.ids) for row in rows)
-        return self._over(tokens, self._padded([row.ids for row in rows]), columns, cache)
+        columns, ids = columns_of(rows, device=self.device), self._padded([row.ids for row in rows])
+        self.work.count(tokens=sum(len(row.ids) for row in rows), padded=ids.numel())
+        return self._over(ids, columns, cache)
 
     def packed(self, rows: Sequence[Placed], *, keep: bool = False) -> tuple[Tensor, list[LayerStates]]:
         """Run rows in one line behind their prefixes.
@@ -88,22 +92,20 @@ class Body:
         -> hidden (T, d), one row after the other, and with keep each layer's keys and values of the T tokens.
         """
         line = lay_out(rows, self._shape, keep=keep)
-        tokens = sum(len(placed.row.ids) for placed in rows)
-        return self._line(tokens, line.ids, line.positions, line.blocks), line.blocks.kept or []
+        self.work.count(tokens=sum(len(placed.row.ids) for placed in rows), padded=line.ids.numel())
+        return self._line(line.ids, line.positions, line.blocks), line.blocks.kept or []
 
-    def step(self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer]) -> Tensor:
-        """Run one more token a slot (B, slots), of which so many are no pads, by the model's own attention.
+    def step(self, ids: Tensor, columns: SlotColumns, slabs: Sequence[SlabLayer]) -> Tensor:
+        """Run one more token a slot (B, slots) by the model's own attention; not counted as work.
 
         -> (B * slots, d).
         """
-        return self._over(tokens, ids, columns, Cache(layers=list(slabs))).flatten(0, 1)
+        return self._over(ids, columns, Cache(layers=list(slabs))).flatten(0, 1)
 
-    def packed_step(
-        self, ids: Tensor, tokens: int, columns: SlotColumns, slabs: Sequence[SlabLayer]
-    ) -> Tensor:
+    def packed_step(self, ids: Tensor, columns: SlotColumns, slabs: Sequence[SlabLayer]) -> Tensor:
         """As step, but in one line as packed runs rows. -> (B * slots, d)."""
         blocks = slot_blocks(columns, slabs, self._shape)
-        return self._line(tokens, ids.view(1, -1), columns.asking.view(1, -1).long(), blocks)
+        return self._line(ids.view(1, -1), columns.asking.view(1, -1).long(), blocks)
 
     @cached_property
     def last_position(self) -> int:
@@ -126,10 +128,10 @@ class Body:
             device=self.device,
         )
 
-    def _line(self, tokens: int, ids: Tensor, positions: Tensor, blocks: Blocks) -> Tensor:
+    def _line(self, ids: Tensor, positions: Tensor, blocks: Blocks) -> Tensor:
         """Run tokens that stand in one line (1, T). -> (T, d)."""
         with self._packed_layers(), passing(blocks):
-            return self._hidden(tokens, input_ids=ids, position_ids=positions, use_cache=False)[0]
+            return self._hidden(input_ids=ids, position_ids=positions, use_cache=False)[0]
 
     @contextmanager
     def _packed_layers(self) -> Iterator[None]:
@@ -138,10 +140,9 @@ class Body:
         with using(self._config, PACKED_ATTENTION), compiled:
             yield
 
-    def _over(self, tokens: int, ids: Tensor, columns: Columns | SlotColumns, cache: Cache | None) -> Tensor:
+    def _over(self, ids: Tensor, columns: Columns | SlotColumns, cache: Cache | None) -> Tensor:
         masks = self.kinds.masks(columns, self.model.dtype)
         return self._hidden(
-            tokens,
             input_ids=ids,
             attention_mask=self.kinds.for_model(masks),
             position_ids=columns.asking,
@@ -149,11 +150,8 @@ class Body:
             **{self._cache_word: cache},
         )
 
-    def _hidden(self, tokens: int, *, input_ids: Tensor, **inputs: object) -> Tensor:
-        hidden: Tensor = self._body(input_ids=input_ids, **inputs).last_hidden_state
-        self.work.tokens_run += tokens
-        self.work.tokens_padded += input_ids.numel()
-        self.work.passes += 1
+    def _hidden(self, **inputs: object) -> Tensor:
+        hidden: Tensor = self._body(**inputs).last_hidden_state
         return hidden
 
     def _padded(self, rows: Sequence[Sequence[int]]) -> Tensor:

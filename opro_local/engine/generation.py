@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
 from opro_local.engine.cache import Placed, Prefix, Trail
+from opro_local.engine.constraints import Constraints, Progress
 from opro_local.engine.continuations import RecomputedRows
 from opro_local.engine.decode import NO_NUMBER, Decoder, Greedy, OpenReply, Pick, Sampler
 from opro_local.engine.forward import Body
-from opro_local.engine.head import Head
 from opro_local.engine.plan import padded_chunks
 from opro_local.engine.prefixes import Prefixes
 from opro_local.engine.rows import Row, draft_row
@@ -35,9 +36,16 @@ class Sampling:
     temperature: float
     seed: int
 
-    def pick(self, head: Head, numbers: Sequence[int], request: GenerationRequest) -> Sampler:
+    def pick(self, decoder: Decoder, numbers: Sequence[int], request: GenerationRequest) -> Pick:
         """How these of the draws are made."""
-        return Sampler(head, numbers, temperature=self.temperature, seed=self.seed, places=request.max_tokens)
+        sampler = Sampler(
+            decoder.head,
+            numbers,
+            temperature=self.temperature,
+            seed=self.seed,
+            places=request.max_tokens,
+        )
+        return decoder.obeying(sampler, [request] * len(numbers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,8 @@ class WholeGeneration:
 
     def greedy(self, requests: Sequence[GenerationRequest]) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            return self._run([requests[i] for i in numbers], numbers, Greedy(self.decoder.head))
+            asked = [requests[i] for i in numbers]
+            return self._run(asked, numbers, self.decoder.obeying(Greedy(self.decoder.head), asked))
 
         lengths = [request.tokens for request in requests]
         chunks = padded_chunks(lengths, budget=self.token_budget)
@@ -58,9 +67,7 @@ class WholeGeneration:
 
     def sample(self, request: GenerationRequest, sampling: Sampling) -> list[GenerationReply]:
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            return self._run(
-                [request] * len(numbers), numbers, sampling.pick(self.decoder.head, numbers, request)
-            )
+            return self._run([request] * len(numbers), numbers, sampling.pick(self.decoder, numbers, request))
 
         return with_back_off(range(sampling.n), work)
 
@@ -123,7 +130,7 @@ class SharedGeneration:
         trail = Trail(prefix=prompt, own=())
 
         def work(numbers: Sequence[int]) -> list[GenerationReply]:
-            pick = sampling.pick(self.decoder.head, numbers, request)
+            pick = sampling.pick(self.decoder, numbers, request)
             replies = self.decoder.begin(
                 [request] * len(numbers), numbers, last.expand(len(numbers), -1), pick=pick
             )
@@ -148,7 +155,8 @@ class SharedGeneration:
         cells = [
             first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
         ]
-        tokens: list[int] = Greedy(self.decoder.head).next(states.hidden[cells]).tolist()
+        allowed = self._allowed(rows, states.hidden.device)
+        tokens: list[int] = Greedy(self.decoder.head).next(states.hidden[cells], allowed).tolist()
         if NO_NUMBER in tokens and (len(rows) > 1 or rows[0].placed.row.choices):
             if len(rows) > 1:
                 raise NoNumbers
@@ -161,6 +169,15 @@ class SharedGeneration:
             trail = None if reply.ended else states.trail(at, row.placed, walked)
             begun.append(_Begun(placed=row.placed, reply=reply, trail=trail))
         return begun
+
+    def _allowed(self, rows: Sequence[_Begun], device: torch.device) -> Tensor | None:
+        """What may follow at each node of the rows; None where no row is held to a form."""
+        if not any(row.reply.request.constraint for row in rows):
+            return None
+        constraints = self.decoder.constraints
+        assert constraints is not None
+        nodes = (_at_nodes(constraints, row.reply.request, row.placed.row) for row in rows)
+        return constraints.allowed([each for row in nodes for each in row], device)
 
     def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, int]) -> list[int]:
         """Follow the likeliest tokens along the drafts. -> the columns that the reply goes on behind."""
@@ -183,7 +200,9 @@ class SharedGeneration:
             replies = [row.reply.copy() for row in batch]
             if batch:
                 continued = self.prefixes.reuse.growing([row.trail for row in batch if row.trail])
-                self.decoder.run(replies, continued, pick=Greedy(self.decoder.head))
+                asked, begun = zip(*((reply.request, reply.ids) for reply in replies), strict=True)
+                pick = self.decoder.obeying(Greedy(self.decoder.head), asked, begun)
+                self.decoder.run(replies, continued, pick=pick)
             return replies
 
         return {reply.number: reply.closed() for reply in with_back_off(rows, work)}
@@ -201,6 +220,18 @@ def _drafts(request: GenerationRequest) -> list[TokenIds]:
 def _nodes(row: Row) -> list[int]:
     """Columns whose next token matters: the prompt's last and all of its drafts."""
     return list(range(_stem(row) - 1, len(row.ids)))
+
+
+def _at_nodes(constraints: Constraints, request: GenerationRequest, row: Row) -> list[Progress | None]:
+    """How far the reply has come at each of _nodes; None where a draft leaves the constraint."""
+    found = {_stem(row) - 1: constraints.progress(request)}
+    for targets in row.choices:
+        progress = constraints.progress(request)
+        for at, following in pairwise(targets):
+            if progress is None or not progress.take(at.token):
+                break
+            found[following.column] = progress.copy()
+    return [found.get(column) for column in _nodes(row)]
 
 
 def _stem(row: Row) -> int:

@@ -49,23 +49,26 @@ class Head:
     def vocabulary(self) -> int:
         return self.weight.shape[0]
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """All logits in fp32. hidden (R, d) -> (R, V)."""
+    def logits(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """All logits in fp32, minus infinity for tokens that are not allowed. hidden (R, d) -> (R, V)."""
         self.work.head_rows += len(hidden)
-        return self._logits(hidden, 0, self.vocabulary)
+        logits = self._logits(hidden, 0, self.vocabulary)
+        return logits if allowed is None else _of_allowed(logits, allowed)
 
-    def best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def best(self, hidden: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The likeliest token of each row, the lowest id of equals, and whether its logits are numbers.
 
-        hidden (R, d) -> two (R,).
+        hidden (R, d) -> two (R,). Of the allowed tokens (R, V), if they are given.
         """
         self.work.head_rows += len(hidden)
-        slices = [logits.max(-1) for logits in self._slices(hidden)]
+        slices = [logits.max(-1) for logits in self._slices(hidden, allowed)]
         values = torch.stack([best.values for best in slices])
         first = values.argmax(0)
         firsts = torch.arange(len(slices), device=hidden.device)[:, None] * self._slice_size(len(hidden))
         tokens = (torch.stack([best.indices for best in slices]) + firsts).gather(0, first[None])[0]
-        return tokens, values.isfinite().all(0)
+        if allowed is None:
+            return tokens, values.isfinite().all(0)
+        return tokens, values.max(0).values.isfinite()  # a slice may have no token that is allowed
 
     def log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probability of tokens[i] after hidden[rows[i]], in nats; NaN where the model gave no number.
@@ -95,11 +98,12 @@ class Head:
     def _summed(self, hidden: Tensor) -> Tensor:
         return torch.stack([logits.logsumexp(-1) for logits in self._slices(hidden)]).logsumexp(0)
 
-    def _slices(self, hidden: Tensor) -> Iterator[Tensor]:
+    def _slices(self, hidden: Tensor, allowed: Tensor | None = None) -> Iterator[Tensor]:
         """The logits in fp32, a slice of the vocabulary at a time."""
         size = self._slice_size(len(hidden))
         for first in range(0, self.vocabulary, size):
-            yield self._logits(hidden, first, first + size)
+            logits = self._logits(hidden, first, first + size)
+            yield logits if allowed is None else _of_allowed(logits, allowed[:, first : first + size])
 
     def _slice_size(self, rows: int) -> int:
         return max(1, slice_bytes(self.weight.device) // (BYTES_A_LOGIT * max(1, rows)))
@@ -111,6 +115,11 @@ class Head:
     def _finish(self, logits: Tensor) -> Tensor:
         scaled = logits if self.scale == 1.0 else logits * self.scale
         return scaled if self.cap is None else self.cap * torch.tanh(scaled / self.cap)
+
+
+def _of_allowed(logits: Tensor, allowed: Tensor) -> Tensor:
+    """A NaN stays one: the row has no numbers."""
+    return logits.where(allowed | logits.isnan(), -torch.inf)
 
 
 def slice_bytes(device: torch.device) -> int:

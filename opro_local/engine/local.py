@@ -8,7 +8,9 @@ import torch
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
+from opro_local.engine.capture import cuda_graph
 from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of, turn_end
+from opro_local.engine.constraints import Constraints
 from opro_local.engine.decode import Decoder, steps_ahead
 from opro_local.engine.forward import Body
 from opro_local.engine.free_memory import free_bytes
@@ -22,7 +24,7 @@ from opro_local.engine.offload import spread_layers
 from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes
-from opro_local.engine.probe import Level, check_head, choose_level, compile_layers
+from opro_local.engine.probe import Level, check_head, choose_level, compile_layers, record_steps
 from opro_local.engine.profile import ModelProfile, Quantize, load_tokenizer, profile_folder
 from opro_local.engine.work import Work
 from opro_local.errors import DataError, ModelError
@@ -102,6 +104,8 @@ class LocalEngine:
             verdict = choose_level(whole, level)
             if compiled:
                 compile_layers(whole, verdict)
+            if body.device.type == "cuda":
+                record_steps(whole, verdict, cuda_graph)
         self._work.clear()  # the probe is not part of anybody's work
         self._store = PrefixStore(budgets.kv_bytes)
         kinds = body.kinds if verdict.reuse else None
@@ -111,7 +115,13 @@ class LocalEngine:
         ends = _end_ids(model.generation_config, tokenizer) | (
             turn_end(self._prompter) if self.chat else set()
         )
-        decoder = Decoder(head=head, ends=frozenset(ends), text=self.decode, ahead=steps_ahead(body.device))
+        decoder = Decoder(
+            head=head,
+            ends=frozenset(ends),
+            text=self.decode,
+            ahead=steps_ahead(body.device),
+            constraints=Constraints(tokenizer=tokenizer, vocabulary=head.vocabulary, ends=frozenset(ends)),
+        )
         self._score: Score = whole
         self._generation: WholeGeneration | SharedGeneration
         if verdict.reuse:
@@ -124,7 +134,8 @@ class LocalEngine:
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
-        ways = ["compiled" if body.compiled else "eager", multiplied(model)]
+        recorded = "recorded" if body.record else None
+        ways = ["compiled" if body.compiled else "eager", recorded, multiplied(model)]
         kernels = "+".join(way for way in ways if way)
         self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}/{kernels}"
         self.context_length = _context_length(model.config.get_text_config(), tokenizer)

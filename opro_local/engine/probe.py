@@ -18,6 +18,7 @@ import torch
 from transformers import PreTrainedModel
 
 from opro_local.engine.asking import windows_named
+from opro_local.engine.capture import Recorder
 from opro_local.engine.forward import Body
 from opro_local.engine.head import Head, read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
@@ -37,6 +38,8 @@ REUSES: dict[Level, Callable[[Body, int], Reuse]] = {"E3": PackedTokens, "E2": O
 """The levels that reuse, from the highest down; each takes the body and the token budget of a forward."""
 
 PREFIX_TOKENS = 6
+STEPS = 5
+"""Tokens of a choice that is stepped along: recorded steps are replayed from the second on."""
 SHORT_WINDOW = 64
 """Beyond a longer window or chunk one prompt is probed, not a batch."""
 
@@ -200,6 +203,22 @@ def compile_layers(whole: WholeLikelihood, verdict: Verdict) -> None:
         warnings.warn(f"The model runs without torch.compile: {reason}", stacklevel=2)
 
 
+def record_steps(whole: WholeLikelihood, verdict: Verdict, record: Recorder) -> None:
+    """Have steps of decoding recorded at E3; warn, and leave them, where that fails or changes the numbers.
+
+    Weights that travel to the device while a step runs cannot be recorded.
+    """
+    body = whole.body
+    whole_there = all(weight.device == body.device for weight in body.model.parameters())
+    if verdict.level != "E3" or verdict.reuse is None or not whole_there:
+        return
+    body.record = record
+    holds, reason = _try(whole, verdict.reuse, PROVED)
+    if not holds:
+        body.record = None
+        warnings.warn(f"The model decodes without CUDA graphs: {reason}", stacklevel=2)
+
+
 def _compare(whole: WholeLikelihood, reuse: Reuse, allowance: Allowance) -> tuple[float, float]:
     """The largest difference between a level's and E0's log-probabilities, and the largest allowed."""
     requests = probe_requests(whole.head.vocabulary, max(whole.body.kinds.lengths, default=None))
@@ -244,7 +263,7 @@ def probe_requests(vocabulary: int, window: int | None) -> list[ChoiceRequest]:
     return [
         ChoiceRequest(
             context=tuple(prefix + _random_ids(suffix, vocabulary, draw)),
-            choices=(tuple(_random_ids(3, vocabulary, draw)), tuple(_random_ids(2, vocabulary, draw))),
+            choices=(tuple(_random_ids(STEPS, vocabulary, draw)), tuple(_random_ids(2, vocabulary, draw))),
         )
         for prefix in prefixes
         for suffix in (1, 3)

@@ -113,7 +113,7 @@ class PackedTokens:
         return States(hidden=hidden, firsts=_firsts(rows), kept=kept)
 
     def growing(self, trails: Sequence[Trail]) -> CachedRows:
-        return CachedRows(self.body, trails, self.body.packed_step)
+        return CachedRows(self.body, trails, self.body.packed_step, self.body.record)
 
 
 def _cost(row: Row) -> int:

@@ -12,6 +12,12 @@ class Work:
     passes: int = 0
     head_rows: int = 0
 
+    def count(self, *, tokens: int, padded: int) -> None:
+        """A pass through the body."""
+        self.tokens_run += tokens
+        self.tokens_padded += padded
+        self.passes += 1
+
     def clear(self) -> None:
         """Start counting anew."""
         self.tokens_run = self.tokens_padded = self.passes = self.head_rows = 0

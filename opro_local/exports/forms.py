@@ -88,20 +88,20 @@ def _on_a_line(text: str) -> str:
 
 _WRITING = (
     *(losses.comparison, losses.wordings, losses.calibration),
-    *(losses.stopping, losses.second_round),
+    *(losses.form, losses.stopping, losses.second_round),
 )
 """Of every program that writes freely."""
 
 FORMS: Mapping[str, Form] = {
     "prompt": Form(_prompt, (losses.turns, losses.second_round)),
-    "python": Form(_rendered("use.py.j2"), (losses.second_round,)),
+    "python": Form(_rendered("use.py.j2"), (losses.form, losses.second_round)),
     "chat-messages": Form(_chat_messages, (*_WRITING, losses.prefill, losses.running_text)),
     "openai-json": Form(openai_json, (*_WRITING, losses.prefill, losses.running_text)),
     "llama-cpp": Form(
         llama_cpp,
         (
             *(losses.whole_labels, losses.wordings, losses.calibration),
-            *(losses.stopping, losses.second_round),
+            *(losses.form, losses.stopping, losses.second_round),
         ),
     ),
     "ollama-modelfile": Form(

@@ -37,6 +37,11 @@ def stopping(use: Use) -> str | None:
     return f"Stop rules: {kept}." if not use.compares else None
 
 
+def form(use: Use) -> str | None:
+    kept = "a grammar left the scorer no other reply than one of its form; here nothing does"
+    return f"Form of a reply: {kept}." if use.answering.form else None
+
+
 def second_round(use: Use) -> str | None:
     kept = "a reply without an answer was asked once more for it; here it stays without"
     return f"Second round: {kept}." if use.second_round else None

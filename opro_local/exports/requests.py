@@ -32,7 +32,7 @@ def openai_json(use: Use, lost: Sequence[str]) -> str:
 def llama_cpp(use: Use, lost: Sequence[str]) -> str:
     """Of llama.cpp's server: its chat, or POST /completion for a scorer that read running text."""
     body = chat_body(use) if use.chat else _completion_body(use)
-    grammar = {"grammar": label_grammar(tuple(use.words.values()))} if use.compares else {}
+    grammar = {"grammar": choice_grammar(use.choices)} if use.compares else {}
     return _json(body | grammar | {"metadata": metadata(use, lost)})
 
 
@@ -49,9 +49,11 @@ def _running_text(use: Use) -> str:
     return text
 
 
-def label_grammar(labels: Sequence[str]) -> str:
-    """In GBNF: one of the labels, a blank ahead of it or none."""
-    return f"root ::= [ ]? ({' | '.join(json.dumps(label, ensure_ascii=False) for label in labels)})"
+def choice_grammar(choices: Sequence[Sequence[str]]) -> str:
+    """In GBNF: one text of each choice, a line each, a blank ahead of the first or none."""
+    lines = [" | ".join(json.dumps(text, ensure_ascii=False) for text in choice) for choice in choices]
+    joint = json.dumps("\n")
+    return f"root ::= [ ]? ({f') {joint} ('.join(lines)})"
 
 
 def metadata(use: Use, lost: Sequence[str]) -> Mapping[str, str]:

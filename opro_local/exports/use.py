@@ -78,6 +78,18 @@ class Use:
         """What the model is to say for each label."""
         return self.answering.wordings or {label: label for label in self.answering.labels}
 
+    def written(self, target: str) -> str:
+        """What the model is to write for a target."""
+        return (self.answering.shown or self.words).get(target, target)
+
+    @property
+    def choices(self) -> list[Sequence[str]]:
+        """Of each of these the model is to write one, a line each; none where it writes freely."""
+        texts, size = list(self.answering.alternatives), self.answering.in_a_choice
+        if self.answering.wordings:
+            return [list(self.answering.wordings.values())]
+        return [texts[i : i + size] for i in range(0, len(texts), size)] if size else []
+
     @property
     def compares(self) -> bool:
         """Whether the labels were compared, and nothing was written."""
@@ -98,7 +110,8 @@ def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
         form=best.form or DEFAULT_FORM,
         verbalizer=tuple(best.verbalizer or ()),
     )
-    prompt = layout.prompt(candidate, _MARK, run.answering.labels)
+    shown = dict(run.answering.shown or {})
+    prompt = layout.prompt(candidate, _MARK, run.answering.labels, lambda target: shown.get(target, target))
     before, _, behind = prompt.messages[-1].content.partition(_MARK)
     scored = [answer for answer in run.outcomes or () if answer.key == best.key and answer.prompt is not None]
     scoring = run.settings.get("scoring", {})

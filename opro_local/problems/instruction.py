@@ -198,7 +198,7 @@ class InstructionProblem:
         kind = self.space.task.kind
         rows = (*self.space.split.train, *self.space.split.pool)
         known = [replace(row, target=right) for row in rows for right in kind.right(row.target) or [""]]
-        return LeakCheck(known, labelled=bool(kind.classes))
+        return LeakCheck(known, labelled=bool(kind.labels))
 
 
 def default_starts(task: Task) -> list[str]:

@@ -44,8 +44,7 @@ class SearchSpace:
     @cached_property
     def shot_sets(self) -> ShotSets:
         """The shots that a search may choose from."""
-        shown = map(self.task.kind.shown, self.split.pool)
-        pool = tuple(row for row in shown if row.target)
+        pool = tuple(row for row in self.split.pool if row.target)
         return ShotSets(pool=pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits)
 
     def candidate(self, instruction: str) -> Candidate:
@@ -61,7 +60,7 @@ class SearchSpace:
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
         kind = self.task.kind
-        if kind.classes or kind.rubric or not self.shot_sets.most:
+        if kind.labels or kind.rubric or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 

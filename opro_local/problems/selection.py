@@ -57,11 +57,12 @@ class Compared:
 
     @cached_property
     def contest(self) -> Contest:
-        marking = self.measurement.marking
+        marking, count = self.measurement.marking, len(self.candidates)
+        sums = marking.sums([*self.train, *self.validation])
         return Contest(
-            train=list(map(marking.addends, self.train)),
-            validation=list(map(marking.addends, self.validation)),
-            figure=marking.gains_of,
+            train=sums.addends[:count],
+            validation=sums.addends[count:],
+            figure=lambda of_rows: marking.spec.sign * sums.figure(of_rows),
             tokens=[score.prompt_tokens or 0.0 for score in self.shown],
             prefer=self.prefer,
         )

@@ -44,8 +44,8 @@ class ShotGrowth:
         self, rows: Sequence[Example], doubts: Mapping[str, float], draw: random.Random
     ) -> Example:
         """Of rows of one label that which is most like a scored one of this label, drawn by its doubt."""
-        label = self.sets.kind.stratum(rows[0])
-        asked = [i for i, row in enumerate(self.rows) if self.sets.kind.stratum(row) == label]
+        label = self.sets.stratum(rows[0])
+        asked = [i for i, row in enumerate(self.rows) if self.sets.stratum(row) == label]
         weights = [doubts.get(self.rows[i].id, 0.0) for i in asked]
         if not any(weights):
             return draw.choice(rows)

@@ -71,6 +71,11 @@ class ShotSets:
             shots = draw.choice(moves)(base.shots, draw)
             yield self.fitting(replace(bare(base), shots=shots))
 
+    @cached_property
+    def stratum(self) -> Callable[[Example], str]:
+        """The label of a row, among those of the pool."""
+        return self.kind.strata(self.pool)
+
     @property
     def sizes(self) -> list[int]:
         """Of sets that are drawn: powers of two up to the most of them, and this."""
@@ -94,7 +99,7 @@ class ShotSets:
     @cached_property
     def _groups(self) -> list[list[int]]:
         """Places in the pool by label; all together where answers are open."""
-        strata = [self.kind.stratum(row) for row in self.pool]
+        strata = [self.stratum(row) for row in self.pool]
         names = self.kind.classes or sorted(set(strata))
         return [[i for i, stratum in enumerate(strata) if stratum == name] for name in names]
 
@@ -133,17 +138,17 @@ class ShotSets:
     def _by_label(self) -> Mapping[str, Sequence[Example]]:
         rows: dict[str, list[Example]] = defaultdict(list)
         for row in self.pool:
-            rows[self.kind.stratum(row)].append(row)
+            rows[self.stratum(row)].append(row)
         return rows
 
     def _counts(self, shots: Shots) -> Counter[str]:
-        return Counter(map(self.kind.stratum, shots))
+        return Counter(map(self.stratum, shots))
 
     def _exchanged(self, shots: Shots, draw: random.Random) -> Shots:
         """One shot for another row, of the same label if there are labels."""
         place = draw.randrange(len(shots))
-        shown, like = {shot.text for shot in shots}, self.kind.stratum(shots[place])
-        others = [row for row in self.pool if row.text not in shown and self.kind.stratum(row) == like]
+        shown, like = {shot.text for shot in shots}, self.stratum(shots[place])
+        others = [row for row in self.pool if row.text not in shown and self.stratum(row) == like]
         return (*shots[:place], draw.choice(others), *shots[place + 1 :]) if others else shots
 
     def _added(self, shots: Shots, draw: random.Random) -> Shots:
@@ -165,7 +170,7 @@ class ShotSets:
         while len(kept) > size:
             counts = self._counts(tuple(kept))
             most = max(counts.values())
-            del kept[pick([i for i, shot in enumerate(kept) if counts[self.kind.stratum(shot)] == most])]
+            del kept[pick([i for i, shot in enumerate(kept) if counts[self.stratum(shot)] == most])]
         return tuple(kept)
 
 

@@ -29,6 +29,10 @@ class Words:
     def said_in(self, span: str) -> Sequence[str]:
         return list(dict.fromkeys(self._found(span)))
 
+    def named_in(self, span: str) -> Sequence[str]:
+        """The same of all that it names, denied or not."""
+        return list(dict.fromkeys(self.meanings[m.lastgroup or ""] for m in self.pattern.finditer(span)))
+
     def is_one(self, text: str) -> bool:
         """Whether that part says one of the words and nothing else, punctuation aside."""
         answer = answer_span(text)

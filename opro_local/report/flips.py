@@ -1,9 +1,10 @@
 """Rows that two prompts answer differently: what one fixes and what it breaks."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from opro_local.report.section import Section
-from opro_local.report.table import Table
+from opro_local.report.table import Cell, Table
 from opro_local.results.flips import Flip
 from opro_local.results.result import TaskResult
 from opro_local.results.steps import best_start
@@ -34,15 +35,24 @@ def flip_section(run: TaskResult) -> Iterator[Section]:
 
 
 def flip_table(title: str, rows: Sequence[Flip], ours: str, theirs: str) -> Iterator[Table]:
+    """With scores where some are between right and wrong, and with feedback where a grader gave any."""
     columns = ("row", "text", "right answer", f"{ours}'s answer", f"{theirs}'s answer")
+    scored = any(score % 1 for row in rows for score in (row.winner_score, row.baseline_score))
+    judged = any(row.winner_feedback or row.baseline_feedback for row in rows)
+    shown = ["margin", *(["score"] if scored else []), *(["feedback"] if judged else [])]
     if rows:
         yield Table(
             title=title,
-            columns=(*columns, f"{ours}'s margin", f"{theirs}'s margin"),
+            columns=(*columns, *(f"{whose}'s {what}" for what in shown for whose in (ours, theirs))),
             rows=[
-                (r.id, r.text, r.target, r.winner, r.baseline, r.winner_margin, r.baseline_margin)
+                (r.id, r.text, r.target, r.winner, r.baseline, *chain(*(_both(r, each) for each in shown)))
                 for r in rows
             ],
             caption=MARGIN,
             longest=LONGEST_ROW,
         )
+
+
+def _both(row: Flip, what: str) -> tuple[Cell, Cell]:
+    """Of the winner and the baseline."""
+    return getattr(row, f"winner_{what}"), getattr(row, f"baseline_{what}")

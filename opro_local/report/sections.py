@@ -9,6 +9,7 @@ from opro_local.report.charts import length_chart, reliability_chart, search_cha
 from opro_local.report.flips import flip_section
 from opro_local.report.judge import judge_section
 from opro_local.report.must_stay import must_stay_section
+from opro_local.report.parts import part_section
 from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
 from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval, setting_cell
@@ -58,9 +59,11 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])
     yield from _changes(run)
+    yield from part_section(run)
     yield from flip_section(run)
     yield from must_stay_section(run)
     yield from _confusion(run)
+    yield from _per_label(run)
     yield _tried(run)
     yield from _paraphrases(run)
     yield from _read_by_optimizer(run)
@@ -187,6 +190,18 @@ def _confusion(run: TaskResult) -> Iterator[Section]:
             rows=[(label, *counts) for label, counts in zip(found.labels, found.rows, strict=True)],
         )
         yield Section(title="Confusion matrix", tables=[table])
+
+
+def _per_label(run: TaskResult) -> Iterator[Section]:
+    found = run.test and run.test.per_label
+    if found:
+        table = Table(
+            title="Labels one by one",
+            caption="test rows; precision: share of the rows that the winner gives the label which have it",
+            columns=("label", "rows", "precision", "recall", "F1"),
+            rows=[(each.label, each.rows, each.precision, each.recall, each.f1) for each in found],
+        )
+        yield Section(title="Labels", tables=[table])
 
 
 def _tried(run: Overview) -> Section:

@@ -19,8 +19,10 @@ class Answering:
     """mode and reading (a sentence) say how an answer is had; labels are () where answers are open.
 
     wordings has the word of each label in the prompt, None where the labels stand for themselves.
-    alternatives are the texts that were compared, for most the labels, and code is the Python expression that
-    makes an answer of their scores; () and None where replies are read.
+    alternatives are the texts that were compared, for most the labels; of in_a_choice side by side one is
+    right. code is the Python expression that makes an answer of their scores. () and None where replies are
+    read. shown has how a prompt writes the answers of the task, None where it writes them as they are. form
+    is a regular expression that replies were held to while they were written, if they were.
 
     biases are the winner's calibration: nats by alternative, to be added to its log-probability. With a
     calibration stands uncalibrated, its score on test without, worked out from what the model gave: the run
@@ -34,7 +36,10 @@ class Answering:
     uncalibrated: Figures | None
     wordings: Mapping[str, str] | None = None
     alternatives: Sequence[str] = ()
+    in_a_choice: int | None = None
     code: str | None = None
+    shown: Mapping[str, str] | None = None
+    form: str | None = None
 
 
 def answering(run: RunReader, known: Overview) -> Answering:
@@ -48,14 +53,22 @@ def answering(run: RunReader, known: Overview) -> Answering:
     of_each = _of_each(biased=any(biases), worded=words is not None)
     return Answering(
         mode=mode,
-        labels=task.kind.classes,
+        labels=task.kind.labels,
         reading=task.kind.decision(rule, of_each) if compares else _read(task, scoring),
         biases=dict(zip(task.kind.alternatives, biases, strict=True)) if any(biases) else {},
         uncalibrated=_uncalibrated(run, task, best) if best and calibration else None,
         wordings=dict(zip(task.kind.classes, words, strict=True)) if words else None,
         alternatives=task.kind.alternatives if compares else (),
+        in_a_choice=task.kind.in_a_choice if compares else None,
         code=task.kind.code(rule) if compares else None,
+        shown=_shown(task),
+        form=task.kind.constraint if not compares and scoring.grammar == "on" else None,
     )
+
+
+def _shown(task: Task) -> Mapping[str, str] | None:
+    shown = {row.target: task.kind.shown(row.target) for row in task.rows}
+    return shown if any(written != target for target, written in shown.items()) else None
 
 
 def _scoring(stored: Mapping[str, Any]) -> ScoringSettings:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opro_local.records import Answer, Candidate, Outcome
-from opro_local.results.overview import Confusion, finite
+from opro_local.results.by_label import Confusion, LabelFigures
+from opro_local.results.overview import finite
 from opro_local.results.reading import fields_of
 from opro_local.results.tasks import layout_of
 from opro_local.scoring.marking import Marking
@@ -63,6 +64,30 @@ def confusion_of(run: RunReader, *, key: str, split: str) -> Confusion | None:
     return Confusion(labels=classes, rows=marking.confusion(answers)) if classes and answers else None
 
 
+def per_label_of(run: RunReader, *, key: str, split: str) -> list[LabelFigures] | None:
+    """None where answers are no sets, and where nothing is recorded."""
+    marking, as_scored = Marking.of(task_from_json(run.header.problem_json)), _as_scored(run)
+    answers = [as_scored(key, outcome) for outcome in run.outcomes(key, split).values()]
+    if not marking.kind.members or not answers:
+        return None
+    return [
+        LabelFigures(
+            label=label,
+            rows=right + missed,
+            precision=_share(right, right + wrong),
+            recall=_share(right, right + missed),
+            f1=_share(2 * right, 2 * right + wrong + missed),
+        )
+        for label, (right, wrong, missed) in zip(
+            marking.kind.members, marking.label_counts(answers), strict=True
+        )
+    ]
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def _as_scored(run: RunReader) -> Callable[[str, Outcome], Answer]:
     """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
     marking = Marking.of(task_from_json(run.header.problem_json))
@@ -91,6 +116,6 @@ def _prompts(run: RunReader) -> Callable[[str, str], ScorerPrompt | None]:
     def prompt(key: str, example_id: str) -> ScorerPrompt | None:
         if key not in by_key:
             return None
-        return layout.prompt(by_key[key], texts[example_id], task.kind.classes)
+        return layout.prompt(by_key[key], texts[example_id], task.kind.classes, task.kind.shown)
 
     return prompt

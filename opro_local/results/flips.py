@@ -15,7 +15,10 @@ BINS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A row that one of two prompts answers better than the other; margins as of margin()."""
+    """A row that one of two prompts answers better than the other; margins as of margin().
+
+    Scores are from 0 to 1, feedback is what the user's grader said of an answer.
+    """
 
     id: str
     text: str
@@ -24,6 +27,10 @@ class Flip:
     baseline: str | None
     winner_margin: float | None
     baseline_margin: float | None
+    winner_score: float
+    baseline_score: float
+    winner_feedback: str | None = None
+    baseline_feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,10 @@ def _flip(ours: Answer, theirs: Answer, labels: Sequence[str], text: str) -> Fli
         baseline=theirs.prediction or theirs.reason,
         winner_margin=finite(margin(ours, labels)),
         baseline_margin=finite(margin(theirs, labels)),
+        winner_score=ours.score,
+        baseline_score=theirs.score,
+        winner_feedback=ours.feedback,
+        baseline_feedback=theirs.feedback,
     )
 
 

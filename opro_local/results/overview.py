@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from opro_local.evidence.judge_record import JudgeRecord
 from opro_local.prompt_form import PromptForm
 from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
+from opro_local.results.by_label import Confusion, LabelFigures
 from opro_local.scoring.render import Layout
 from opro_local.store.header import ModelRecord
 
@@ -40,18 +41,14 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """Counts by right label (rows) and answer (columns); the last column is for no answer."""
-
-    labels: Sequence[str]
-    rows: Sequence[Sequence[int]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Figures):
-    """The score of the best solution on validation or test, with the labels that it mixes up."""
+    """The score of the best solution on validation or test, with the labels that it mixes up.
+
+    per_label stands where answers are sets.
+    """
 
     confusion: Confusion | None = None
+    per_label: Sequence[LabelFigures] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from opro_local.evidence.judge_record import Correlation
 from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
 from opro_local.results.answering import Answering, answering
-from opro_local.results.answers import AnswerResult, all_answers, confusion_of
+from opro_local.results.answers import AnswerResult, all_answers, confusion_of, per_label_of
 from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
 from opro_local.results.must_stay import MustStay, must_stay
 from opro_local.results.objective import ObjectiveFindings, objective_findings
 from opro_local.results.overview import Held, Measured, Overview, Prompt, Solution
+from opro_local.results.parts import PartResult, part_results
 from opro_local.results.proposals import entries_of
 from opro_local.results.reading import fields_of, overview
 from opro_local.results.words import KEY_DIGITS
@@ -28,8 +29,9 @@ from opro_local.tasks.task import task_from_json
 class TaskResult(Overview):
     """Of a run that optimised a prompt; data_digest is that of the table's rows.
 
-    test_uses counts who used these test rows before; outcomes are there where they were asked for.
-    length_bias: where a judge graded, how its scores go with the length of the winner's test replies.
+    test_uses counts who used these test rows before; outcomes are there where they were asked for, parts
+    where answers have some. length_bias: where a judge graded, how its scores go with the length of the
+    winner's test replies.
     """
 
     best: Prompt | None
@@ -43,6 +45,7 @@ class TaskResult(Overview):
     test_uses: int | None
     data_digest: str
     must_stay: MustStay | None = None
+    parts: Sequence[PartResult] | None = None
     length_bias: Correlation | None = None
     outcomes: Sequence[AnswerResult] | None = None
 
@@ -108,7 +111,7 @@ def result_of(run: RunReader, *, outcomes: bool = False) -> RunResult:
 
 def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResult:
     found = Findings(run=run)
-    held = {split: _with_confusion(run, known, split) for split in ("validation", "test")}
+    held = {split: _by_label(run, known, split) for split in ("validation", "test")}
     return TaskResult(
         **fields_of(known) | held,
         answering=answering(run, known),
@@ -123,14 +126,20 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
         must_stay=must_stay(run, known.best.key if isinstance(known.best, Prompt) else None),
         length_bias=found.length_bias() if known.task.judge else None,
         outcomes=all_answers(run) if outcomes else None,
+        parts=part_results(found.pairs(), found.task.kind),
     )
 
 
-def _with_confusion(run: RunReader, known: Overview, split: str) -> Held | None:
+def _by_label(run: RunReader, known: Overview, split: str) -> Held | None:
     held: Held | None = getattr(known, split)
     if held is None or known.best is None:
         return held
-    return replace(held, confusion=confusion_of(run, key=known.best.key, split=split))
+    key = known.best.key
+    return replace(
+        held,
+        confusion=confusion_of(run, key=key, split=split),
+        per_label=per_label_of(run, key=key, split=split),
+    )
 
 
 def rows_digest(header: RunHeader) -> str:

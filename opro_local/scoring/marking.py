@@ -13,18 +13,25 @@ from functools import partial
 from statistics import fmean
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 from opro_local.answers import AnswerKind
 from opro_local.config import Metric
-from opro_local.evidence.intervals import Interval, bootstrap, wilson
-from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
+from opro_local.evidence.intervals import Interval, bootstrap, resampled, wilson
+from opro_local.evidence.paired import (
+    RESAMPLES,
+    Comparison,
+    compare_correct,
+    compare_exchanged,
+    compare_resampled,
+)
 from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
-from opro_local.scoring.confusion_tables import Array
+from opro_local.scoring.confusion_tables import Array, OfTables
 from opro_local.scoring.metrics import METRICS, MetricSpec
 from opro_local.scoring.sample import Sample, spread_of
 from opro_local.scoring.smoothing import Cells, comparison_of, interval_of
+from opro_local.scoring.sums import Summed, Sums, of_rows, of_tables
 from opro_local.tasks.task import Task
 
 
@@ -38,8 +45,7 @@ class Marking:
 
     @classmethod
     def of(cls, task: Task) -> "Marking":
-        targets = [row.target for row in task.rows] if task.metric == "mae" else []
-        spread = spread_of(targets, task.decimal or "point")
+        spread = spread_of(task.kind, [row.target for row in task.rows])
         return cls(kind=task.kind, metric=task.metric, spread=spread)
 
     @property
@@ -75,9 +81,10 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (name == self.metric or (spec.beside and name in self.kind.metrics)) and sample.has(spec.needs)
+            if (name in (self.metric, *self.kind.beside) or (spec.beside and name in self.kind.metrics))
+            and sample.has(spec.needs)
         }
-        interval = _interval(sample, self.spec) if self.metric in known else None
+        interval = self._interval(sample) if self.metric in known else None
         return Score(
             value=known.pop(self.metric, -self.spec.sign * math.inf),
             n=len(answers),
@@ -97,22 +104,24 @@ class Marking:
         first, second = self._sample(ours), self._sample([partners[answer.example_id] for answer in ours])
         if not (first.has(self.spec.needs) and second.has(self.spec.needs)):
             return None
-        if self.spec.from_tables is not None:
-            return comparison_of(_cells(first, second), self.spec.from_tables)
+        if self._from_tables is not None:
+            return comparison_of(_cells(first, second), self._from_tables)
+        if self._sums is not None:
+            return _compared(self._sums([first, second]), self.spec.sign)
         rows = [self._rows(self.spec, sample) for sample in (first, second)]
-        if self.spec.needs == "scores" and _are_whole(rows):
+        if self.spec.is_share and _are_whole(rows):
             return compare_correct(*((each == 1).tolist() for each in rows))
         gains = self._gains(self.spec, first, second)
-        return compare_resampled(np.ones(len(gains), dtype=np.int64), partial(_mean, gains))
+        return compare_resampled(_once(first), partial(_mean, gains))
 
     def gains(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Array:
         """Row by row, what our answers are worth more than theirs on the same rows; (N), larger is better.
 
-        Where the metric is no mean over examples, the log-probability of the right label stands for it; where
-        that is missing too, the scores do.
+        Where the metric is no mean over examples, another stands for it, for most the log-probability of the
+        right label; where that is missing too, the scores do.
         """
         first, second = self._sample(ours), self._sample(theirs)
-        spec = self.spec if self.spec.per_row is not None else METRICS["log_loss"]
+        spec = self.spec if self.spec.per_row is not None else METRICS[self.spec.stand_in]
         if not (first.has(spec.needs) and second.has(spec.needs)):
             spec = METRICS["mean_score"]
         return self._gains(spec, first, second)
@@ -131,28 +140,49 @@ class Marking:
         ]
         return np.array(rows), spec.row_name
 
-    def addends(self, answers: Sequence[Answer]) -> csr_array:
-        """What each answer adds to the sums that gains_of takes, (n, D)."""
-        sample, rows = self._sample(answers), np.arange(len(answers))
-        if self.spec.from_tables is None:
-            return csr_array(np.stack([self._rows(self.spec, sample), np.ones(len(answers))], axis=1))
-        width = len(sample.labels) + 1
-        cells = np.array(sample.targets) * width + np.array(sample.predictions)
-        shape = (len(answers), len(sample.labels) * width)
-        return csr_array((np.ones(len(answers)), (rows, cells)), shape=shape)
-
-    def gains_of(self, sums: Array) -> Array:
-        """(R, D) sums over answers -> (R) values of the metric, turned so that larger is better."""
-        if self.spec.from_tables is None:
-            means: Array = self.spec.sign * sums[:, 0] / sums[:, 1]
-            return means
-        labels = len(self.kind.classes)
-        return self.spec.sign * self.spec.from_tables(sums.reshape(-1, labels, labels + 1))
+    def sums(self, candidates: Sequence[Sequence[Answer]]) -> Sums:
+        """What each answer of each candidate adds to the sums that the metric is a figure of."""
+        return self._summed(list(map(self._sample, candidates)))
 
     def confusion(self, answers: Sequence[Answer]) -> list[list[int]]:
         """Counts by target (rows) and prediction (columns), in label order; the last column is no answer."""
         table: list[list[int]] = self._sample(answers).confusion.tolist()
         return table
+
+    def label_counts(self, answers: Sequence[Answer]) -> list[list[int]]:
+        """How often each label of sets is given rightly, wrongly, and wrongly not, in label order."""
+        counts: list[list[int]] = self._sample(answers).label_counts.sum(axis=0).astype(int).tolist()
+        return counts
+
+    @property
+    def _from_tables(self) -> OfTables | None:
+        return None if self.kind.members else self.spec.from_tables
+
+    @property
+    def _sums(self) -> Summed | None:
+        """None where it is a mean or of the confusion table."""
+        return None if self._from_tables else self.spec.sums
+
+    @property
+    def _summed(self) -> Summed:
+        if self._from_tables is not None:
+            return of_tables(self._from_tables)
+        if self._sums is not None:
+            return self._sums
+        assert self.spec.per_row is not None
+        return of_rows(self.spec.per_row)
+
+    def _interval(self, sample: Sample) -> Interval | None:
+        if self._from_tables is not None:
+            return interval_of(_cells(sample), self._from_tables)
+        if self._sums is not None:
+            return _resampled(self._sums([sample]))
+        values = self._rows(self.spec, sample)
+        if self.spec.is_share and _are_whole([values]):
+            return wilson(int(values.sum()), len(values))
+        if values.min() == values.max():  # every resample would say the same, however few the rows
+            return None
+        return bootstrap(_once(sample), partial(_mean, values))
 
     def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
         """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
@@ -176,16 +206,38 @@ def _are_whole(values: Sequence[Array]) -> bool:
     return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in values)
 
 
-def _interval(sample: Sample, spec: MetricSpec) -> Interval | None:
-    if spec.from_tables is not None:
-        return interval_of(_cells(sample), spec.from_tables)
-    assert spec.per_row is not None
-    values = spec.per_row(sample)
-    if spec.needs == "scores" and _are_whole([values]):
-        return wilson(int(values.sum()), len(values))
-    if values.min() == values.max():  # every resample would say the same, however few the rows
-        return None
-    return bootstrap(np.ones(len(values), dtype=np.int64), partial(_mean, values))
+def _once(sample: Sample) -> NDArray[np.int64]:
+    """Each row as often as it was measured."""
+    return np.ones(len(sample.answers), dtype=np.int64)
+
+
+def _resampled(sums: Sums) -> Interval | None:
+    (addends,) = sums.addends
+    low, high = bootstrap(np.ones(addends.shape[0], dtype=np.int64), lambda rows: sums.figure(rows @ addends))
+    return (low, high) if low < high else None
+
+
+def _compared(sums: Sums, sign: int) -> Comparison:
+    """Resampled rows give the interval, rows with their answers exchanged the p-values."""
+    ours, theirs = sums.addends
+    n = ours.shape[0]
+
+    def difference(kept: Array, exchanged: Array) -> Array:
+        """(R, N) how often each row counts as it is, and with its two answers exchanged -> (R)"""
+        first, second = kept @ ours + exchanged @ theirs, kept @ theirs + exchanged @ ours
+        found: Array = sign * (sums.figure(first) - sums.figure(second))
+        return found
+
+    drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
+    coins = np.random.default_rng(0).integers(0, 2, drawn.shape).astype(np.float64)
+    none = np.zeros((1, n))
+    return compare_exchanged(
+        float(difference(none + 1, none)[0]),
+        drawn=difference(drawn, np.zeros_like(drawn)),
+        exchanged=difference(1 - coins, coins),
+        n=n,
+        groups=1,
+    )
 
 
 def _cells(*samples: Sample) -> Cells:

@@ -16,6 +16,8 @@ from sklearn.metrics import (
     f1_score,
     matthews_corrcoef,
     mean_absolute_error,
+    median_absolute_error,
+    r2_score,
     recall_score,
 )
 
@@ -30,18 +32,20 @@ from opro_local.scoring.confusion_tables import (
     mccs,
     weighted_kappas,
 )
+from opro_local.scoring.label_counts import mean_f1s, micro_f1s
 from opro_local.scoring.sample import Needs, Sample
+from opro_local.scoring.sums import Summed, median_error, of_label_counts, r2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric of a sample.
 
-    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of the
-    confusion table: from_tables has it for (R, C, C + 1) tables at once. low and high are its range. scale
-    turns a value and the task's spread into one from 0 to 1, higher is better, where the range has no end.
-    beside says whether it is reported where another metric is optimised. row_name is what the mean of
-    normalised rows is called.
+    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
+    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
+    it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
+    task's spread into one from 0 to 1, higher is better, where the range has no end. beside says whether it
+    is reported where another metric is optimised. row_name is what the mean of normalised rows is called.
     """
 
     direction: Direction
@@ -49,11 +53,18 @@ class MetricSpec:
     compute: Callable[[Sample], float]
     per_row: Callable[[Sample], Array] | None = None
     from_tables: OfTables | None = None
+    sums: Summed | None = None
     low: float = 0.0
     high: float = 1.0
+    stand_in: Metric = "log_loss"
     scale: Callable[[float, float], float] | None = None
     beside: bool = True
     row_name: str = "accuracy"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a mean of rows from 0 to 1: if all are one of the two, its tests are exact."""
+        return self.per_row is not None and self.direction == "maximize" and self.scale is None
 
     @property
     def sign(self) -> int:
@@ -84,10 +95,34 @@ def _balanced_accuracy(sample: Sample) -> float:
 
 def _macro_f1(sample: Sample) -> float:
     """A label without rows has no recall and no F1; to answer it is a miss of the row's own label."""
+    if sample.kind.members:
+        return _mean_f1(sample)
     present = sorted(set(sample.targets))
     score: float = f1_score(
         sample.targets, sample.predictions, labels=present, average="macro", zero_division=0
     )
+    return score
+
+
+def _mean_f1(sample: Sample) -> float:
+    """Of sets: of the labels that rows have."""
+    targets, said = sample.sets
+    present = np.flatnonzero(targets.any(axis=0))
+    if not len(present):
+        return _micro_f1(sample)
+    score: float = f1_score(targets, said, labels=present, average="macro", zero_division=0)
+    return score
+
+
+def _micro_f1(sample: Sample) -> float:
+    """1 where no label is to be given and none is."""
+    score: float = f1_score(*sample.sets, average="micro", zero_division=1)
+    return score
+
+
+def _example_f1(sample: Sample) -> float:
+    """An empty set that is answered by an empty one counts 1."""
+    score: float = f1_score(*sample.sets, average="samples", zero_division=1)
     return score
 
 
@@ -133,10 +168,22 @@ def _mae(sample: Sample) -> float:
     return loss
 
 
-def _absolute_errors(sample: Sample) -> Array:
-    targets, said = map(np.array, sample.values)
-    errors: Array = np.abs(targets - said)
-    return errors
+def _median_error(sample: Sample) -> float:
+    loss: float = median_absolute_error(*sample.values)
+    return loss
+
+
+def _r2(sample: Sample) -> float:
+    """One row is as good as its mean at most."""
+    if len(sample.answers) == 1:
+        return float(sample.errors[0] == 0)  # scikit-learn has NaN
+    score: float = r2_score(*sample.values)
+    return score
+
+
+def _within_one(sample: Sample) -> Array:
+    within: Array = (sample.errors <= 1).astype(np.float64)
+    return within
 
 
 def _of_spread(error: float, spread: float) -> float:
@@ -150,7 +197,23 @@ METRICS: Mapping[Metric, MetricSpec] = {
     "balanced_accuracy": MetricSpec(
         direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
     ),
-    "macro_f1": MetricSpec(direction="maximize", needs="classes", compute=_macro_f1, from_tables=macro_f1s),
+    "macro_f1": MetricSpec(
+        direction="maximize",
+        needs="labels",
+        compute=_macro_f1,
+        from_tables=macro_f1s,
+        sums=of_label_counts(mean_f1s),
+    ),
+    "micro_f1": MetricSpec(
+        direction="maximize", needs="sets", compute=_micro_f1, sums=of_label_counts(micro_f1s)
+    ),
+    "example_f1": MetricSpec(
+        direction="maximize",
+        needs="sets",
+        compute=_example_f1,
+        per_row=lambda s: s.scores,
+        row_name="mean F1 of the row's labels",
+    ),
     "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0),
     "weighted_kappa": MetricSpec(
         direction="maximize",
@@ -159,6 +222,14 @@ METRICS: Mapping[Metric, MetricSpec] = {
         from_tables=weighted_kappas,
         low=-1.0,
         beside=False,  # says nothing where labels have no order
+    ),
+    "off_by_one": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=lambda s: float(_within_one(s).mean()),
+        per_row=_within_one,
+        beside=False,
+        row_name="share that is off by one grade at most",
     ),
     "log_loss": MetricSpec(
         direction="minimize",
@@ -197,11 +268,31 @@ METRICS: Mapping[Metric, MetricSpec] = {
         direction="minimize",
         needs="values",
         compute=_mae,
-        per_row=_absolute_errors,
+        per_row=lambda s: s.errors,
         high=math.inf,
         scale=_of_spread,
         beside=False,
         row_name="1 - error / range of the answers",
+    ),
+    "median_error": MetricSpec(
+        direction="minimize",
+        needs="values",
+        compute=_median_error,
+        sums=median_error,
+        stand_in="mae",
+        high=math.inf,
+        scale=_of_spread,
+        beside=False,
+    ),
+    "r2": MetricSpec(
+        direction="maximize",
+        needs="values",
+        compute=_r2,
+        sums=r2,
+        stand_in="mae",
+        low=-math.inf,
+        scale=lambda value, _spread: max(0.0, value),
+        beside=False,
     ),
 }
 """In the order in which they are reported."""

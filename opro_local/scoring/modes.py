@@ -4,6 +4,7 @@ A mode says what to ask, how to ask it, and what the model's reply comes to; ask
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -161,7 +162,13 @@ class GenerationMode:
             max_tokens=self.settings.answer_tokens + (self.settings.thinking_tokens if end else 0),
             final=self._final(example, thought_end=end),
             drafts=_within(DRAFT_TOKENS, (*self.earlier.get(example.id, ()), *self.labels)),
+            constraint=None if end else self._constraint(prompt.lead),
         )
+
+    def _constraint(self, lead: str) -> str | None:
+        """The form that a reply is held to; a thought ahead of it would have none."""
+        form = self.task.kind.constraint if self.settings.grammar == "on" else None
+        return None if form is None else re.escape(lead) + form
 
     def _final(self, example: Example, *, thought_end: str | None = None, begun: str = "") -> AnswerIsFinal:
         return AnswerIsFinal(
@@ -181,7 +188,8 @@ class GenerationMode:
         task = self.task
         # The prompt holds the question; the rest of what decides where a reply ends is here.
         form = [task.answer, task.labels, task.pattern, task.decimal, self.settings.grading]
-        return ["generation", request.prompt, request.max_tokens, form]
+        held = [request.constraint] if request.constraint else []
+        return ["generation", request.prompt, request.max_tokens, form, *held]
 
     def longest(self, request: GenerationRequest) -> int:
         return request.tokens
@@ -209,7 +217,8 @@ class GenerationMode:
 
     def again(self, prompt: ScorerPrompt, example: Example, outcome: Outcome) -> GenerationRequest | None:
         unread = outcome.reply is None or outcome.reason in (NOT_FINITE, unended(outcome.generated_tokens))
-        if not self.settings.second_round or outcome.prediction is not None or unread:
+        held = self._constraint("") is not None  # what has a form lacks an answer only where it was cut
+        if not self.settings.second_round or outcome.prediction is not None or unread or held:
             return None
         begun = _cued(outcome)
         return GenerationRequest(

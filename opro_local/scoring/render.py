@@ -7,7 +7,7 @@ stands around its instruction and its rows, and its verbalizer what the labels a
 text and turns; templates and token ids are the engine's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_local.config import Position
@@ -36,9 +36,15 @@ class Layout:
     qa: bool
     chat: bool
 
-    def prompt(self, candidate: Candidate, text: str, labels: Sequence[str] = ()) -> ScorerPrompt:
-        """labels are the task's, in their order; () where answers are open."""
-        return _Rendering(layout=self, candidate=candidate, labels=tuple(labels)).prompt(text)
+    def prompt(
+        self,
+        candidate: Candidate,
+        text: str,
+        labels: Sequence[str] = (),
+        shown: Callable[[str], str] = str,
+    ) -> ScorerPrompt:
+        """labels are the task's, in their order; () where answers are open. shown writes a shot's target."""
+        return _Rendering(layout=self, candidate=candidate, labels=tuple(labels), shown=shown).prompt(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class _Rendering:
     layout: Layout
     candidate: Candidate
     labels: tuple[str, ...]
+    shown: Callable[[str], str]
 
     def prompt(self, text: str) -> ScorerPrompt:
         position, instruction = self.layout.position, self.candidate.instruction
@@ -55,7 +62,7 @@ class _Rendering:
         words = wordings(self.candidate, self.labels)
         for shot in self.candidate.shots:
             messages.append(Message("user", self._question(opening, shot.text, "")))
-            answer = words.get(shot.target, shot.target)
+            answer = words.get(shot.target) or self.shown(shot.target)
             messages.append(Message("assistant", f"{self._begun}{self._lead}{answer}"))
             opening = ""
         closing = instruction if position == "Q_end" else ""

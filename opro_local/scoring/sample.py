@@ -4,6 +4,7 @@ Classes are encoded by their place in the label order, so that the columns of th
 class order, as scikit-learn assumes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +15,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from opro_local.answers import AnswerKind
-from opro_local.config import DecimalSign
-from opro_local.reading.numbers import number_value
 from opro_local.records import Answer
 from opro_local.scoring.calibration import choice_probabilities
 from opro_local.scoring.confusion_tables import Array, farthest
 
-Needs = Literal["scores", "classes", "likelihoods", "probabilities", "values"]
-"""likelihoods are of right answers, probabilities of all classes."""
+Needs = Literal["scores", "classes", "labels", "sets", "likelihoods", "probabilities", "values"]
+"""labels are classes or the members of sets; likelihoods are of right answers, probabilities of classes."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,41 @@ class Sample:
         return table
 
     @cached_property
-    def values(self) -> tuple[list[float], list[float]]:
-        """Targets and predictions as numbers; a prediction that is none lies spread beyond its target."""
-        targets = [self._number(answer.target) or 0.0 for answer in self.answers]
-        said = [None if a.prediction is None else self._number(a.prediction) for a in self.answers]
-        return targets, [t + self.spread if s is None else s for t, s in zip(targets, said, strict=True)]
+    def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(N, L) of targets and of predictions: 1 for each member that they have, else 0.
+
+        Without a prediction all of it is wrong: what the target has not.
+        """
+        targets = np.array([self._indicator(answer.target) for answer in self.answers])
+        said = [None if a.prediction is None else self._indicator(a.prediction) for a in self.answers]
+        wrong = zip(said, 1 - targets, strict=True)
+        return targets, np.array([none if each is None else each for each, none in wrong])
+
+    @cached_property
+    def label_counts(self) -> Array:
+        """(N, L, 3) of each row and member: 1 where it is given rightly, wrongly, and wrongly not."""
+        targets, said = self.sets
+        counts: Array = np.stack([targets * said, (1 - targets) * said, targets * (1 - said)], axis=2)
+        return counts.astype(np.float64)
+
+    @cached_property
+    def values(self) -> tuple[Array, Array]:
+        """(N,) targets and predictions as numbers.
+
+        No prediction is spread off, as far as the largest number is from the smallest, and so is what is
+        farther off: else silence were better than some wrong numbers, or one wild number worse than all else.
+        """
+        targets = np.array([self.kind.value(answer.target) for answer in self.answers], dtype=np.float64)
+        said = [None if a.prediction is None else self.kind.value(a.prediction) for a in self.answers]
+        off = np.array([math.inf if value is None else value for value in said]) - targets
+        return targets, targets + np.clip(off, -self.spread, self.spread)
+
+    @cached_property
+    def errors(self) -> Array:
+        """(N,) distances of predictions from targets."""
+        targets, said = self.values
+        errors: Array = np.abs(targets - said)
+        return errors
 
     @cached_property
     def one_hot(self) -> Array:
@@ -89,21 +118,27 @@ class Sample:
         if needs == "scores":
             return True
         if needs == "values":
-            return all(self._number(answer.target) is not None for answer in self.answers)
-        if needs == "classes" or (needs == "probabilities" and not self.labels):
+            return all(self.kind.value(answer.target) is not None for answer in self.answers)
+        if needs in ("sets", "labels") and self.kind.members:
+            return True
+        if needs == "sets":
+            return False
+        if needs in ("classes", "labels") or (needs == "probabilities" and not self.labels):
             return bool(self.labels)
         return all(a.choice_log_probs and a.prediction is not None for a in self.answers)
 
-    def _number(self, text: str) -> float | None:
-        return _number(text, self.kind.decimal or "point")
+    def _indicator(self, answer: str) -> list[int]:
+        named = set(self.kind.named(answer))
+        return [int(member in named) for member in self.kind.members]
 
 
-def _number(text: str, decimal: DecimalSign) -> float | None:
-    value = number_value(text, decimal)
-    return None if value is None else float(value)
+def spread_of(kind: AnswerKind, targets: Sequence[str]) -> float:
+    """The distance of the largest number among targets and classes from the smallest.
 
-
-def spread_of(targets: Sequence[str], decimal: DecimalSign = "point") -> float:
-    """The distance of the largest number among targets from the smallest; 0 where there are none."""
-    numbers = [value for target in targets if (value := _number(target, decimal)) is not None]
-    return max(numbers) - min(numbers) if numbers else 0.0
+    Where all are the same, its own size, 1 at least; 0 where there are none.
+    """
+    found = (kind.value(each) for each in {*targets, *kind.classes})
+    numbers = [value for value in found if value is not None]
+    if not numbers:
+        return 0.0
+    return max(numbers) - min(numbers) or max(1.0, abs(numbers[0]))

@@ -69,7 +69,7 @@ class Scorer:
         self.layout = Layout(
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
         )
-        self.labels = task.kind.classes
+        self.kind = task.kind
         self.mode: Mode[Any, Any]
         if settings.mode == "likelihood":
             self.mode = LikelihoodMode(engine, task.kind)
@@ -96,7 +96,7 @@ class Scorer:
         return isinstance(self.mode, LikelihoodMode)
 
     def prompt(self, candidate: Candidate, text: str) -> ScorerPrompt:
-        return self.layout.prompt(candidate, text, self.labels)
+        return self.layout.prompt(candidate, text, self.kind.classes, self.kind.shown)
 
     def _asked(self, candidate: Candidate, example: Example) -> _Asked:
         prompt = self.prompt(candidate, example.text)
@@ -151,7 +151,7 @@ class Scorer:
         """Whether the model's tokenizer tells these wordings of the labels from each other."""
         worded = Candidate(instruction="", verbalizer=tuple(words))
         try:
-            self._asked(worded, Example(id="", text="", target=self.labels[0]))
+            self._asked(worded, Example(id="", text="", target=self.kind.classes[0]))
         except ModelError:
             return False
         return True

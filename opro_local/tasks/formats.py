@@ -46,15 +46,17 @@ class Records:
 class Columns:
     """Those that a task uses, as the user names them; every_annotator: all answers of a label are wanted.
 
-    several: all values of a label belong to one row, as a JSON list in its cell.
+    label_columns hold 0 and 1, one a label. nested: lists and objects of JSON are labels as they are written.
     """
 
     text: tuple[str, ...] = ()
     label: str | None = None
     id: str | None = None
     every_annotator: bool = False
-    several: bool = False
+    label_columns: tuple[str, ...] = ()
+    nested: bool = False
 
     @property
     def used(self) -> tuple[str, ...]:
-        return (*self.text, *(name for name in (self.label, self.id) if name is not None))
+        single = (name for name in (self.label, self.id) if name is not None)
+        return (*self.text, *self.label_columns, *single)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError
 from opro_local.tasks.formats import RawRow
@@ -30,7 +31,7 @@ def graded_replies(settings: TaskSettings, folder: Path) -> tuple[GradedReply, .
     if settings.judge_rows is None:
         return ()
     own = {"text": COLUMNS[:2], "label": COLUMNS[2], "encoding": settings.encoding}
-    table = read_table(folder / settings.judge_rows, TaskSettings(**own), labels_are_names=False)
+    table = read_table(folder / settings.judge_rows, TaskSettings(**own), AnswerKind)
     places = [table.index(column) for column in COLUMNS]
     reference = table.index(REFERENCE) if REFERENCE in table.columns else None
     return tuple(_graded(table, row, places, reference) for row in table.rows)

@@ -25,6 +25,7 @@ class Lengths:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
     """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
+    parts: what is known of each part of an answer, if answers have parts.
 
     repeated: rows whose text and target stood before. alike: different texts that are equal but for case,
     blanks or closing punctuation, so that one may give the other away; disagreeing: those with different
@@ -35,6 +36,7 @@ class DataReport:
     decimal: DecimalSign | None
     unlabelled: int
     labels: Mapping[str, int]
+    parts: Mapping[str, str]
     repeated: int
     alike: int
     disagreeing: int
@@ -48,13 +50,16 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
     """Count what the table holds and how a run would split it; tokens only if they can be counted."""
     texts = [example.text for example in task.rows]
     groups = _alike(task.rows)
-    split = split_examples(task.examples, task.split, seed, stratum=task.kind.stratum, test=task.test)
-    found = Counter(example.target for example in task.rows)
+    split = split_examples(
+        task.examples, task.split, seed, stratum=task.kind.strata(task.rows), test=task.test
+    )
+    found = Counter(label for example in task.rows for label in task.kind.named(example.target))
     return DataReport(
         rows=len(texts),
         decimal=task.decimal,
         unlabelled=task.unlabelled,
-        labels={label: found[label] for label in task.kind.classes},
+        labels={label: found[label] for label in task.kind.labels},
+        parts=task.kind.found(task.rows),
         repeated=len(texts) - len(set(texts)),
         alike=sum(len(group) for group in groups),
         disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),
@@ -77,8 +82,8 @@ def rare_labels(task: Task, split: Split) -> list[str]:
     """What the user should know of labels that are too rare to reach a part of the split."""
     told = []
     for part, words in RARE.items():
-        there = {row.target for row in getattr(split, part)}
-        missing = [quoted(label) for label in task.kind.classes if label not in there]
+        there = {label for row in getattr(split, part) for label in task.kind.named(row.target)}
+        missing = [quoted(label) for label in task.kind.labels if label not in there]
         if there and missing:
             told.append(words.format(listed(missing)))
     return told

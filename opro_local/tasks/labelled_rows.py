@@ -74,8 +74,11 @@ def without_option(lines: Iterable[LabelledRow]) -> list[LabelledRow]:
     return [line for line in lines if option_letter(line.target, options_of(line.text)) is None]
 
 
-def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
-    """Ids from the id column, else from the text alone, so that they do not depend on the row order."""
+def examples_of(lines: Iterable[LabelledRow], kind: AnswerKind) -> tuple[Example, ...]:
+    """Targets as the kind writes them, ids from the id column, else from the text alone.
+
+    So they do not depend on the row order.
+    """
     seen: dict[str, str] = {}
     copies: Counter[str] = Counter()
     examples = []
@@ -90,11 +93,11 @@ def examples_of(lines: Iterable[LabelledRow]) -> tuple[Example, ...]:
         if identity in seen:
             raise DataError(f"{seen[identity]} and {line.where} have the same id. Make ids unique.")
         seen[identity] = line.where
-        examples.append(Example(id=identity, text=line.text, target=line.target))
+        examples.append(Example(id=identity, text=line.text, target=kind.written(line.target)))
     return tuple(examples)
 
 
-def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str], twins: Twins) -> Iterable[str]:
+def warnings_of(lines: Sequence[LabelledRow], kind: AnswerKind, twins: Twins) -> Iterable[str]:
     """What is odd about rows that can be used."""
     texts = {line.text for line in lines}
     copies, alike = len(lines) - len(texts), len(texts) - len({key_of(twins)(text) for text in texts})
@@ -105,11 +108,12 @@ def warnings_of(lines: Sequence[LabelledRow], labels: Sequence[str], twins: Twin
             f"{counted(alike, 'text')} equal to another but for case, blanks or closing punctuation; "
             "they stay on one side of the split."
         )
-    unseen = [quoted(label) for label in labels if label not in {line.target for line in lines}]
+    seen = {label for line in lines for label in kind.named(line.target)}
+    unseen = [quoted(label) for label in kind.labels if label not in seen]
     if unseen:
         yield f"no row has the label {listed(unseen)}."
     same: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
+    for label in kind.labels:
         same["".join(label.casefold().split())].append(quoted(label))
     for group in same.values():
         if len(group) > 1:

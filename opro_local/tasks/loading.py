@@ -25,10 +25,16 @@ from opro_local.wording import counted, listed, quoted
 
 S = TypeVar("S", bound=Settings)
 
-OF_TABLES = ("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay")
+OF_TABLES = (
+    *("text", "label", "id", "delimiter", "sheet", "bad_rows", "annotators", "max_field", "must_stay"),
+    *("label_columns", "separator", "blank"),
+)
 """Settings that say nothing about the files of a benchmark."""
-OF_TABLES_ONLY = ("separator", "judge_rows")
-"""Settings of some kinds of answer that say how tables are read, and nothing about answers."""
+OF_KINDS = (
+    *(field.name for field in fields(AnswerKind) if field.name != "metric"),
+    *("label_columns", "separator", "blank", "judge_rows"),
+)
+"""Settings that only some kinds of answers take."""
 TEXT_FILES = (".txt", ".md")
 
 
@@ -51,11 +57,9 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
     labels = kind.labels_of(rows.all, [label.strip() for label in settings.labels])
     if rows.test:
         _check_split(settings)
-    examples = examples_of(rows.all)
     task = Task(
         name=name if benchmark is None else benchmark.name,
-        examples=examples[: len(rows.lines)],
-        test=examples[len(rows.lines) :],
+        examples=(),
         answer=settings.answer,
         labels=labels,
         description=settings.description,
@@ -67,20 +71,24 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         pattern=settings.pattern,
         grader=grader,
         decimal=kind.decimal_of(rows.all, settings.decimal),
+        tolerance=settings.tolerance,
+        fields=kind.fields_of(rows.all, settings.fields),
         rubric=_text_or_file(settings.rubric, folder),
         judge_rows=graded_replies(settings, folder),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
     check_targets(rows.all, task.kind, published=benchmark is not None)
+    examples = examples_of(rows.all, task.kind)
     must_stay = must_stay_rows(settings, folder, task.kind)
-    left = [apart(part, must_stay, settings) for part in (task.examples, task.test)]
+    parts = (examples[: len(rows.lines)], examples[len(rows.lines) :])
+    left = [apart(part, must_stay, settings) for part in parts]
     task = replace(task, examples=left[0], test=left[1], must_stay=must_stay)
     told = (
         *rows.warnings,
         *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
-        *warnings_of(rows.all, task.kind.classes, task.split.twins),
+        *warnings_of(rows.all, task.kind, task.split.twins),
     )
     return replace(task, warnings=told)
 
@@ -147,12 +155,15 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             f"metric {settings.metric} does not suit answer {settings.answer}: "
             f"use metric {' or '.join(kind.metrics)}."
         )
-    for key in (*(field.name for field in fields(AnswerKind) if field.name != "metric"), *OF_TABLES_ONLY):
-        given = getattr(settings, key) not in (None, ())
+    for key in OF_KINDS:
+        given = getattr(settings, key) not in (None, (), TaskSettings.model_fields[key].default)
         if given and key not in kind.uses:
-            raise SettingsError(f"answer {settings.answer} takes no {key}: leave out one of the two.")
+            shown = key.replace("_", "-")
+            raise SettingsError(f"answer {settings.answer} takes no {shown}: leave out one of the two.")
         if not given and key in kind.needs:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
+    if settings.label is not None and settings.label_columns:
+        raise SettingsError("--label and --label-columns both say where labels stand: leave out one of them.")
     if settings.rubric and settings.must_stay:
         raise SettingsError("graded answers are never right or wrong: leave out --must-stay.")
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]

@@ -25,7 +25,7 @@ def must_stay_rows(settings: TaskSettings, folder: Path, kind: AnswerKind) -> tu
             f"Take one of {listed([quoted(label) for label in kind.classes])}."
         )
     check_targets(rows.all, kind, published=False)
-    return examples_of(rows.all)
+    return examples_of(rows.all, kind)
 
 
 def apart(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 
 from opro_local.reading.numbers import number_value
-from opro_local.reading.several import together
 from opro_local.tasks.annotation_tools import is_void, left_out, submitted
 from opro_local.tasks.annotators import RULES
 from opro_local.tasks.formats import Columns, RawRow, Records, Unit
@@ -69,7 +68,7 @@ def _paths(records: Sequence[Record], used: Sequence[str]) -> Iterator[str]:
 
 def _unread(record: Record, columns: Columns) -> bool:
     """Whether a number in the path of the label passes over other annotators' answers."""
-    if columns.label is None or columns.every_annotator or columns.several:
+    if columns.label is None or columns.every_annotator:
         return False
     chosen, all_of_them = (len(answers(record, columns.label, every=every)) for every in (False, True))
     return chosen < all_of_them
@@ -82,8 +81,7 @@ def _rows(entry: Entry, names: Sequence[str], columns: Columns) -> Iterator[RawR
     if left_out(entry.record, columns.used):
         return
     for label in _labels(entry.record, columns) or [None]:
-        values = [label if name == columns.label else _value(entry.record, name) for name in names]
-        cells = [as_text(value, name) for value, name in zip(values, names, strict=True)]
+        cells = [_cell(entry.record, name, label, columns) for name in names]
         yield RawRow(
             line=entry.number,
             fields=tuple(text for text, _ in cells),
@@ -91,20 +89,24 @@ def _rows(entry: Entry, names: Sequence[str], columns: Columns) -> Iterator[RawR
         )
 
 
+def _cell(record: Record, name: str, label: object, columns: Columns) -> tuple[str, str | None]:
+    """as_text of a column, or of the label, which may be a list or an object where these are wanted."""
+    if name != columns.label:
+        return as_text(_value(record, name), name)
+    if columns.nested and isinstance(label, Mapping) and list(label) == ["choices"]:  # of Label Studio
+        label = label["choices"]
+    if columns.nested and isinstance(label, Mapping | list):
+        return json.dumps(label, ensure_ascii=False, default=str), None
+    return as_text(label, name)
+
+
 def _labels(record: Record, columns: Columns) -> list[object]:
     if columns.label is None:
         return []
-    if columns.several and not columns.every_annotator:
-        return [_together(_value(record, columns.label))]
+    if columns.nested:
+        return [_value(record, columns.label)]
     found = answers(record, columns.label, every=columns.every_annotator)
     return [answer for answer in found if answer is not None]
-
-
-def _together(value: object) -> object:
-    """Several values of which each will do, as one cell."""
-    if not isinstance(value, list) or not all(isinstance(each, str | int | float) for each in value):
-        return value
-    return together([as_text(each)[0] for each in value])
 
 
 def _value(record: Record, column: str) -> object:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.durable import write_file
 from opro_local.errors import DataError, SettingsError
@@ -21,6 +22,7 @@ from opro_local.tasks.json_tables import parse_json
 from opro_local.tasks.nested import with_single_labels
 from opro_local.tasks.parquet import parse_parquet
 from opro_local.tasks.sheet_cells import ERROR, column_letters, shows_error
+from opro_local.tasks.targets import label_columns, target_column, with_targets
 from opro_local.tasks.workbooks import FORMATS as WORKBOOKS
 from opro_local.tasks.workbooks import parse_workbook
 from opro_local.wording import counted, listed, quoted
@@ -51,22 +53,17 @@ class Table:
 
     def index(self, column: str) -> int:
         """Where the column stands in a row's fields. Raises DataError."""
-        found = self.indices(column)
-        if len(found) > 1:
-            raise DataError(f"{self.name}: two columns are named {quoted(column)}. Rename one.")
-        return found[0]
-
-    def indices(self, column: str) -> list[int]:
-        """Where all columns of this name stand. Raises DataError where there is none."""
         if column not in self.columns:
             raise DataError(f"{self.name} has no column {quoted(column)}; found {self.found}.")
-        return [i for i, name in enumerate(self.columns) if name == column]
+        if self.columns.count(column) > 1:
+            raise DataError(f"{self.name}: two columns are named {quoted(column)}. Rename one.")
+        return self.columns.index(column)
 
 
-def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool, several: bool = False) -> Table:
+def read_table(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> Table:
     """Read the file as the settings say; the path "-" is standard input, as CSV.
 
-    Where labels are names, a JSON list of one is that one; several: a row may have several. Raises DataError,
+    Targets are as the kind has them; where they are names, a JSON list of one is that one. Raises DataError,
     and SettingsError for an option that does not fit the file.
     """
     name = "stdin" if path == STDIN else path.name
@@ -76,14 +73,17 @@ def read_table(path: Path, settings: TaskSettings, *, labels_are_names: bool, se
         label=settings.label,
         id=settings.id,
         every_annotator=settings.annotators is not None,
-        several=several,
+        label_columns=label_columns(settings),
+        nested=kind.targets_are_nested,
     )
     records = _parser(suffix, name, settings, columns)(content_of(path, name))
     if not records.columns and not records.rows:
         raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
-    if labels_are_names:
+    if kind.targets_are_names:
         records = with_single_labels(records, settings.label, settings.labels)
-    fault = partial(_fault, records=records, used=columns.used, max_field=settings.max_field)
+    records = with_targets(records, settings, kind)
+    used = (*columns.used, target_column(settings))
+    fault = partial(_fault, records=records, used=used, max_field=settings.max_field)
     faults = {row.line: found for row in records.rows if (found := fault(row)) is not None}
     if faults and settings.bad_rows == "error":
         raise DataError(f"{name} {_told(list(faults.values()))}")
@@ -178,7 +178,7 @@ class _Fault:
     why: str
 
 
-def _fault(row: RawRow, *, records: Records, used: Sequence[str], max_field: int) -> _Fault | None:
+def _fault(row: RawRow, *, records: Records, used: Sequence[str | None], max_field: int) -> _Fault | None:
     """The first thing that is wrong with a row."""
     where = f"{records.unit} {row.line}"
     if row.fault is not None:

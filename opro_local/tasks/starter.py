@@ -48,5 +48,10 @@ def _example(annotation: Any, choices: Sequence[str]) -> object:
 
 
 def _toml(value: object) -> str:
-    """A scalar or a tuple of strings; JSON's notation is TOML's, but for DEL."""
+    """A scalar, a table of its own or a tuple of these; JSON's notation is TOML's, but for DEL and tables."""
+    if isinstance(value, Settings):
+        pairs = [f"{name} = {_toml(each)}" for name, each in value.model_dump(exclude_defaults=True).items()]
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

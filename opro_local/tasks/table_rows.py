@@ -2,46 +2,43 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
-from opro_local.reading.several import texts_in, together
 from opro_local.records import LabelledRow
 from opro_local.tasks.annotators import settled
 from opro_local.tasks.formats import RawRow
 from opro_local.tasks.labelled_rows import LabelledRows, check_conflicts
 from opro_local.tasks.readers import Table, read_table
+from opro_local.tasks.targets import label_columns, target_column
 from opro_local.wording import counted, quoted
 
 
 def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> LabelledRows:
     """The rows of a table that have a text and a target. Raises SettingsError and DataError."""
-    several = kind.several_targets
-    table = read_table(path, settings, labels_are_names=kind.targets_are_names, several=several)
-    if not settings.text or (settings.label is None and not kind.optional_targets):
+    table, column = read_table(path, settings, kind), target_column(settings)
+    if not settings.text or (column is None and not kind.optional_targets):
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
+    for part in label_columns(settings):
+        table.index(part)
     texts = [table.index(column) for column in settings.text]
-    right = _label_columns(table, settings.label, several=several)
-    target_of = partial(_several if several else _target, columns=right, separator=settings.separator)
+    target = None if column is None else table.index(column)
     id_column = None if settings.id is None else table.index(settings.id)
-    labelled = [
-        (row, target) for row in table.rows if (target := target_of(row)).strip() or kind.optional_targets
-    ]
-    usable = [(row, target) for row, target in labelled if any(row.fields[i].strip() for i in texts)]
+    labelled = [row for row in table.rows if kind.optional_targets or _cell(row, target).strip()]
+    usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
     rows = [
         LabelledRow(
             where=f"{table.name} {table.unit} {row.line}",
             text=_text(row, texts, settings.text),
-            target=target,
+            target=_cell(row, target),
             id=None if id_column is None else row.fields[id_column],
         )
-        for row, target in usable
+        for row in usable
     ]
     if not rows:
         raise DataError(f"{table.name}: no row has both a text and a label. Fill in the label column.")
@@ -60,21 +57,8 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
     return LabelledRows(lines=tuple(lines), unlabelled=unlabelled, warnings=warnings)
 
 
-def _label_columns(table: Table, label: str | None, *, several: bool) -> list[int]:
-    """None where the task does without."""
-    if label is None:
-        return []
-    return table.indices(label) if several else [table.index(label)]
-
-
-def _target(row: RawRow, columns: Sequence[int], separator: str | None) -> str:
-    return "".join(row.fields[i] for i in columns)
-
-
-def _several(row: RawRow, columns: Sequence[int], separator: str | None) -> str:
-    """Every right answer once, those of all columns together."""
-    found = [text for i in columns for text in texts_in(row.fields[i], separator)]
-    return together(list(dict.fromkeys(found)))
+def _cell(row: RawRow, place: int | None) -> str:
+    return "" if place is None else row.fields[place]
 
 
 def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opro_local.config import ModelSettings, ScoringSettings
+from opro_local.config import ModelSettings, RunSettings, ScoringSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.evidence.judge_record import ALPHA, JudgeRecord
+from opro_local.problem import Watcher
 from opro_local.recording import ReplyCache
 from opro_local.results.words import p_text, with_interval
 from opro_local.stopwatch import Stopwatch
@@ -41,14 +42,14 @@ def check_rows(task: Task, settings: ScoringSettings) -> None:
 
 def measured_judge(
     task: Task,
-    settings: ScoringSettings,
+    settings: RunSettings,
     models: Models,
-    *,
-    name: str,
     cache: ReplyCache,
+    *,
     watch: Stopwatch,
+    watcher: Watcher,
 ) -> MeasuredJudge | None:
-    """None for a task without a rubric; name is the model's. Raises SettingsError if it agrees too little."""
+    """None for a task without a rubric; watcher is told. Raises SettingsError if it agrees too little."""
     if not task.rubric:
         return None
     from opro_local.evidence.agreement import agreement  # these take libraries of statistics
@@ -60,15 +61,16 @@ def measured_judge(
     if task.judge_rows and not pairs:
         raise DataError("the judge could grade no row of --judge-rows: are they longer than its context?")
     record = JudgeRecord(
-        model=name,
+        model=settings.models.judge_name,
         prompt=judge.candidate.instruction,
         sharpness=judge.scale.sharpness,
         biases=judge.scale.biases,
         is_scorer=engine.digest == models.scorer.digest,
-        least=settings.judge_kappa,
+        least=settings.scoring.judge_kappa,
         agreement=agreement(*zip(*pairs, strict=True)) if pairs else None,
     )
     _check(record)
+    watcher.judge_measured(record)
     return MeasuredJudge(judge=judge, record=record)
 
 

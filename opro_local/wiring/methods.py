@@ -73,6 +73,7 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         drawn["reflection"] = Filtered(inner=_reflection(problem, optimizer), guard=guard)
     if space.scorer.compares:
         drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)
+    if space.task.kind.classes and space.scorer.compares:
         drawn["wording"] = _drawn("wording", problem, _verbalizers(problem).varied)
     arms = {name: WithShots(inner=inner, seed=seed) for name, inner in written.items()} | drawn
     return Portfolio(

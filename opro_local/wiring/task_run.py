@@ -6,6 +6,7 @@ Torch is imported when a model is loaded, not before.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from opro_local.answers import grader_of
@@ -165,8 +166,8 @@ def prepare(
     _check_metric(task, settings, mode)
     check_ledger(RunFolder(host.folders.runs).test_ledger)
     check_rows(task, settings.scoring)
-    anchored_models = anchored(with_judge(settings.models, task), host.folders.models)
-    settings = settings.model_copy(update={"models": anchored_models})
+    named = anchored(with_judge(settings.models, task), host.folders.models)
+    settings = settings.model_copy(update={"models": named})
     if models is None:
         loading = for_pairs(settings.models, planned_pairs(settings) if run_id else 0)
         models = host.load_models(loading, host.folders.models)
@@ -180,11 +181,7 @@ def prepare(
     search = chosen.search
     watch = Stopwatch()
     cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
-    judge = measured_judge(
-        task, chosen.scoring, models, name=anchored_models.judge_name, cache=cache, watch=watch
-    )
-    if judge is not None:
-        host.watcher.judge_measured(judge.record)
+    judge = measured_judge(task, chosen.stored, models, cache, watch=watch, watcher=host.watcher)
     scorer = Scorer(
         TimedEngine(models.scorer, "scorer", watch),
         task,
@@ -262,6 +259,11 @@ def _placed(task: Task, models: Models) -> Task:
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
     grader_of(task.kind, settings.scoring.grading)
+    if task.kind.constraint and settings.scoring.grammar == "on" and find_spec("llguidance") is None:
+        raise SettingsError(
+            f"replies of answer {task.answer} are written by a grammar, which needs llguidance: "
+            "pip install 'opro-local[fields]', or pass --grammar off."
+        )
     if mode == "likelihood" and not task.kind.alternatives:
         raise SettingsError(f"Likelihood scoring needs a label set; answers of this task are {task.answer}s.")
     if mode == "generation" and task.metric in ("log_loss", "brier"):
@@ -278,7 +280,7 @@ def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_r
 
     seed is the search's; the split may have one of its own.
     """
-    sizes, stratum = task.split, task.kind.stratum
+    sizes, stratum = task.split, task.kind.strata(task.rows)
     own = seed if sizes.seed is None else sizes.seed
     split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
     split = replace(split, must_stay=task.must_stay)

@@ -14,13 +14,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellName:
-    """Which search: plan is the digest of all settings that all cells of a bench share."""
+    """Which search: plan is the digest of all settings that all cells of a bench share.
+
+    optimizer is the optimizer model where it is another one than the scorer, model.
+    """
 
     model: str
     data: str
     method: str
     seed: int
     plan: str
+    optimizer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,11 @@
-"""Searches side by side: ours by each method and promptolution's, on the same model, rows, starts, budget.
+"""Searches side by side: ours by each method, and the peers', on the same models, rows, starts, budget.
 
 A table is divided once, whatever the seed of a search. Every search but that of our portfolio goes on until
 its scorer, or its optimizer, has taken as many tokens as the scorer in the portfolio's whole run with the
 same model, table and seed; its own validation and test come on top.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -16,10 +14,12 @@ from tempfile import mkdtemp
 from typing import Any
 
 from bench.cells import Cell, CellFile, CellName, marks
-from bench.children import Child, child_process
+from bench.children import Child
+from bench.searching_peers import cell_of_answer, question_for, searching_peers
 from opro_local.api import optimize_task
 from opro_local.catalogue import resolve
 from opro_local.config import (
+    Arm,
     BudgetSettings,
     Folders,
     Method,
@@ -29,13 +29,11 @@ from opro_local.config import (
     TaskSettings,
 )
 from opro_local.engine import LocalEngine
-from opro_local.engine.profile import profile_folder
 from opro_local.errors import DataError
 from opro_local.interventions import STOPPED
 from opro_local.llm import EngineStats
 from opro_local.problem import Estimate, NullWatcher
-from opro_local.problems.instruction import default_starts
-from opro_local.records import Example, Trajectory, content_hash
+from opro_local.records import Trajectory, content_hash
 from opro_local.results.document import as_json
 from opro_local.results.findings import Findings, Pair
 from opro_local.results.result import TaskResult, result_of
@@ -49,11 +47,22 @@ from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models, load_models
 from opro_local.wiring.task_run import split_task
 
-CHILD = Path(__file__).with_name("promptolution_child.py")
-REFERENCE: Method = "portfolio"
+REFERENCE = "portfolio"
 """All others may use as much as this method did."""
 MANY_STEPS = 10_000
 """More than any budget of tokens allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One of ours, perhaps without an arm."""
+
+    method: Method
+    without: tuple[Arm, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.method, *(f"without {arm}" for arm in self.without)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +96,14 @@ class Plan:
         rows = self.budget.train_rows or self.train
         return split_task(task, seed=seed, shots=0, search_shots=True, train_rows=rows)
 
-    def settings(self, model: str, method: Method, seed: int) -> RunSettings:
+    def settings(self, models: ModelSettings, search: Search, seed: int) -> RunSettings:
         """Nothing is measured beyond what the comparison needs; tokens end the searches but the reference."""
-        steps = self.budget.steps if method == REFERENCE else MANY_STEPS
+        steps = self.budget.steps if search.name == REFERENCE else MANY_STEPS
         return RunSettings(
-            models=ModelSettings(scorer=model),
-            search=SearchSettings(method=method, seed=seed, headroom=0, sensitivity=0),
+            models=models,
+            search=SearchSettings(
+                method=search.method, without=search.without, seed=seed, headroom=0, sensitivity=0
+            ),
             budget=self.budget.model_copy(update={"steps": steps}),
         )
 
@@ -121,12 +132,16 @@ class Purse(NullWatcher):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
-    """All searches of a bench; peer_python has promptolution, if peers are asked for."""
+    """All searches of a bench; peer_python has the packages of the peers, if any are asked for.
+
+    optimizer names the optimizer model where it is not the scorer.
+    """
 
     plan: Plan
     folders: Folders
     cells: CellFile
-    methods: Sequence[Method]
+    searches: Sequence[Search]
+    optimizer: str | None
     peers: Sequence[str]
     peer_python: Path | None
     seeds: Sequence[int]
@@ -134,12 +149,12 @@ class Contest:
     def run(self, model: str, tables: Sequence[Task]) -> Iterator[Cell]:
         """Cells of one model as they are finished; those of the file at once."""
         self._check(model, tables)
-        models = cache(lambda: load_models(ModelSettings(scorer=model), self.folders.models))
+        models = cache(lambda: load_models(self._models(model), self.folders.models))
         for seed in self.seeds:
             for task in tables:
-                for method in sorted(self.methods, key=lambda method: method != REFERENCE):
-                    name = self._name(model, task, method, seed)
-                    yield self.cells.all().get(name) or self._kept(self._ours(name, task, method, models()))
+                for search in sorted(self.searches, key=lambda search: search.name != REFERENCE):
+                    name = self._name(model, task, search.name, seed)
+                    yield self.cells.all().get(name) or self._kept(self._ours(name, task, search, models()))
         models.cache_clear()
         yield from self._of_peers(model, tables)
 
@@ -148,8 +163,8 @@ class Contest:
         if len({task.name for task in tables}) < len(tables):
             raise DataError("Two tables have the same name, by which their cells are found. Rename one.")
         if self.peers and self.peer_python is None:
-            raise DataError("Peers need --peer-python: a Python that has promptolution.")
-        if REFERENCE not in self.methods:
+            raise DataError("Peers need --peer-python: a Python that has their packages.")
+        if REFERENCE not in (search.name for search in self.searches):
             for task, seed in product(tables, self.seeds):
                 self._reference(self._name(model, task, REFERENCE, seed))
 
@@ -165,26 +180,31 @@ class Contest:
         missing = [(name, task) for name, task in names if name not in known]
         if missing:
             assert self.peer_python is not None
-            with promptolution(self.peer_python, resolve(model, self.folders.models).path) as child:
+            folders = [resolve(each, self.folders.models).path for each in (model, self.optimizer or model)]
+            with searching_peers(self.peer_python, *folders) as child:
                 for name, task in missing:
                     yield self._kept(self._theirs(name, task, child))
 
     def _name(self, model: str, task: Task, method: str, seed: int) -> CellName:
-        return CellName(model=model, data=task.name, method=method, seed=seed, plan=self.plan.digest)
+        other = {"optimizer": self.optimizer} if self.optimizer else {}
+        return CellName(model=model, data=task.name, method=method, seed=seed, plan=self.plan.digest, **other)
+
+    def _models(self, scorer: str) -> ModelSettings:
+        return ModelSettings(scorer=scorer, optimizer=self.optimizer)
 
     def _kept(self, cell: Cell) -> Cell:
         self.cells.add(cell)
         return cell
 
-    def _ours(self, name: CellName, task: Task, method: Method, models: Models) -> Cell:
-        settings = self.plan.settings(name.model, method, name.seed)
+    def _ours(self, name: CellName, task: Task, search: Search, models: Models) -> Cell:
+        settings = self.plan.settings(self._models(name.model), search, name.seed)
         self.folders.runs.mkdir(parents=True, exist_ok=True)
-        runs = mkdtemp(prefix=f"bench-{name.data}-{method}-{name.seed}-", dir=self.folders.runs)
+        runs = mkdtemp(prefix=f"bench-{name.data}-{search.method}-{name.seed}-", dir=self.folders.runs)
         # Replies and prefixes that an earlier search left behind would not be counted.
         host = Host(folders=replace(self.folders, runs=Path(runs)))
         if isinstance(models.scorer, LocalEngine):
             models.scorer.forget()
-        if method != REFERENCE:
+        if search.name != REFERENCE:
             limit = self._reference(name).scorer_tokens
             host = replace(host, watcher=Purse(runs=Path(runs), limit=limit))
         cell = cell_of_run(name, optimize_task(task, settings, host=host, models=models))
@@ -235,57 +255,3 @@ def beside_best_start(found: TaskResult, pairs: Sequence[Pair]) -> Pair:
     start = best_start(found)
     assert start is not None
     return next(pair for pair in pairs if pair.instruction == start.instruction)
-
-
-@contextmanager
-def promptolution(python: Path, folder: Path) -> Iterator[Child]:
-    """A child with the model loaded in the dtype of ours. Raises ModelError."""
-    dtype = str(profile_folder(folder, quantize="auto", device="auto").dtype).removeprefix("torch.")
-    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    chat = bool(config.get("chat_template")) or (folder / "chat_template.jinja").is_file()
-    environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHILD.parents[1])}
-    with child_process("promptolution", python, CHILD, environment) as child:
-        child.ask({"folder": str(folder), "dtype": dtype, "chat": chat})
-        yield child
-
-
-def question_for(name: CellName, task: Task, split: Split, tokens: int) -> dict[str, object]:
-    """One search for the child."""
-
-    def pairs(rows: Sequence[Example]) -> list[list[str]]:
-        return [[row.text, row.target] for row in rows]
-
-    return {
-        "method": name.method,
-        "seed": name.seed,
-        "description": task.description or f"Find the label of a text: {', '.join(task.labels)}.",
-        "labels": list(task.labels),
-        "starts": [start or "Answer:" for start in default_starts(task)],
-        "tokens": tokens,
-        "scored": pairs(split.train),
-        "train": pairs([*split.train, *split.pool]),
-        "validation": pairs(split.validation),
-        "test": pairs(split.test),
-    }
-
-
-def cell_of_answer(name: CellName, answer: dict[str, Any], test: Sequence[Example]) -> Cell:
-    """What a peer found; no answer is a wrong one."""
-
-    def right(answers: Sequence[str | None]) -> str:
-        return marks([given == row.target for given, row in zip(answers, test, strict=True)])
-
-    return Cell(
-        name=name,
-        right=right(answer["answers"]),
-        start_right=right(answer["start_answers"]),
-        validation=answer["validation"],
-        scorer_tokens=answer["scorer_tokens"],
-        asked_tokens=answer["scorer_tokens"],
-        optimizer_tokens=answer["optimizer_tokens"],
-        pairs=answer["pairs"],
-        seconds=answer["seconds"],
-        instruction=answer["prompt"],
-        shots=answer["shots"],
-        stopped=answer["stopped"],
-    )

@@ -39,11 +39,11 @@ class Transformers:
         leads = [self._turn(text) if self.chat else f"{text}\nOutput:\n" for text in texts]
         return self._in_batches(leads, max_new_tokens=ANSWER_TOKENS, do_sample=False)
 
-    def write(self, texts: Sequence[str]) -> list[Reply]:
+    def write(self, texts: Sequence[str], longest: int = PROPOSAL_TOKENS) -> list[Reply]:
         turns = [self._turn(text) if self.chat else text for text in texts]
         sampling = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
         ends = {"stop_strings": ["</prompt>"], "tokenizer": self.tokenizer}
-        return self._in_batches(turns, max_new_tokens=PROPOSAL_TOKENS, **sampling, **ends)
+        return self._in_batches(turns, max_new_tokens=longest, **sampling, **ends)
 
     def _turn(self, text: str) -> str:
         turns = [{"role": "user", "content": text}]

@@ -30,6 +30,7 @@ class Row:
     """
 
     model: str
+    optimizer: str
     data: str
     method: str
     seeds: int
@@ -53,9 +54,10 @@ class Row:
 
 def summary(cells: Iterable[Cell]) -> list[Row]:
     """In the order in which model, table and method first appear."""
-    groups: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
     for cell in cells:
-        groups[cell.name.model, cell.name.data, cell.name.method].append(cell)
+        name = cell.name
+        groups[name.model, name.optimizer, name.data, name.method].append(cell)
     return [_row(group) for group in groups.values()]
 
 
@@ -65,6 +67,7 @@ def _row(cells: Sequence[Cell]) -> Row:
     gain, low, high = mean_gain(cells)
     return Row(
         model=name.model,
+        optimizer=name.optimizer or name.model,
         data=name.data,
         method=name.method,
         seeds=len(cells),

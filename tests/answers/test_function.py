@@ -88,7 +88,8 @@ def test_numbers_are_scores_where_their_mean_is_the_metric_and_an_error_elsewher
     ],
 )
 def test_whatever_else_it_says_ends_the_run(ready: Ready, metric: Metric, reply: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=rf"own\.py line 11: judge {re.escape(told)}\. ") as ended:
+    place = r"row \w+: \S*own\.py line 11"
+    with pytest.raises(SettingsError, match=rf"\A{place}: judge {re.escape(told)}\. ") as ended:
         ready(metric).grade(reply, example("x"))
     assert "private" not in str(ended.value)
 
@@ -109,6 +110,7 @@ def test_what_it_raises_ends_the_run_with_its_line_and_no_text_of_a_row(
     with pytest.raises(SettingsError) as ended:
         ready("accuracy").grade(reply, example("x"))
     assert f"own.py {told}" in str(ended.value)
+    assert str(ended.value).startswith(f"row {example('x').id}: ")
     assert "private" not in str(ended.value)
 
 

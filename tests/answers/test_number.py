@@ -1,7 +1,13 @@
 """Numbers, by value."""
 
 import pytest
+from pydantic import ValidationError
 from reading_aid import NUMBER, graded, said
+
+from opro_local.answers.number import Number
+from opro_local.config import TaskSettings
+from opro_local.errors import SettingsError
+from opro_local.records import LabelledRow
 
 
 @pytest.mark.parametrize(
@@ -99,3 +105,52 @@ def test_two_numbers_to_choose_from_are_several_answers(reply: str) -> None:
 
 def test_one_number_said_twice_is_one_answer() -> None:
     assert said(NUMBER, "5 or 5.0") == "5"
+
+
+class TestTolerance:
+    @pytest.mark.parametrize(
+        ("tolerance", "target", "right", "wrong"),
+        [
+            ("0.01", "2.5", ("2.5", "2.51", "2.49", "2 1/2"), ("2.511", "2.489", "-2.5")),
+            ("5", "-10", ("-15", "-5"), ("-15.1", "10", "-4.999")),
+            ("1 %", "200", ("198", "202", "200"), ("197.99", "202.01", "-200")),
+            ("1%", "-200", ("-198", "-202"), ("-203", "198")),
+            ("0.5 %", "1,000", ("1005",), ("1005.01",)),
+            ("10 %", "0", ("0",), ("0.001",)),
+            ("0", "7", ("7.0",), ("7.1",)),
+            (None, "7", ("7.0",), ("7.0000001",)),
+        ],
+    )
+    def test_a_number_is_right_at_its_bounds_and_not_beyond(
+        self, tolerance: str | None, target: str, right: tuple[str, ...], wrong: tuple[str, ...]
+    ) -> None:
+        kind = Number(tolerance=tolerance)
+        assert [graded(kind, reply, target).score for reply in right] == [1.0] * len(right)
+        assert [graded(kind, reply, target).score for reply in wrong] == [0.0] * len(wrong)
+
+    def test_people_and_the_optimizer_are_told_of_it(self) -> None:
+        kind = Number(tolerance="1 %")
+        assert kind.reading.endswith("; right within 1 %")
+        assert "within 1 %" in kind.told
+        assert NUMBER.told == ""
+        rows = [
+            LabelledRow(where="row 2", text="a", target="0"),
+            LabelledRow(where="row 3", text="b", target="5"),
+        ]
+        assert [*kind.notes(rows)] == [
+            "a number is right within 1 % of the label.",
+            "1 label of 0 (row 2): per cent of 0 leave no room there.",
+        ]
+
+    def test_errors_are_reported_where_they_count(self) -> None:
+        assert Number(tolerance="1").beside == Number(metric="r2").beside == ("mae", "median_error", "r2")
+        assert NUMBER.beside == ()
+
+    def test_published_grading_knows_none(self) -> None:
+        with pytest.raises(SettingsError, match="knows no tolerance"):
+            graded(Number(tolerance="1"), "5", "5", grading="official")
+
+    @pytest.mark.parametrize("tolerance", ["-1", "1 percent", "1e-3", "", "%", "1,5", "nan"])
+    def test_what_is_none_is_refused(self, tolerance: str) -> None:
+        with pytest.raises(ValidationError, match=r"is no tolerance: write a number such as 0\.01, or 1 %"):
+            TaskSettings(tolerance=tolerance)

@@ -42,7 +42,10 @@ OWN_KINDS = Path(__file__).with_name("own_kinds")
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A table of a kind: the target of row i, a reply that is right and one that is wrong to each target."""
+    """A table of a kind: the target of row i, a reply that is right and one that is wrong to each target.
+
+    unhelped is what a model says to an empty instruction that may not be silent.
+    """
 
     targets: Sequence[str]
     right: Mapping[str, str]
@@ -50,6 +53,7 @@ class Sample:
     question: str = "Row {}."
     settings: Mapping[str, Any] = field(default_factory=dict)
     silent: str | None = SILENT
+    unhelped: str | None = None
     worth_of_wrong: float = 0.0
 
     def rows(self) -> list[tuple[str, str]]:
@@ -70,6 +74,7 @@ def judge(reply, target):
         return 1.0, "well said"
     return (0.25, "near") if "answer" in reply else (0, "nothing")
 """
+OSLO, NEW_YORK = '{"city":"Oslo","count":3}', '{"city":"New York","count":-2,"note":"by sea"}'
 SAMPLES: dict[str, Sample] = {
     "label": Sample(targets=("red", "blue"), right=same("red", "blue"), wrong=swapped("red", "blue")),
     "boolean": Sample(targets=("yes", "no"), right=same("yes", "no"), wrong=swapped("yes", "no")),
@@ -114,6 +119,20 @@ SAMPLES: dict[str, Sample] = {
         settings={"rubric": "Is it well done?", "judge_rows": "judge.csv"},
         silent=None,  # any text is graded
     ),
+    "labels": Sample(
+        targets=("cold; wet", "none", "dry"),
+        right={
+            "cold; wet": "The answer is wet and cold.",
+            "none": "The answer is none.",
+            "dry": "cold: no\ndry: yes\nwet: no\n\n",
+        },
+        wrong={
+            "cold; wet": "The answer is cold, not wet but dry.",
+            "none": "The answer is dry.",
+            "dry": "cold: no\ndry: no\nwet: no\n\n",
+        },
+        settings={"separator": ";"},
+    ),
     "label_set": Sample(
         targets=("cold; wet", "dry"),
         right={"cold; wet": "The answer is wet and cold.", "dry": "The answer is dry."},
@@ -121,6 +140,20 @@ SAMPLES: dict[str, Sample] = {
         settings={"labels": ("cold", "dry", "wet")},
     ),
     "grade": Sample(
+        targets=("1", "2", "4"),
+        right={"1": "I give it 1 out of 4.", "2": "The answer is 2.", "4": "Grade: four"},
+        wrong={"1": "The answer is 2.", "2": "The answer is 1.", "4": "Grade: 2/4"},
+        worth_of_wrong=0.75,
+    ),
+    "fields": Sample(
+        targets=(OSLO, NEW_YORK),
+        right={OSLO: OSLO, NEW_YORK: NEW_YORK},
+        wrong={OSLO: '{"city":"Bergen","count":3}', NEW_YORK: '{"city":"New York","count":2}'},
+        settings={"fields": ("city=text", "count=number", "note=text?")},
+        unhelped='{"city":"Bergen","count":4,"note":"by air"}',
+        worth_of_wrong=1 / 3,
+    ),
+    "rating": Sample(
         targets=("bad", "fair", "good"),
         right=same("bad", "fair", "good"),
         wrong={"bad": "The answer is fair.", "fair": "The answer is good.", "good": "The answer is fair."},
@@ -244,7 +277,8 @@ def test_the_first_metric_is_its_own_and_all_of_them_can_be_computed(task: Task,
         score = Marking(kind=task.kind, metric=metric, spread=20.0).score(answers)
         best = METRICS[metric].normalised(score.value, 20.0)
         assert best == pytest.approx(1.0, abs=1e-6)
-        assert score.interval is not None or METRICS[metric].per_row is not None
+        no_tables = METRICS[metric].from_tables is None or task.kind.members
+        assert score.interval is not None or no_tables  # all rows alike resample alike
 
 
 def _answered(task: Task, sample: Sample, row: Example) -> Outcome:
@@ -276,7 +310,7 @@ def test_a_kind_is_data_and_so_is_what_ends_its_replies(task: Task) -> None:
 
 
 def test_a_calibrated_answer_is_worth_what_its_kind_says() -> None:
-    kind = kind_class("grade")(labels=("bad", "fair", "good"))
+    kind = kind_class("rating")(labels=("bad", "fair", "good"))
     raw = Outcome(
         example_id="1", target="good", prediction="bad", score=0.0, choice_log_probs=(-0.5, -1.0, -3.0)
     )
@@ -298,7 +332,7 @@ class TestWholeWay:
             question = prompt.rpartition("[user] ")[2].partition("\n[assistant]")[0]
             text = question.removeprefix("Think.\n")
             target = by_question[text.strip()] if text.strip() in by_question else sample.targets[0]
-            wrong = sample.silent or "nothing of the kind"
+            wrong = sample.unhelped or sample.silent or "nothing of the kind"
             return sample.right[target] if question.startswith("Think.") else wrong
 
         engine = ScriptedEngine(reply=reply, log_prob=judgement, samples=[("Think.</INS>",)])
@@ -318,7 +352,7 @@ class TestWholeWay:
         assert document["test"]["value"] == pytest.approx(1.0)
         assert document["metric"] == task.metric
         start = next(b["value"] for b in document["baselines"] if not b["instruction"])
-        assert start == pytest.approx(0.0, abs=1e-6)
+        assert start <= 1e-6
         assert "Think." in invoke("runs", "show", document["run"]).stdout
         scored = json.loads(invoke("score", *words, "-i", "Think.", "--on", "test", "--json").stdout)
         assert scored["scores"][0]["value"] == pytest.approx(1.0)

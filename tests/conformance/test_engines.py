@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from engines import CONTEXT, DRAWS, ENGINES, FAKE, TINY, Engines
+import regex
+from engines import CONTEXT, DRAWS, ENGINES, FAKE, REAL, TINY, Engines
 
 from opro_local.errors import DataError
 from opro_local.llm import ChoiceRequest, Engine, GenerationReply, GenerationRequest, Message
+from opro_local.testing import ScriptedEngine
+
+FORM = r'\{"a":(?:yes|no),"b":-?[0-9]{1,3}\}'
 
 
 @pytest.fixture(params=ENGINES)
@@ -21,6 +25,12 @@ def engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
 @pytest.fixture(params=[*FAKE, *TINY])
 def small(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """One of CONTEXT tokens."""
+    return engines(request.param)
+
+
+@pytest.fixture(params=[*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in REAL)])
+def held(request: pytest.FixtureRequest, engines: Engines) -> Engine:
+    """One that holds replies to a form by itself."""
     return engines(request.param)
 
 
@@ -146,6 +156,46 @@ def test_a_greedy_reply_is_the_same_alone_beside_others_and_with_drafts(small: E
     drafts = (replies[0].ids, replies[1].ids[:3], (1, 2), ())
     drafted = small.generate([replace(request, drafts=drafts) for request in requests])
     assert [(reply, reply.ids) for reply in drafted] == [(reply, reply.ids) for reply in replies]
+
+
+def test_a_reply_keeps_to_its_form(held: Engine) -> None:
+    requests = [replace(writing(held, text, most=40), constraint=FORM) for text in ("Hi", "Why?", "Hi")]
+    replies = held.generate(requests)
+    assert all(regex.fullmatch(FORM, reply.text) and reply.ended == "end" for reply in replies)
+    assert held.sample(requests[0], 2, temperature=0.0, seed=1) == [replies[0]] * 2
+    drawn = held.sample(requests[0], DRAWS, temperature=2.0, seed=1)
+    assert all(regex.fullmatch(FORM, reply.text) for reply in drawn)
+    assert len({reply.text for reply in drawn}) > 1
+
+
+def test_a_form_is_kept_to_beside_others_with_drafts_and_where_a_reply_is_cut(held: Engine) -> None:
+    bound, free = replace(writing(held, most=40), constraint=FORM), writing(held, "Why?")
+    (alone,), (apart,) = held.generate([bound]), held.generate([free])
+    assert held.generate([bound, free, bound]) == [alone, apart, alone]
+    drafts = (alone.ids, alone.ids[:3], apart.ids, (1, 2))
+    (drafted,) = held.generate([replace(bound, drafts=drafts)])
+    assert (drafted, drafted.ids) == (alone, alone.ids)
+    (cut,) = held.generate([replace(bound, max_tokens=3)])
+    assert (cut.ids, cut.ended) == (alone.ids[:3], "length")
+
+
+def test_a_scripted_reply_that_leaves_its_form_is_a_fault_of_the_script() -> None:
+    def asked(reply: str, *, most: int = 40) -> list[GenerationReply]:
+        engine = ScriptedEngine(reply=lambda _: reply)
+        return engine.generate([replace(writing(engine, most=most), constraint=FORM)])
+
+    assert asked('{"a":no,"b":7}')[0].ended == "end"
+    assert asked('{"a":no,"b":7}', most=5)[0].ended == "length"
+    for wrong, most in (('{"a":no,"b":', 40), ('{"a":maybe', 10), ("no", 40), ('{"a":no,"b":7} ', 40)):
+        with pytest.raises(AssertionError, match="allows no reply"):
+            asked(wrong, most=most)
+
+
+@pytest.mark.parametrize("form", ["(?=a)b", "(?<!a)b", r"(a)\1", "(?i:a)", r"\\(?!a)"])
+def test_a_form_that_no_grammar_can_follow_is_not_asked_for(form: str) -> None:
+    with pytest.raises(AssertionError, match="looks around"):
+        GenerationRequest(prompt=(1,), max_tokens=1, final=never, constraint=form)
+    GenerationRequest(prompt=(1,), max_tokens=1, final=never, constraint=r"\(?\\?(?:a)")
 
 
 def test_final_is_asked_about_what_was_written_so_far(small: Engine) -> None:

@@ -446,7 +446,8 @@ def test_a_slab_grows_in_place_and_leaves_what_was_shared_alone() -> None:
         keys, _ = layer.update(torch.full((2, 1, 1, 2), 100.0 + step), torch.zeros(2, 1, 1, 2))
         assert keys.shape[2] % COLUMNS == 0
         assert room.used < keys.shape[2] <= room.used + COLUMNS
-        room.advance()
+        room.move_on()
+        room.count()
     assert layer.get_seq_length() == 73
     assert 0 < grown <= 70 // GROWTH_TOKENS
     assert keys[0, 0, :4].tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [100.0, 100.0]]

@@ -21,6 +21,7 @@ from opro_local.engine.loading import load_folder
 from opro_local.engine.probe import Level
 from opro_local.engine.reuse import MASK_CELLS, PackedTokens
 from opro_local.engine.rows import trunk_row
+from opro_local.engine.work import Work
 from opro_local.errors import ModelError
 from opro_local.llm import ChoiceRequest
 
@@ -91,17 +92,18 @@ class Memory:
     """Runs out at the k-th forward, or at all that hold more tokens than there is room for."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, fails_at: int = 0, room: int = 2**20) -> None:
-        self._hidden = Body._hidden
+        self._count = Work.count
         self._fails_at, self._room = fails_at, room
         self.forwards = self.refused = 0
-        monkeypatch.setattr(Body, "_hidden", lambda body, tokens, **rest: self._run(body, tokens, **rest))
+        monkeypatch.setattr(Work, "count", lambda work, **counts: self._begin(work, **counts))
 
-    def _run(self, body: Body, tokens: int, *, input_ids: torch.Tensor, **rest: object) -> torch.Tensor:
+    def _begin(self, work: Work, *, tokens: int, padded: int) -> None:
+        """Every forward is counted as it begins."""
         self.forwards += 1
         if self.forwards == self._fails_at or tokens > self._room:
             self.refused += 1
             raise torch.OutOfMemoryError
-        return self._hidden(body, tokens, input_ids=input_ids, **rest)
+        self._count(work, tokens=tokens, padded=padded)
 
 
 def tight_scores(model: PreTrainedModel, level: Level) -> Scores:

@@ -49,7 +49,7 @@ def test_replies_and_draws_are_those_of_the_cpu(mistral: Path) -> None:
         load_engine(mistral, digest="model:test", quantize="fp32", device=device)
         for device in ("cpu", "cuda")
     )
-    assert gpu.numerics == "float32/none/cuda/E3/eager"
+    assert gpu.numerics == "float32/none/cuda/E3/eager+recorded"
     assert gpu.generate([asked(gpu)]) == cpu.generate([asked(cpu)])
     draws = [engine.sample(asked(engine), 4, temperature=1.0, seed=3) for engine in (cpu, gpu)]
     assert draws[0] == draws[1]

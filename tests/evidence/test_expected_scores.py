@@ -145,10 +145,11 @@ def test_every_metric_has_its_own_figure(metric: Any) -> None:
         )
         for i, each in enumerate(said)
     ]
+    sums = marking.sums([answers[:1], answers])
     whole = Contest(
-        train=[marking.addends(answers[:1])],
-        validation=[marking.addends(answers)],
-        figure=marking.gains_of,
+        train=sums.addends[:1],
+        validation=sums.addends[1:],
+        figure=lambda of_rows: marking.spec.sign * sums.figure(of_rows),
         tokens=[1.0],
     )
     assert whole.expected is not None

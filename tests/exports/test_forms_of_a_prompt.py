@@ -18,7 +18,7 @@ from opro_local.cli import main
 from opro_local.errors import SettingsError
 from opro_local.exports import forms
 from opro_local.exports.forms import FORMS
-from opro_local.exports.requests import label_grammar
+from opro_local.exports.requests import choice_grammar
 from opro_local.report.forms import in_form
 from opro_local.results.document import run_document
 from opro_local.results.result import read_result
@@ -244,7 +244,7 @@ def test_the_body_of_a_request_has_only_what_the_protocol_has(document: dict[str
 
 
 def test_a_grammar_says_the_labels_and_nothing_else() -> None:
-    assert label_grammar(["a", 'say "b"\n']) == 'root ::= [ ]? ("a" | "say \\"b\\"\\n")'
+    assert choice_grammar([["a", 'say "b"\n']]) == 'root ::= [ ]? ("a" | "say \\"b\\"\\n")'
 
 
 NASTY = 'Say {{ 7 * 7 }} and {% raw %} {# no #} "x"\u2028\x85\x0b\n# end'

@@ -121,5 +121,5 @@ def test_a_judge_that_keeps_to_the_middle_is_brought_to_the_scale_of_the_person(
     replies = [outcome(ROWS[0], reply) for reply in "15"]
     before, after = ([o.score for o in each.graded([ROWS[0]] * 2, replies)] for each in (plain, judge))
     assert before[1] - before[0] < 0.1
-    assert after[1] - after[0] > 0.9
+    assert after[1] - after[0] > 0.8
     assert agreement(*zip(*pairs, strict=True)).kappa > 0.95

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 
 from opro_local.answers import AnswerKind
 from opro_local.answers.label import Label
+from opro_local.answers.number import Number
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison
 from opro_local.records import Outcome, Score
@@ -26,9 +27,14 @@ from opro_local.scoring.metrics import METRICS
 from opro_local.scoring.sample import spread_of
 
 LABELS = ("seed", "fintech", "healthcare")  # not in alphabetical order
-OF_LABELS: tuple[Metric, ...] = tuple(name for name in METRICS if name != "mae")
+OF_LABELS: tuple[Metric, ...] = tuple(n for n in METRICS if METRICS[n].needs not in ("values", "sets"))
 BESIDE = {"accuracy", "balanced_accuracy", "macro_f1", "mcc"}
 """Figures that stand beside every primary one of labels, where there are no probabilities."""
+
+
+def kind_with(labels: Sequence[str]) -> AnswerKind:
+    """Answers without labels are numbers here."""
+    return Label(labels=tuple(labels)) if labels else Number()
 
 
 def measure(
@@ -39,7 +45,7 @@ def measure(
     calibration: Sequence[float] = (),
     spread: float = 0.0,
 ) -> Score:
-    marking = Marking(kind=Label(labels=tuple(labels)), metric=metric, spread=spread)
+    marking = Marking(kind=kind_with(labels), metric=metric, spread=spread)
     return marking.score(marking.answers(outcomes, calibration))
 
 
@@ -50,8 +56,9 @@ def compare(
     labels: Sequence[str] = LABELS,
     metric: Metric,
     calibrations: tuple[Sequence[float], Sequence[float]] = ((), ()),
+    spread: float = 0.0,
 ) -> Comparison | None:
-    marking = Marking(kind=Label(labels=tuple(labels)), metric=metric)
+    marking = Marking(kind=kind_with(labels), metric=metric, spread=spread)
     first, second = calibrations
     return marking.compare(marking.answers(ours, first), marking.answers(theirs, second))
 
@@ -471,14 +478,14 @@ def test_without_probabilities_a_row_is_worth_its_accuracy() -> None:
 
 class TestNumbers:
     def test_a_row_is_worth_more_the_smaller_its_error(self) -> None:
-        marking = Marking(kind=Label(labels=()), metric="mae", spread=10.0)
+        marking = Marking(kind=Number(), metric="mae", spread=10.0)
         found, called = marking.row_scores([marking.answers([answered("10", "8"), answered("4", None)])])
         assert (called, found.tolist()) == ("1 - error / range of the answers", [[0.8, 0.0]])
 
     ROWS = (answered("10", "12"), answered("1,000", "$990.50"), answered("-4", None))
 
     def test_an_error_is_the_distance_and_no_answer_as_far_off_as_the_targets_are_apart(self) -> None:
-        spread = spread_of([row.target for row in self.ROWS])
+        spread = spread_of(Number(), [row.target for row in self.ROWS])
         assert spread == 1004
         score = measure(self.ROWS, labels=(), metric="mae", spread=spread)
         assert score.value == pytest.approx((2 + 9.5 + 1004) / 3)
@@ -499,9 +506,9 @@ class TestNumbers:
     def test_the_smaller_error_wins(self) -> None:
         rows = [replace(row, example_id=str(n)) for n, row in enumerate(self.ROWS * 10)]
         nearer = [replace(row, prediction=row.target) for row in rows]
-        found = compare(nearer, rows, labels=(), metric="mae")
+        found = compare(nearer, rows, labels=(), metric="mae", spread=1004.0)
         assert found is not None
-        assert found.difference == pytest.approx((2 + 9.5) / 3)
+        assert found.difference == pytest.approx((2 + 9.5 + 1004) / 3)
         assert found.p_better < 0.01
 
 

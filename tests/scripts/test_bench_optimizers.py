@@ -1,17 +1,22 @@
 """The bench of optimizers: what is kept, what is made of it, and the peers' side of the protocol."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bench.contest
 import pytest
 from bench.cells import Cell, CellFile, CellName
-from bench.contest import Contest, Plan, Purse, cell_of_answer, cell_of_run, question_for
+from bench.contest import Contest, Plan, Purse, Search, cell_of_run
+from bench.peer_child import Judge
+from bench.peer_models import Llm, Meter, Predictor, Spent, first_label
+from bench.peer_searches import Classification, Prompted, distinct
 from bench.plain_model import Reply
-from bench.promptolution_child import Judge, Meter, Prompted, Spent, distinct, first_label
+from bench.searching_peers import cell_of_answer, question_for
 from bench.summary import as_json, as_table, mean_gain, summary
 from candidates import call
 from mail_task import mail_task, row
@@ -93,7 +98,8 @@ def contest(folder: Path, peers: tuple[str, ...] = ()) -> Contest:
         plan=plan,
         folders=Folders.of_user(folder),
         cells=CellFile(folder / "cells.jsonl"),
-        methods=("random",),
+        searches=(Search("random"),),
+        optimizer=None,
         peers=peers,
         peer_python=None,
         seeds=(0,),
@@ -114,7 +120,9 @@ class TestContest:
 
         play_roles(monkeypatch, ScriptedEngine(log_prob=log_prob))
         plan = contest(tmp_path).plan
-        settings = plan.settings("scripted", "random", 0).model_copy(update={"budget": plan.budget})
+        settings = plan.settings(ModelSettings(scorer="scripted"), Search("random"), 0).model_copy(
+            update={"budget": plan.budget}
+        )
         path = optimize_task(mail_task(), settings, host=Host(folders=Folders.of_user(tmp_path)))
         found, document = cell_of_run(NAME, path), run_document(path)
         rows = document["test"]["n"]
@@ -132,11 +140,11 @@ class TestContest:
         reference = replace(CELL, name=replace(name, method="portfolio"), scorer_tokens=30_000)
         whole.cells.add(reference)
         models = wiring_models.load_models(ModelSettings(scorer="scripted"), tmp_path)
-        found = whole._ours(name, mail_task(), "random", models)
+        found = whole._ours(name, mail_task(), Search("random"), models)
         assert found.stopped == "budget of tokens used"
         assert engine.tokens_run > 30_000
         with pytest.raises(DataError, match="gets the tokens of portfolio"):
-            whole._ours(replace(name, seed=1), mail_task(), "random", models)
+            whole._ours(replace(name, seed=1), mail_task(), Search("random"), models)
 
     def test_an_optimizer_whose_proposals_are_all_rejected_uses_up_its_tokens_too(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -174,7 +182,8 @@ class Echo:
         replies = ["It is FINTECH" if "2" in text or "4" in text else "none" for text in texts]
         return [Reply(reply, len(text.split())) for text, reply in zip(texts, replies, strict=True)]
 
-    write = answer
+    def write(self, texts: Sequence[str], longest: int) -> list[Reply]:
+        return [Reply(f"{longest} {text}", 1) for text in texts]
 
 
 class TestPeer:
@@ -208,6 +217,30 @@ class TestPeer:
         start = Prompted("a", 0)
         assert judge.best([start, Prompted("b", 0), start]) == judge.best([start]) == (start, 0.5)
         assert (meter.calls, meter.tokens) == (2 * 3, 2 * 3 * 3)
+
+    def test_what_gepa_is_told_of_an_instruction(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its class for a batch is plain data with these names."""
+        monkeypatch.setitem(sys.modules, "gepa", SimpleNamespace(EvaluationBatch=SimpleNamespace))
+        adapter = Classification(Predictor(Echo(), ("fintech", "seed"), Meter(float("inf"))))
+        batch = adapter.evaluate([["Mail 2", "fintech"], ["Mail 3", "seed"]], {"instruction": "a"}, True)
+        assert batch.scores == [1.0, 0.0]
+        assert adapter.make_reflective_dataset({"instruction": "a"}, batch, ["instruction"]) == {
+            "instruction": [
+                {"Inputs": "Mail 2", "Generated Outputs": "It is FINTECH", "Feedback": "Right."},
+                {
+                    "Inputs": "Mail 3",
+                    "Generated Outputs": "none",
+                    "Feedback": "Wrong. The right answer is seed.",
+                },
+            ]
+        }
+
+    def test_an_optimizer_model_is_asked_as_each_peer_asks(self) -> None:
+        llm = Llm(Echo(), Meter(float("inf")))
+        assert llm.get_response(["x"]) == ["128 x"]
+        llm.longest = 512
+        assert llm("x") == "512 x"
+        assert llm([{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]) == "512 x\n\ny"
 
     def test_a_peer_gets_the_same_rows_and_starts_and_no_answer_is_wrong(self) -> None:
         plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))

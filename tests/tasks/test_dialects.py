@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.answers.label import Label
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.readers import Table, read_table
@@ -12,7 +13,7 @@ from opro_local.tasks.readers import Table, read_table
 def read(path: Path, content: str, **given: object) -> Table:
     path.write_text(content, encoding="utf-8", newline="")
     values = {"text": "text", "label": "label", **given}
-    return read_table(path, TaskSettings.model_validate(values), labels_are_names=True)
+    return read_table(path, TaskSettings.model_validate(values), Label)
 
 
 def fields(table: Table) -> list[tuple[str, ...]]:

@@ -279,7 +279,7 @@ def test_a_pattern_and_an_own_grader_are_kept_with_the_task(tmp_path: Path) -> N
         ({"answer": "regex", "pattern": "(x"}, "is no regular expression \\(missing \\)"),
         ({"answer": "python"}, "answer python needs a grader"),
         ({"grader": "own.py:judge"}, "answer label takes no grader"),
-        ({"answer": "sentence"}, "answer 'sentence' is none of boolean, choice, label, number"),
+        ({"answer": "sentence"}, "answer 'sentence' is none of boolean, choice, .*number"),
         ({"labels": ("A", "B", "A")}, "'A' given twice"),
         ({"data": None}, "no data file is named"),
         ({"text": ()}, "which columns of t.csv .* found 'text', 'label'"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.answers.label import Label
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError
 from opro_local.tasks.loading import load_task
@@ -14,7 +15,7 @@ from opro_local.tasks.readers import Table, read_table
 
 def read(path: Path, **given: object) -> Table:
     values = {"text": "text", "label": "label", **given}
-    return read_table(path, TaskSettings.model_validate(values), labels_are_names=True)
+    return read_table(path, TaskSettings.model_validate(values), Label)
 
 
 def save(path: Path, **columns: list[object]) -> Path:

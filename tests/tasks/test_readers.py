@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
+from opro_local.answers.label import Label
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.readers import Table, read_table
@@ -23,7 +24,7 @@ def read(path: Path, *, skip: object = False, **given: object) -> Table:
     values = {"text": ("text", "t"), "label": "label", "id": "l", "max_field": 100, **given}
     bad_rows = "skip" if skip else "error"
     settings = TaskSettings.model_validate(values | {"bad_rows": bad_rows})
-    return read_table(path, settings, labels_are_names=True)
+    return read_table(path, settings, Label)
 
 
 def fields(table: Table) -> list[tuple[str, ...]]:

@@ -70,12 +70,6 @@ def test_lists_of_json_belong_to_one_row(tmp_path: Path, label: str, answers: ob
     assert task.unlabelled == 1
 
 
-def test_annotators_are_weighed_where_a_rule_is_named(tmp_path: Path) -> None:
-    rows = [{"text": TEXTS[0], "answer": ["3 May", "3 May", "May"]}, {"text": TEXTS[1], "answer": ["May"]}]
-    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    assert right(load(tmp_path, "t.jsonl", annotators="majority")) == [["3 May"], ["May"]]
-
-
 def test_other_kinds_of_answer_take_no_separator(tmp_path: Path) -> None:
     save_csv(tmp_path / "t.csv", ["text", "answer"], *[[text, "x"] for text in TEXTS])
     with pytest.raises(SettingsError, match="answer text takes no separator"):

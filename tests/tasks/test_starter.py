@@ -34,8 +34,8 @@ def test_it_reads_back_as_the_same_settings(tmp_path: Path, settings: TaskSettin
 def test_every_line_that_is_commented_out_can_be_taken_in(tmp_path: Path) -> None:
     path = tmp_path / "task.toml"
     path.write_text(re.sub(r"^# (\w+ = )", r"\1", task_file(TaskSettings()), flags=re.M), encoding="utf-8")
-    texts = ("data", "benchmark", "label", "id", "delimiter", "sheet", "pattern", "grader", "must_stay")
-    without_default = (*texts, "separator", "rubric", "judge_rows", "annotators", "qa", "metric")
+    texts = ("data", "benchmark", "label", "id", "delimiter", "sheet", "separator", "pattern", "grader")
+    without_default = (*texts, "must_stay", "rubric", "judge_rows", "annotators", "qa", "metric")
     found = load_task_file(path)
     split = found.split.model_copy(update={"fold": None, "seed": None})
     blank = dict.fromkeys((*without_default, "decimal"))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbooks import ods_row, ods_text, save_ods, save_xlsx, text_cell
 
+from opro_local.answers.label import Label
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError
 from opro_local.tasks.readers import Table, read_table
@@ -19,7 +20,7 @@ HEADER = (text_cell("text"), text_cell("label"), text_cell("note"))
 
 def read(path: Path, **given: object) -> Table:
     values = {"text": "text", "label": "label", **given}
-    return read_table(path, TaskSettings.model_validate(values), labels_are_names=True)
+    return read_table(path, TaskSettings.model_validate(values), Label)
 
 
 def fields(table: Table) -> list[tuple[str, ...]]:

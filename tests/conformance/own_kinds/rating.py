@@ -10,7 +10,7 @@ from opro_local.records import Example
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grade(Label):
+class Rating(Label):
     """labels are given from one end to the other."""
 
     needs = ("labels",)
