@@ -88,7 +88,7 @@ def main(*, runs: int, seed: int, out: Path | None) -> None:
 
 def _report(runs: int, draw: np.random.Generator) -> Iterator[str]:
     yield "# Is a coin refused, and a good judge taken?\n"
-    yield f"`python scripts/simulate_judge.py`, {runs:,} judges a line."
+    yield f"`python scripts/simulate_judge.py --runs {runs}`, {runs:,} judges a line."
     yield (
         f"A judge is taken where kappa is at least {LEAST} and p at most {ALPHA}; beside it stands how often "
         'kappa alone would take it, and a one-sided 99 % upper bound of "taken" (Clopper and Pearson).'
