@@ -1,5 +1,7 @@
 """Replies that a person has graded: what a judge is measured by, before it grades any others."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,3 +50,11 @@ def _graded(table: Table, row: RawRow, places: list[int], reference: int | None)
         raise DataError(f"{table.name} {table.unit} {row.line}: no reply was graded. Remove the row.")
     target = "" if reference is None else row.fields[reference]
     return GradedReply(text=text, reply=reply, grade=grade.strip(), target=target)
+
+
+def notes_of(replies: Sequence[GradedReply]) -> Iterator[str]:
+    """What the user should know of them."""
+    often = Counter(reply.grade for reply in replies)
+    if replies:
+        shown = ", ".join(f"{often[grade]} of grade {grade}" for grade in GRADES)
+        yield f"replies to measure the judge by: {len(replies)} ({shown})."

@@ -14,7 +14,7 @@ from opro_local.config import Settings, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
-from opro_local.tasks.graded_replies import graded_replies
+from opro_local.tasks.graded_replies import graded_replies, notes_of
 from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
 from opro_local.tasks.must_stay import apart, must_stay_rows
 from opro_local.tasks.readers import STDIN
@@ -88,6 +88,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         *rows.warnings,
         *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
+        *notes_of(task.judge_rows),
         *warnings_of(rows.all, task.kind, task.split.twins),
     )
     return replace(task, warnings=told)
