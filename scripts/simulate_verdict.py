@@ -2,15 +2,16 @@
 """Do the verdicts hold? Whole searches among made-up prompts whose accuracy is known.
 
 K candidates are scored on 50 train rows, the best 5 of them on 50 validation rows, the winner once on n test
-rows beside the baselines; all answer the same rows, some of which are hard for all. Three tables: what is
-said when all prompts are equally good, how often a true gain of 10 points is told, and the first of metrics
-that are resampled, also those of label sets. simulate_verdict.md holds one run.
+rows beside the baselines; all answer the same rows, some of which are hard for all. Four tables: what is
+said when all prompts are equally good, how often a true gain of 10 points is told, and both of other metrics,
+also those of label sets, grades, numbers and scores between right and wrong. There the calculation is the one
+behind "rows needed" (a normal one, with what an answer varies by). simulate_verdict.md holds one run.
 
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,18 +21,21 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 from simulated_answers import discordance, right_answers
+from simulated_pairs import PAIRS, Pair
 
 from opro_local.answers.label import Label
 from opro_local.answers.labels import Labels
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
-from opro_local.evidence.verdict import ALPHA, expected_best, power, verdicts
+from opro_local.evidence.verdict import ALPHA, expected_best, power, power_to_tell, verdicts
 from opro_local.records import Example, Outcome
 from opro_local.scoring.marking import Marking
 
 ROWS = 50
 FINALISTS = 5
 TEST_ROWS = (50, 100, 400)
+MANY_ROWS = 40
+"""For each comparison, to find a true gain."""
 CANDIDATES = (80, 1600)
 ACCURACY = 0.5
 GAIN = 0.1
@@ -89,6 +93,16 @@ def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> I
         for n in TEST_ROWS:
             told = f"{metric} of label sets"
             yield _metric_line(told, n, partial(_of_sets, metric), resampled_runs, generator)
+    for name, pair in PAIRS.items():
+        for n in TEST_ROWS:
+            yield _metric_line(name, n, pair.compared, resampled_runs, generator)
+    yield (
+        f"\n## Other metrics, one prompt better, {resampled_runs:,} comparisons a line\n\n"
+        "| metric | true gain | n | p of better at most 0.05 | calculated | intervals that hold the truth |\n"
+        "|---|---|---|---|---|---|"
+    )
+    for name, pair in PAIRS.items():
+        yield from _told_lines(name, pair, resampled_runs, generator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +174,18 @@ def _metric_line(
     better = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
     covered = np.mean([covers(comparison, 0.0) for comparison in comparisons])
     return f"| {metric} | {n} | {better:.1%} | {covered:.1%} |"
+
+
+def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator) -> Iterator[str]:
+    """The true gain is what many rows show; what a row varies by is taken from the comparisons."""
+    gain = pair.gain(MANY_ROWS * runs, generator)
+    for n in TEST_ROWS:
+        comparisons = [pair.compared(n, generator, better=True) for _ in range(runs)]
+        told = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
+        covered = np.mean([covers(comparison, gain) for comparison in comparisons])
+        deviation = float(np.mean([comparison.deviation for comparison in comparisons]))
+        calculated = power_to_tell(replace(comparisons[0], difference=gain, deviation=deviation), n)
+        yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
 
 
 def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Comparison:

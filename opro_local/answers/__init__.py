@@ -39,8 +39,8 @@ OPEN_INSTRUCTIONS = (
 
 SEPARATORS = (",", ":")
 
-STRING = r'"(?:[^"\\\x00-\x1f\x7f]|\\["\\/]){1,400}"'
-"""A regular expression of a JSON string that is neither empty nor endless, and has no line of its own."""
+CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/])'
+"""A regular expression of one sign in a JSON string, without lines of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +193,11 @@ class AnswerKind:
         """
         return None
 
-    @property
-    def json_form(self) -> str | None:
-        """The same of the answer as a value of JSON; None where it cannot be a field of an object."""
+    def json_form(self, _longest: int) -> str | None:
+        """The same of the answer as a value of JSON, of so many characters at most where it is a text.
+
+        None where it cannot be a field of an object.
+        """
         return None
 
     def to_json(self, text: str) -> object:
@@ -268,6 +270,11 @@ class AnswerKind:
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""
         return float(answer == example.target)
+
+
+def json_string(longest: int) -> str:
+    """A regular expression of JSON strings that are neither blank nor endless."""
+    return f'"{CHARACTER}{{1,{longest}}}"'
 
 
 def json_text(value: object) -> str:

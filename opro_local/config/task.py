@@ -42,6 +42,11 @@ class FieldSettings(Settings):
     answer: str = Field("label", description="What its value is: a kind of answer.")
     required: bool = Field(True, description="Whether every row has it.")
     column: str | None = Field(None, description="Column of the right value; its name if not given.")
+    longest: int | None = Field(
+        None,
+        ge=1,
+        description="Most characters of a text; twice those of its longest right value if not given.",
+    )
     labels: tuple[str, ...] = Field((), description="As of a task, and so are the rest.")
     pattern: str | None = None
     decimal: DecimalSign | None = None

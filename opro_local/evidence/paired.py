@@ -25,7 +25,8 @@ class Comparison:
     """Ours against theirs on the same n examples.
 
     interval is the 95 % interval of difference, p_better and p_worse are one-sided; deviation is the standard
-    deviation of what one example adds to the difference, from which follows how many examples would do.
+    deviation of what one example adds to the difference, from which follows how many examples would do. step
+    is what an exact test of a share waits for beyond a normal one, in examples (its continuity correction).
     """
 
     n: int
@@ -34,6 +35,7 @@ class Comparison:
     p_better: float
     p_worse: float
     deviation: float
+    step: float = 1.0
 
 
 def compare_correct(ours: Sequence[bool], theirs: Sequence[bool]) -> Comparison:
@@ -73,6 +75,7 @@ def compare_resampled(counts: NDArray[np.int64], difference: Statistic, *, seed:
         p_better=max(smallest, float(t.sf(distance, freedom))),
         p_worse=max(smallest, float(t.cdf(distance, freedom))),
         deviation=error * math.sqrt(n),
+        step=0.0,
     )
 
 
@@ -93,6 +96,7 @@ def compare_exchanged(
         p_better=_share(exchanged >= observed - ROUNDING),
         p_worse=_share(exchanged <= observed + ROUNDING),
         deviation=error * math.sqrt(n),
+        step=0.0,
     )
 
 

@@ -89,8 +89,17 @@ def rows_to_tell(comparison: Comparison, *, alpha: float = ALPHA) -> int:
     # Between equals the same disagreement has no mean to take off.
     between_equals = math.hypot(comparison.deviation, gain)
     spread = float(norm.isf(alpha)) * between_equals + float(norm.ppf(TOLD)) * comparison.deviation
-    root = (spread + math.sqrt(spread**2 + 4 * gain)) / (2 * gain)  # of gain * n - spread * sqrt(n) - 1 = 0
+    # The root of gain * n - spread * sqrt(n) - step = 0.
+    root = (spread + math.sqrt(spread**2 + 4 * gain * comparison.step)) / (2 * gain)
     return math.ceil(root**2)
+
+
+def power_to_tell(comparison: Comparison, n: int, *, alpha: float = ALPHA) -> float:
+    """The chance that n rows tell a gain of the observed size: what rows_to_tell asks to be TOLD."""
+    gain = comparison.difference
+    limit = float(norm.isf(alpha)) * math.hypot(comparison.deviation, gain)
+    beyond = gain * n - comparison.step - limit * math.sqrt(n)
+    return float(norm.cdf(beyond / (comparison.deviation * math.sqrt(n))))
 
 
 def power(n: int, gain: float, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float:

@@ -82,7 +82,7 @@ def known_prompt(path: Path, *, allow_python: bool = False) -> KnownPrompt:
 
 def of_replies(metric: Metric) -> Metric:
     """Replies have no probabilities: where a metric needs them, the share of right answers stands for it."""
-    return "accuracy" if METRICS[metric].needs == "probabilities" else metric
+    return "accuracy" if METRICS[metric].needs in ("likelihoods", "probabilities") else metric
 
 
 def _recorded(run: RunReader, found: TaskResult, marking: Marking, rows: Sequence[Example]) -> Iterable[Side]:

@@ -72,6 +72,12 @@ class Marking:
         first, *others = self.kind.calibrations(known, biases)
         return max((first, *others), key=lambda each: self._gained(outcomes, each)) if others else first
 
+    def value(self, answers: Sequence[Answer]) -> float:
+        """The metric alone; the worst there is where these answers have none."""
+        sample = self._sample(answers)
+        has = sample.has(self.spec.needs)
+        return float(self.spec.compute(sample)) if has else -self.spec.sign * math.inf
+
     def score(self, answers: Sequence[Answer]) -> Score:
         """The primary metric with its 95 % interval, and every other one that these answers allow.
 
@@ -185,9 +191,8 @@ class Marking:
         return bootstrap(_once(sample), partial(_mean, values))
 
     def _gained(self, outcomes: Sequence[Outcome], calibration: Sequence[float]) -> float:
-        """The metric, turned so that larger is better; the worst there is where these outcomes have none."""
-        sample = self._sample(self.answers(outcomes, calibration))
-        return self.spec.sign * self.spec.compute(sample) if sample.has(self.spec.needs) else -math.inf
+        """The metric, turned so that larger is better."""
+        return self.spec.sign * self.value(self.answers(outcomes, calibration))
 
     def _sample(self, answers: Sequence[Answer]) -> Sample:
         return Sample(answers, self.kind, self.spread)
@@ -222,19 +227,18 @@ def _compared(sums: Sums, sign: int) -> Comparison:
     ours, theirs = sums.addends
     n = ours.shape[0]
 
-    def difference(kept: Array, exchanged: Array) -> Array:
-        """(R, N) how often each row counts as it is, and with its two answers exchanged -> (R)"""
-        first, second = kept @ ours + exchanged @ theirs, kept @ theirs + exchanged @ ours
+    def gains(first: Array, second: Array) -> Array:
         found: Array = sign * (sums.figure(first) - sums.figure(second))
         return found
 
     drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
     coins = np.random.default_rng(0).integers(0, 2, drawn.shape).astype(np.float64)
-    none = np.zeros((1, n))
+    moved = coins @ (ours - theirs)
+    whole = [each.sum(axis=0)[np.newaxis] for each in (ours, theirs)]
     return compare_exchanged(
-        float(difference(none + 1, none)[0]),
-        drawn=difference(drawn, np.zeros_like(drawn)),
-        exchanged=difference(1 - coins, coins),
+        float(gains(*whole)[0]),
+        drawn=gains(drawn @ ours, drawn @ theirs),
+        exchanged=gains(whole[0] - moved, whole[1] + moved),
         n=n,
         groups=1,
     )

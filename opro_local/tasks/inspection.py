@@ -25,7 +25,9 @@ class Lengths:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
     """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
-    parts: what is known of each part of an answer, if answers have parts.
+
+    unnamed: rows with none of the labels, where answers are sets. parts: what is known of each part of an
+    answer, if answers have parts.
 
     repeated: rows whose text and target stood before. alike: different texts that are equal but for case,
     blanks or closing punctuation, so that one may give the other away; disagreeing: those with different
@@ -36,6 +38,7 @@ class DataReport:
     decimal: DecimalSign | None
     unlabelled: int
     labels: Mapping[str, int]
+    unnamed: int | None
     parts: Mapping[str, str]
     repeated: int
     alike: int
@@ -60,6 +63,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
         unlabelled=task.unlabelled,
         labels={label: found[label] for label in task.kind.labels},
         parts=task.kind.found(task.rows),
+        unnamed=sum(not task.kind.named(row.target) for row in task.rows) if task.kind.members else None,
         repeated=len(texts) - len(set(texts)),
         alike=sum(len(group) for group in groups),
         disagreeing=sum(len(group) for group in groups if len(set(group.values())) > 1),

@@ -21,7 +21,8 @@ def label_columns(settings: TaskSettings) -> tuple[str, ...]:
 
 def target_column(settings: TaskSettings) -> str | None:
     """Where a table's targets stand: several columns are read as one."""
-    return settings.label or ", ".join(label_columns(settings)) or None
+    several = label_columns(settings)
+    return f"columns {', '.join(several)}" if several else settings.label  # no name of one of them
 
 
 def with_targets(records: Records, settings: TaskSettings, kind: type[AnswerKind]) -> Records:

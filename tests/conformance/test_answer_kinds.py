@@ -359,6 +359,8 @@ class TestWholeWay:
         for form in ("html", "md", "csv", "xlsx", "json"):
             invoke("report", "-o", f"report.{form}")
             assert (home / f"report.{form}").stat().st_size > 100
+        if task.grader:
+            assert "well said" in (home / "report.html").read_text(encoding="utf-8")
         for use in ("json", "csv", *FORMS):
             assert "Think." in invoke("export", "--to", use).stdout
         assert f"read as {task.kind.reading}" in invoke("export", "--to", "prompt").stdout

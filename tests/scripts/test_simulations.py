@@ -15,6 +15,7 @@ from simulate_selection import bias, judged, simulate
 from simulate_selection import main as simulate_selection
 from simulate_verdict import main as simulate_verdict
 from simulated_answers import discordance, right_answers
+from simulated_pairs import PAIRS
 
 
 def test_prompts_answer_as_often_right_as_their_accuracy_says() -> None:
@@ -91,7 +92,9 @@ def test_the_simulations_write_their_tables(tmp_path: Path) -> None:
         done = CliRunner().invoke(command, [*arguments, "--out", str(out)], catch_exceptions=False)
         assert done.exit_code == 0
         assert out.read_text() == done.output
-    assert verdicts.read_text().count("\n|") == 3 * 2 + 6 + 3 + 6
+    # Four tables; the last two of pairs and n, the third also of macro-F1, log loss and three F1 of sets.
+    pairs = 3 * len(PAIRS)
+    assert verdicts.read_text().count("\n|") == 4 * 2 + 6 + 3 + (3 * 5 + pairs) + pairs
     assert races.read_text().count("\n|") == 2 + 2 * len(SETTINGS)
     assert choices.read_text().count("\n|") == 2 + 64
 
