@@ -94,6 +94,9 @@ def test_a_good_judge_is_taken_and_told_everywhere(home: Path, monkeypatch: pyte
     assert document["best"]["instruction"] == "Think."
     assert (document["metric"], document["test"]["value"]) == ("mean_score", 1.0)
     assert document["baselines"][0]["value"] == pytest.approx(0.25)
+    told = document["steps"][1]["meta_prompt"]
+    assert f"graded by this rubric: {RUBRIC}" in told
+    assert "Correct answer" not in told  # there is no reference to show
     judge = document["task"]["judge"]
     assert judge["agreement"]["kappa"] == pytest.approx(1.0)
     assert judge["agreement"]["n"] == 20

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from opro_local.answers import AnswerKind
 from opro_local.config import SearchSettings, Style
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
 from opro_local.problem import MetaPrompt
@@ -52,14 +53,10 @@ class MetaPrompts:
             ],
             order=self.search.trajectory_order,
             display=self.search.score_display,
-            exemplars=list(map(self._told, exemplars)),
+            exemplars=[with_one_answer(row, self.task.kind) for row in exemplars],
             blocks=self.search.block_order,
         )
         return STYLES[self.style](brief)
-
-    def _told(self, row: Example) -> Example:
-        """The row with one right answer, if it has any."""
-        return replace(row, target=next(iter(self.task.kind.right(row.target)), ""))
 
     def _best(self, trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
         """Ascending; of those below the threshold none but the best of all."""
@@ -106,6 +103,11 @@ class MetaPrompts:
         if len(tied) >= self.search.exemplars:
             return self._sample(tied, draw)
         return [row for row, _ in misses.most_common(self.search.exemplars)]
+
+
+def with_one_answer(row: Example, kind: AnswerKind) -> Example:
+    """The row as the optimizer is shown it: with the first of several right answers, if it has any."""
+    return replace(row, target=next(iter(kind.right(row.target)), ""))
 
 
 def _sizes(shown: int, exemplars: int) -> Iterator[tuple[int, int]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opro_local.answers import AnswerKind
+from opro_local.problems.meta_prompts import with_one_answer
 from opro_local.proposers.mistakes import Mistake
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate, Example
@@ -52,7 +53,7 @@ class WrongAnswers:
 
 def _mistake(row: Example, answer: Answer, kind: AnswerKind) -> Mistake:
     return Mistake(
-        row=row,
+        row=with_one_answer(row, kind),
         answered=answer.prediction,
         sure=confidence(answer, kind),
         feedback=answer.feedback,

@@ -81,15 +81,16 @@ def _problems(mistakes: Sequence[Mistake]) -> Iterator[str]:
     for mistake in mistakes:
         yield f"\nText: {_short(mistake.row.text)}"
         sure = "" if mistake.sure is None else f" (sure to {mistake.sure:.0%})"
-        yield "Answered: " + ("nothing" if mistake.answered is None else mistake.answered + sure)
+        yield "Answered: " + ("nothing" if mistake.answered is None else _short(mistake.answered) + sure)
         if mistake.feedback:
             yield f"Comment: {_short(mistake.feedback)}"
-        yield f"Right: {mistake.row.target}"
+        if mistake.row.target:
+            yield f"Right: {mistake.row.target}"
 
 
 def _solved(rows: Sequence[Example]) -> Iterator[str]:
     for row in rows:
-        yield f"\nText: {_short(row.text)}\nRight: {row.target}"
+        yield f"\nText: {_short(row.text)}" + (f"\nRight: {row.target}" if row.target else "")
 
 
 def _short(text: str) -> str:

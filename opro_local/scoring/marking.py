@@ -87,8 +87,8 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (name in (self.metric, *self.kind.beside) or (spec.beside and name in self.kind.metrics))
-            and sample.has(spec.needs)
+            if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
+            if name != "accuracy" or not self.kind.rubric  # what is graded is never right or wrong
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(

@@ -19,6 +19,7 @@ from opro_local.optimizer import Optimizer
 from opro_local.problem import Proposer
 from opro_local.problems.instruction import InstructionProblem
 from opro_local.problems.kept import beside
+from opro_local.problems.meta_prompts import with_one_answer
 from opro_local.proposers.bandit import Tally
 from opro_local.proposers.baselines import OneStep, random_search, words_of
 from opro_local.proposers.evoprompt import EvoPrompt, Matching, differential, genetic
@@ -86,11 +87,11 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
 
 
 def _reflection(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> Reflection:
-    wrong = problem.wrong_answers
+    wrong, kind = problem.wrong_answers, problem.space.task.kind
     return Reflection(
         optimizer=optimizer,
         task=problem.told_task,
-        rows=problem.measurement.split.train,
+        rows=[with_one_answer(row, kind) for row in problem.measurement.split.train],
         mistakes=wrong.mistakes,
         doubts=wrong.doubts,
     )

@@ -8,6 +8,7 @@ import pytest
 from reading_aid import example, strict
 
 from opro_local.answers.span import Span
+from opro_local.problems.meta_prompts import with_one_answer
 from opro_local.reading.several import texts_in, together
 from opro_local.reading.spans import holds, token_f1, tokens
 from opro_local.records import LabelledRow
@@ -174,3 +175,10 @@ def test_several_texts_in_one_are_found_again(texts: list[str]) -> None:
 )
 def test_a_cell_holds_one_answer_or_several(cell: str, separator: str | None, expected: list[str]) -> None:
     assert texts_in(cell, separator) == expected
+
+
+def test_prompts_show_the_first_of_several_right_answers() -> None:
+    row = example('["12 May", "May 12"]', MAIL)
+    assert SPAN.shown(row.target) == "12 May"
+    assert with_one_answer(row, SPAN).target == "12 May"
+    assert (SPAN.shown("12 May"), SPAN.shown("[sic]")) == ("12 May", "[sic]")

@@ -123,3 +123,20 @@ def test_a_judge_that_keeps_to_the_middle_is_brought_to_the_scale_of_the_person(
     assert before[1] - before[0] < 0.1
     assert after[1] - after[0] > 0.8
     assert agreement(*zip(*pairs, strict=True)).kappa > 0.95
+
+
+def test_what_a_judge_is_compared_by_does_not_know_the_persons_grade() -> None:
+    def log_prob(text: str) -> float:
+        said, seen = int(text.rpartition("Grade: ")[2]), int(text.partition("<reply>")[2].strip()[0])
+        return -0.3 * (said - seen) ** 2
+
+    def compared(first_grade: str) -> list[tuple[float, float]]:
+        grades = [first_grade, *"2345" * 3]
+        rows = [
+            GradedReply(text=f"{i}?", reply=str(1 + i % 5), grade=grade) for i, grade in enumerate(grades)
+        ]
+        return Judge.of(ScriptedEngine(log_prob=log_prob), RUBRIC).beside_person(rows)[1]
+
+    one, other = compared("1"), compared("5")
+    assert one[0][0] == other[0][0]  # the scale that it is read on was fitted on other rows
+    assert one[1][0] != other[1][0]
