@@ -17,7 +17,7 @@ from opro_local.answers.number import Number
 from opro_local.answers.python import Python
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison
-from opro_local.records import Answer, Example, Outcome
+from opro_local.records import Answer, Outcome
 from opro_local.scoring.marking import Marking
 
 Values = NDArray[np.float64]
@@ -78,7 +78,7 @@ def _graded(
     said = np.clip(np.round(targets + noise), 0, 4).astype(int)
     labels = np.array(GRADES.labels)
     return [
-        _answer(GRADES, number, str(target), str(grade))
+        _answer(number, str(target), str(grade))
         for number, (target, grade) in enumerate(zip(labels[targets], labels[said], strict=True))
     ]
 
@@ -94,17 +94,15 @@ def numbers(n: int, better: float, generator: np.random.Generator) -> tuple[list
 def _near(targets: Values, rows: Values, scale: float, generator: np.random.Generator) -> list[Answer]:
     said = targets + 6 * scale * (rows + generator.standard_t(5, size=len(rows)))
     silent = generator.random(len(said)) < 0.01
-    kind = Number()
     return [
-        _answer(kind, number, f"{target:.6f}", None if none else f"{value:.6f}")
+        _answer(number, f"{target:.6f}", None if none else f"{value:.6f}")
         for number, (target, value, none) in enumerate(zip(targets, said, silent, strict=True))
     ]
 
 
-def _answer(kind: AnswerKind, number: int, target: str, said: str | None) -> Answer:
-    row = Example(id=str(number), text="", target=target)
-    score = 0.0 if said is None else kind.worth(said, row)
-    return Answer(Outcome(example_id=row.id, target=target, prediction=said, score=score))
+def _answer(number: int, target: str, said: str | None) -> Answer:
+    """These metrics look at no score."""
+    return Answer(Outcome(example_id=str(number), target=target, prediction=said, score=0.0))
 
 
 def _pair(kind: AnswerKind, metric: Metric, draw: Draw, better: float, spread: float = 0.0) -> Pair:

@@ -50,8 +50,14 @@ def invoke(*words: str) -> str:
     return result.stdout
 
 
-TABLE = "--data mails.csv --text mail --label about --answer labels --separator |".split()
-SMALL = "--method opro --steps 1 --proposals-per-step 1 --start Which? --headroom 0 --sensitivity 0".split()
+TABLE = (
+    *("--data", "mails.csv", "--text", "mail"),
+    *("--label", "about", "--answer", "labels", "--separator", "|"),
+)
+SMALL = (
+    *("--method", "opro", "--steps", "1", "--proposals-per-step", "1"),
+    *("--start", "Which?", "--headroom", "0", "--sensitivity", "0"),
+)
 
 
 def run(*more: str) -> dict[str, Any]:

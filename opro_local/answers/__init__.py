@@ -51,6 +51,8 @@ class AnswerKind:
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
     part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
+    several_targets: each of several right answers will do. optional_targets: a row may have none. rubric:
+    replies are not read, but graded by a judge.
     """
 
     labels: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class AnswerKind:
     decimal: DecimalSign | None = None
     tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
+    rubric: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
@@ -66,6 +69,8 @@ class AnswerKind:
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
     targets_are_nested: ClassVar[bool] = False
+    several_targets: ClassVar[bool] = False
+    optional_targets: ClassVar[bool] = False
 
     @classmethod
     def target_of(cls, cell: str, _settings: TaskSettings) -> str:
@@ -219,6 +224,10 @@ class AnswerKind:
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
         return None
+
+    def right(self, target: str) -> Sequence[str]:
+        """The right answers of a row, the one to be shown first; () where it has none."""
+        return (target,) if target else ()
 
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""

@@ -1,7 +1,10 @@
 """A set of labels, which may be empty: of each label, whether it is given.
 
 Every label is a choice of its own between yes and no. Behind one prompt each is asked for as a line,
-"billing: yes" or "billing: no"; shots show a line for each label.
+"billing: yes" or "billing: no"; shots show a line for each label. Measured with Qwen2.5-Coder-0.5B on
+scripts/tables/themed_emails.py (six shots, 48 rows of validation): mean AUC of the labels .74 for lines, .69
+for the label as the only entry of a list beside "none", .71 as one of all labels; without shots nothing of it
+is above .56, and Gemma-3-270M stays below .59.
 
 A target is written with its labels sorted, "billing; delivery", or "none". "none" is the one name that no
 label may have, and ";" the one sign that none may hold.

@@ -87,7 +87,8 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
+            if (name in (self.metric, *self.kind.beside) or (spec.beside and name in self.kind.metrics))
+            and sample.has(spec.needs)
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(
@@ -226,19 +227,18 @@ def _compared(sums: Sums, sign: int) -> Comparison:
     ours, theirs = sums.addends
     n = ours.shape[0]
 
-    def difference(kept: Array, exchanged: Array) -> Array:
-        """(R, N) how often each row counts as it is, and with its two answers exchanged -> (R)"""
-        first, second = kept @ ours + exchanged @ theirs, kept @ theirs + exchanged @ ours
+    def gains(first: Array, second: Array) -> Array:
         found: Array = sign * (sums.figure(first) - sums.figure(second))
         return found
 
     drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
     coins = np.random.default_rng(0).integers(0, 2, drawn.shape).astype(np.float64)
-    none = np.zeros((1, n))
+    moved = coins @ (ours - theirs)
+    whole = [each.sum(axis=0)[np.newaxis] for each in (ours, theirs)]
     return compare_exchanged(
-        float(difference(none + 1, none)[0]),
-        drawn=difference(drawn, np.zeros_like(drawn)),
-        exchanged=difference(1 - coins, coins),
+        float(gains(*whole)[0]),
+        drawn=gains(drawn @ ours, drawn @ theirs),
+        exchanged=gains(whole[0] - moved, whole[1] + moved),
         n=n,
         groups=1,
     )

@@ -103,9 +103,7 @@ def _cell(record: Record, name: str, label: object, columns: Columns) -> tuple[s
 def _labels(record: Record, columns: Columns) -> list[object]:
     if columns.label is None:
         return []
-    if columns.nested:
-        return [_value(record, columns.label)]
-    found = answers(record, columns.label, every=columns.every_annotator)
+    found = answers(record, columns.label, every=columns.every_annotator, whole=columns.nested)
     return [answer for answer in found if answer is not None]
 
 
@@ -113,16 +111,16 @@ def _value(record: Record, column: str) -> object:
     return record[column] if column in record else _at(record, column.split("."))
 
 
-def answers(record: Record, column: str, *, every: bool) -> list[object]:
+def answers(record: Record, column: str, *, every: bool, whole: bool = False) -> list[object]:
     """The values of a label: one for each entry of the first list on the way to it, else one at most.
 
-    A number in the path picks one entry, unless every is wanted.
+    A number in the path picks one entry, unless every is wanted. whole: a list at its end is one value.
     """
     value: object = record
     steps = column.split(".")
     while isinstance(value, Mapping) and steps:
         value, steps = _stepped(value, steps)
-    if not isinstance(value, list):
+    if not isinstance(value, list) or (whole and not steps):
         return [] if steps or value is None else [value]
     numbered = bool(steps) and steps[0].isdigit()
     if numbered and not every:
@@ -146,7 +144,7 @@ def _at(value: object, steps: Sequence[str]) -> object:
         return value
     if isinstance(value, Mapping):
         return _at(*_stepped(value, steps))
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         return None
     if steps[0].isdigit():
         return _at(value[int(steps[0])], steps[1:]) if int(steps[0]) < len(value) else None

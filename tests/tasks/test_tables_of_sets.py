@@ -60,6 +60,31 @@ def test_lists_of_json_are_sets_and_null_is_a_row_without_an_answer(tmp_path: Pa
     assert (targets(task), task.unlabelled) == (["a; b", "none", "b", "a"], 2)
 
 
+def test_what_annotation_tools_list_are_sets_but_for_answers_that_are_none(tmp_path: Path) -> None:
+    def record(text: str, *annotations: object) -> dict[str, object]:
+        return {"data": {"text": text}, "annotations": list(annotations)}
+
+    def choices(*names: str, cancelled: bool = False) -> dict[str, object]:
+        return {"was_cancelled": cancelled, "result": [{"value": {"choices": list(names)}}]}
+
+    rows = [
+        record("x", choices("b", "a")),
+        record("y", choices()),
+        record("z"),
+        record("w", {"was_cancelled": False, "result": []}),
+        record("v", choices("a", cancelled=True)),
+        record("u", choices("a"), choices("a")),
+    ]
+    (tmp_path / "t.json").write_text(json.dumps(rows), encoding="utf-8")
+    path = "annotations.result.value.choices"
+    task = load(tmp_path, "t.json", text=("data.text",), label=path)
+    assert (targets(task), task.unlabelled) == (["a; b", "none", "a"], 3)
+    rows.append(record("t", choices("a"), choices("b")))
+    (tmp_path / "t.json").write_text(json.dumps(rows), encoding="utf-8")
+    with pytest.raises(DataError, match="1 row with several labels that differ"):
+        load(tmp_path, "t.json", text=("data.text",), label=path)
+
+
 def test_columns_of_0_and_1_are_labels(tmp_path: Path) -> None:
     name = csv(tmp_path, "x,1,0", "y,0,0", "z,TRUE,1", "w,,", header="text,a,b")
     task = load(tmp_path, name, label_columns=("a", "b"))
