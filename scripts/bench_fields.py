@@ -12,9 +12,9 @@ import json
 import random
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import click
@@ -46,6 +46,9 @@ WAYS = ("held", "free")
 @click.option("--rows", type=click.IntRange(20), default=500)
 @click.option("--block", type=click.IntRange(1), default=50, help="Prompts of one call.")
 @click.option("--new-tokens", type=click.IntRange(1), default=256, help="The longest reply.")
+@click.option(
+    "--equal", is_flag=True, help="Every reply has --new-tokens, few enough for none to end before."
+)
 @click.option("--instruction", default="Give product, boxes, customer, express and reference as JSON.")
 def main(
     *,
@@ -55,20 +58,25 @@ def main(
     rows: int,
     block: int,
     new_tokens: int,
+    equal: bool,
     instruction: str,
 ) -> None:
     close_network()  # before the model libraries are imported
     task = orders(rows)
     try:
         folder = resolve(model, Folders.of_user(home).models).path
-        found = measure(folder, quantize, task, block=block, new_tokens=new_tokens, instruction=instruction)
+        asked = Asked(block=block, new_tokens=new_tokens, equal=equal, instruction=instruction)
+        found = measure(folder, quantize, task, asked)
     except OproError as error:
         raise click.ClickException(str(error)) from None
     for way in WAYS:
         click.echo(_line(way, found[way]))
     ratio = found["held"]["tokens_per_second"] / found["free"]["tokens_per_second"]
-    click.echo(f"tokens a second, held to free: {ratio:.2f}")
-    document = {"schema_version": SCHEMA_VERSION, "model": model, "rows": rows, "ratio": ratio, **found}
+    rates = {way: found[way]["tokens"] / found[way]["processor_seconds"] for way in WAYS}
+    used = rates["held"] / rates["free"]
+    click.echo(f"held to free: {ratio:.2f} tokens a second, {used:.2f} a second of the processor")
+    ratios = {"ratio": ratio, "processor_ratio": used}
+    document = {"schema_version": SCHEMA_VERSION, "model": model, "rows": rows, **ratios, **found}
     click.echo(json.dumps(document))
 
 
@@ -84,35 +92,51 @@ def orders(rows: int) -> Task:
         return load_task(settings, folder=Path(folder), name="orders")
 
 
-def measure(
-    folder: Path, quantize: Quantize, task: Task, *, block: int, new_tokens: int, instruction: str
-) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How the rows are asked, so many in a call; equal: no reply ends before new_tokens."""
+
+    block: int
+    new_tokens: int
+    equal: bool
+    instruction: str
+
+
+def measure(folder: Path, quantize: Quantize, task: Task, how: Asked) -> dict[str, dict[str, Any]]:
     """Figures of both ways by name."""
     from opro_local.engine import load_engine
     from opro_local.scoring.modes import GenerationMode
     from opro_local.scoring.scorer import Scorer
 
     engine = load_engine(folder, digest="bench", quantize=quantize)
-    settings = ResolvedScoring(mode="generation", calibration="none", answer_tokens=new_tokens)
+    settings = ResolvedScoring(mode="generation", calibration="none", answer_tokens=how.new_tokens)
     scorer = Scorer(engine, task, settings)
     mode: GenerationMode = scorer.mode  # type: ignore[assignment]
-    prompts = [scorer.prompt(Candidate(instruction=instruction), row.text) for row in task.examples]
+    prompts = [scorer.prompt(Candidate(instruction=how.instruction), row.text) for row in task.examples]
     asked = [mode.request(prompt, row) for prompt, row in zip(prompts, task.examples, strict=True)]
-    held = [request for request in asked if request is not None]
+    held = [replace(each, final=_never) if how.equal else each for each in asked if each is not None]
     free = [replace(request, constraint=None) for request in held]
     replies: dict[str, list[GenerationReply]] = {way: [] for way in WAYS}
-    seconds = dict.fromkeys(WAYS, 0.0)
+    seconds, processor = dict.fromkeys(WAYS, 0.0), dict.fromkeys(WAYS, 0.0)
     for requests in (held, free):
-        engine.generate(requests[:block])
-    for first in range(0, len(held), block):
+        engine.generate(requests[: how.block])
+    for first in range(0, len(held), how.block):
         for way, requests in zip(WAYS, (held, free), strict=True):
             engine.forget()
-            start = perf_counter()
-            replies[way] += engine.generate(requests[first : first + block])
+            start, used = perf_counter(), process_time()
+            replies[way] += engine.generate(requests[first : first + how.block])
             seconds[way] += perf_counter() - start
+            processor[way] += process_time() - used
         told = (f"{way} {sum(r.tokens for r in replies[way]) / seconds[way]:.1f}" for way in WAYS)
         click.echo(f"{len(replies['free'])} rows, tokens a second: {', '.join(told)}", err=True)
-    return {way: _figures(task, held, replies[way], seconds[way], mode) for way in WAYS}
+    return {
+        way: _figures(task, held, replies[way], seconds[way], mode) | {"processor_seconds": processor[way]}
+        for way in WAYS
+    }
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 def _figures(

@@ -303,4 +303,6 @@ def _kind_of_field(field: FieldSettings) -> type[AnswerKind]:
 
 
 def _is_able(name: str) -> bool:
-    return kind_class(name).json_form is not AnswerKind.json_form
+    """Whether an answer of this kind is a value of JSON, and a target one text."""
+    kind = kind_class(name)
+    return kind.json_form is not AnswerKind.json_form and not kind.targets_are_nested

@@ -58,9 +58,12 @@ class SearchSpace:
         return [replace(bare, shots=self.shots) for bare in bare_baselines(self.search)]
 
     def to_be_worked_out(self) -> Sequence[Example]:
-        """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
+        """The rows of the pool whose answers the scorer shows how to find.
+
+        None where answers are labels, or have a form that leaves no room for it.
+        """
         kind = self.task.kind
-        if kind.labels or kind.rubric or not self.shot_sets.most:
+        if kind.labels or kind.rubric or kind.constraint or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 

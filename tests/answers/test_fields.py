@@ -198,6 +198,9 @@ class TestTargets:
         [
             ({"answer": "choice"}, "cannot be one. Take boolean or"),
             ({"answer": "fields"}, "cannot be one"),
+            ({"answer": "labels"}, "cannot be one"),
+            ({"answer": "span"}, "cannot be one"),
+            ({"answer": "judged"}, "cannot be one"),
             ({"answer": "number", "labels": ("1", "2")}, "takes no labels"),
             ({"answer": "regex"}, "needs a pattern"),
             ({"answer": "nonsense"}, "is none of"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from memory_store import MemoryStore
 from resolved import instruction_problem, scorer_of, searching
 
-from opro_local.config import ScoringSettings, SplitSettings
+from opro_local.config import FieldSettings, ScoringSettings, SplitSettings
 from opro_local.problems.instruction import InstructionProblem
 from opro_local.problems.worked_shots import MOST_CHARACTERS, worked_shots
 from opro_local.proposers.library import STEP_BY_STEP
@@ -75,12 +75,15 @@ def test_where_few_replies_are_right_there_are_none() -> None:
     assert worked(problem(pool=few), MemoryStore[Candidate]()) == ()
 
 
-def test_nothing_is_worked_out_for_the_published_method_or_for_labels() -> None:
+def test_nothing_is_worked_out_for_the_published_method_for_labels_or_where_answers_have_a_form() -> None:
     assert problem().space.to_be_worked_out() == POOL
     assert problem(method="opro").space.to_be_worked_out() == ()
     space = problem().space
     labelled = replace(space, task=replace(space.task, labels=("2", "4"), answer="label"))
     assert labelled.to_be_worked_out() == ()
+    fields = (FieldSettings(name="sum", answer="number"),)
+    of_a_form = replace(space, task=replace(space.task, fields=fields, answer="fields"))
+    assert of_a_form.to_be_worked_out() == ()
     ledger: MemoryStore[Candidate] = MemoryStore()
     assert worked_shots(problem().measurement, (), ledger) == ()
     assert ledger.blocks == []
