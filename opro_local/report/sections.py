@@ -112,7 +112,7 @@ def _answering(found: Answering, run: TaskResult) -> Section:
         title="How answers are read",
         lines=list(calibration_line(run)),
         tables=[
-            Table(title="How answers are read", columns=("what", "how"), rows=about),
+            Table(title="Labels and answer", columns=("what", "how"), rows=about),
             *([biases] if found.biases else []),
         ],
     )
