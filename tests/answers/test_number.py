@@ -150,7 +150,10 @@ class TestTolerance:
         with pytest.raises(SettingsError, match="knows no tolerance"):
             graded(Number(tolerance="1"), "5", "5", grading="official")
 
-    @pytest.mark.parametrize("tolerance", ["-1", "1 percent", "1e-3", "", "%", "1,5", "nan"])
+    @pytest.mark.parametrize("tolerance", ["-1", "1 percent", "1e-3", "%", "1,5", "nan"])
     def test_what_is_none_is_refused(self, tolerance: str) -> None:
         with pytest.raises(ValidationError, match=r"is no tolerance: write a number such as 0\.01, or 1 %"):
             TaskSettings(tolerance=tolerance)
+
+    def test_a_blank_one_is_none(self) -> None:
+        assert TaskSettings(tolerance=" ").tolerance is None
