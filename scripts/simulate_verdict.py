@@ -190,14 +190,16 @@ def _metric_line(
 
 
 def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator) -> Iterator[str]:
-    """The true gain is what many rows show; what a row varies by is taken from the comparisons."""
+    """The true gain is what many rows show, what a row varies by the comparisons with most rows."""
     gain = pair.gain(MANY_ROWS * runs, generator)
-    for n in TEST_ROWS:
-        comparisons = [pair.compared(n, generator, better=True) for _ in range(runs)]
+    found = {n: [pair.compared(n, generator, better=True) for _ in range(runs)] for n in TEST_ROWS}
+    most = found[max(TEST_ROWS)]
+    deviation = float(np.mean([comparison.deviation for comparison in most]))
+    true = replace(most[0], difference=gain, deviation=deviation)
+    for n, comparisons in found.items():
         told = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
         covered = np.mean([covers(comparison, gain) for comparison in comparisons])
-        deviation = float(np.mean([comparison.deviation for comparison in comparisons]))
-        calculated = power_to_tell(replace(comparisons[0], difference=gain, deviation=deviation), n)
+        calculated = power_to_tell(true, n)
         yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
 
 
