@@ -35,7 +35,7 @@ from opro_local.scoring.marking import Marking
 ROWS = 50
 FINALISTS = 5
 TEST_ROWS = (50, 100, 400)
-MANY_ROWS = 40
+MANY_ROWS = 200
 """For each comparison, to find a true gain."""
 CANDIDATES = (80, 1600)
 ACCURACY = 0.5
