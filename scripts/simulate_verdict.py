@@ -2,7 +2,7 @@
 """Do the verdicts hold? Whole searches among made-up prompts whose accuracy is known.
 
 K candidates are scored on 50 train rows, the best 5 of them on 50 validation rows, the winner once on n test
-rows beside the baselines; all answer the same rows, some of which are hard for all. Four tables: what is
+rows beside the baselines; all answer the same rows, some of which are hard for all. Five tables: what is
 said when all prompts are equally good, how often a true gain of 10 points is told, and both of other metrics,
 also those of label sets, grades, numbers and scores between right and wrong. There the calculation is the one
 behind "rows needed" (a normal one, with what an answer varies by). simulate_verdict.md holds one run.
@@ -10,9 +10,10 @@ behind "rows needed" (a normal one, with what an answer varies by). simulate_ver
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ from opro_local.scoring.marking import Marking
 ROWS = 50
 FINALISTS = 5
 TEST_ROWS = (50, 100, 400)
-MANY_ROWS = 40
+MANY_ROWS = 200
 """For each comparison, to find a true gain."""
 CANDIDATES = (80, 1600)
 ACCURACY = 0.5
@@ -51,12 +52,17 @@ Answers = NDArray[np.bool_]
 @click.option(
     "--resampled-runs", type=click.IntRange(1), default=500, help="Comparisons a line of the third."
 )
+@click.option(
+    "--pair", "pairs", type=click.Choice(list(PAIRS)), multiple=True, help="Nothing but the lines of these."
+)
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the tables as Markdown.")
-def main(*, runs: int, resampled_runs: int, seed: int, out: Path | None) -> None:
+def main(*, runs: int, resampled_runs: int, pairs: tuple[str, ...], seed: int, out: Path | None) -> None:
     generator = np.random.default_rng(seed)
+    chosen = pairs or tuple(PAIRS)
+    report = [] if pairs else _report(runs, resampled_runs, generator)
     lines = []
-    for line in _report(runs, resampled_runs, generator):
+    for line in chain(report, _pair_tables(chosen, resampled_runs, generator)):
         click.echo(line)
         lines.append(line)
     if out is not None:
@@ -93,16 +99,23 @@ def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> I
         for n in TEST_ROWS:
             told = f"{metric} of label sets"
             yield _metric_line(told, n, partial(_of_sets, metric), resampled_runs, generator)
-    for name, pair in PAIRS.items():
-        for n in TEST_ROWS:
-            yield _metric_line(name, n, pair.compared, resampled_runs, generator)
+
+
+def _pair_tables(names: Sequence[str], runs: int, generator: np.random.Generator) -> Iterator[str]:
     yield (
-        f"\n## Other metrics, one prompt better, {resampled_runs:,} comparisons a line\n\n"
-        "| metric | true gain | n | p of better at most 0.05 | calculated | intervals that hold the truth |\n"
-        "|---|---|---|---|---|---|"
+        f"\n## Grades, numbers, scores: two equally good prompts, {runs:,} comparisons a line\n\n"
+        f"| metric | n | p of better at most {ALPHA} | intervals that hold the truth |\n|---|---|---|---|"
     )
-    for name, pair in PAIRS.items():
-        yield from _told_lines(name, pair, resampled_runs, generator)
+    for name in names:
+        for n in TEST_ROWS:
+            yield _metric_line(name, n, PAIRS[name].compared, runs, generator)
+    yield (
+        f"\n## The same, one prompt better, {runs:,} comparisons a line\n\n"
+        f"| metric | true gain | n | p of better at most {ALPHA} | calculated "
+        "| intervals that hold the truth |\n|---|---|---|---|---|---|"
+    )
+    for name in names:
+        yield from _told_lines(name, PAIRS[name], runs, generator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,14 +190,16 @@ def _metric_line(
 
 
 def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator) -> Iterator[str]:
-    """The true gain is what many rows show; what a row varies by is taken from the comparisons."""
+    """The true gain is what many rows show, what a row varies by the comparisons with most rows."""
     gain = pair.gain(MANY_ROWS * runs, generator)
-    for n in TEST_ROWS:
-        comparisons = [pair.compared(n, generator, better=True) for _ in range(runs)]
+    found = {n: [pair.compared(n, generator, better=True) for _ in range(runs)] for n in TEST_ROWS}
+    most = found[max(TEST_ROWS)]
+    deviation = float(np.mean([comparison.deviation for comparison in most]))
+    true = replace(most[0], difference=gain, deviation=deviation)
+    for n, comparisons in found.items():
         told = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
         covered = np.mean([covers(comparison, gain) for comparison in comparisons])
-        deviation = float(np.mean([comparison.deviation for comparison in comparisons]))
-        calculated = power_to_tell(replace(comparisons[0], difference=gain, deviation=deviation), n)
+        calculated = power_to_tell(true, n)
         yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
 
 

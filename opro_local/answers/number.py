@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import ClassVar
 
 from opro_local.answers import AnswerKind
@@ -20,6 +21,8 @@ UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
 ERRORS: Sequence[Metric] = ("mae", "median_error", "r2")
 JSON_FORM = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?"
 """A number of JSON, of as many digits as a float keeps."""
+_read_once = lru_cache(maxsize=65_536)(number_value)
+"""The same targets and answers are looked at for every metric, interval and comparison."""
 INSTRUCTIONS = (
     "Solve the problem. End with the answer as a number.",
     "Calculate.",
@@ -159,4 +162,4 @@ class Number(AnswerKind):
         return "point" if self._decimal == "comma" else "comma"
 
     def _value(self, text: str) -> Fraction | None:
-        return number_value(text, self._decimal)
+        return _read_once(text, self._decimal)

@@ -154,3 +154,6 @@ class TestTolerance:
     def test_what_is_none_is_refused(self, tolerance: str) -> None:
         with pytest.raises(ValidationError, match=r"is no tolerance: write a number such as 0\.01, or 1 %"):
             TaskSettings(tolerance=tolerance)
+
+    def test_a_blank_one_is_none(self) -> None:
+        assert TaskSettings(tolerance=" ").tolerance is None

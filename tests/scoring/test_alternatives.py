@@ -24,6 +24,7 @@ class Parcel(AnswerKind):
 
     alternatives = (*FRAGILE, *HEAVY)
     in_a_choice = 2
+    metrics = ("accuracy", "log_loss")
 
     def right_places(self, target: str) -> tuple[int, ...]:
         return ("fragile" not in target, 2 + ("heavy" not in target))
