@@ -30,7 +30,7 @@ from opro_local.tasks import loading
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 from opro_local.user_code import check_allowed
 from opro_local.wiring.host import Host
-from opro_local.wiring.models import Models, for_pairs
+from opro_local.wiring.models import Models, anchored, for_pairs
 from opro_local.wiring.objective_run import prepare_objective
 from opro_local.wiring.run_header import (
     check_same_models,
@@ -39,7 +39,7 @@ from opro_local.wiring.run_header import (
     objective_header,
     task_header,
 )
-from opro_local.wiring.task_run import anchored, prepare
+from opro_local.wiring.task_run import prepare
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part

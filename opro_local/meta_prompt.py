@@ -220,4 +220,5 @@ def _problem(brief: MetaPromptContent, example: Example) -> str:
         "A_begin": f"Q: {question}\n\nA: {mark}",
     }
     body = (wrapped if brief.qa else plain)[brief.position]
-    return f"Problem:\n{body}\n{ANSWER_HEADING}\n{example.target}"
+    answer = f"\n{ANSWER_HEADING}\n{example.target}" if example.target else ""
+    return f"Problem:\n{body}{answer}"

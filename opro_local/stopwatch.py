@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, get_args
 
-Part = Literal["optimizer", "scorer", "tokenizer", "store"]
+Part = Literal["optimizer", "scorer", "judge", "tokenizer", "store"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 

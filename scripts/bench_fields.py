@@ -5,7 +5,7 @@ The prompts are orders of tables/orders.py under one instruction. Both ways take
 after a block to warm up; the prefix store is emptied before each. Prints both and their ratio, and, as the
 last line, the same as JSON. A reply of the free way may be longer, so rows a second are told too.
 
-    python scripts/bench_fields.py --model qwen2.5-coder-0.5b --rows 500
+    python scripts/bench_fields.py --model smollm2-135m --rows 500
 """
 
 import json
@@ -110,6 +110,8 @@ def measure(
             start = perf_counter()
             replies[way] += engine.generate(requests[first : first + block])
             seconds[way] += perf_counter() - start
+        told = (f"{way} {sum(r.tokens for r in replies[way]) / seconds[way]:.1f}" for way in WAYS)
+        click.echo(f"{len(replies['free'])} rows, tokens a second: {', '.join(told)}", err=True)
     return {way: _figures(task, held, replies[way], seconds[way], mode) for way in WAYS}
 
 

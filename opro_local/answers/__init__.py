@@ -39,8 +39,8 @@ OPEN_INSTRUCTIONS = (
 
 SEPARATORS = (",", ":")
 
-STRING = r'"(?:[^"\\\x00-\x1f\x7f]|\\["\\/]){1,400}"'
-"""A regular expression of a JSON string that is neither empty nor endless, and has no line of its own."""
+CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/])'
+"""A regular expression of one sign in a JSON string, without lines of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class AnswerKind:
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
     taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
     part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
+    several_targets: each of several right answers will do. optional_targets: a row may have none. rubric:
+    replies are not read, but graded by a judge.
     """
 
     labels: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class AnswerKind:
     decimal: DecimalSign | None = None
     tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
+    rubric: str | None = None
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()
@@ -66,6 +69,8 @@ class AnswerKind:
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
     targets_are_names: ClassVar[bool] = False
     targets_are_nested: ClassVar[bool] = False
+    several_targets: ClassVar[bool] = False
+    optional_targets: ClassVar[bool] = False
 
     @classmethod
     def target_of(cls, cell: str, _settings: TaskSettings) -> str:
@@ -188,9 +193,11 @@ class AnswerKind:
         """
         return None
 
-    @property
-    def json_form(self) -> str | None:
-        """The same of the answer as a value of JSON; None where it cannot be a field of an object."""
+    def json_form(self, _longest: int) -> str | None:
+        """The same of the answer as a value of JSON, of so many characters at most where it is a text.
+
+        None where it cannot be a field of an object.
+        """
         return None
 
     def to_json(self, text: str) -> object:
@@ -217,6 +224,10 @@ class AnswerKind:
     def fault(self, _row: LabelledRow, *, published: bool) -> str | None:
         """Why no reply could equal the row's target, if so; published rows stay as they are."""
         return None
+
+    def right(self, target: str) -> Sequence[str]:
+        """The right answers of a row, the one to be shown first; () where it has none."""
+        return (target,) if target else ()
 
     def stratum(self, _example: Example) -> str:
         """What a split keeps in proportion; shots show each of these in turn."""
@@ -259,6 +270,11 @@ class AnswerKind:
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""
         return float(answer == example.target)
+
+
+def json_string(longest: int) -> str:
+    """A regular expression of JSON strings that are neither blank nor endless."""
+    return f'"{CHARACTER}{{1,{longest}}}"'
 
 
 def json_text(value: object) -> str:

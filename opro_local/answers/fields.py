@@ -34,6 +34,8 @@ from opro_local.records import Example, LabelledRow
 from opro_local.wording import listed, quoted
 
 COMMA, COLON = SEPARATORS
+LEAST_LONGEST, LONGEST = 40, 400
+"""Characters that a text may have at the least, and where nobody says how many."""
 OPENING = re.compile(r'\{\s*["}]')
 """Where an object begins."""
 BROKEN = Graded(reason="not valid JSON")
@@ -83,10 +85,7 @@ class Fields(AnswerKind):
     @cached_property
     def constraint(self) -> str:
         members = [
-            (
-                re.escape(f"{json_text(field.name)}{COLON}") + str(self._kinds[field.name].json_form),
-                field.required,
-            )
+            (re.escape(f"{json_text(field.name)}{COLON}") + self._form(field), field.required)
             for field in self.fields
         ]
         return rf"\{{{_members(members)}\}}"
@@ -129,15 +128,18 @@ class Fields(AnswerKind):
         for field in self.fields:
             if field.name not in said and field.required:
                 return f"no {quoted(field.name)}. Fill it in or make the field optional: required = false."
-            if field.name in said and (told := self._fault(field.name, said[field.name], row, published)):
+            if field.name in said and (told := self._fault(field, said[field.name], row, published)):
                 return f"{quoted(field.name)}: {told}"
         return None
 
-    def _fault(self, name: str, text: str, row: LabelledRow, published: bool) -> str | None:
-        kind = self._kinds[name]
+    def _form(self, field: FieldSettings) -> str:
+        return self._kinds[field.name].json_form(field.longest or LONGEST) or ""
+
+    def _fault(self, field: FieldSettings, text: str, row: LabelledRow, published: bool) -> str | None:
+        kind = self._kinds[field.name]
         if told := kind.fault(replace(row, target=text), published=published):
             return told
-        writable = regex.fullmatch(kind.json_form or "", json_text(kind.to_json(text)))
+        writable = regex.fullmatch(self._form(field), json_text(kind.to_json(text)))
         return None if writable else "too long, or with signs that no reply has. Shorten it."
 
     def strict(self) -> Grader:
@@ -271,6 +273,7 @@ def _completed(field: FieldSettings, rows: Sequence[LabelledRow]) -> FieldSettin
         found = {
             "labels": kind.labels_of(own, field.labels),
             "decimal": kind.decimal_of(own, field.decimal),
+            "longest": field.longest or max([LEAST_LONGEST, *(2 * len(row.target) for row in own)]),
         }
     except DataError as error:
         raise DataError(f"field {quoted(field.name)}: {error}") from None

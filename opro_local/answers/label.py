@@ -60,8 +60,7 @@ class Label(AnswerKind):
     def classes(self) -> tuple[str, ...]:
         return self.labels
 
-    @property
-    def json_form(self) -> str:
+    def json_form(self, _longest: int) -> str:
         return f"(?:{'|'.join(re.escape(json_text(self.to_json(label))) for label in self.labels)})"
 
     @property

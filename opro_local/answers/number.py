@@ -95,8 +95,7 @@ class Number(AnswerKind):
             return f"the label is a number with a decimal {self._other} only. Correct it or change --decimal."
         return "the label is not a number. Correct it or set answer to label or text."
 
-    @property
-    def json_form(self) -> str:
+    def json_form(self, _longest: int) -> str:
         return JSON_FORM
 
     def to_json(self, text: str) -> object:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import STRING, AnswerKind
+from opro_local.answers import AnswerKind, json_string
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled, in_time
 from opro_local.reading.normalisation import spaced, unwrapped
@@ -35,10 +35,9 @@ class Regex(AnswerKind):
     def reading(self) -> str:
         return f"what the pattern {self.pattern} finds in it: its group 1, else the whole match"
 
-    @property
-    def json_form(self) -> str:
+    def json_form(self, longest: int) -> str:
         """The pattern itself where a string of JSON holds whatever it matches."""
-        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else STRING
+        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else json_string(longest)
 
     def to_json(self, text: str) -> object:
         return " ".join(text.split())

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import STRING, AnswerKind
+from opro_local.answers import AnswerKind, json_string
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import MARKER, answer_span
 from opro_local.records import Example
@@ -26,9 +26,8 @@ class Text(AnswerKind):
 
     reading = "the first line of its answer, compared without spacing and a closing full stop"
 
-    @property
-    def json_form(self) -> str:
-        return STRING
+    def json_form(self, longest: int) -> str:
+        return json_string(longest)
 
     def to_json(self, text: str) -> object:
         return " ".join(text.split())

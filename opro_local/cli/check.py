@@ -15,7 +15,7 @@ from opro_local.errors import ModelError
 
 if TYPE_CHECKING:
     from opro_local.exports.check import CheckResult, KnownPrompt, Said, Side
-    from opro_local.records import Example
+    from opro_local.records import Example, Outcome
     from opro_local.report.section import Section
 
 MOST_ROWS = 5
@@ -39,6 +39,8 @@ def check_served(
     with server.opened():
         model = server.model(served_as)
         outcomes = ask_served(known, server.reply, model=model, rows=_told(known.rows))
+    if known.use.judged:
+        outcomes = _judged_here(folders, path, outcomes)
     there = known.side(f"there, written by {model}", outcomes)
     here = [*known.recorded, *_written_here(folders, path, known, allow_python=allow_python)]
     found = check_result(known, here, there, server=str(server), model=model, lost=lost)
@@ -74,6 +76,13 @@ def _written_here(
         say_note(f"what the scorer writes here is not known: {error}")
         return
     yield known.side(f"here, written by {known.use.model}", outcomes)
+
+
+def _judged_here(folders: Folders, path: Path, outcomes: "Sequence[Outcome]") -> "list[Outcome]":
+    with hosted(folders, shown=True) as host:
+        from opro_local.wiring.regrading import judged_answers
+
+        return judged_answers(path, outcomes, host=host)
 
 
 def _section(found: "CheckResult") -> "Section":

@@ -14,7 +14,7 @@ from opro_local.durable import write_file
 from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task, rare_labels
 from opro_local.tasks.loading import data_path, load_task
-from opro_local.tasks.sources import EXAMPLE, FILES, TASK_FILE, load_task_file
+from opro_local.tasks.sources import EXAMPLE, TASK_FILE, files_in, load_task_file
 from opro_local.tasks.split import Split
 from opro_local.tasks.starter import task_file
 from opro_local.tasks.task import Task
@@ -110,7 +110,7 @@ def init(folder: Path, flags: TaskFlags) -> None:
 def _own_settings(folder: Path, flags: TaskFlags) -> TaskSettings:
     """Settings for a table that can be used: a file that cannot is not worth writing down."""
     root = folder.resolve()
-    files = {key: _from(root, flags.given[key]) for key in FILES if key in flags.given}
+    files = {key: _from(root, name) for key, name in files_in(flags.given).items()}
     settings = parse_settings(TaskSettings, {**flags.given, **files}, source="flags")
     load_task(settings, folder=root, name=Path(settings.data or "").stem, allow_python=flags.allow_python)
     return settings

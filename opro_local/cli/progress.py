@@ -16,11 +16,12 @@ from opro_local.cli.output import fitted, say
 from opro_local.llm import EngineStats
 from opro_local.problem import Estimate
 from opro_local.records import SplitName, Step, Trajectory
-from opro_local.results.verdicts import headroom_line, left_out_line, power_line
+from opro_local.results.verdicts import headroom_line, judge_lines, left_out_line, power_line
 from opro_local.wording import printable
 
 if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
+    from opro_local.evidence.judge_record import JudgeRecord
 
 EFFORT_EVERY = 60.0
 """Seconds between two looks at how near the machine's limit scoring is; one takes a second."""
@@ -112,6 +113,10 @@ class RunProgress:
 
     def rows_left_out(self, ids: Sequence[str], context: int) -> None:
         self.tell(left_out_line(ids, context))
+
+    def judge_measured(self, judge: "JudgeRecord") -> None:
+        for line in judge_lines(judge):
+            self.tell(f"note: {line}.")
 
     def headroom_found(self, found: "Headroom") -> None:
         self.say(headroom_line(found))
@@ -208,6 +213,7 @@ class StudyProgress:
     def __init__(self, runs: int, *, shown: bool) -> None:
         self._runs = runs
         self._told_of_rows = False
+        self._told_of_judge = False
         self._console = Console(stderr=True, quiet=not shown, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -248,6 +254,12 @@ class StudyProgress:
         if not self._told_of_rows:
             self.tell(left_out_line(ids, context))
         self._told_of_rows = True
+
+    def judge_measured(self, judge: "JudgeRecord") -> None:
+        if not self._told_of_judge:
+            for line in judge_lines(judge):
+                self.tell(f"note: {line}.")
+        self._told_of_judge = True
 
     def headroom_found(self, found: "Headroom") -> None: ...
 

@@ -96,6 +96,7 @@ def resume(
 @click.command()
 @setting_options(
     "models.scorer",
+    "models.judge",
     "models.quantize",
     "models.device",
     "models.compiled",

@@ -15,6 +15,7 @@ Metric = Literal[
     "log_loss",
     "brier",
     "mean_score",
+    "token_f1",
     "mae",
     "median_error",
     "r2",

@@ -11,6 +11,9 @@ class ModelSettings(Settings):
 
     scorer: str = Field(description="Model that answers: an alias, a folder or a GGUF file.")
     optimizer: str | None = Field(None, description="Model that writes instructions; the same if not given.")
+    judge: str | None = Field(
+        None, description="Model that grades judged answers; the optimizer if not given."
+    )
     quantize: Quantize = Field("auto", description="Weights in memory; auto follows model and device.")
     device: str = Field("auto", description="cpu, cuda, cuda:1, ...; auto takes a GPU when there is one.")
     compiled: bool | None = Field(
@@ -26,3 +29,7 @@ class ModelSettings(Settings):
     @property
     def optimizer_name(self) -> str:
         return self.optimizer or self.scorer
+
+    @property
+    def judge_name(self) -> str:
+        return self.judge or self.optimizer_name

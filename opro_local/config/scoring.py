@@ -29,6 +29,13 @@ class ScoringSettings(Settings):
         description="How replies are read; official is the lenient way of the published implementation, for "
         "comparison only.",
     )
+    judge_kappa: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Least agreement of the judge with a person (quadratic weighted kappa), beyond chance "
+        "too; 0 takes a judge that agrees less, or was never measured.",
+    )
     second_round: bool = Field(
         False, description="Ask once more, for the final answer alone, where a reply has none."
     )

@@ -42,6 +42,11 @@ class FieldSettings(Settings):
     answer: str = Field("label", description="What its value is: a kind of answer.")
     required: bool = Field(True, description="Whether every row has it.")
     column: str | None = Field(None, description="Column of the right value; its name if not given.")
+    longest: int | None = Field(
+        None,
+        ge=1,
+        description="Most characters of a text; twice those of its longest right value if not given.",
+    )
     labels: tuple[str, ...] = Field((), description="As of a task, and so are the rest.")
     pattern: str | None = None
     decimal: DecimalSign | None = None
@@ -101,7 +106,9 @@ class TaskSettings(Settings):
         (), description="Columns of 0 and 1, one a label of a labels answer, in place of --label."
     )
     separator: str | None = Field(
-        None, description="What divides the labels in one cell of a labels answer; lists of JSON need none."
+        None,
+        description="What divides several labels, or several right answers of a span answer, in one cell; "
+        "lists of JSON need none.",
     )
     blank: Blank = Field(
         "unlabelled",
@@ -127,6 +134,15 @@ class TaskSettings(Settings):
     grader: str | None = Field(
         None,
         description="FILE.py:FUNCTION of a python answer: whether a reply is right, of reply and target.",
+    )
+    rubric: str | None = Field(
+        None,
+        description="What a judged answer is graded by: the text, or a file that holds it (.txt, .md).",
+    )
+    judge_rows: str | None = Field(
+        None,
+        description="Table of replies that a person graded, to measure the judge by: columns text, reply, "
+        "grade (1 to 5) and, if there are any, reference.",
     )
     description: str = Field("", description="One sentence on the task, for the optimizer.")
     position: Position = Field("Q_begin", description="Where the instruction stands in a prompt.")

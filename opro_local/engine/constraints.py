@@ -80,9 +80,10 @@ class Constraints:
 
     def _matcher(self, constraint: str) -> "LLMatcher":
         if constraint not in self.compiled:
+            known = self._known  # says first whether the library is there
             from llguidance import LLMatcher
 
-            matcher = LLMatcher(self._known, LLMatcher.grammar_from_regex(constraint), log_level=0)
+            matcher = LLMatcher(known, LLMatcher.grammar_from_regex(constraint), log_level=0)
             if matcher.is_error():
                 raise ModelError(f"No reply can have the form that is asked for: {matcher.get_error()}")
             self.compiled[constraint] = matcher

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from opro_local.engine.batches import NoNumbers, in_chunks, with_back_off
@@ -26,6 +25,9 @@ from opro_local.llm import GenerationReply, GenerationRequest, TokenIds
 
 WAITING_BYTES = 2**28
 """Keys and values of prompts that wait for being decoded together; many rows make a step worth its while."""
+
+NODES = 256
+"""Nodes of drafts whose allowed tokens are worked out together: a byte for each token of the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +157,7 @@ class SharedGeneration:
         cells = [
             first + column for first, columns in zip(states.firsts, nodes, strict=True) for column in columns
         ]
-        allowed = self._allowed(rows, states.hidden.device)
-        tokens: list[int] = Greedy(self.decoder.head).next(states.hidden[cells], allowed).tolist()
+        tokens = self._likeliest(rows, states.hidden[cells])
         if NO_NUMBER in tokens and (len(rows) > 1 or rows[0].placed.row.choices):
             if len(rows) > 1:
                 raise NoNumbers
@@ -170,14 +171,17 @@ class SharedGeneration:
             begun.append(_Begun(placed=row.placed, reply=reply, trail=trail))
         return begun
 
-    def _allowed(self, rows: Sequence[_Begun], device: torch.device) -> Tensor | None:
-        """What may follow at each node of the rows; None where no row is held to a form."""
-        if not any(row.reply.request.constraint for row in rows):
-            return None
-        constraints = self.decoder.constraints
-        assert constraints is not None
-        nodes = (_at_nodes(constraints, row.reply.request, row.placed.row) for row in rows)
-        return constraints.allowed([each for row in nodes for each in row], device)
+    def _likeliest(self, rows: Sequence[_Begun], hidden: Tensor) -> list[int]:
+        """The token at each node of the rows. hidden (N, d)."""
+        greedy, constraints = Greedy(self.decoder.head), self.decoder.constraints
+        if constraints is None or not any(row.reply.request.constraint for row in rows):
+            return list(greedy.next(hidden).tolist())
+        nodes = [each for row in rows for each in _at_nodes(constraints, row.reply.request, row.placed.row)]
+        tokens: list[int] = []
+        for first in range(0, len(nodes), NODES):
+            some = slice(first, first + NODES)
+            tokens += greedy.next(hidden[some], constraints.allowed(nodes[some], hidden.device)).tolist()
+        return tokens
 
     def _walk(self, reply: OpenReply, row: Row, best: Mapping[int, int]) -> list[int]:
         """Follow the likeliest tokens along the drafts. -> the columns that the reply goes on behind."""

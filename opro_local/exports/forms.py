@@ -108,5 +108,7 @@ FORMS: Mapping[str, Form] = {
         _rendered("Modelfile.j2"),
         (*_WRITING, losses.place, losses.prefill, losses.running_text),
     ),
-    "promptfoo": Form(promptfoo, (*_WRITING, losses.reading, losses.prefill, losses.running_text)),
+    "promptfoo": Form(
+        promptfoo, (*_WRITING, losses.reading, losses.judging, losses.prefill, losses.running_text)
+    ),
 }

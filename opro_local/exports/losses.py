@@ -69,6 +69,14 @@ def running_text(use: Use) -> str | None:
     return f"Running text: {kept}." if not use.chat else None
 
 
+def judging(use: Use) -> str | None:
+    """For a program that would have to compare."""
+    kept = "the run's judge graded the replies by the rubric; here nothing does, every reply passes"
+    return f"Judging: {kept}." if use.judged else None
+
+
 def reading(use: Use) -> str | None:
     """For a program with a reader of its own."""
+    if use.judged:
+        return None
     return "Reading: a reply counts if it holds the right answer, whatever else it says; the run is stricter."

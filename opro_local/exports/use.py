@@ -33,7 +33,8 @@ class UseExample:
 class Use:
     """A prompt in parts: earlier turns, then the last one before and behind the row's text.
 
-    rows are those of test that the run has scored with it; example is one that got an answer.
+    rows are those of test that the run has scored with it; example is one that got an answer. judged: a model
+    graded the answers.
     """
 
     run: str
@@ -46,6 +47,7 @@ class Use:
     answer_tokens: int
     thinking_tokens: int
     second_round: bool
+    judged: bool
     chat: bool
     model: str
     measure: str
@@ -124,6 +126,7 @@ def _use(run: TaskResult, best: Prompt, layout: Layout) -> Use:
         answer_tokens=int(str(scoring.get("answer_tokens", 0))),
         thinking_tokens=int(str(scoring.get("thinking_tokens", 0))),  # older runs had none
         second_round=bool(scoring.get("second_round", False)),
+        judged=run.task.judge is not None,
         chat=layout.chat,
         model=next(model.name for model in run.models if model.role == "scorer"),
         measure=run.measure,

@@ -195,8 +195,10 @@ class InstructionProblem:
 
     @cached_property
     def _leaks(self) -> LeakCheck:
+        kind = self.space.task.kind
         rows = (*self.space.split.train, *self.space.split.pool)
-        return LeakCheck(rows, labelled=bool(self.space.task.kind.labels))
+        known = [replace(row, target=right) for row in rows for right in kind.right(row.target) or [""]]
+        return LeakCheck(known, labelled=bool(kind.labels))
 
 
 def default_starts(task: Task) -> list[str]:

@@ -7,7 +7,7 @@ meta_prompt.py's.
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opro_local.config import SearchSettings, Style
 from opro_local.meta_prompt import STYLES, MetaPromptContent, TrajectoryLine
@@ -52,10 +52,14 @@ class MetaPrompts:
             ],
             order=self.search.trajectory_order,
             display=self.search.score_display,
-            exemplars=exemplars,
+            exemplars=list(map(self._told, exemplars)),
             blocks=self.search.block_order,
         )
         return STYLES[self.style](brief)
+
+    def _told(self, row: Example) -> Example:
+        """The row with one right answer, if it has any."""
+        return replace(row, target=next(iter(self.task.kind.right(row.target)), ""))
 
     def _best(self, trajectory: Trajectory[Candidate]) -> list[Scored[Candidate]]:
         """Ascending; of those below the threshold none but the best of all."""

@@ -44,9 +44,8 @@ class SearchSpace:
     @cached_property
     def shot_sets(self) -> ShotSets:
         """The shots that a search may choose from."""
-        return ShotSets(
-            pool=self.split.pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits
-        )
+        pool = tuple(row for row in self.split.pool if row.target)
+        return ShotSets(pool=pool, kind=self.task.kind, limit=self.search.max_shots, fits=self.fits)
 
     def candidate(self, instruction: str) -> Candidate:
         return Candidate(instruction=instruction, shots=self.shots)
@@ -60,7 +59,8 @@ class SearchSpace:
 
     def to_be_worked_out(self) -> Sequence[Example]:
         """The rows of the pool whose answers the scorer shows how to find; none where answers are labels."""
-        if self.task.kind.labels or not self.shot_sets.most:
+        kind = self.task.kind
+        if kind.labels or kind.rubric or not self.shot_sets.most:
             return ()
         return self.split.pool[:WORKED_ROWS]
 

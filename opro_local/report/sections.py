@@ -7,6 +7,7 @@ from opro_local.exports.use import PLACE, use_of
 from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
 from opro_local.report.flips import flip_section
+from opro_local.report.judge import judge_section
 from opro_local.report.must_stay import must_stay_section
 from opro_local.report.parts import part_section
 from opro_local.report.section import Block, Section, word_diff
@@ -53,6 +54,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     yield _answer(run)
     if run.best is not None:
         yield _answering(run.answering, run)
+        yield from judge_section(run)
         yield Section(title="Selection", lines=list(selection_lines(run)))
     for chart in (*search_chart(run), *length_chart(run), *reliability_chart(run.reliability)):
         yield Section(title=chart.title, charts=[chart])

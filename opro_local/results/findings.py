@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from opro_local.config import HEADROOM_CANDIDATES
+from opro_local.evidence.agreement import rank_correlation
 from opro_local.evidence.headroom import Headroom, headroom
+from opro_local.evidence.judge_record import Correlation
 from opro_local.evidence.paired import Comparison
 from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import Word, luck_of_best, verdicts
@@ -156,6 +158,13 @@ class Findings:
     def reliability(self) -> list[ConfidenceBin]:
         pair = next(iter(self.pairs()), None)
         return reliability(pair.ours, self.marking.kind) if pair else []
+
+    def length_bias(self) -> Correlation | None:
+        """Of score and length (characters) of what the winner wrote on test."""
+        pair = next(iter(self.pairs()), None)
+        graded = [answer for answer in (pair.ours if pair else []) if answer.prediction is not None]
+        lengths = [len(answer.prediction or "") for answer in graded]
+        return rank_correlation([answer.score for answer in graded], lengths)
 
     def _on_test(self, candidate: Candidate) -> list[Answer]:
         return self._answers(candidate, "test", row_ids(self.run.header, "test"))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_local.evidence.judge_record import JudgeRecord
 from opro_local.prompt_form import PromptForm
 from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
 from opro_local.results.by_label import Confusion, LabelFigures
@@ -213,7 +214,7 @@ class Timing:
 class Problem:
     """What was searched for; a mathematical problem has its name and measure only, an older run less.
 
-    left_out counts the rows of the table that are longer than the scorer's context.
+    left_out counts the rows of the table that are longer than the scorer's context; judge grades replies.
     """
 
     name: str | None = None
@@ -225,6 +226,7 @@ class Problem:
     rows: Mapping[str, int] | None = None
     row_ids: Mapping[str, Sequence[str]] | None = None
     left_out: int | None = None
+    judge: JudgeRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

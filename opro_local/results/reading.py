@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
+from opro_local.evidence.judge_record import Agreement, JudgeRecord
 from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Step, Usage
@@ -108,7 +109,12 @@ def fields_of(record: object) -> dict[str, Any]:
 def _problem(summary: Mapping[str, object]) -> Problem:
     layout: Any = summary.get("layout")
     known: Any = {each.name: summary.get(each.name) for each in fields(Problem)}
-    return Problem(**known | {"layout": layout and Layout(**layout)})
+    return Problem(**known | {"layout": layout and Layout(**layout), "judge": _judge(summary.get("judge"))})
+
+
+def _judge(stored: Any) -> JudgeRecord | None:
+    measured = stored and stored["agreement"]
+    return stored and JudgeRecord(**stored | {"agreement": measured and Agreement(**measured)})
 
 
 def _in_full(header: RunHeader, entry: ProposalRecord) -> Prompt | Solution:

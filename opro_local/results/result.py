@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opro_local.errors import SettingsError
+from opro_local.evidence.judge_record import Correlation
 from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
 from opro_local.results.answering import Answering, answering
@@ -29,7 +30,8 @@ class TaskResult(Overview):
     """Of a run that optimised a prompt; data_digest is that of the table's rows.
 
     test_uses counts who used these test rows before; outcomes are there where they were asked for, parts
-    where answers have some.
+    where answers have some. length_bias: where a judge graded, how its scores go with the length of the
+    winner's test replies.
     """
 
     best: Prompt | None
@@ -44,6 +46,7 @@ class TaskResult(Overview):
     data_digest: str
     must_stay: MustStay | None = None
     parts: Sequence[PartResult] | None = None
+    length_bias: Correlation | None = None
     outcomes: Sequence[AnswerResult] | None = None
 
 
@@ -121,6 +124,7 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
         test_uses=run.test_uses,
         data_digest=rows_digest(run.header),
         must_stay=must_stay(run, known.best.key if isinstance(known.best, Prompt) else None),
+        length_bias=found.length_bias() if known.task.judge else None,
         outcomes=all_answers(run) if outcomes else None,
         parts=part_results(found.pairs(), found.task.kind),
     )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from opro_local.evidence.judge_record import Correlation, JudgeRecord
 from opro_local.results.overview import Decoding, Effort, Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
@@ -137,6 +138,37 @@ def calibration_line(run: "TaskResult") -> Iterator[str]:
             line += f"with {'the biases' if biases else 'this'}, "
             line += f"{with_interval(plain.value, plain.interval)} without"
         yield line
+
+
+def judge_lines(judge: JudgeRecord, length: Correlation | None = None) -> Iterator[str]:
+    """Who graded, how far a person agrees, and what length alone has to do with it."""
+    yield f"replies are graded from 1 to 5 by {judge.model}, each by itself; scores go from 0 to 1"
+    if judge.is_scorer:
+        yield "the judge is the model that writes the replies: it may like its own; --judge names another"
+    yield _agreement_line(judge)
+    if length:
+        yield (
+            f"length bias: rank correlation of score and length of a reply "
+            f"{with_interval(length.value, length.interval, signed=True)} "
+            f"(Spearman, the winner's {length.n} test replies)"
+        )
+
+
+def _agreement_line(judge: JudgeRecord) -> str:
+    found = judge.agreement
+    if found is None:
+        return "the judge was never measured beside a person (--judge-kappa 0): its scores may mean nothing"
+    line = (
+        f"the judge beside a person, {found.n} replies: kappa "
+        f"{with_interval(found.kappa, found.interval)} (quadratic weights; by chance as high with "
+        f"{p_text(found.p_value)}), kinder by "
+        f"{with_interval(found.bias, found.bias_interval, signed=True)} grades"
+    )
+    return (
+        line
+        if found.suffices(judge.least) and judge.least
+        else f"{line}; --judge-kappa {judge.least:g} let it pass"
+    )
 
 
 def selection_lines(run: "TaskResult") -> Iterator[str]:

@@ -87,7 +87,8 @@ class Marking:
         known = {
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
-            if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
+            if (name in (self.metric, *self.kind.beside) or (spec.beside and name in self.kind.metrics))
+            and sample.has(spec.needs)
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(

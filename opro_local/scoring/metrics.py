@@ -256,6 +256,14 @@ METRICS: Mapping[Metric, MetricSpec] = {
         beside=False,
         row_name="mean score",
     ),
+    "token_f1": MetricSpec(
+        direction="maximize",
+        needs="scores",
+        compute=lambda s: float(s.scores.mean()),
+        per_row=lambda s: s.scores,
+        beside=False,
+        row_name="mean F1 of tokens",
+    ),
     "mae": MetricSpec(
         direction="minimize",
         needs="values",

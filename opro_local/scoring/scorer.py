@@ -7,7 +7,7 @@ first (key: model, numerics, token ids, kind of request); failures are never kep
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from opro_local.config import ResolvedScoring, ScoringMode, ScoringSettings
 from opro_local.errors import ModelError, SettingsError
@@ -39,14 +39,32 @@ class _Asked:
     reason: str | None
 
 
+class ReplyJudge(Protocol):
+    """Says what replies are worth that nothing but another model can tell."""
+
+    def graded(self, rows: Sequence[Example], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes of rows, all at once, with their scores."""
+        ...
+
+    def tokens(self, rows: Sequence[Example]) -> float:
+        """Mean tokens of what it is asked for a row, the reply aside."""
+        ...
+
+
 class Scorer:
     """Measures candidates on examples with one engine and one mode; caches what the model said."""
 
     def __init__(
-        self, engine: Engine, task: Task, settings: ResolvedScoring, cache: ReplyCache | None = None
+        self,
+        engine: Engine,
+        task: Task,
+        settings: ResolvedScoring,
+        cache: ReplyCache | None = None,
+        judge: ReplyJudge | None = None,
     ) -> None:
         self.engine = engine
         self.cache = cache
+        self.judge = judge
         self.second_round = settings.second_round
         self.layout = Layout(
             position=task.position, qa=not engine.chat if task.qa is None else task.qa, chat=engine.chat
@@ -69,7 +87,7 @@ class Scorer:
             else _without_answer(pair.example, pair.reason)
             for pair in asked
         ]
-        amended = iter(self._asked_again(asked, outcomes))
+        amended = iter(self._judged(asked, self._asked_again(asked, outcomes)))
         return [[next(amended) for _ in examples] for _ in candidates]
 
     @property
@@ -99,11 +117,15 @@ class Scorer:
             amended[i] = self.mode.amended(asked[i].example, outcomes[i], request, reply)
         return amended
 
+    def _judged(self, asked: Sequence[_Asked], outcomes: list[Outcome]) -> list[Outcome]:
+        return self.judge.graded([pair.example for pair in asked], outcomes) if self.judge else outcomes
+
     def tokens_per_pair(self, candidates: Sequence[Candidate], examples: Sequence[Example]) -> float:
         """Mean tokens of what is asked for a pair, the longest possible replies included."""
         requests = (self._asked(c, e).request for c in candidates for e in examples)
         tokens = fmean(request.tokens if request else 0 for request in requests)
-        return 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
+        asked = 2 * tokens + 2 * CUE_TOKENS if self.second_round else tokens
+        return asked + (self.judge.tokens(examples) if self.judge else 0)
 
     def prompt_tokens(self, candidate: Candidate) -> int:
         """Tokens of a prompt beside the text of the row."""

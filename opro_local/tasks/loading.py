@@ -14,6 +14,7 @@ from opro_local.config import Settings, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled
 from opro_local.tasks.benchmarks.catalogue import find_benchmark
+from opro_local.tasks.graded_replies import graded_replies, notes_of
 from opro_local.tasks.labelled_rows import check_targets, examples_of, warnings_of
 from opro_local.tasks.must_stay import apart, must_stay_rows
 from opro_local.tasks.readers import STDIN
@@ -31,9 +32,10 @@ OF_TABLES = (
 """Settings that say nothing about the files of a benchmark."""
 OF_KINDS = (
     *(field.name for field in fields(AnswerKind) if field.name != "metric"),
-    *("label_columns", "separator", "blank"),
+    *("label_columns", "separator", "blank", "judge_rows"),
 )
 """Settings that only some kinds of answers take."""
+TEXT_FILES = (".txt", ".md")
 
 
 def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: bool = False) -> Task:
@@ -71,6 +73,8 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         decimal=kind.decimal_of(rows.all, settings.decimal),
         tolerance=settings.tolerance,
         fields=kind.fields_of(rows.all, settings.fields),
+        rubric=_text_or_file(settings.rubric, folder),
+        judge_rows=graded_replies(settings, folder),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,
     )
@@ -84,9 +88,28 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         *rows.warnings,
         *_taken_out(len(examples) - sum(map(len, left))),
         *task.kind.notes(rows.all),
+        *notes_of(task.judge_rows),
         *warnings_of(rows.all, task.kind, task.split.twins),
     )
     return replace(task, warnings=told)
+
+
+def is_text_file(text: str) -> bool:
+    """Whether a text is the name of a file that holds one."""
+    return "\n" not in text.strip() and Path(text.strip()).suffix in TEXT_FILES
+
+
+def _text_or_file(text: str | None, folder: Path) -> str | None:
+    """Raises SettingsError for a file that is not there, or blank."""
+    if text is None or not is_text_file(text):
+        return text and text.strip()
+    try:
+        content = (folder / text.strip()).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{text}: cannot be read as a text file. Check the path.") from None
+    if not content:
+        raise SettingsError(f"{text} is empty. Write down what is to be graded.")
+    return content
 
 
 def _taken_out(count: int) -> Iterator[str]:
@@ -142,6 +165,8 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
     if settings.label is not None and settings.label_columns:
         raise SettingsError("--label and --label-columns both say where labels stand: leave out one of them.")
+    if settings.rubric and settings.must_stay:
+        raise SettingsError("graded answers are never right or wrong: leave out --must-stay.")
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:
         raise SettingsError(f"labels: {listed(twice)} given twice. List each label once.")

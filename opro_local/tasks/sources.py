@@ -6,19 +6,31 @@ from typing import Any
 
 from opro_local.config import TaskSettings
 from opro_local.config.checking import parse_settings, read_toml
-from opro_local.tasks.loading import load_task, overlaid
+from opro_local.tasks.loading import is_text_file, load_task, overlaid
 from opro_local.tasks.readers import STDIN
 from opro_local.tasks.task import Task
 
 TASK_FILE = "task.toml"
-FILES = ("data", "grader", "must_stay")
-"""Settings that name a file: of the folder of their task file, or of the current one where they are flags."""
+FILES = ("data", "grader", "must_stay", "judge_rows")
+"""Settings that name a file: of the folder of their task file, or of the current one where they are flags.
+
+So does a rubric that is none itself.
+"""
 EXAMPLE = Path(__file__).parent / "startup_emails" / TASK_FILE
 
 
 def load_task_file(path: Path) -> TaskSettings:
     """The settings in a task.toml; its data path is relative to its folder. Raises SettingsError."""
     return parse_settings(TaskSettings, read_toml(path), source=str(path))
+
+
+def files_in(given: Mapping[str, Any]) -> dict[str, str]:
+    """The values of settings that name a file."""
+    return {
+        key: value
+        for key, value in given.items()
+        if value is not None and (key in FILES or (key == "rubric" and is_text_file(value)))
+    }
 
 
 def choose_task(
@@ -33,8 +45,7 @@ def choose_task(
     flags = parse_settings(TaskSettings, given, source="flags")
     base, folder, words = _base(flags, file, cwd)
     settings = overlaid(base, flags)
-    given = {key: getattr(flags, key) for key in FILES}
-    named = {key: str(cwd / path) for key, path in given.items() if path not in (None, str(STDIN))}
+    named = {key: str(cwd / name) for key, name in files_in(given).items() if name != str(STDIN)}
     settings = settings.model_copy(update=named)
     name = "stdin" if settings.data == str(STDIN) else Path(settings.data or "").stem
     return load_task(settings, folder=folder, name=name, allow_python=allow_python), words

@@ -19,22 +19,23 @@ from opro_local.wording import counted, quoted
 def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> LabelledRows:
     """The rows of a table that have a text and a target. Raises SettingsError and DataError."""
     table, column = read_table(path, settings, kind), target_column(settings)
-    if not settings.text or column is None:
+    if not settings.text or (column is None and not kind.optional_targets):
         raise SettingsError(
             f"which columns of {table.name} hold the text and the label? Pass --text and --label; "
             f"found {table.found}."
         )
     for part in label_columns(settings):
         table.index(part)
-    texts, target = [table.index(column) for column in settings.text], table.index(column)
+    texts = [table.index(column) for column in settings.text]
+    target = None if column is None else table.index(column)
     id_column = None if settings.id is None else table.index(settings.id)
-    labelled = [row for row in table.rows if row.fields[target].strip()]
+    labelled = [row for row in table.rows if kind.optional_targets or _cell(row, target).strip()]
     usable = [row for row in labelled if any(row.fields[i].strip() for i in texts)]
     rows = [
         LabelledRow(
             where=f"{table.name} {table.unit} {row.line}",
             text=_text(row, texts, settings.text),
-            target=row.fields[target],
+            target=_cell(row, target),
             id=None if id_column is None else row.fields[id_column],
         )
         for row in usable
@@ -54,6 +55,10 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
         *notes,
     )
     return LabelledRows(lines=tuple(lines), unlabelled=unlabelled, warnings=warnings)
+
+
+def _cell(row: RawRow, place: int | None) -> str:
+    return "" if place is None else row.fields[place]
 
 
 def _text(row: RawRow, indices: Sequence[int], columns: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
+from opro_local.reading.several import texts_in
 from opro_local.tasks.formats import RawRow, Records
 
 TRUTH = {"1": True, "0": False, "true": True, "false": False}
@@ -20,7 +21,8 @@ def label_columns(settings: TaskSettings) -> tuple[str, ...]:
 
 def target_column(settings: TaskSettings) -> str | None:
     """Where a table's targets stand: several columns are read as one."""
-    return settings.label or ", ".join(label_columns(settings)) or None
+    several = label_columns(settings)
+    return f"columns {', '.join(several)}" if several else settings.label  # no name of one of them
 
 
 def with_targets(records: Records, settings: TaskSettings, kind: type[AnswerKind]) -> Records:
@@ -29,10 +31,30 @@ def with_targets(records: Records, settings: TaskSettings, kind: type[AnswerKind
     columns = label_columns(settings)
     if columns and set(columns) <= set(records.columns):
         records = _joined(records, settings)
+    if kind.several_targets and column is not None:
+        records = _together(records, column, settings)
     if column not in records.columns:
         return records
     at = records.columns.index(column)
     return replace(records, rows=tuple(_with_target(row, at, settings, kind) for row in records.rows))
+
+
+def _together(records: Records, column: str, settings: TaskSettings) -> Records:
+    """With what several columns of one name hold in the first; the others get names of their own."""
+    places = [place for place, name in enumerate(records.columns) if name == column]
+    if len(places) < 2:
+        return records
+    others = {place: f"{column} ({number})" for number, place in enumerate(places[1:], start=2)}
+    columns = tuple(others.get(place, name) for place, name in enumerate(records.columns))
+
+    def joined(row: RawRow) -> RawRow:
+        if len(row.fields) != len(columns):
+            return row
+        texts = [text for place in places for text in texts_in(row.fields[place], settings.separator)]
+        cells = {places[0]: json.dumps(texts, ensure_ascii=False)}
+        return replace(row, fields=tuple(cells.get(place, cell) for place, cell in enumerate(row.fields)))
+
+    return replace(records, columns=columns, rows=tuple(map(joined, records.rows)))
 
 
 def _with_target(row: RawRow, at: int, settings: TaskSettings, kind: type[AnswerKind]) -> RawRow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opro_local.catalogue import StoredModel, resolve
+from opro_local.catalogue import StoredModel, resolve, stored_names
 from opro_local.config import ModelSettings
 from opro_local.llm import Engine
 from opro_local.offline import close_network
@@ -24,17 +24,36 @@ PAIRS_WORTH_COMPILING = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The two roles; one and the same engine when both are played by the same weights."""
+    """The roles; one and the same engine where several are played by the same weights.
+
+    judge is None where the settings name none.
+    """
 
     scorer: Engine
     optimizer: Engine
     records: tuple[ModelRecord, ...]
     memory: tuple[str, ...] = ()
+    judge: Engine | None = None
+
+
+def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
+    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
+
+    def absolute(name: str) -> str:
+        return (
+            str(Path(name).resolve())
+            if name not in stored_names(models_folder) and Path(name).exists()
+            else name
+        )
+
+    others = {role: (name := getattr(settings, role)) and absolute(name) for role in ("optimizer", "judge")}
+    return settings.model_copy(update={"scorer": absolute(settings.scorer), **others})
 
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
-    """Find, verify and load the models of both roles; equal weights are loaded once. Raises ModelError."""
+    """Find, verify and load the models of all roles; equal weights are loaded once. Raises ModelError."""
     names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
+    names |= {"judge": settings.judge} if settings.judge else {}
     found = {
         name: resolve(name, models_folder, reread=settings.verify) for name in dict.fromkeys(names.values())
     }
@@ -55,6 +74,7 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
             for role, model in stored.items()
         ),
         memory=memory,
+        judge=engines[stored["judge"].digest] if settings.judge else None,
     )
 
 

@@ -16,8 +16,7 @@ from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.wiring.host import Host
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models, for_pairs
-from opro_local.wiring.task_run import anchored
+from opro_local.wiring.models import Models, anchored, for_pairs
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 

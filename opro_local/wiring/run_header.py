@@ -52,6 +52,7 @@ def task_header(task: Task, prepared: TaskRun, run_id: str) -> RunHeader:
             "rows": {name: len(rows) for name, rows in ids.items()}
             | {"pool": len(prepared.measurement.split.pool)},
             "row_ids": ids,
+            **({"judge": asdict(prepared.judge)} if prepared.judge else {}),
             **({"left_out": len(prepared.left_out)} if prepared.left_out else {}),
         },
     )

@@ -7,13 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_local.answers import grader_of
 from opro_local.budget import RIVALS, estimate, planned_pairs
-from opro_local.catalogue import stored_names
-from opro_local.config import Method, ModelSettings, ResolvedSettings, RunSettings, ScoringMode
+from opro_local.config import Method, ResolvedSettings, RunSettings, ScoringMode
 from opro_local.errors import DataError, SettingsError
 from opro_local.loop import optimize
 from opro_local.problem import Estimate, Proposer
@@ -29,11 +27,13 @@ from opro_local.tasks.inspection import rare_labels
 from opro_local.tasks.split import Split, set_aside, split_examples
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
+from opro_local.wiring.judging import check_rows, measured_judge, with_judge
 from opro_local.wiring.metered import metered
-from opro_local.wiring.models import Models, for_pairs
+from opro_local.wiring.models import Models, anchored, for_pairs
 from opro_local.wiring.timed import TimedCache, TimedEngine
 
 if TYPE_CHECKING:
+    from opro_local.evidence.judge_record import JudgeRecord
     from opro_local.problems.instruction import InstructionProblem
     from opro_local.problems.measurement import Measurement
     from opro_local.problems.search_space import SearchSpace
@@ -48,7 +48,7 @@ class TaskRun:
     """Everything that a run or a measurement works with but its ledger, the models loaded.
 
     left_out are the ids of rows that are longer than the scorer's context; watch is held to the models and
-    the cache of replies.
+    the cache of replies; judge is what the run's file keeps of one.
     """
 
     settings: ResolvedSettings
@@ -57,6 +57,7 @@ class TaskRun:
     measurement: "Measurement"
     watch: Stopwatch
     left_out: Sequence[str] = ()
+    judge: "JudgeRecord | None" = None
 
     @property
     def codec(self) -> CandidateCodec:
@@ -164,7 +165,9 @@ def prepare(
     mode = scoring_mode(task, settings.scoring)
     _check_metric(task, settings, mode)
     check_ledger(RunFolder(host.folders.runs).test_ledger)
-    settings = settings.model_copy(update={"models": anchored(settings.models, host.folders.models)})
+    check_rows(task, settings.scoring)
+    named = anchored(with_judge(settings.models, task), host.folders.models)
+    settings = settings.model_copy(update={"models": named})
     if models is None:
         loading = for_pairs(settings.models, planned_pairs(settings) if run_id else 0)
         models = host.load_models(loading, host.folders.models)
@@ -178,7 +181,14 @@ def prepare(
     search = chosen.search
     watch = Stopwatch()
     cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
-    scorer = Scorer(TimedEngine(models.scorer, "scorer", watch), task, chosen.scoring, cache)
+    judge = measured_judge(task, chosen.stored, models, cache, watch=watch, watcher=host.watcher)
+    scorer = Scorer(
+        TimedEngine(models.scorer, "scorer", watch),
+        task,
+        chosen.scoring,
+        cache,
+        judge.judge if judge else None,
+    )
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
@@ -203,6 +213,7 @@ def prepare(
         measurement=measurement,
         watch=watch,
         left_out=left_out,
+        judge=judge.record if judge else None,
     )
 
 
@@ -244,20 +255,6 @@ def _placed(task: Task, models: Models) -> Task:
     if task.pretrained_position is None or models.scorer.chat:
         return task
     return replace(task, position=task.pretrained_position)
-
-
-def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
-    """Folders and files made absolute, so that a run can be resumed from anywhere; stored names stay."""
-
-    def absolute(name: str) -> str:
-        return (
-            str(Path(name).resolve())
-            if name not in stored_names(models_folder) and Path(name).exists()
-            else name
-        )
-
-    optimizer = settings.optimizer and absolute(settings.optimizer)
-    return settings.model_copy(update={"scorer": absolute(settings.scorer), "optimizer": optimizer})
 
 
 def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:

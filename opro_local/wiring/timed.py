@@ -29,7 +29,7 @@ class TimedEngine:
     """
 
     engine: Engine
-    role: Literal["optimizer", "scorer"]
+    role: Literal["optimizer", "scorer", "judge"]
     watch: Stopwatch
 
     @property

@@ -185,6 +185,14 @@ class TestTargets:
         drink, price = kind_class("fields").fields_of(table, given)
         assert (drink.labels, price.decimal) == (("coffee", "tea"), "comma")
 
+    def test_a_text_may_be_twice_as_long_as_the_longest_that_is_right(self) -> None:
+        table = rows({"note": "x" * 30}, {"note": "y" * 10})
+        for given, most in ((None, 60), (7, 7)):
+            field = FieldSettings(name="note", answer="text", longest=given)
+            kind = fields(*kind_class("fields").fields_of(table, [field]))
+            assert allows(kind, f'{{"note":"{"z" * most}"}}')
+            assert not allows(kind, f'{{"note":"{"z" * (most + 1)}"}}')
+
     @pytest.mark.parametrize(
         ("field", "told"),
         [

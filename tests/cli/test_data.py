@@ -102,7 +102,8 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
         "delimiter": ";", "sheet": "s", "annotators": "agree",
         "bad_rows": "skip", "max_field": 7, "answer": "text", "labels": ("x", "y"), "description": "t",
         "position": "Q_end", "qa": False, "metric": "mcc", "pattern": "p", "grader": "g.py:g",
-        "decimal": "comma", "must_stay": "k",
+        "decimal": "comma", "must_stay": "k", "separator": "|", "rubric": "r", "judge_rows": "j",
+        "label_columns": ("c",), "blank": "none", "tolerance": "1", "fields": ("f=text",),
         "split": {
             "train": 0.5, "validation": 0.1, "test": 0.3,
             "max_train": 3, "max_validation": 4, "max_test": 5, "twins": "apart",
@@ -114,6 +115,8 @@ def test_flags_that_were_given_and_only_those_are_passed_on() -> None:
     words += " --position Q_end --no-qa --metric mcc --split-train 0.5 --split-validation 0.1"
     words += " --split-test 0.3 --max-train 3 --max-validation 4 --max-test 5 --pattern p"
     words += " --grader g.py:g --decimal comma --must-stay k --allow-python"
+    words += " --separator | --rubric r --judge-rows j"
+    words += " --label-columns c --blank none --tolerance 1 --fields f=text"
     assert given(*words.split()) == TaskFlags(file=Path("f"), given=everything, allow_python=True)
     assert set(everything) == set(TaskSettings.model_fields)
     assert given("--max-test", "5") == TaskFlags(file=None, given={"split": {"max_test": 5}})

@@ -441,6 +441,13 @@ class TestErrors:
     def test_likelihood_needs_labels(self, model: ScriptedEngine) -> None:
         assert_one_line(run("--answer", "text", "--scoring", "likelihood"), 2, "needs a label set")
 
+    def test_a_form_needs_a_grammar(self, monkeypatch: pytest.MonkeyPatch, model: ScriptedEngine) -> None:
+        monkeypatch.setattr("opro_local.wiring.task_run.find_spec", lambda _: None)
+        fields = ("-m", "scripted", *DATA[:-2], "--answer", "fields", "--fields", "kind=label")
+        assert_one_line(call("run", *fields), 2, "pip install 'opro-local[fields]', or pass --grammar off.")
+        model.reply = lambda _: '{"kind":"seed"}'
+        assert call("run", *fields, "--grammar", "off", *SMALL).exit_code == 0
+
     def test_a_loss_needs_probabilities(self, model: ScriptedEngine) -> None:
         assert_one_line(run("--metric", "brier", "--scoring", "generation"), 2, "needs probabilities")
 

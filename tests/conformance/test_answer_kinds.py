@@ -8,7 +8,7 @@ import csv
 import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,6 +25,8 @@ from opro_local.errors import SettingsError
 from opro_local.exports.forms import FORMS
 from opro_local.reading.replies import Grader
 from opro_local.records import Answer, Example, Outcome
+from opro_local.results.reading import fields_of
+from opro_local.scoring.judging import Judge
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.metrics import METRICS
 from opro_local.scoring.stopping import AnswerIsFinal
@@ -89,6 +91,13 @@ SAMPLES: dict[str, Sample] = {
         wrong=swapped("Oslo", "New York"),
         silent=None,  # any text is one
     ),
+    "span": Sample(
+        targets=("the Row", '["Row", "the row"]'),
+        right=dict.fromkeys(("the Row", '["Row", "the row"]'), "The answer is row."),
+        wrong=dict.fromkeys(("the Row", '["Row", "the row"]'), "The answer is a row of boats."),
+        silent=None,  # any text is one
+        worth_of_wrong=0.4,
+    ),
     "regex": Sample(
         targets=("AB-1", "CD-22"),
         right=same("AB-1", "CD-22"),
@@ -102,6 +111,13 @@ SAMPLES: dict[str, Sample] = {
         settings={"grader": "own.py:judge", "metric": "mean_score"},
         silent=None,  # it is worth what the function says
         worth_of_wrong=0.25,
+    ),
+    "judged": Sample(
+        targets=("tea", "rice"),
+        right=dict.fromkeys(("tea", "rice"), "Here you are: well done."),
+        wrong=dict.fromkeys(("tea", "rice"), "Here you are: so so."),
+        settings={"rubric": "Is it well done?", "judge_rows": "judge.csv"},
+        silent=None,  # any text is graded
     ),
     "labels": Sample(
         targets=("cold; wet", "none", "dry"),
@@ -167,9 +183,31 @@ def sample(kind: str) -> Sample:
     return SAMPLES[kind]
 
 
+GRADED = "text,reply,grade\n" + "q,well done,5\nq,so so,1\n" * 6
+
+
+def judge_of(kind: AnswerKind) -> Judge | None:
+    """One that is sure: well done or not."""
+    return Judge.of(ScriptedEngine(log_prob=judgement), kind.rubric) if kind.rubric else None
+
+
+def judgement(text: str) -> float:
+    well = "well done" in text.rpartition("<reply>")[2]
+    return 0.0 if text.endswith("5" if well else "1") else -40.0
+
+
+def graded(kind: AnswerKind, reply: str, row: Example) -> Outcome:
+    """As a run does it: read, and judged where there is a judge."""
+    found = grader_of(kind).grade(reply, row)
+    outcome = Outcome(example_id=row.id, target=row.target, **fields_of(found))
+    judge = judge_of(kind)
+    return judge.graded([row], [outcome])[0] if judge else outcome
+
+
 @pytest.fixture
 def task(kind: str, sample: Sample, tmp_path: Path) -> Task:
     (tmp_path / "own.py").write_text(OWN_GRADER, encoding="utf-8")
+    (tmp_path / "judge.csv").write_text(GRADED, encoding="utf-8")
     with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("question", "answer"), *sample.rows()])
     settings = TaskSettings(
@@ -198,14 +236,13 @@ def test_every_kind_has_a_sample_here() -> None:
 
 
 def test_a_right_reply_is_worth_1_and_a_wrong_one_less(task: Task, sample: Sample) -> None:
-    strict = grader_of(task.kind)
     for target, reply in sample.right.items():
-        found = strict.grade(reply, example(sample, target))
+        found = graded(task.kind, reply, example(sample, target))
         assert (found.score, found.reason) == (1.0, None)
         assert found.prediction is not None
     for target, reply in sample.wrong.items():
         if reply != sample.right[target]:
-            found = strict.grade(reply, example(sample, target))
+            found = graded(task.kind, reply, example(sample, target))
             assert 0 <= found.score < 1
             assert found.score >= sample.worth_of_wrong or sample.worth_of_wrong == 0
 
@@ -245,15 +282,8 @@ def test_the_first_metric_is_its_own_and_all_of_them_can_be_computed(task: Task,
 
 
 def _answered(task: Task, sample: Sample, row: Example) -> Outcome:
-    graded = grader_of(task.kind).grade(sample.right[row.target], row)
     sure = tuple(0.0 if label == row.target else -40.0 for label in task.kind.classes)
-    return Outcome(
-        example_id=row.id,
-        target=row.target,
-        prediction=graded.prediction,
-        score=graded.score,
-        choice_log_probs=sure,
-    )
+    return replace(graded(task.kind, sample.right[row.target], row), choice_log_probs=sure)
 
 
 def test_instructions_are_several_different_and_not_forbidden(task: Task) -> None:
@@ -305,7 +335,7 @@ class TestWholeWay:
             wrong = sample.unhelped or sample.silent or "nothing of the kind"
             return sample.right[target] if question.startswith("Think.") else wrong
 
-        engine = ScriptedEngine(reply=reply, log_prob=lambda _text: -1.0, samples=[("Think.</INS>",)])
+        engine = ScriptedEngine(reply=reply, log_prob=judgement, samples=[("Think.</INS>",)])
         play_roles(monkeypatch, engine)
         monkeypatch.chdir(tmp_path)
         given = {"answer": kind, "data": "rows.csv", "text": ["question"], "label": "answer"}
@@ -318,22 +348,27 @@ class TestWholeWay:
         small = ["--method", "opro", "--steps", "1", "--proposals-per-step", "1", "--exemplars", "1"]
         small += ["--start", "", "--headroom", "0", "--sensitivity", "0"]
         document = json.loads(invoke("run", *words, *small, "--json").stdout)
-        assert (document["best"]["instruction"], document["test"]["value"]) == ("Think.", 1.0)
+        assert document["best"]["instruction"] == "Think."
+        assert document["test"]["value"] == pytest.approx(1.0)
         assert document["metric"] == task.metric
-        assert next(b["value"] for b in document["baselines"] if not b["instruction"]) <= 0.0
+        start = next(b["value"] for b in document["baselines"] if not b["instruction"])
+        assert start <= 1e-6
         assert "Think." in invoke("runs", "show", document["run"]).stdout
         scored = json.loads(invoke("score", *words, "-i", "Think.", "--on", "test", "--json").stdout)
-        assert scored["scores"][0]["value"] == 1.0
+        assert scored["scores"][0]["value"] == pytest.approx(1.0)
         for form in ("html", "md", "csv", "xlsx", "json"):
             invoke("report", "-o", f"report.{form}")
             assert (home / f"report.{form}").stat().st_size > 100
+        if task.grader:
+            assert "well said" in (home / "report.html").read_text(encoding="utf-8")
         for use in ("json", "csv", *FORMS):
             assert "Think." in invoke("export", "--to", use).stdout
         assert f"read as {task.kind.reading}" in invoke("export", "--to", "prompt").stdout
         outcomes = json.loads(invoke("export", "--outcomes").stdout)["outcomes"]
         best = [each for each in outcomes if each["key"] == document["best"]["key"]]
-        assert {each["score"] for each in best} == {1.0}
-        assert {each["feedback"] for each in best} == ({"well said"} if task.grader else {None})
+        assert [each["score"] for each in best] == pytest.approx([1.0] * len(best))
+        feedback = {"well said"} if task.grader else {"grade 5.00 of 5"} if task.rubric else {None}
+        assert {each["feedback"] for each in best} == feedback
 
 
 def invoke(*words: str) -> Result:

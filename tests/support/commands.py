@@ -25,7 +25,7 @@ from opro_local.wiring.models import Models, load_models
 
 LABELLED = ("label", "boolean")
 AXES: dict[str, Sequence[object]] = {
-    "answer": ("label", "boolean", "choice", "number", "text", "regex", "python"),
+    "answer": ("label", "boolean", "choice", "number", "text", "regex", "python", "fields"),
     "mode": ("likelihood", "generation"),
     "chat": (True, False),
     "position": ("before_Q", "Q_begin", "Q_end", "A_begin"),
@@ -49,12 +49,14 @@ ROWS = {
     "text": [(f"Spell {i}.", f"word {i}") for i in range(14)],
     "regex": [(f"Which code has {i}?", f"X{i}") for i in range(14)],
     "python": [(f"Say {i}.", str(i)) for i in range(14)],
+    "fields": [(f"Enter {i}.", json.dumps({"n": i, "word": f"word {i}"})) for i in range(14)],
 }
 VALIDATION_ROWS = 3
 """What a split of 14 rows leaves to choose by."""
 OWN = {
     "regex": ["--pattern", r"(X\d+)"],
     "python": ["--grader", "grade.py:right", "--allow-python"],
+    "fields": ["--fields", "n=number", "--fields", "word=text?"],
 }
 GRADER = "def right(reply: str, target: str) -> bool:\n    return target in reply\n"
 
@@ -71,7 +73,7 @@ def refusal_of(cell: Cell) -> str | None:
         return "does not suit answer"
     if likelihood and (cell["grading"] == "official" or cell["second_round"]):
         return "has no replies to read"
-    if cell["grading"] == "official" and cell["answer"] in ("regex", "python"):
+    if cell["grading"] == "official" and cell["answer"] in ("regex", "python", "fields"):
         return "no grader was published"
     if likelihood and not labelled:
         return "needs a label set"

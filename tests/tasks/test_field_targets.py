@@ -75,6 +75,14 @@ def test_columns_of_their_own(tmp_path: Path) -> None:
     assert targets(loaded(tmp_path, write_csv(tmp_path, header, [cells(e) for e in ENTRIES]))) == TARGETS
 
 
+def test_a_single_column_may_be_a_field(tmp_path: Path) -> None:
+    data = write_csv(tmp_path, ["drink"], [[entry["drink"]] for entry in ENTRIES])
+    assert targets(loaded(tmp_path, data, fields=("drink=label",)))[:2] == [
+        '{"drink":"tea"}',
+        '{"drink":"coffee"}',
+    ]
+
+
 def test_columns_of_a_workbook(tmp_path: Path) -> None:
     header = [text_cell(name) for name in ("order", "drink", "cups", "note")]
     rows = [[text_cell(f"order {i}"), *map(text_cell, cells(e))] for i, e in enumerate(ENTRIES)]

@@ -35,7 +35,7 @@ def test_every_line_that_is_commented_out_can_be_taken_in(tmp_path: Path) -> Non
     path = tmp_path / "task.toml"
     path.write_text(re.sub(r"^# (\w+ = )", r"\1", task_file(TaskSettings()), flags=re.M), encoding="utf-8")
     texts = ("data", "benchmark", "label", "id", "delimiter", "sheet", "separator", "pattern", "grader")
-    without_default = (*texts, "must_stay", "annotators", "qa", "metric")
+    without_default = (*texts, "must_stay", "rubric", "judge_rows", "annotators", "qa", "metric")
     found = load_task_file(path)
     split = found.split.model_copy(update={"fold": None, "seed": None})
     blank = dict.fromkeys((*without_default, "decimal"))
