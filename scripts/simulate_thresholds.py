@@ -81,7 +81,7 @@ def _report(runs: int, seed: int) -> Iterator[str]:
     for setting in product(SIGNALS, ROWS, TRAIN_ROWS):
         found: dict[str, list[Promise]] = {rule: [] for rule in RULES}
         for run in range(runs):
-            for rule, promise in one(*setting, np.random.default_rng([seed, run])).items():
+            for rule, promise in one_fit(*setting, np.random.default_rng([seed, run])).items():
                 found[rule].append(promise)
         for rule, promises in found.items():
             yield _line(setting, rule, promises)
@@ -96,7 +96,7 @@ def _line(setting: Sequence[float], rule: str, promises: Sequence[Promise]) -> s
     )
 
 
-def one(signal: float, spread: float, rows: int, generator: np.random.Generator) -> Mapping[str, Promise]:
+def one_fit(signal: float, spread: float, rows: int, generator: np.random.Generator) -> Mapping[str, Promise]:
     """All rules on the same rows."""
     sets = generator.random((rows + TEST_ROWS, len(RATES))) < np.array(list(RATES.values()))
     liking = generator.normal(scale=LIKING, size=len(RATES))

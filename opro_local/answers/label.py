@@ -1,7 +1,7 @@
 """One of a set of labels, as a whole word."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +10,8 @@ from typing import ClassVar
 from opro_local.answers import AnswerKind, json_text
 from opro_local.config import Metric
 from opro_local.errors import DataError
-from opro_local.reading.normalisation import spaced
 from opro_local.reading.numbers import number_value
-from opro_local.reading.words import Words, any_of
+from opro_local.reading.words import Words, of_labels
 from opro_local.records import Example, LabelledRow
 from opro_local.wording import counted, listed, quoted
 
@@ -97,7 +96,4 @@ class Label(AnswerKind):
 
     @cached_property
     def _words(self) -> Words:
-        plain = {label: spaced(label) for label in self.labels}
-        often = Counter(text.casefold() for text in plain.values())
-        exact = {text for text in plain.values() if len(text) == 1 or often[text.casefold()] > 1}
-        return any_of({text: label for label, text in plain.items()}, exact=exact)
+        return of_labels(self.labels)

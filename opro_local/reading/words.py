@@ -1,10 +1,12 @@
 """One of several words in a text, each as a whole word that the text says of itself."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from opro_local.reading.assertion import is_asserted
+from opro_local.reading.normalisation import spaced
 from opro_local.reading.replies import answer_span, wording
 
 BEFORE_NOUNS = ("no", "other")
@@ -44,6 +46,14 @@ class Words:
         for match in self.pattern.finditer(text):
             if is_asserted(others, *match.span()):
                 yield self.meanings[match.lastgroup or ""]
+
+
+def of_labels(labels: Iterable[str]) -> Words:
+    """Case does not count, but for single letters ("a" is a word) and labels that differ in nothing else."""
+    plain = {label: spaced(label) for label in labels}
+    often = Counter(text.casefold() for text in plain.values())
+    exact = {text for text in plain.values() if len(text) == 1 or often[text.casefold()] > 1}
+    return any_of({text: label for label, text in plain.items()}, exact=exact)
 
 
 def any_of(words: Mapping[str, str], *, exact: Set[str] = frozenset()) -> Words:

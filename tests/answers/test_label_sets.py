@@ -31,6 +31,7 @@ def grade(reply: str, right: str = "billing; delivery") -> Graded:
         ('["delivery"]', {"separator": ","}, "delivery"),
         ("[7, 1.50]", {}, "1.50; 7"),
         ("[draft]", {}, "[draft]"),
+        ('{"choices": ["b", "a"]}', {}, "a; b"),
         ("[]", {}, "none"),
         ("None", {"separator": ","}, "none"),
         ("", {}, ""),
@@ -109,6 +110,17 @@ def test_a_list_that_was_cut_off_has_no_answer_for_more_may_have_come() -> None:
 )
 def test_an_answer_is_worth_the_f1_of_two_sets(answer: str, right: str, worth: float) -> None:
     assert KIND.worth(answer, Example(id="1", text="", target=right)) == pytest.approx(worth)
+
+
+def test_labels_that_differ_in_case_or_are_one_letter_count_as_they_are_written() -> None:
+    kind = Labels(labels=("IT", "it", "A"))
+    row = Example(id="1", text="?", target="A")
+    assert kind.strict().grade("IT, not a problem of theirs", row).prediction == "IT"
+    assert kind.strict().grade("A and it", row).prediction == "A; it"
+
+
+def test_no_rows_have_strata() -> None:
+    assert KIND.strata([])(Example(id="1", text="", target="billing")) == "none"
 
 
 def test_each_label_is_a_choice_between_its_two_lines() -> None:

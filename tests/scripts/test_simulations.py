@@ -13,6 +13,8 @@ from simulate_racing import main as simulate_racing
 from simulate_selection import Setting as Choice
 from simulate_selection import bias, judged, simulate
 from simulate_selection import main as simulate_selection
+from simulate_thresholds import KIND, one_fit, said
+from simulate_thresholds import main as simulate_thresholds
 from simulate_verdict import main as simulate_verdict
 from simulated_answers import discordance, right_answers
 from simulated_pairs import PAIRS
@@ -114,3 +116,26 @@ def test_the_table_of_judges_is_written(tmp_path: Path) -> None:
     result = CliRunner().invoke(simulate_judge, ["--runs", "1", "--out", str(tmp_path / "judge.md")])
     assert result.exit_code == 0, result.output
     assert len((tmp_path / "judge.md").read_text(encoding="utf-8").splitlines()) == 7 + 3 * len(JUDGES)
+
+
+def test_thresholds_see_through_rows_that_a_model_says_yes_to() -> None:
+    found = one_fit(3.0, 3.0, 60, np.random.default_rng(0))
+    assert found["beyond"].test > found["matched"].test + 0.1
+    assert found["F1"].train - found["F1"].test > found["beyond"].train - found["beyond"].test
+
+
+def test_all_rows_at_once_are_predicted_as_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    odds, biases = generator.normal(size=(20, len(KIND.labels))), generator.normal(size=2 * len(KIND.labels))
+    for rule in ((), (0.3,)):
+        given = said(odds, (*biases.tolist(), *rule))
+        for row, names in zip(odds, given, strict=True):
+            scores = [value for each in row for value in (each, 0.0)] + biases
+            expected = {name for name, has in zip(KIND.labels, names, strict=True) if has}
+            assert set(KIND.named(KIND.predicted(scores.tolist(), rule))) == expected
+
+
+def test_the_simulation_of_thresholds_prints_its_table() -> None:
+    result = CliRunner().invoke(simulate_thresholds, ["--runs", "2"])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("| ours |") == 12

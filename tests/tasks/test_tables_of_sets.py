@@ -9,6 +9,7 @@ import xlsxwriter
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.tasks.loading import load_task
+from opro_local.tasks.split import split_examples
 from opro_local.tasks.task import Task
 
 SETS = ("a;b", "none", "b", "a", "a;b", "none")
@@ -175,3 +176,12 @@ def test_a_label_that_is_only_in_rows_that_must_stay_is_refused(tmp_path: Path) 
             separator=";",
             must_stay="stay.csv",
         )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_label_reaches_every_part_of_the_split(tmp_path: Path, seed: int) -> None:
+    lines = [f"t{i},{'a;c' if i % 10 == 0 else 'a;b' if i % 2 else 'none'}" for i in range(60)]
+    task = load(tmp_path, csv(tmp_path, *lines), label="label", separator=";")
+    split = split_examples(task.examples, task.split, seed, stratum=task.kind.strata(task.rows))
+    rare = [sum("c" in row.target for row in part) for part in (split.train, split.validation, split.test)]
+    assert rare in ([2, 1, 3], [3, 1, 2], [2, 2, 2])
