@@ -37,12 +37,6 @@ OPEN_INSTRUCTIONS = (
 )
 
 
-SEPARATORS = (",", ":")
-
-CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/])'
-"""A regular expression of one sign in a JSON string, without lines of their own."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class AnswerKind:
     """The answers to one task, and opro_local.reading.replies.Reader of them.
@@ -270,16 +264,6 @@ class AnswerKind:
     def worth(self, answer: str, example: Example) -> float:
         """From 0 to 1, which is right."""
         return float(answer == example.target)
-
-
-def json_string(longest: int) -> str:
-    """A regular expression of JSON strings that are neither blank nor endless."""
-    return f'"{CHARACTER}{{1,{longest}}}"'
-
-
-def json_text(value: object) -> str:
-    """As replies of objects have it, on one line."""
-    return json.dumps(value, ensure_ascii=False, separators=SEPARATORS)
 
 
 def kind_names() -> list[str]:

@@ -10,16 +10,26 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property, partial
 from statistics import fmean
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import regex
 
-from opro_local.answers import SEPARATORS, AnswerKind, json_text, kind_class, kind_names, kind_of
+from opro_local.answers import AnswerKind, kind_class, kind_names, kind_of
 from opro_local.config import FieldSettings, Metric, TaskSettings
 from opro_local.errors import DataError, SettingsError
+from opro_local.reading.json_objects import (
+    COLON,
+    COMMA,
+    DECODER,
+    OPENING,
+    KeyTwice,
+    Values,
+    compact,
+    has_object,
+    loaded,
+)
 from opro_local.reading.replies import (
     CUT_OFF,
     NO_ANSWER,
@@ -33,14 +43,9 @@ from opro_local.reading.replies import (
 from opro_local.records import Example, LabelledRow
 from opro_local.wording import listed, quoted
 
-COMMA, COLON = SEPARATORS
 LEAST_LONGEST, LONGEST = 40, 400
 """Characters that a text may have at the least, and where nobody says how many."""
-OPENING = re.compile(r'\{\s*["}]')
-"""Where an object begins."""
 BROKEN = Graded(reason="not valid JSON")
-Values = Mapping[str, Any]
-"""Of a JSON object: int and Decimal are its numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,7 @@ class Fields(AnswerKind):
         there = {f.name: said[f.name] for f in settings.fields if said.get(f.name) not in (None, "")}
         if nested := [name for name, value in there.items() if isinstance(value, list | dict)]:
             raise ValueError(f"the value of {quoted(nested[0])} is nested. Give text or a number")
-        return json_text({name: AnswerKind().of_json(value) for name, value in there.items()})
+        return compact({name: AnswerKind().of_json(value) for name, value in there.items()})
 
     @classmethod
     def fields_of(
@@ -80,12 +85,12 @@ class Fields(AnswerKind):
         """The kinds' values in the fields' order."""
         said = json.loads(target)
         values = {name: kind.to_json(said[name]) for name, kind in self._kinds.items() if name in said}
-        return json_text(values)
+        return compact(values)
 
     @cached_property
     def constraint(self) -> str:
         members = [
-            (re.escape(f"{json_text(field.name)}{COLON}") + self._form(field), field.required)
+            (re.escape(f"{compact(field.name)}{COLON}") + self._form(field), field.required)
             for field in self.fields
         ]
         return rf"\{{{_members(members)}\}}"
@@ -139,7 +144,7 @@ class Fields(AnswerKind):
         kind = self._kinds[field.name]
         if told := kind.fault(replace(row, target=text), published=published):
             return told
-        writable = regex.fullmatch(self._form(field), json_text(kind.to_json(text)))
+        writable = regex.fullmatch(self._form(field), compact(kind.to_json(text)))
         return None if writable else "too long, or with signs that no reply has. Shorten it."
 
     def strict(self) -> Grader:
@@ -160,7 +165,7 @@ class Fields(AnswerKind):
     def read(self, said: Values, question: str) -> str:
         """What an object says, its values as their kinds read them."""
         there = {name: said[name] for name in self._kinds if said.get(name) not in (None, "")}
-        return json_text({name: self._value(name, value, question) for name, value in there.items()})
+        return compact({name: self._value(name, value, question) for name, value in there.items()})
 
     def _value(self, name: str, value: object, question: str) -> object:
         kind = self._kinds[name]
@@ -218,38 +223,7 @@ class ObjectGrader:
 
     def is_final(self, text: str, question: str) -> bool:
         """Behind the first object, and behind a question of the model's own."""
-        return any(map(opens_question, text.splitlines())) or _has_object(text)
-
-
-class KeyTwice(Exception):
-    """An object has two values under one key."""
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len(dict(pairs)) < len(pairs):
-        raise KeyTwice
-    return dict(pairs)
-
-
-DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=str)
-
-
-def loaded(text: str) -> Values:
-    found: Values = DECODER.decode(text)
-    return found
-
-
-def _has_object(text: str) -> bool:
-    begun = OPENING.search(text)
-    if begun is None or "}" not in text:
-        return False
-    try:
-        DECODER.raw_decode(text, begun.start())
-    except (ValueError, RecursionError):
-        return False
-    except KeyTwice:
-        return True
-    return True
+        return any(map(opens_question, text.splitlines())) or has_object(text)
 
 
 def _members(members: Sequence[tuple[str, bool]], *, begun: bool = False) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from opro_local.answers import AnswerKind, json_text
+from opro_local.answers import AnswerKind
 from opro_local.config import Metric
 from opro_local.errors import DataError
+from opro_local.reading.json_objects import compact
 from opro_local.reading.numbers import number_value
 from opro_local.reading.words import Words, of_labels
 from opro_local.records import Example, LabelledRow
@@ -61,7 +62,7 @@ class Label(AnswerKind):
         return self.labels
 
     def json_form(self, _longest: int) -> str:
-        return f"(?:{'|'.join(re.escape(json_text(self.to_json(label))) for label in self.labels)})"
+        return f"(?:{'|'.join(re.escape(compact(self.to_json(label))) for label in self.labels)})"
 
     @property
     def wanted(self) -> str:

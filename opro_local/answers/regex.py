@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import AnswerKind, json_string
+from opro_local.answers import AnswerKind
 from opro_local.errors import SettingsError
 from opro_local.patterns import compiled, in_time
+from opro_local.reading.json_objects import string_form
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import BOXED, MARKER, Grader, answer_span
 from opro_local.records import Example
@@ -37,7 +38,7 @@ class Regex(AnswerKind):
 
     def json_form(self, longest: int) -> str:
         """The pattern itself where a string of JSON holds whatever it matches."""
-        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else json_string(longest)
+        return f'"(?:{self._pattern})"' if PLAIN.fullmatch(self._pattern) else string_form(longest)
 
     def to_json(self, text: str) -> object:
         return " ".join(text.split())

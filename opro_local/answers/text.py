@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_local.answers import AnswerKind, json_string
+from opro_local.answers import AnswerKind
+from opro_local.reading.json_objects import string_form
 from opro_local.reading.normalisation import spaced, unwrapped
 from opro_local.reading.replies import MARKER, answer_span
 from opro_local.records import Example
@@ -27,7 +28,7 @@ class Text(AnswerKind):
     reading = "the first line of its answer, compared without spacing and a closing full stop"
 
     def json_form(self, longest: int) -> str:
-        return json_string(longest)
+        return string_form(longest)
 
     def to_json(self, text: str) -> object:
         return " ".join(text.split())

@@ -175,8 +175,7 @@ def _score(
 
 def _changes(run: TaskResult) -> Iterator[Section]:
     start = best_start(run)
-    if start and run.best:
-        changes = list(word_diff(start.instruction, run.best.instruction))
+    if start and run.best and (changes := list(word_diff(start.instruction, run.best.instruction))):
         yield Section(title="Changes from the best start", changes=changes)
 
 
