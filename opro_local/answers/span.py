@@ -77,7 +77,7 @@ class Span(Text):
         said, right = tokens(answer), [tokens(each) for each in self.right(example.target)]
         if said not in right and holds(answer, _longest_line(example.text)):
             return 0.0
-        return max(token_f1(said, each) for each in right)
+        return max((token_f1(said, each) for each in right), default=0.0)
 
 
 def _longest_line(text: str) -> str:

@@ -47,6 +47,7 @@ class Columns:
     """Those that a task uses, as the user names them; every_annotator: all answers of a label are wanted.
 
     label_columns hold 0 and 1, one a label. nested: lists and objects of JSON are labels as they are written.
+    several: plain values of several entries of JSON belong to one row.
     """
 
     text: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Columns:
     every_annotator: bool = False
     label_columns: tuple[str, ...] = ()
     nested: bool = False
+    several: bool = False
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -104,7 +104,9 @@ def _labels(record: Record, columns: Columns) -> list[object]:
     if columns.label is None:
         return []
     found = answers(record, columns.label, every=columns.every_annotator, whole=columns.nested)
-    return [answer for answer in found if answer is not None]
+    given = [answer for answer in found if answer is not None]
+    together = columns.several and not columns.every_annotator and len(given) > 1
+    return [given] if together and not any(isinstance(each, Mapping | list) for each in given) else given
 
 
 def _value(record: Record, column: str) -> object:

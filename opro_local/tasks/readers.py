@@ -75,6 +75,7 @@ def read_table(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> Ta
         every_annotator=settings.annotators is not None,
         label_columns=label_columns(settings),
         nested=kind.targets_are_nested,
+        several=kind.several_targets,
     )
     records = _parser(suffix, name, settings, columns)(content_of(path, name))
     if not records.columns and not records.rows:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fuzzing.texts import damaged, json_text, names, objects, texts, values
 from fuzzing.trying import Target
-from opro_local.answers import grader_of, kind_names, kind_of
+from opro_local.answers import grader_of, kind_class, kind_names, kind_of
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings, read_toml
 from opro_local.records import Example
@@ -158,7 +158,8 @@ def _replies() -> st.SearchStrategy[tuple[str, str, str, bool]]:
 def _grade_work(kind: str, grading: Any) -> Callable[[tuple[str, str, str, bool]], object]:
     form = TaskSettings(
         answer=kind,
-        labels=("spam", "not spam", "7") if kind in ("label", "boolean") else (),
+        labels=("spam", "not spam", "7") if "labels" in kind_class(kind).uses else (),
+        fields=("colour=label", "count=number?") if kind == "fields" else (),
         pattern=r"answer is (\w+)" if kind == "regex" else None,
     )
 

@@ -75,8 +75,8 @@ def test_text_output_has_one_setting_a_line_with_its_origin() -> None:
         ("[budget]\nstep = 2\n", "budget.step"),
         (
             "[scoring]\nmod = 1\n",
-            "'scoring.mod'. Known keys: answer_tokens, calibration, grading, mode, second_round, "
-            "thinking_tokens.",
+            "'scoring.mod'. Known keys: answer_tokens, calibration, grading, grammar, judge_kappa, mode, "
+            "second_round, thinking_tokens.",
         ),
         ("[search]\ntemperature = inf\n", "search.temperature"),
         ("[searching]\nseed = 2\n", "'searching'. Known keys: budget, models, scoring, search."),
@@ -129,6 +129,7 @@ def test_a_command_may_offer_single_settings_and_reads_the_others_from_the_files
     assert offered == [
         "--model",
         "--optimizer",
+        "--judge",
         "--quantize",
         "--device",
         "--compiled",
