@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pytest_socket import enable_socket
 from scripted_models import play_roles
+from strict_chat_server import StrictChatServer, serving
 
 from opro_local.cli import main
 from opro_local.records import derived_seed
@@ -111,6 +113,20 @@ def test_a_good_judge_is_taken_and_told_everywhere(home: Path, monkeypatch: pyte
     outcomes = json.loads(invoke("export", "--outcomes").stdout)["outcomes"]
     assert {each["feedback"] for each in outcomes} == {"grade 5.00 of 5", "grade 2.00 of 5"}
     assert "graded the replies by the rubric" in invoke("export", "--to", "promptfoo").stdout
+
+
+def test_served_replies_are_graded_by_the_runs_own_judge(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enable_socket()
+    monkeypatch.setattr("opro_local.exports.chat_server.close_network", lambda: None)
+    play_roles(monkeypatch, engine())
+    invoke(*RUN)
+    with serving(StrictChatServer(say=lambda _: "Perhaps by Monday 4")) as server:
+        found = json.loads(invoke("export", "--check", server.url, "--json").stdout)
+    scores = {side["name"]: side["score"]["value"] for side in found["sides"]}
+    assert scores == {"here, written": 1.0, "there, written by served-model": pytest.approx(0.75)}
+    assert {row["there"]["prediction"] for row in found["rows"]} == {"Perhaps by Monday 4"}
 
 
 def test_a_coin_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
