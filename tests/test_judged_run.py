@@ -115,9 +115,7 @@ def test_a_good_judge_is_taken_and_told_everywhere(home: Path, monkeypatch: pyte
     assert "graded the replies by the rubric" in invoke("export", "--to", "promptfoo").stdout
 
 
-def test_served_replies_are_graded_by_the_runs_own_judge(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_served_replies_are_graded_by_the_runs_own_judge(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     enable_socket()
     monkeypatch.setattr("opro_local.exports.chat_server.close_network", lambda: None)
     play_roles(monkeypatch, engine())
