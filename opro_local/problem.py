@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opro_local.llm import EngineStats, Message
+from opro_local.effort import EngineStats
+from opro_local.llm import Message
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Direction, Reason, S, Scored, SplitName, Step, Trajectory
 

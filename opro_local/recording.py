@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from opro_local.llm import ChoiceReply, EngineStats, GenerationReply
+from opro_local.effort import EngineStats
+from opro_local.llm import ChoiceReply, GenerationReply
 from opro_local.records import (
     Candidate,
     Example,

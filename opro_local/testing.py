@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import regex
 
+from opro_local.effort import EngineStats
 from opro_local.errors import DataError
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,

@@ -73,7 +73,7 @@ def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
     """Optimise prompts with local language models: OPRO (Yang et al. 2023), nothing leaves this machine.
 
     Every flag is also a variable: --max-pairs is OPRO_LOCAL_MAX_PAIRS. Exit codes: 0 done, 1 failed, 2 wrong
-    usage, 3 bad data, 4 model missing or changed, 75 run busy, 130 interrupted.
+    usage, 3 bad data, 4 model missing or changed, 75 run busy or no worker left, 130 interrupted.
     """
     if ctx.invoked_subcommand is not None and COMMANDS[ctx.invoked_subcommand].folders:
         from opro_local.config import Folders  # checking settings takes a library that help does without

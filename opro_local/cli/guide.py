@@ -21,6 +21,7 @@ TOPICS = (
     "studies",
     "solve",
     "models",
+    "workers",
     "python",
     "commands",
     "settings",

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from opro_local.cli.live import Picture
 from opro_local.cli.output import fitted, say
-from opro_local.llm import EngineStats
+from opro_local.effort import EngineStats
 from opro_local.problem import Estimate
 from opro_local.records import SplitName, Step, Trajectory
 from opro_local.results.verdicts import headroom_line, judge_lines, left_out_line, power_line

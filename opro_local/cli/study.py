@@ -10,8 +10,9 @@ import click
 from opro_local.cli.interrupt import graceful_interrupt
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, say, write_output
-from opro_local.cli.run import progress_option
+from opro_local.cli.run import progress_option, with_workers
 from opro_local.cli.settings import run_settings, setting_options
+from opro_local.cli.workers import WorkerFlags, worker_options
 from opro_local.config import Folders
 from opro_local.errors import SettingsError
 from opro_local.studies.plan import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 @setting_options("models", "budget")
 @task_options
 @setting_options("search", "scoring")
+@worker_options
 @json_option
 @progress_option
 @click.pass_context
@@ -49,6 +51,7 @@ def study(
     ctx: click.Context,
     /,
     flags: TaskFlags,
+    staff: WorkerFlags,
     name: str | None,
     listed: bool,
     repeats: int | None,
@@ -71,12 +74,19 @@ def study(
     path = find_study(name)
     plan = read_study(path).model_copy(update={"repeats": repeats} if repeats else {})
     folder = output or Path(path.stem)
-    runs = _run_all(ctx, plan, path, flags, folder, shown=not no_progress)
+    runs = _run_all(ctx, plan, path, flags, folder, staff=staff, shown=not no_progress)
     _show(_written(cells(plan), runs, plan.description or path.stem, folder), as_json=as_json)
 
 
 def _run_all(
-    ctx: click.Context, plan: StudySettings, path: Path, flags: TaskFlags, folder: Path, *, shown: bool
+    ctx: click.Context,
+    plan: StudySettings,
+    path: Path,
+    flags: TaskFlags,
+    folder: Path,
+    *,
+    staff: WorkerFlags,
+    shown: bool,
 ) -> "list[TaskResult]":
     _check_flags(ctx, plan)
     base = run_settings(ctx, above=[(str(path), plan.fixed())])
@@ -90,8 +100,9 @@ def _run_all(
     with graceful_interrupt(progress.tell) as after_commit, progress:
         from opro_local.api import run_study
 
-        host = Host(folders=folders, watcher=progress, after_commit=after_commit)
-        paths = run_study(task, runs, base, folder, host=host, finished=progress.run_finished)
+        alone = Host(folders=folders, watcher=progress, after_commit=after_commit)
+        with with_workers(alone, base, staff) as (host, settled):
+            paths = run_study(task, runs, settled, folder, host=host, finished=progress.run_finished)
     from opro_local.results.result import TaskResult, read_result
 
     return [run for path in paths if isinstance(run := read_result(path), TaskResult)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+from opro_local.effort import EngineStats
 from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
 from opro_local.engine.capture import cuda_graph
 from opro_local.engine.chat import text_of, turn_end
@@ -32,7 +33,6 @@ from opro_local.errors import DataError
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,

@@ -6,12 +6,13 @@ from time import perf_counter
 
 from transformers import PreTrainedModel
 
+from opro_local.effort import EngineStats
 from opro_local.engine.counts import Counts, Decoding, count, count_generation
 from opro_local.engine.limits import least_decoding_seconds, least_seconds, measure_peaks, read_cost
 from opro_local.engine.masks import AttentionKinds
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.work import Work
-from opro_local.llm import ChoiceReply, ChoiceRequest, EngineStats, GenerationReply, GenerationRequest
+from opro_local.llm import ChoiceReply, ChoiceRequest, GenerationReply, GenerationRequest
 
 SMALL_COPY_BYTES = 2**26
 """Larger than a last-level cache, and small beside the model."""

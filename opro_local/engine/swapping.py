@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from opro_local.effort import EngineStats
 from opro_local.engine.free_memory import free_bytes
 from opro_local.engine.local import LocalEngine, load_planned
 from opro_local.engine.memory import MemoryPlan, plan_memory, plan_together, read_needs
@@ -20,7 +21,6 @@ from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
     Engine,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,

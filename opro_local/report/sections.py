@@ -30,6 +30,7 @@ from opro_local.results.verdicts import (
     selection_lines,
     state_line,
     tried_lines,
+    worker_text,
 )
 from opro_local.results.words import files_read, instruction_text, manner_text
 
@@ -263,7 +264,13 @@ def _usage(run: Overview) -> Table:
     rows: list[tuple[Cell, ...]] = list(fields_of(run.usage).items())
     for kind, efforts in (("scorer", timing.scorer), ("decoding", timing.decoding)):
         for effort in efforts:
-            rows += [(f"{kind} {name}", value) for name, value in fields_of(effort).items()]
+            amounts = {name: value for name, value in fields_of(effort).items() if name != "workers"}
+            rows += [(f"{kind} {name}", value) for name, value in amounts.items()]
+    rows += [
+        (f"worker {number} ({each.place})", worker_text(each))
+        for effort in timing.scorer
+        for number, each in enumerate(effort.workers, 1)
+    ]
     rows += [(f"time of {part}", round(seconds, 1)) for part, seconds in timing.parts.items()]
     rows += [("seconds", round(timing.seconds))]
     return Table(title="Amounts", columns=("what", "amount"), rows=rows)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_local.effort import WorkerStats
 from opro_local.evidence.judge_record import JudgeRecord
 from opro_local.prompt_form import PromptForm
 from opro_local.records import Author, Direction, Example, OptimizerCall, SplitName
@@ -181,6 +182,7 @@ class Effort:
     seconds: float
     least_seconds: float
     efficiency: float | None
+    workers: tuple[WorkerStats, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

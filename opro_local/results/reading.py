@@ -9,8 +9,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
+from opro_local.effort import EngineStats
 from opro_local.evidence.judge_record import Agreement, JudgeRecord
-from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Score, Step, Usage
 from opro_local.results.overview import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from opro_local.llm import EngineStats
+from opro_local.effort import EngineStats
 from opro_local.recording import Evaluation, Event
 from opro_local.records import Outcome, Step, Usage
 from opro_local.store.database import open_run, sound

@@ -3,10 +3,11 @@
 import json
 import math
 import struct
+from typing import Any
 
 import apsw
 
-from opro_local.llm import EngineStats
+from opro_local.effort import EngineStats, WorkerStats
 from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Outcome, Score, Usage
 from opro_local.store.database import Row
@@ -128,7 +129,12 @@ def read_parts(database: apsw.Connection) -> dict[str, float]:
 
 def read_efforts(database: apsw.Connection) -> list[EngineStats]:
     """What the scorer took, one a process that came to its end."""
-    return [EngineStats(**json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
+    return [_effort(json.loads(figures)) for (figures,) in read(database, "SELECT figures FROM effort")]
+
+
+def _effort(figures: dict[str, Any]) -> EngineStats:
+    workers = tuple(WorkerStats(**each) for each in figures.pop("workers", ()))
+    return EngineStats(**figures, workers=workers)
 
 
 def read(database: apsw.Connection, query: str, bindings: Row = ()) -> list[Row]:

@@ -16,8 +16,8 @@ from typing import Generic, Self
 
 import apsw
 
+from opro_local.effort import EngineStats
 from opro_local.errors import SealedTest, StoreError
-from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, Event, EventArrived
 from opro_local.records import Candidate, Example, Outcome, Proposal, S, Scored, Step, Trajectory, Usage
 from opro_local.stopwatch import Stopwatch

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from opro_local.effort import EngineStats
 from opro_local.errors import Interrupted
-from opro_local.llm import EngineStats
 from opro_local.problem import Watcher
 from opro_local.recording import RunStore
 from opro_local.records import S

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from opro_local.effort import EngineStats
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
     Engine,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,

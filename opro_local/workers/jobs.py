@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opro_local.effort import EngineStats
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
     Engine,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     TokenIds,

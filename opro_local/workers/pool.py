@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Protocol
 
+from opro_local.effort import EngineStats, WorkerStats
 from opro_local.errors import OproError, WorkersGone
-from opro_local.llm import EngineStats, TokenIds
+from opro_local.llm import TokenIds
 from opro_local.workers.jobs import About, Done, Effort, Job
 
 MOST_DEATHS = 3
@@ -31,6 +32,8 @@ LOOK_SECONDS = 0.5
 
 REMEMBERED = 256
 """Beginnings of jobs that a worker is known by; its store of prefixes holds no more for long."""
+
+NOTHING_YET = WorkerStats(place="?", requests=0, tokens_run=0, seconds=0.0, deaths=0)
 
 Task = Any
 """What a crew answers by; any object that may stand in a set."""
@@ -70,25 +73,23 @@ class Crew(Protocol):
 
 
 @dataclass(slots=True)
-class Account:
-    """What a worker did: requests answered, tokens run, seconds at work, and how often it died."""
-
-    place: str
-    requests: int = 0
-    tokens_run: int = 0
-    seconds: float = 0.0
-    deaths: int = 0
-
-
-@dataclass(slots=True)
 class _Worker:
     number: int
-    account: Account
+    account: WorkerStats
     deaths_in_row: int = 0
     begun: bool = False
     known: dict[TokenIds, None] = field(default_factory=dict)
     told: Effort = field(default_factory=dict)
     past: list[Effort] = field(default_factory=list)
+
+    def add(self, *, requests: int, tokens_run: int, seconds: float) -> None:
+        own = self.account
+        self.account = replace(
+            own,
+            requests=own.requests + requests,
+            tokens_run=own.tokens_run + tokens_run,
+            seconds=own.seconds + seconds,
+        )
 
     def learn(self, prefix: TokenIds) -> None:
         self.known.pop(prefix, None)
@@ -117,7 +118,7 @@ class Pool:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._crew, self._tell, self._clock = crew, tell, clock
-        self._workers = [_Worker(number, Account("?")) for number in range(crew.size)]
+        self._workers = [_Worker(number, NOTHING_YET) for number in range(crew.size)]
         self._free: dict[int, None] = dict.fromkeys(range(crew.size))
         self._living = crew.size
         self._seconds_a_token: float | None = None
@@ -130,12 +131,13 @@ class Pool:
         for worker, task in zip(self._workers, tasks, strict=True):
             about = self._waited(worker, task, FIRST_SECONDS)
             assert isinstance(about, About)
-            worker.account.place, worker.begun = about.place, True
+            worker.account, worker.begun = replace(worker.account, place=about.place), True
             abouts.append(about)
         return abouts
 
     @property
-    def accounts(self) -> tuple[Account, ...]:
+    def accounts(self) -> tuple[WorkerStats, ...]:
+        """What each worker did so far."""
         return tuple(worker.account for worker in self._workers)
 
     @property
@@ -155,7 +157,7 @@ class Pool:
             assert isinstance(told, dict)
             worker.told = told
         efforts = [told[digest] for worker in self._workers for told in (*worker.past, worker.told) if told]
-        return reduce(EngineStats.__add__, efforts)
+        return replace(reduce(EngineStats.__add__, efforts), workers=self.accounts)
 
     def _waited(self, worker: _Worker, task: Task, seconds: float) -> Done | About | Effort:
         """The answer to what a worker was asked beside its jobs. Raises WorkersGone, and what it replied."""
@@ -231,10 +233,7 @@ class Pool:
         if isinstance(answer, OproError):
             raise answer
         assert isinstance(answer, Done)
-        account = worker.account
-        account.requests += len(job.requests)
-        account.tokens_run += answer.tokens_run
-        account.seconds += answer.seconds
+        worker.add(requests=len(job.requests), tokens_run=answer.tokens_run, seconds=answer.seconds)
         rate = answer.seconds / max(1, job.tokens)
         self._seconds_a_token = max(rate, 0.9 * (self._seconds_a_token or 0.0))
         return answer
@@ -263,7 +262,7 @@ class Pool:
             self._crew.begin_anew(worker.number)
             self._release(worker)
             return
-        worker.account.deaths += 1
+        worker.account = replace(worker.account, deaths=worker.account.deaths + 1)
         worker.deaths_in_row += 1
         if worker.deaths_in_row < MOST_DEATHS:
             self._tell(f"{_name(worker)} {why}; it is begun anew, its work goes to the next that is free")

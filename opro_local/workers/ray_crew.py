@@ -111,8 +111,7 @@ def own_ray(folder: Path, *, cores: int) -> Iterator[None]:
     token.write_text(secrets.token_hex(32))
     os.environ.update(QUIET | {"RAY_AUTH_TOKEN_PATH": str(token)})
     try:
-        import ray
-
+        ray = _quiet_ray()
         ray.init(
             address="local",
             num_cpus=cores,
@@ -135,8 +134,7 @@ def joined_ray(address: str) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"})
     try:
-        import ray
-
+        ray = _quiet_ray()
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False, namespace="opro-local")
         except (ConnectionError, RuntimeError, ValueError, SystemExit) as error:
@@ -147,6 +145,15 @@ def joined_ray(address: str) -> Iterator[None]:
         yield
     finally:
         _end(None, before)
+
+
+def _quiet_ray() -> Any:
+    """Ray, which would print the death of an actor on stdout; the pool tells it, on stderr."""
+    import ray
+    import ray._private.worker
+
+    ray._private.worker.print_to_stdstream = lambda _data, _ignore_prefix=False, **_: None
+    return ray
 
 
 def places() -> list[Place]:
@@ -184,12 +191,12 @@ def _check_answers(address: str) -> None:
 
 
 def _short(folder: Path) -> Path:
-    """A folder of our own below folder, or where its name would be too long for sockets the system's."""
+    """A folder of our own below folder, or below the system's where sockets would have too long a name."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
-    below = folder if len(str(folder)) <= LONGEST_FOLDER else None
-    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=below))
+    able = (str(each) for each in (folder, tempfile.gettempdir()) if len(str(each)) <= LONGEST_FOLDER)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=next(able, "/tmp")))
 
 
 def _clear(folder: Path) -> None:

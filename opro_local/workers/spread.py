@@ -6,11 +6,11 @@ A block's numbers depend on its requests alone, so a call has the same replies w
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from opro_local.effort import EngineStats
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
     Engine,
-    EngineStats,
     GenerationReply,
     GenerationRequest,
     Message,

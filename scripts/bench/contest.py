@@ -28,10 +28,10 @@ from opro_local.config import (
     SearchSettings,
     TaskSettings,
 )
+from opro_local.effort import EngineStats
 from opro_local.engine import LocalEngine
 from opro_local.errors import DataError
 from opro_local.interventions import STOPPED
-from opro_local.llm import EngineStats
 from opro_local.problem import Estimate, NullWatcher
 from opro_local.records import Trajectory, content_hash
 from opro_local.results.document import as_json

@@ -604,7 +604,7 @@ def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Measuring takes a second."""
-    from opro_local.llm import EngineStats
+    from opro_local.effort import EngineStats
     from opro_local.records import Score, Scored, Step, Trajectory
 
     asked: list[float] = []

@@ -24,8 +24,8 @@ from scripted_models import play_roles
 
 from opro_local.api import optimize_task
 from opro_local.config import BudgetSettings, Folders, ModelSettings
+from opro_local.effort import EngineStats
 from opro_local.errors import DataError
-from opro_local.llm import EngineStats
 from opro_local.records import Candidate, Step, Trajectory
 from opro_local.results.document import run_document
 from opro_local.testing import ScriptedEngine

@@ -1,51 +1,240 @@
-"""Runs with several workers: the record of one, to the last bit, whatever happens to the workers."""
+"""Runs with several workers: the record of one, to the last bit, whatever happens to them; nothing leaks."""
 
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import apsw
 import psutil
 import pytest
-from whole_command import TinyModels, call, here, result, small_run
+from whole_command import OPRO_LOCAL, ROWS, Done, TinyModels, call, environment, only_line, result, small_run
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 ACTOR = "ray::ModelHolder"
+KILLS = int(os.environ.get("WORKER_KILLS", "4"))
+RAY = str(Path(sys.executable).with_name("ray"))
 
 
 @pytest.fixture(scope="module")
 def arguments(tiny: TinyModels, table: Path) -> list[str]:
-    return [*small_run(tiny.chat, table), "--quantize", "fp32"]
+    return [*small_run(tiny.chat, table), "--quantize", "fp32", "--threads", "1"]
 
 
 @pytest.fixture(scope="module")
 def alone(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The run of one worker, which needs no Ray."""
+    """The record of one worker, which needs no Ray."""
     home = tmp_path_factory.mktemp("alone")
-    assert result(here(*arguments, "--workers", "1", home=home))["status"] == "finished"
+    assert result(call(*arguments, "--workers", "1", home=home))["status"] == "finished"
     return exported(home)
 
 
 def exported(home: Path) -> dict[str, Any]:
-    """The whole record, its outcomes with all digits, without what no two runs have alike."""
-    document = result(here("export", "--to", "json", "--outcomes", home=home))
+    """The whole record, its outcomes with all their digits, without what no two runs have alike."""
+    document = result(call("export", "--to", "json", "--outcomes", home=home))
     return {key: value for key, value in document.items() if key not in ("run", "timing")}
 
 
-def workers_of(process: psutil.Process) -> list[psutil.Process]:
+@contextmanager
+def started(
+    arguments: Sequence[str], home: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own, which is ended where it has not ended by itself."""
+    process = subprocess.Popen(
+        [OPRO_LOCAL, *arguments],
+        env={**environment(home), **(variables or {})},
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        return [child for child in process.children(recursive=True) if child.name().startswith(ACTOR)]
+        yield process
+    finally:
+        process.kill()
+
+
+def ended(process: subprocess.Popen[str]) -> Done:
+    out, err = process.communicate(timeout=300)
+    return Done(process.args, process.returncode, out, err)
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """The actors that a command has started and that live."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return [each for each in children if each.name().startswith(ACTOR[:15])]
     except psutil.NoSuchProcess:
         return []
 
 
-def test_two_and_four_workers_have_the_record_of_one(
+def outcomes(home: Path) -> int:
+    """How many the one run has recorded; -1 where there is none yet."""
+    path = next((home / "opro-local" / "runs").glob("2*.sqlite"), None)
+    if path is None:
+        return -1
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as database:
+            ((count,),) = database.execute("SELECT count(*) FROM outcome")
+    except apsw.Error:
+        return -1
+    return int(count)
+
+
+def wait_for_outcomes(process: subprocess.Popen[str], home: Path, more_than: int) -> int:
+    """How many there are, more than so many, or the run has ended."""
+    while (found := outcomes(home)) <= more_than and process.poll() is None:
+        time.sleep(0.05)
+    return found
+
+
+def ray_folders(home: Path) -> list[Path]:
+    folder = home / "opro-local" / "runs" / "ray"
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses at which a command and all that it has started take connections."""
+    try:
+        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return set()
+    return {address for process in processes for address in _listens(process)}
+
+
+def _listens(process: psutil.Process) -> set[str]:
+    try:
+        connections = process.net_connections("inet")
+    except psutil.Error:
+        return set()
+    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def is_loopback(address: str) -> bool:
+    own = ip_address(address)
+    mapped = getattr(own, "ipv4_mapped", None)
+    return (mapped or own).is_loopback
+
+
+def test_four_workers_have_the_record_of_one(
     arguments: list[str], alone: dict[str, Any], tmp_path: Path
 ) -> None:
-    for workers in ("2", "4"):
-        home = tmp_path / workers
-        home.mkdir()
-        done = call(*arguments, "--workers", workers, home=home)
-        assert result(done)["status"] == "finished"
-        assert exported(home) == alone
-        assert not list((home / "opro-local" / "runs" / "ray").iterdir())  # Ray's folder is gone
+    assert result(call(*arguments, "--workers", "4", home=tmp_path))["status"] == "finished"
+    assert exported(tmp_path) == alone
+    assert not ray_folders(tmp_path)
+
+
+def test_killed_workers_change_nothing_and_what_ray_keeps_holds_no_row(
+    arguments: list[str], alone: dict[str, Any], tmp_path: Path
+) -> None:
+    draw = random.Random(1)
+    with (
+        TemporaryDirectory(dir="/tmp") as short,  # Ray's folder is there: the home's name is too long for it
+        started([*arguments, "--workers", "2"], tmp_path, {"TMPDIR": short}) as process,
+    ):
+        seen, killed, addresses, logs = 0, 0, set[str](), b""
+        while killed < KILLS and process.poll() is None:
+            seen = wait_for_outcomes(process, tmp_path, seen)
+            addresses |= listening(process.pid)
+            if living := workers_of(process.pid):
+                draw.choice(living).kill()
+                killed += 1
+                logs += b"".join(_read(file) for file in Path(short).glob("*/session_2*/logs/**/*"))
+        done = ended(process)
+    assert result(done)["status"] == "finished"
+    assert killed == KILLS
+    assert sum("died" in line for line in done.stderr.splitlines()) >= KILLS - 1
+    assert exported(tmp_path) == alone
+    assert addresses
+    assert all(map(is_loopback, addresses)), addresses
+    assert logs
+    assert not [text for text, _ in ROWS if text[20:].encode() in logs]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_killed_run_takes_its_workers_with_it_and_goes_on_with_another_number(
+    arguments: list[str], alone: dict[str, Any], tmp_path: Path
+) -> None:
+    with started([*arguments, "--workers", "2"], tmp_path) as process:
+        wait_for_outcomes(process, tmp_path, 20)
+        left = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert left
+    assert psutil.wait_procs(left, timeout=180)[1] == []
+    assert result(call("resume", "--workers", "3", "--json", home=tmp_path))["status"] == "finished"
+    assert exported(tmp_path) == alone
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """Two nodes with addresses of their own and a core each: the cluster's address, and the second node."""
+    variables = {**environment(tmp_path), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    address = "127.0.0.2:6397"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+            patch.setenv(name, variables[name])
+        try:
+            _start_node(variables, "127.0.0.2", "--head", "--port=6397", "--include-dashboard=false")
+            _start_node(variables, "127.0.0.3", f"--address={address}")
+            (second,) = (
+                each
+                for each in psutil.process_iter()
+                if "--node_ip_address=127.0.0.3" in _command(each) and "raylet" in each.name()
+            )
+            yield address, second
+        finally:
+            subprocess.run([RAY, "stop", "--force"], env=variables, capture_output=True, check=False)
+
+
+def _start_node(variables: Mapping[str, str], own: str, *arguments: str) -> None:
+    subprocess.run(
+        [RAY, "start", f"--node-ip-address={own}", "--num-cpus=1", "--disable-usage-stats", *arguments],
+        env=variables,
+        capture_output=True,
+        check=True,
+    )
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def test_a_node_that_is_cut_off_changes_nothing(
+    arguments: list[str], alone: dict[str, Any], cluster: tuple[str, psutil.Process], tmp_path: Path
+) -> None:
+    address, second = cluster
+    with started([*arguments, "--ray", address], tmp_path) as process:
+        wait_for_outcomes(process, tmp_path, 20)
+        second.kill()
+        done = ended(process)
+    assert result(done)["status"] == "finished"
+    assert exported(tmp_path) == alone
+
+
+def test_a_wrong_address_is_told_in_a_line(arguments: list[str], tmp_path: Path) -> None:
+    begun = time.monotonic()
+    done = call(*arguments, "--ray", "127.0.0.1:9", home=tmp_path)
+    assert done.returncode == 2
+    assert "nothing answers there" in only_line(done)
+    assert time.monotonic() - begun < 30  # on a busy machine; a second or two

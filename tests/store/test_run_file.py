@@ -16,8 +16,8 @@ import pytest
 from candidates import call
 from store_script import HEADER, SHOT, CandidateCodec, candidate, drive, outcome, proposed, run_to_the_end
 
+from opro_local.effort import EngineStats
 from opro_local.errors import Interrupted, SealedTest, StoreBusy, StoreError
-from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, RunStore
 from opro_local.records import Candidate, OptimizerCall, Outcome, Proposal, Score, Scored, Step, Usage
 from opro_local.results.reading import read_overview

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
+from opro_local.effort import EngineStats
 from opro_local.errors import SealedTest, StoreError
-from opro_local.llm import EngineStats
 from opro_local.recording import Evaluation, Event, EventArrived
 from opro_local.records import Candidate, Direction, Example, Outcome, S, Scored, Step, Trajectory, Usage
 
