@@ -60,7 +60,7 @@ def test_made_up_candidates_answer_each_label_as_they_should(wrong: str) -> None
 
 @pytest.mark.parametrize("name", ["weighted_kappa", "macro_f1"])
 def test_what_a_row_varies_by_is_the_same_on_few_rows_as_on_many(name: str) -> None:
-    """Smoothing made a kappa's 16 % larger on 50 rows, and the power that was calculated 7 points too small."""
+    """Smoothing made a kappa's 16 % larger on 50 rows, and the calculated power 7 points too small."""
     generator = np.random.default_rng(0)
     few, many = (
         np.mean([PAIRS[name].compared(n, generator, better=True).deviation for _ in range(runs)])
