@@ -36,8 +36,8 @@ def account_of(articles: Sequence[Record]) -> Iterator[str]:
         yield f"SQuAD: {counted(len(questions), 'question')} on {whole}."
     if impossible:
         yield (
-            f"{counted(impossible, 'question')} that the text does not answer (is_impossible): to ask them "
-            "too, pass --blank none."
+            f"{counted(impossible, 'question')} that the text does not answer (is_impossible): their answer "
+            "is blank, see --blank."
         )
 
 

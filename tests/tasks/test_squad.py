@@ -63,7 +63,7 @@ def test_questions_without_an_answer_are_told_and_left_out(tmp_path: Path) -> No
     assert task.unlabelled == 2
     assert task.warnings[:3] == (
         "SQuAD: 5 questions on 2 paragraphs of 1 article.",
-        "2 questions that the text does not answer (is_impossible): to ask them too, pass --blank none.",
+        "2 questions that the text does not answer (is_impossible): their answer is blank, see --blank.",
         "2 rows without a label left out.",
     )
 
