@@ -2,47 +2,38 @@
 """Do the verdicts hold? Whole searches among made-up prompts whose accuracy is known.
 
 K candidates are scored on 50 train rows, the best 5 of them on 50 validation rows, the winner once on n test
-rows beside the baselines; all answer the same rows, some of which are hard for all. Five tables: what is
-said when all prompts are equally good, how often a true gain of 10 points is told, and both of other metrics,
-also those of label sets, grades, numbers and scores between right and wrong. There the calculation is the one
-behind "rows needed" (a normal one, with what an answer varies by). simulate_verdict.md holds one run.
+rows beside the baselines; all answer the same rows, some of which are hard for all. Four tables: what is
+said when all prompts are equally good, how often a true gain of 10 points is told, and both of two prompts in
+other metrics (simulated_pairs.py). There the calculation is the one behind "rows needed" (a normal one, with
+what an answer varies by), for the gain that comparisons with most rows show on average. simulate_verdict.md
+holds one run.
 
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 from scipy.stats import binomtest
 from simulated_answers import discordance, right_answers
 from simulated_pairs import PAIRS, Pair
 
-from opro_local.answers.label import Label
-from opro_local.answers.labels import Labels
-from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import ALPHA, expected_best, power, power_to_tell, verdicts
-from opro_local.records import Example, Outcome
-from opro_local.scoring.marking import Marking
 
 ROWS = 50
 FINALISTS = 5
 TEST_ROWS = (50, 100, 400)
-MANY_ROWS = 200
-"""For each comparison, to find a true gain."""
 CANDIDATES = (80, 1600)
 ACCURACY = 0.5
 GAIN = 0.1
-LABELS = ("billing", "other", "urgent")
-SETS = {"billing": 0.4, "delivery": 0.3, "login": 0.15, "praise": 0.05}
-"""Labels of sets, and how often rows have them."""
 
 Answers = NDArray[np.bool_]
 
@@ -50,7 +41,7 @@ Answers = NDArray[np.bool_]
 @click.command(help=__doc__, context_settings={"show_default": True})
 @click.option("--runs", type=click.IntRange(1), default=5000, help="Searches a line of the first two tables.")
 @click.option(
-    "--resampled-runs", type=click.IntRange(1), default=500, help="Comparisons a line of the third."
+    "--resampled-runs", type=click.IntRange(1), default=500, help="Comparisons a line of the others."
 )
 @click.option(
     "--pair", "pairs", type=click.Choice(list(PAIRS)), multiple=True, help="Nothing but the lines of these."
@@ -60,7 +51,7 @@ Answers = NDArray[np.bool_]
 def main(*, runs: int, resampled_runs: int, pairs: tuple[str, ...], seed: int, out: Path | None) -> None:
     generator = np.random.default_rng(seed)
     chosen = pairs or tuple(PAIRS)
-    report = [] if pairs else _report(runs, resampled_runs, generator)
+    report = [] if pairs else _report(runs, generator)
     lines = []
     for line in chain(report, _pair_tables(chosen, resampled_runs, generator)):
         click.echo(line)
@@ -69,7 +60,7 @@ def main(*, runs: int, resampled_runs: int, pairs: tuple[str, ...], seed: int, o
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> Iterator[str]:
+def _report(runs: int, generator: np.random.Generator) -> Iterator[str]:
     yield f"# Do the verdicts hold?\n\n`python scripts/simulate_verdict.py`, {runs:,} searches a line."
     yield 'Behind the rate of "better" stands its one-sided 99 % upper bound (Clopper and Pearson).'
     yield (
@@ -88,27 +79,17 @@ def _report(runs: int, resampled_runs: int, generator: np.random.Generator) -> I
     for n in TEST_ROWS:
         setting = Setting(candidates=CANDIDATES[0], n=n, baselines=1, gain=GAIN)
         yield _gain_line(setting, [search(setting, generator) for _ in range(runs)])
-    yield (
-        f"\n## Other metrics, two equally good prompts, {resampled_runs:,} comparisons a line\n\n"
-        f"| metric | n | p of better at most {ALPHA} | intervals that hold the truth |\n|---|---|---|---|"
-    )
-    for metric in ("macro_f1", "log_loss"):
-        for n in TEST_ROWS:
-            yield _metric_line(metric, n, partial(_of_metric, metric), resampled_runs, generator)
-    for metric in Labels.metrics[:3]:
-        for n in TEST_ROWS:
-            told = f"{metric} of label sets"
-            yield _metric_line(told, n, partial(_of_sets, metric), resampled_runs, generator)
 
 
 def _pair_tables(names: Sequence[str], runs: int, generator: np.random.Generator) -> Iterator[str]:
     yield (
-        f"\n## Grades, numbers, scores: two equally good prompts, {runs:,} comparisons a line\n\n"
-        f"| metric | n | p of better at most {ALPHA} | intervals that hold the truth |\n|---|---|---|---|"
+        f"\n## Other metrics: two equally good prompts, {runs:,} comparisons a line\n\n"
+        f"| metric | n | p of better at most {ALPHA} (s.e.) | intervals that hold the truth |\n"
+        "|---|---|---|---|"
     )
     for name in names:
         for n in TEST_ROWS:
-            yield _metric_line(name, n, PAIRS[name].compared, runs, generator)
+            yield _metric_line(name, n, [PAIRS[name].compared(n, generator) for _ in range(runs)])
     yield (
         f"\n## The same, one prompt better, {runs:,} comparisons a line\n\n"
         f"| metric | true gain | n | p of better at most {ALPHA} | calculated "
@@ -176,81 +157,25 @@ def _gain_line(setting: Setting, searches: list[Search]) -> str:
     return f"| {setting.candidates:,} | {setting.n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
 
 
-def _metric_line(
-    metric: str,
-    n: int,
-    compared: Callable[[int, np.random.Generator], Comparison],
-    runs: int,
-    generator: np.random.Generator,
-) -> str:
-    comparisons = [compared(n, generator) for _ in range(runs)]
-    better = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
+def _metric_line(name: str, n: int, comparisons: Sequence[Comparison]) -> str:
+    better = float(np.mean([comparison.p_better <= ALPHA for comparison in comparisons]))
+    error = math.sqrt(better * (1 - better) / len(comparisons))
     covered = np.mean([covers(comparison, 0.0) for comparison in comparisons])
-    return f"| {metric} | {n} | {better:.1%} | {covered:.1%} |"
+    return f"| {name} | {n} | {better:.1%} ({error:.1%}) | {covered:.1%} |"
 
 
 def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator) -> Iterator[str]:
-    """The true gain is what many rows show, what a row varies by the comparisons with most rows."""
-    gain = pair.gain(MANY_ROWS * runs, generator)
+    """The comparisons with most rows say what the gain is and what a row varies by."""
     found = {n: [pair.compared(n, generator, better=True) for _ in range(runs)] for n in TEST_ROWS}
     most = found[max(TEST_ROWS)]
-    deviation = float(np.mean([comparison.deviation for comparison in most]))
+    gain, deviation = (
+        float(np.mean([getattr(each, field) for each in most])) for field in ("difference", "deviation")
+    )
     true = replace(most[0], difference=gain, deviation=deviation)
     for n, comparisons in found.items():
         told = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
         covered = np.mean([covers(comparison, gain) for comparison in comparisons])
-        calculated = power_to_tell(true, n)
-        yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {calculated:.1%} | {covered:.1%} |"
-
-
-def _of_metric(metric: Metric, n: int, generator: np.random.Generator) -> Comparison:
-    """Two prompts that see the target, each with noise of its own and the row's."""
-    targets = generator.choice(len(LABELS), n, p=[0.3, 0.6, 0.1])
-    seen = 1.5 * np.eye(len(LABELS))[targets] + generator.normal(size=(n, len(LABELS)))
-    ours, theirs = (_outcomes(targets, seen + generator.normal(size=seen.shape)) for _ in range(2))
-    marking = Marking(kind=Label(labels=LABELS), metric=metric)
-    found = marking.compare(marking.answers(ours), marking.answers(theirs))
-    assert found is not None
-    return found
-
-
-def _of_sets(metric: Metric, n: int, generator: np.random.Generator) -> Comparison:
-    """The same of sets: of each label both see whether a row has it, the rarest one row in twenty has."""
-    rates = np.array(list(SETS.values()))
-    has = generator.random((n, len(rates))) < rates
-    seen = 1.5 * (2 * has - 1) + generator.normal(size=has.shape)
-    kind = Labels(labels=tuple(SETS))
-    ours, theirs = (_set_outcomes(kind, has, seen + generator.normal(size=seen.shape)) for _ in range(2))
-    marking = Marking(kind=kind, metric=metric)
-    found = marking.compare(marking.answers(ours), marking.answers(theirs))
-    assert found is not None
-    return found
-
-
-def _set_outcomes(kind: Labels, has: Answers, log_odds: NDArray[np.float64]) -> list[Outcome]:
-    found = []
-    for number, (right, said) in enumerate(zip(has, log_odds, strict=True)):
-        target, prediction = (
-            kind.predicted(np.stack([y, -y], axis=1).ravel().tolist()) for y in (right - 0.5, said)
-        )
-        row = Example(id=str(number), text="", target=target)
-        score = kind.worth(prediction, row)
-        found.append(Outcome(example_id=row.id, target=target, prediction=prediction, score=score))
-    return found
-
-
-def _outcomes(targets: NDArray[np.int64], logits: NDArray[np.float64]) -> list[Outcome]:
-    log_probs = log_softmax(logits, axis=1)
-    return [
-        Outcome(
-            example_id=str(number),
-            target=LABELS[target],
-            prediction=LABELS[int(np.argmax(row))],
-            score=float(int(np.argmax(row)) == target),
-            choice_log_probs=tuple(row),
-        )
-        for number, (target, row) in enumerate(zip(targets, log_probs, strict=True))
-    ]
+        yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {power_to_tell(true, n):.1%} | {covered:.1%} |"
 
 
 def _coverage(searches: list[Search], truth: float) -> float:

@@ -1,4 +1,4 @@
-"""Two made-up prompts on the same rows in metrics that are no accuracy: grades, numbers, scores from 0 to 1.
+"""Two made-up prompts on the same rows in metrics that are no accuracy.
 
 Behind every answer stands noise, half of its variance the row's own. One prompt may have less of its own.
 """
@@ -9,21 +9,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import log_softmax, ndtr
 
 from opro_local.answers import AnswerKind
 from opro_local.answers.grade import Grade
+from opro_local.answers.label import Label
+from opro_local.answers.labels import Labels
 from opro_local.answers.number import Number
 from opro_local.answers.python import Python
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison
-from opro_local.records import Answer, Outcome
+from opro_local.records import Answer, Example, Outcome
 from opro_local.scoring.marking import Marking
 
 Values = NDArray[np.float64]
 Draw = Callable[[int, float, np.random.Generator], tuple[list[Answer], list[Answer]]]
 """(rows, by how much ours is better in the pair's own unit, generator) -> ours, theirs"""
 
+LABELS = Label(labels=("billing", "other", "urgent"))
+RATES = {"billing": 0.4, "delivery": 0.3, "login": 0.15, "praise": 0.05}
+"""Labels of sets, and how often rows have them."""
+SETS = Labels(labels=tuple(RATES))
 GRADES = Grade(labels=("1", "2", "3", "4", "5"))
 SPREAD = 100.0
 
@@ -41,11 +47,53 @@ class Pair:
         assert found is not None
         return found
 
-    def gain(self, n: int, generator: np.random.Generator) -> float:
-        """In the metric, where ours is better."""
-        values = (self.marking.value(answers) for answers in self.draw(n, self.better, generator))
-        ours, theirs = values
-        return self.marking.spec.sign * (ours - theirs)
+
+def labels(n: int, better: float, generator: np.random.Generator) -> tuple[list[Answer], list[Answer]]:
+    """Of what speaks for each label both see the same, each with noise of its own."""
+    targets = generator.choice(len(LABELS.labels), n, p=[0.3, 0.6, 0.1])
+    seen = 1.5 * np.eye(len(LABELS.labels))[targets] + generator.normal(size=(n, len(LABELS.labels)))
+    ours, theirs = (
+        _labelled(targets, seen + scale * generator.normal(size=seen.shape)) for scale in (1 - better, 1.0)
+    )
+    return ours, theirs
+
+
+def _labelled(targets: NDArray[np.int64], logits: Values) -> list[Answer]:
+    return [
+        Answer(
+            Outcome(
+                example_id=str(number),
+                target=LABELS.labels[target],
+                prediction=LABELS.labels[int(np.argmax(row))],
+                score=float(int(np.argmax(row)) == target),
+                choice_log_probs=tuple(row),
+            )
+        )
+        for number, (target, row) in enumerate(zip(targets, log_softmax(logits, axis=1), strict=True))
+    ]
+
+
+def sets(n: int, better: float, generator: np.random.Generator) -> tuple[list[Answer], list[Answer]]:
+    """Of each label both see whether a row has it, the rarest one row in twenty has."""
+    has = generator.random((n, len(RATES))) < np.array(list(RATES.values()))
+    seen = 1.5 * (2 * has - 1) + generator.normal(size=has.shape)
+    ours, theirs = (
+        _set_answers(has, seen + scale * generator.normal(size=seen.shape)) for scale in (1 - better, 1.0)
+    )
+    return ours, theirs
+
+
+def _set_answers(has: NDArray[np.bool_], log_odds: Values) -> list[Answer]:
+    found = []
+    for number, (right, said) in enumerate(zip(has, log_odds, strict=True)):
+        target, prediction = (
+            SETS.predicted(np.stack([odds, -odds], axis=1).ravel().tolist()) for odds in (right - 0.5, said)
+        )
+        score = SETS.worth(prediction, Example(id=str(number), text="", target=target))
+        found.append(
+            Answer(Outcome(example_id=str(number), target=target, prediction=prediction, score=score))
+        )
+    return found
 
 
 def scores(n: int, better: float, generator: np.random.Generator) -> tuple[list[Answer], list[Answer]]:
@@ -110,6 +158,11 @@ def _pair(kind: AnswerKind, metric: Metric, draw: Draw, better: float, spread: f
 
 
 PAIRS: Mapping[str, Pair] = {
+    "macro_f1": _pair(LABELS, "macro_f1", labels, 0.5),
+    "log_loss": _pair(LABELS, "log_loss", labels, 0.3),
+    "example_f1": _pair(SETS, "example_f1", sets, 0.3),
+    "micro_f1": _pair(SETS, "micro_f1", sets, 0.3),
+    "macro_f1 of sets": _pair(SETS, "macro_f1", sets, 0.3),
     "mean_score": _pair(Python(), "mean_score", scores, 0.2),
     "weighted_kappa": _pair(GRADES, "weighted_kappa", grades, 0.3),
     "off_by_one": _pair(GRADES, "off_by_one", grades, 0.5, spread=4.0),

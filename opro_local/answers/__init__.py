@@ -14,7 +14,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from opro_local.config import DecimalSign, FieldSettings, Grading, Metric, TaskSettings
+from opro_local.config import Blank, DecimalSign, FieldSettings, Grading, Metric, TaskSettings
 from opro_local.errors import SettingsError
 from opro_local.reading.official import OfficialGrader
 from opro_local.reading.replies import Grader, StrictGrader
@@ -56,6 +56,7 @@ class AnswerKind:
     tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
     rubric: str | None = None
+    blank: Blank = "unlabelled"
     metric: Metric = "accuracy"
 
     uses: ClassVar[Sequence[str]] = ()

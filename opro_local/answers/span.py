@@ -26,12 +26,18 @@ INSTRUCTIONS = (
     "Point to the answer: repeat only the words that it consists of.",
 )
 
+NOT_TOLD = "no answer"
+"""What is right where the text does not answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Span(Text):
-    """Of several right answers the nearest counts. A reply that repeats the row is worth nothing."""
+    """Of several right answers the nearest counts. A reply that repeats the row is worth nothing.
 
-    uses = ("separator",)
+    With blank "none" a row without an answer asks what its text does not tell: NOT_TOLD is right, all of it.
+    """
+
+    uses = ("separator", "blank")
     targets_are_nested = True
     several_targets = True
     metrics: ClassVar[Sequence[Metric]] = ("token_f1", "accuracy")
@@ -39,12 +45,12 @@ class Span(Text):
         "the first line of its answer, compared token by token without case, punctuation and articles; "
         "the whole row repeated is no answer"
     )
-    told = "An answer is a piece of the text, copied word for word and as short as possible."
 
     @classmethod
     def target_of(cls, cell: str, settings: TaskSettings) -> str:
         """Every right answer once."""
-        return together(list(dict.fromkeys(texts_in(cell, settings.separator))))
+        found = together(list(dict.fromkeys(texts_in(cell, settings.separator))))
+        return found or (NOT_TOLD if settings.blank == "none" else "")
 
     def notes(self, rows: Sequence[LabelledRow]) -> Iterator[str]:
         lost = [row.where for row in rows if not self._is_found(row)]
@@ -56,13 +62,26 @@ class Span(Text):
             )
         if several:
             yield f"{counted(several, 'row')} with several right answers: the nearest counts."
+        if silent := sum(self._is_silent(row.target) for row in rows):
+            yield f'{counted(silent, "row")} that the text does not answer: "{NOT_TOLD}" is right.'
+
+    def _is_silent(self, target: str) -> bool:
+        return self.blank == "none" and target == NOT_TOLD
 
     def _is_found(self, row: LabelledRow) -> bool:
-        return all(holds(row.text, each) for each in self.right(row.target))
+        silent = self._is_silent(row.target)
+        return silent or all(holds(row.text, each) for each in self.right(row.target))
+
+    @property
+    def told(self) -> str:
+        otherwise = f', or "{NOT_TOLD}" where the text does not answer' if self.blank == "none" else ""
+        return f"An answer is a piece of the text, copied word for word and as short as possible{otherwise}."
 
     @property
     def instructions(self) -> Sequence[str]:
-        return INSTRUCTIONS
+        if self.blank != "none":
+            return INSTRUCTIONS
+        return [f"{each} If the text does not answer, say: {NOT_TOLD}" for each in INSTRUCTIONS]
 
     def official(self) -> Grader:
         raise SettingsError("no grader was published for answer span: use --grading strict.")
@@ -75,6 +94,8 @@ class Span(Text):
 
     def worth(self, answer: str, example: Example) -> float:
         said, right = tokens(answer), [tokens(each) for each in self.right(example.target)]
+        if self._is_silent(example.target):
+            return float(said in right)
         if said not in right and holds(answer, _longest_line(example.text)):
             return 0.0
         return max((token_f1(said, each) for each in right), default=0.0)

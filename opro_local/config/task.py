@@ -112,8 +112,8 @@ class TaskSettings(Settings):
     )
     blank: Blank = Field(
         "unlabelled",
-        description="What a blank cell means to a labels answer: a row that nobody labelled, which is left "
-        "out, or one with none of the labels.",
+        description="What a blank cell means: a row that nobody labelled, which is left out, or none: of the "
+        "labels, to a labels answer, or no answer in the text, to a span answer.",
     )
     pattern: str | None = Field(
         None, description="Regular expression of a regex answer: its group 1, else the whole match."

@@ -1,6 +1,7 @@
 """95 % intervals of what was measured on a sample of examples."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,14 @@ def of_draws(values: NDArray[np.float64], observed: float) -> Interval:
 
 
 def resampled(counts: NDArray[np.int64], times: int, *, seed: int) -> NDArray[np.float64]:
-    """Samples as large as the observed one, drawn from it: counts (K) -> (times, K)."""
-    n = int(counts.sum())
-    return np.random.default_rng(seed).multinomial(n, counts / n, size=times).astype(np.float64)
+    """Samples as large as the observed one, drawn from it: counts (K) -> (times, K), not to be written to."""
+    return _resampled(tuple(counts.tolist()), times, seed)
+
+
+@lru_cache(maxsize=4)
+def _resampled(counts: tuple[int, ...], times: int, seed: int) -> NDArray[np.float64]:
+    """Kept, as most of what is compared in turn are rows that each count once, and as many."""
+    n = sum(counts)
+    drawn = np.random.default_rng(seed).multinomial(n, np.array(counts) / n, size=times).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn

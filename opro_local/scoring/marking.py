@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from statistics import fmean
 
 import numpy as np
@@ -232,8 +232,7 @@ def _compared(sums: Sums, sign: int) -> Comparison:
         return found
 
     drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
-    coins = np.random.default_rng(0).integers(0, 2, drawn.shape).astype(np.float64)
-    moved = coins @ (ours - theirs)
+    moved = _coins(n) @ (ours - theirs)
     whole = [each.sum(axis=0)[np.newaxis] for each in (ours, theirs)]
     return compare_exchanged(
         float(gains(*whole)[0]),
@@ -242,6 +241,12 @@ def _compared(sums: Sums, sign: int) -> Comparison:
         n=n,
         groups=1,
     )
+
+
+@lru_cache(maxsize=2)
+def _coins(n: int) -> Array:
+    """(RESAMPLES, n) of 0 and 1: which rows exchange their answers."""
+    return np.random.default_rng(0).integers(0, 2, (RESAMPLES, n)).astype(np.float64)
 
 
 def _cells(*samples: Sample) -> Cells:

@@ -1,21 +1,30 @@
-"""JSON -> Records: an object a line, or one list of objects."""
+"""JSON -> Records: an object a line, one list of objects, or SQuAD's own files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from opro_local.errors import DataError
 from opro_local.tasks.formats import Columns, Records
 from opro_local.tasks.nested import Entry, Unreadable, records_of
+from opro_local.tasks.squad import account_of, questions_of, squad_articles
 
 DEEP = "JSON nested too deeply. Give one flat object a line"
 
 
 def parse_json(text: str, *, columns: Columns, name: str) -> Records:
-    """Raises DataError for a list that is not valid JSON; a line that is none has a fault."""
-    entries = _listed(text, name) if text.lstrip()[:1] == "[" else None
-    if entries is None:
+    """Raises DataError for a value of several lines that is not JSON; a line that is none has a fault."""
+    value = _whole(text, name)
+    if value is None:
         return records_of([_entry(number, line) for number, line in _lines(text)], columns, "line")
-    return records_of(entries, columns, "record")
+    articles = squad_articles(value)
+    values = questions_of(articles) if articles else value if isinstance(value, list) else [value]
+    records = records_of(_numbered(values), columns, "record")
+    return replace(records, notes=(*account_of(articles), *records.notes))
+
+
+def _numbered(values: Iterable[object]) -> list[Entry]:
+    return [_checked(number, value) for number, value in enumerate(values, start=1)]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -26,20 +35,24 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r")
 
 
-def _listed(text: str, name: str) -> list[Entry] | None:
-    """The entries of one list; None where each line is a value of its own."""
+def _whole(text: str, name: str) -> object:
+    """What all of the text is, if it is one list or object; None where each line is a value of its own."""
+    first = text.lstrip().partition("\n")[0].strip()
+    if first[:1] not in ("[", "{"):
+        return None
+    is_one = first[0] == "[" or first == "{"
     try:
-        values = _parsed(text)
+        return _parsed(text)
     except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
+        if not is_one or error.msg == "Extra data":
             return None
         raise DataError(
             f"{name} line {error.lineno}: not valid JSON at column {error.colno} ({error.msg}). Correct it."
         ) from None
     except RecursionError:
+        if not is_one:
+            return None
         raise DataError(f"{name}: JSON nested too deeply. Give a list of flat objects.") from None
-    assert isinstance(values, list)  # it began with a bracket
-    return [_checked(number, value) for number, value in enumerate(values, start=1)]
 
 
 def _entry(number: int, line: str) -> Entry:

@@ -32,7 +32,7 @@ OF_TABLES = (
 """Settings that say nothing about the files of a benchmark."""
 OF_KINDS = (
     *(field.name for field in fields(AnswerKind) if field.name != "metric"),
-    *("label_columns", "separator", "blank", "judge_rows"),
+    *("label_columns", "separator", "judge_rows"),
 )
 """Settings that only some kinds of answers take."""
 TEXT_FILES = (".txt", ".md")
@@ -74,6 +74,7 @@ def load_task(settings: TaskSettings, *, folder: Path, name: str, allow_python: 
         tolerance=settings.tolerance,
         fields=kind.fields_of(rows.all, settings.fields),
         rubric=_text_or_file(settings.rubric, folder),
+        blank=settings.blank,
         judge_rows=graded_replies(settings, folder),
         unlabelled=rows.unlabelled,
         warnings=rows.warnings,

@@ -95,7 +95,7 @@ def _cell(record: Record, name: str, label: object, columns: Columns) -> tuple[s
         return as_text(_value(record, name), name)
     if columns.nested and isinstance(label, Mapping) and list(label) == ["choices"]:  # of Label Studio
         label = label["choices"]
-    if columns.nested and isinstance(label, Mapping | list):
+    if columns.nested and isinstance(label, Mapping | list) and not (columns.several and _has_objects(label)):
         return json.dumps(label, ensure_ascii=False, default=str), None
     return as_text(label, name)
 
@@ -106,7 +106,12 @@ def _labels(record: Record, columns: Columns) -> list[object]:
     found = answers(record, columns.label, every=columns.every_annotator, whole=columns.nested)
     given = [answer for answer in found if answer is not None]
     together = columns.several and not columns.every_annotator and len(given) > 1
-    return [given] if together and not any(isinstance(each, Mapping | list) for each in given) else given
+    return [given] if together and not _has_objects(given) else given
+
+
+def _has_objects(value: object) -> bool:
+    """Whether it is more than a list of plain values."""
+    return not isinstance(value, list) or any(isinstance(each, Mapping | list) for each in value)
 
 
 def _value(record: Record, column: str) -> object:
@@ -173,6 +178,8 @@ def as_text(value: object, name: str = "") -> tuple[str, str | None]:
 
 
 def _nested(value: object, name: str) -> str:
+    if isinstance(value, list) and isinstance(value[0], Mapping):
+        return _nested(value[0], name)
     if isinstance(value, list):
         return f"{quoted(name)} holds {len(value)} values. Give one"
     if isinstance(value, Mapping) and value:

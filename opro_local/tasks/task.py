@@ -9,7 +9,7 @@ from functools import cached_property
 from pydantic import TypeAdapter, ValidationError
 
 from opro_local.answers import AnswerKind, kind_of
-from opro_local.config import DecimalSign, FieldSettings, Metric, Position, SplitSettings
+from opro_local.config import Blank, DecimalSign, FieldSettings, Metric, Position, SplitSettings
 from opro_local.errors import UnreadablePart
 from opro_local.records import Example
 from opro_local.tasks.graded_replies import GradedReply
@@ -23,8 +23,8 @@ class Task:
     must_stay: rows apart from the others that a winner may not answer wrongly where the best start is right.
     test: rows of a test file of their own, the test part whatever the split says; examples are then the rest.
     pretrained_position: where the instruction stands for scorers that are no chat models, if elsewhere.
-    answer is the name of its kind; labels, pattern, grader, decimal, tolerance, fields and rubric are its
-    settings. labels stand in the order of the settings, else of the kind, () where answers are open.
+    answer is the name of its kind; labels, pattern, grader, decimal, tolerance, fields, rubric and blank are
+    its settings. labels stand in the order of the settings, else of the kind, () where answers are open.
     judge_rows measure the judge that goes by the rubric.
     unlabelled: rows of the table that are left out because they have no label.
     warnings: what the user should know about the table; they do not change the task.
@@ -48,6 +48,7 @@ class Task:
     tolerance: str | None = None
     fields: tuple[FieldSettings, ...] = ()
     rubric: str | None = None
+    blank: Blank = "unlabelled"
     judge_rows: tuple[GradedReply, ...] = ()
     unlabelled: int = 0
     warnings: tuple[str, ...] = ()

@@ -1,19 +1,17 @@
-#!/usr/bin/env python
 """Reviews of nights at a guesthouse with a grade from 1 to 5, by a rule: a table for --answer grade.
 
 A stay has a mood, from bad to good; by it each of four things (room, breakfast, hosts, nights) turns out
 good or bad, and the review has a sentence on each, in random order, beside one that says nothing. The grade
 is 1 and one more for each good thing. The same seed writes the same table.
 
-    python scripts/tables/graded_stays.py stays.csv --rows 240
+    python scripts/make_table.py graded_stays stays.csv --rows 240
 """
 
-import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import click
+from tables.saving import save_csv
 
 COLUMNS = ("review", "grade")
 GOOD: Mapping[str, Sequence[str]] = {
@@ -89,13 +87,8 @@ ASIDES = (
 MOODS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=240)
-@click.option("--seed", type=click.IntRange(0), default=0)
-def main(out: Path, *, rows: int, seed: int) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *stays(rows, seed)])
+def write(out: Path, rows: int, seed: int) -> None:
+    save_csv(out, COLUMNS, stays(rows, seed))
 
 
 def stays(rows: int, seed: int) -> Iterator[tuple[str, int]]:
@@ -115,7 +108,3 @@ def _stay(draw: random.Random) -> tuple[str, int]:
     sentences.append(draw.choice(ASIDES))
     draw.shuffle(sentences)
     return " ".join(sentences), 1 + len(good)
-
-
-if __name__ == "__main__":
-    main()

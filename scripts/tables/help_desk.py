@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Mails to a help desk, and replies to some of them with grades: tables for --answer judged.
 
 A mail names its writer, an order and one matter. Two rubrics are written, each with graded replies.
@@ -11,17 +10,17 @@ points  a reply greets the writer by name, says sorry, takes up the very matter,
 
 The grades are those of this rule; no person was asked. The same seed writes the same tables.
 
-    python scripts/tables/help_desk.py FOLDER --rows 160 --graded 40
+    python scripts/make_table.py help_desk FOLDER --rows 160
 """
 
-import csv
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
+from tables.saving import save_csv
 
+GRADED = 40
+"""Mails beside the rows whose replies are graded."""
 RUBRICS = {
     "tone": "How friendly and helpful is the reply? 1: rude. 2: curt and unwilling. 3: neutral. 4: friendly. "
     "5: very friendly, sorry for the trouble, and ready to help.",
@@ -102,19 +101,14 @@ class Mail:
     text: str
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=160)
-@click.option("--graded", type=click.IntRange(1), default=40)
-@click.option("--seed", type=click.IntRange(0), default=0)
-def main(folder: Path, *, rows: int, graded: int, seed: int) -> None:
+def write(folder: Path, rows: int, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    every = mails(rows + graded, draw := random.Random(seed))
-    _save(folder / "mails.csv", [("mail",), *((mail.text,) for mail in every[:rows])])
+    every = mails(rows + GRADED, draw := random.Random(seed))
+    save_csv(folder / "mails.csv", ("mail",), ((mail.text,) for mail in every[:rows]))
     for name, replied in (("tone", toned), ("points", pointed)):
         (folder / f"{name}.txt").write_text(RUBRICS[name] + "\n", encoding="utf-8")
         replies = [(mail.text, *replied(mail, draw)) for mail in every[rows:]]
-        _save(folder / f"{name}.csv", [("text", "reply", "grade"), *replies])
+        save_csv(folder / f"{name}.csv", ("text", "reply", "grade"), replies)
 
 
 def mails(count: int, draw: random.Random) -> list[Mail]:
@@ -149,12 +143,3 @@ def pointed(mail: Mail, draw: random.Random) -> tuple[str, int]:
         draw.choice(NEXT if next_step else NOWHERE),
     ]
     return " ".join(filter(None, parts)), 1 + sum(good)
-
-
-def _save(path: Path, rows: Sequence[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,15 @@
-#!/usr/bin/env python
 """Orders to a wholesaler of hot drinks and what is to be entered of each, by a rule: for --answer fields.
 
 Every order draws a product, a number of boxes, a customer, whether it is express, and, one order in two, a
 reference. A number is written in digits or in words, some orders take an earlier number back, and sentences
 that are about nothing stand around. The same seed writes the same table.
 
-    python scripts/tables/orders.py orders.jsonl --rows 240
+    python scripts/make_table.py orders orders.jsonl --rows 240
 """
 
 import json
 import random
 from pathlib import Path
-
-import click
 
 PRODUCTS = {
     "black tea": ("black tea", "English breakfast tea", "Assam"),
@@ -110,16 +107,7 @@ def _written(number: int, draw: random.Random) -> str:
     return WORDS[number] if number in WORDS and draw.random() < 0.5 else str(number)
 
 
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--rows", default=240, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(file: Path, rows: int, seed: int) -> None:
-    """Write a table as JSON, an object a line."""
+def write(out: Path, rows: int, seed: int) -> None:
     draw = random.Random(seed)
     lines = [json.dumps(order(draw), ensure_ascii=False) for _ in range(rows)]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,19 +1,17 @@
-#!/usr/bin/env python
 """Notes of a repair shop, each with a question whose answer stands in it: a table for --answer span.
 
 A note has a sentence each on the customer, the machine, its fault, a day and a price, in random order, with
 asides that hold days, names and sums of other things. The question asks for one of the five. What is right in
 a longer and a shorter form has both, divided by a bar. The same seed writes the same table.
 
-    python scripts/tables/repair_notes.py notes.csv --rows 200
+    python scripts/make_table.py repair_notes notes.csv --rows 200
 """
 
-import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import click
+from tables.saving import save_csv
 
 COLUMNS = ("note", "question", "answer")
 SIGN = "|"
@@ -101,13 +99,8 @@ ASKED: Mapping[str, Sequence[str]] = {
 }
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=200)
-@click.option("--seed", type=click.IntRange(0), default=0)
-def main(out: Path, *, rows: int, seed: int) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *notes(rows, seed)])
+def write(out: Path, rows: int, seed: int) -> None:
+    save_csv(out, COLUMNS, notes(rows, seed))
 
 
 def notes(rows: int, seed: int) -> Iterator[tuple[str, str, str]]:
@@ -154,7 +147,3 @@ def _right(about: str, facts: Mapping[str, str]) -> Sequence[str]:
     if about == "customer":
         return (facts["customer"],)
     return (facts["own" if about == "machine" else about],)
-
-
-if __name__ == "__main__":
-    main()

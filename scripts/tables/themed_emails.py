@@ -1,20 +1,18 @@
-#!/usr/bin/env python
 """E-mails to a shop with the themes that each is about, by a rule: a table for --answer labels.
 
 Every e-mail draws each theme by itself, by its rate; a sentence of every drawn theme stands in it, in random
 order among sentences that are about no theme. Some of these use a theme's words for something else ("The
 invoice was fine."). An e-mail that draws nothing is about none. The same seed writes the same table.
 
-    python scripts/tables/themed_emails.py emails.csv --rows 240
+    python scripts/make_table.py themed_emails emails.csv --rows 240
 """
 
-import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
+from tables.saving import save_csv
 
 COLUMNS = ("email", "themes")
 SIGN = "; "
@@ -124,13 +122,8 @@ CLOSINGS = ("Regards", "Best wishes", "Thanks in advance", "Yours", "See you")
 ASIDES_EACH = (1, 1, 2, 2, 3)
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=240)
-@click.option("--seed", type=click.IntRange(0), default=0)
-def main(out: Path, *, rows: int, seed: int) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *emails(rows, seed)])
+def write(out: Path, rows: int, seed: int) -> None:
+    save_csv(out, COLUMNS, emails(rows, seed))
 
 
 def emails(rows: int, seed: int) -> Iterator[tuple[str, str]]:
@@ -149,7 +142,3 @@ def _email(draw: random.Random) -> tuple[str, list[str]]:
     sentences += draw.sample(ASIDES, draw.choice(ASIDES_EACH))
     draw.shuffle(sentences)
     return f"{draw.choice(GREETINGS)} {' '.join(sentences)} {draw.choice(CLOSINGS)}", themes
-
-
-if __name__ == "__main__":
-    main()

@@ -1,20 +1,18 @@
-#!/usr/bin/env python
 """Sizes to be given in another unit, by a rule: a table for --answer number with a --tolerance.
 
 A sentence names a thing with its size, a question asks for the size in another unit. The answer is the size
 times the factor below, rounded to two decimals; who takes a rounded factor ("a mile is 1.6 km") is off by
 less than 1 %. The same seed writes the same table.
 
-    python scripts/tables/units.py sizes.csv --rows 240
+    python scripts/make_table.py units sizes.csv --rows 240
 """
 
-import csv
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
+from tables.saving import save_csv
 
 COLUMNS = ("problem", "size")
 
@@ -90,13 +88,8 @@ CONVERSIONS = (
 )
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=240)
-@click.option("--seed", type=click.IntRange(0), default=0)
-def main(out: Path, *, rows: int, seed: int) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *sizes(rows, seed)])
+def write(out: Path, rows: int, seed: int) -> None:
+    save_csv(out, COLUMNS, sizes(rows, seed))
 
 
 def sizes(rows: int, seed: int) -> Iterator[tuple[str, str]]:
@@ -114,7 +107,3 @@ def _problem(draw: random.Random) -> tuple[str, str]:
     size = draw.randint(round(found.low / found.step), round(found.high / found.step)) * found.step
     thing = draw.choice(found.things).format(f"{size:g} {found.unit}")
     return f"{thing} How many {found.other} is that?", f"{size * found.factor:.2f}"
-
-
-if __name__ == "__main__":
-    main()

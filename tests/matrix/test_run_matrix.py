@@ -15,6 +15,7 @@ from commands import (
     check_refused,
     check_score,
     document,
+    metric_of,
     named,
     refusal_of,
     refused_cells,
@@ -29,7 +30,7 @@ FEW_TOKENS = ("--answer-tokens", "8")
 def check_run(commands: Commands, cell: Cell, model: Path, *more: str) -> None:
     found = document(commands.run(cell, model, *more))
     assert (found["status"], found["stop_reason"]) == ("finished", "budget of 1 steps used")
-    assert found["metric"] == cell["metric"]
+    assert found["metric"] == metric_of(cell)
     assert [step["number"] for step in found["steps"]] == [0, 1]
     rows = found["task"]["rows"]
     assert sum(rows.values()) == len(ROWS[str(cell["answer"])])

@@ -20,12 +20,24 @@ from tiny_models import CONFIGS, save_tiny_model
 
 from opro_local.cli import main
 from opro_local.config import ModelSettings
+from opro_local.scoring.metrics import METRICS
 from opro_local.wiring import models
 from opro_local.wiring.models import Models, load_models
 
-LABELLED = ("label", "boolean")
+CLASSES = ("label", "boolean", "grade")
+LABELLED = (*CLASSES, "labels")
+OWN_METRIC = {
+    "fields": "mean_score",
+    "grade": "weighted_kappa",
+    "judged": "mean_score",
+    "labels": "example_f1",
+}
+OWN_METRIC |= {"python": "mean_score", "span": "token_f1", "tolerance": "mae"}
+"""What "own" stands for; accuracy for all others."""
+FIRST = ("label", "boolean", "choice", "number", "text", "regex", "python", "fields")
+"""Those that meet every family of models; the others go the ways of these."""
 AXES: dict[str, Sequence[object]] = {
-    "answer": ("label", "boolean", "choice", "number", "text", "regex", "python", "fields"),
+    "answer": (*FIRST, "labels", "grade", "tolerance", "span", "judged"),
     "mode": ("likelihood", "generation"),
     "chat": (True, False),
     "position": ("before_Q", "Q_begin", "Q_end", "A_begin"),
@@ -34,7 +46,7 @@ AXES: dict[str, Sequence[object]] = {
     "second_round": (False, True),
     "calibration": (None, "none", "contextual", "batch", "auto"),
     "grading": ("strict", "official"),
-    "metric": ("accuracy", "macro_f1", "log_loss"),
+    "metric": ("accuracy", "macro_f1", "log_loss", "own"),
     "instruction": ("Think, then say it.", ""),
 }
 FAMILIES = tuple(CONFIGS)
@@ -50,30 +62,65 @@ ROWS = {
     "regex": [(f"Which code has {i}?", f"X{i}") for i in range(14)],
     "python": [(f"Say {i}.", str(i)) for i in range(14)],
     "fields": [(f"Enter {i}.", json.dumps({"n": i, "word": f"word {i}"})) for i in range(14)],
+    "labels": [(f"Day {i}: how is it?", ("cold", "cold; wet", "none")[i % 3]) for i in range(14)],
+    "grade": [(f"Stay {i}: how was it?", str(1 + i % 3)) for i in range(14)],
+    "tolerance": [(f"How long is {i} m?", f"{i}.5") for i in range(14)],
+    "span": [(f"Box {i} holds {i} nails.", f'["{i} nails", "{i}"]') for i in range(14)],
+    "judged": [(f"Mail {i}: when?", f"On day {i}." if i % 2 else "") for i in range(14)],
 }
+KIND = {"tolerance": "number"}
+"""The kind of answers, where it is not called as the table."""
 VALIDATION_ROWS = 3
 """What a split of 14 rows leaves to choose by."""
 OWN = {
     "regex": ["--pattern", r"(X\d+)"],
     "python": ["--grader", "grade.py:right", "--allow-python"],
     "fields": ["--fields", "n=number", "--fields", "word=text?"],
+    "labels": ["--separator", ";"],
+    "tolerance": ["--tolerance", "10 %"],
+    "judged": ["--rubric", "It says when.", "--judge-kappa", "0"],
 }
 GRADER = "def right(reply: str, target: str) -> bool:\n    return target in reply\n"
 
+UNPUBLISHED = ("regex", "python", "fields", "labels", "span", "judged")
 UNREAD = {"mode": "likelihood", "calibration": "contextual", "instruction": ""}
 
 REASONS = {"no answer", "several answers", "cut off", "no match", "the published parser fails"}
 """Why a reply of a random model may have no prediction. That something failed is none of them."""
 
 
+def metric_of(cell: Cell) -> str:
+    own = OWN_METRIC.get(str(cell["answer"]), "accuracy")
+    return own if cell["metric"] == "own" else str(cell["metric"])
+
+
+def _suits(metric: str, answer: object) -> bool:
+    if metric == "accuracy":
+        return answer != "judged"  # what is graded is never right or wrong
+    having = {"macro_f1": LABELLED, "log_loss": CLASSES}
+    return answer in having.get(metric, (answer,))
+
+
+LOOKED_AT = ("answer", "mode", "second_round", "calibration", "grading", "metric")
+"""The axes that a refusal hangs on."""
+
+
 def refusal_of(cell: Cell) -> str | None:
     """What stderr says of a cell that has no meaning; None if it has one."""
+    return _refusal(tuple(cell[name] for name in LOOKED_AT))
+
+
+@cache
+def _refusal(choices: tuple[object, ...]) -> str | None:
+    cell = dict(zip(LOOKED_AT, choices, strict=True))
     labelled, likelihood = cell["answer"] in LABELLED, cell["mode"] == "likelihood"
-    if cell["metric"] != "accuracy" and not labelled:
+    if not _suits(metric_of(cell), cell["answer"]):
         return "does not suit answer"
     if likelihood and (cell["grading"] == "official" or cell["second_round"]):
         return "has no replies to read"
-    if cell["grading"] == "official" and cell["answer"] in ("regex", "python", "fields"):
+    if cell["grading"] == "official" and cell["answer"] == "tolerance":
+        return "published grading knows no tolerance"
+    if cell["grading"] == "official" and cell["answer"] in UNPUBLISHED:
         return "no grader was published"
     if likelihood and not labelled:
         return "needs a label set"
@@ -89,26 +136,30 @@ def is_meant(cell: Cell) -> bool:
 
 
 def _each_answer() -> list[Cell]:
-    """Every answer type in every mode that it has, with a chat model and with a pre-trained one."""
+    """Every answer type in every mode that it has, the first ones with a chat and a pre-trained model."""
     return [
         {"answer": answer, "mode": mode, "chat": chat}
         for answer in AXES["answer"]
         for mode in AXES["mode"]
-        for chat in AXES["chat"]
+        for chat in (AXES["chat"] if answer in FIRST else [mode == "likelihood"])
         if mode == "generation" or answer in LABELLED
     ]
 
 
 @cache
 def meant_cells() -> list[Cell]:
-    """Cells with a value: every pair of choices, and every answer type in every mode with either model.
+    """Cells with a value: every pair of choices, and every answer type in every mode.
 
-    All of that three times in other company: as many as there are families to try.
+    All of that three times in other company, of the first types: as many as there are families to try.
     """
     # Of an input without content a pre-trained model may have nothing at all to read.
     unread = {"answer": "label", "chat": False, "qa": False, "shots": 0} | UNREAD
     begun = [*_each_answer(), unread]
-    return [cell for seed in range(3) for cell in covering(AXES, is_meant, begun=begun, seed=seed)]
+    again = [part for part in begun if part["answer"] in FIRST]
+    cells = covering(AXES, is_meant, begun=begun)
+    for seed in (1, 2):
+        cells += covering(AXES | {"answer": FIRST}, is_meant, begun=again, seed=seed)
+    return cells
 
 
 def each_answer_cells() -> list[Cell]:
@@ -125,20 +176,18 @@ def run_cells() -> list[Cell]:
 
 def refused_cells(answer: str) -> list[Cell]:
     """Cells of an answer type that have no meaning; they differ where a rule looks."""
-    looked_at = ("mode", "second_round", "calibration", "grading", "metric")
-    cells = (
-        dict(zip(looked_at, values, strict=True)) for values in product(*(AXES[name] for name in looked_at))
-    )
+    axes = LOOKED_AT[1:]
+    cells = (dict(zip(axes, values, strict=True)) for values in product(*(AXES[name] for name in axes)))
     first = {name: values[0] for name, values in AXES.items()} | {"answer": answer, "method": "opro"}
     return [first | cell for cell in cells if not is_meant(first | cell)]
 
 
 def with_families(cells: Iterable[Cell], families: Sequence[str] = FAMILIES) -> Iterator[Cell]:
-    """The cells, each with a family of models, so that every family meets every answer type."""
+    """The cells, each with a family of models, so that every family meets each of the first answer types."""
     cells = list(cells)
     for answer in AXES["answer"]:
         own = [cell for cell in cells if cell["answer"] == answer]
-        for number in range(max(len(own), len(families))):
+        for number in range(max(len(own), len(families) if answer in FIRST else 0)):
             yield own[number % len(own)] | {"family": families[number % len(families)]}
 
 
@@ -171,10 +220,10 @@ class Commands:
 def flags(cell: Cell, model: Path) -> list[str]:
     answer = str(cell["answer"])
     words = ["--model", str(model), "--data", f"{answer}.csv", "--text", "text", "--label", "target"]
-    words += ["--answer", answer, *OWN.get(answer, [])]
+    words += ["--answer", KIND.get(answer, answer), *OWN.get(answer, [])]
     words += ["--scoring", str(cell["mode"]), "--position", str(cell["position"])]
     words += [] if cell["qa"] is None else ["--qa" if cell["qa"] else "--no-qa"]
-    words += ["--shots", str(cell["shots"]), "--metric", str(cell["metric"])]
+    words += ["--shots", str(cell["shots"]), "--metric", metric_of(cell)]
     words += ["--second-round"] if cell["second_round"] else []
     words += [] if cell["calibration"] is None else ["--calibration", str(cell["calibration"])]
     words += ["--grading", str(cell["grading"]), "--answer-tokens", "6"]
@@ -216,23 +265,25 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def check_refused(result: Result, message: str) -> None:
-    """One line that says what is wrong, before any work."""
+    """One line that says what is wrong, before any work; behind notes on the table, if it has any."""
     assert (result.exit_code, result.stdout) == (2, ""), result.output
-    (line,) = result.stderr.splitlines()
+    *notes, line = result.stderr.splitlines()
+    assert all(note.startswith("note: ") for note in notes)
     assert line.startswith("opro-local: ")
     assert message in line
 
 
 def check_score(score: dict[str, Any], cell: Cell, *, rows: int) -> None:
     """A figure of all rows, in range, with a reason for every row that has no prediction."""
+    spec = METRICS[metric_of(cell)]  # type: ignore[index]
+    value, interval = score["value"], score["interval"]
     assert score["n"] == rows
-    if cell["metric"] == "accuracy":
-        assert score["value"] * rows == pytest.approx(round(score["value"] * rows))
-    if cell["metric"] != "log_loss":
-        assert 0 <= score["value"] <= 1
-        low, high = score["interval"]
-        assert 0 <= low <= high <= 1
+    assert spec.low <= value <= spec.high
+    if metric_of(cell) == "accuracy":
+        assert value * rows == pytest.approx(round(value * rows))
+    if interval is None:  # rows that are all alike have none, but of a share
+        assert metric_of(cell) != "accuracy"
     else:
-        assert score["value"] > 0
+        assert spec.low <= interval[0] <= value <= interval[1] <= spec.high
     assert sum(score["reasons"].values()) <= rows
     assert score["reasons"].keys() <= (REASONS if cell["mode"] == "generation" else set())

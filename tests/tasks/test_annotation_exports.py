@@ -196,7 +196,8 @@ def test_keys_may_be_optional_and_doubled_or_hold_no_json_where_they_are_not_use
         ('[{"text": "a", "label": "x"}, 7]', r"t\.json record 2: not a JSON object with keys"),
         ("[" * 100_000, "nested too deeply"),
         ("[]", r"t\.json is empty"),
-        ('{\n "rows": [1]\n}', r"t\.json line 1: not valid JSON"),
+        ('{\n "rows": [1]\n}', "has no column 'text'; found 'rows'"),
+        ('{\n "rows": [1\n}', r"t\.json line 3: not valid JSON at column"),
     ],
 )
 def test_lists_that_are_no_tables_are_refused_in_one_line(tmp_path: Path, content: str, told: str) -> None:
