@@ -56,17 +56,20 @@ class Needs:
     """What a model takes, in bytes.
 
     process is resident already; loading comes on top of the weights while they are read; a forward takes
-    workspace, token_bytes a token, and pair_bytes a pair of tokens. resident is what must lie on the device
-    when the layers are spread; None if they cannot be. packed tells which share is quantised.
+    workspace, token_bytes a token, and pair_bytes a pair of tokens; a stored token takes kv_bytes. resident
+    is what must lie on the device when the layers are spread; None if they cannot be. packed tells which
+    share is quantised. parameters are the numbers that the weights are.
     """
 
     name: str
+    parameters: int
     device: torch.device
     process: int
     weights: int
     loading: int
     workspace: int
     token_bytes: int
+    kv_bytes: int
     pair_bytes: int
     resident: int | None
     packed: str = ""
@@ -82,15 +85,20 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Bytes by purpose. If spread, weights are those that fit on the device; the others lie elsewhere."""
+    """Bytes by purpose. If spread, weights are those that fit on the device; the others lie elsewhere.
+
+    parameters are the numbers that the weights are; stored_tokens are those of prefixes that the store holds.
+    """
 
     name: str
+    parameters: int
     device: str
     process: int
     weights: int
     loading: int
     forward: int
     budgets: Budgets
+    stored_tokens: int
     available: int
     spread: bool = False
     packed: str = ""
@@ -143,6 +151,7 @@ def read_needs(profile: ModelProfile) -> Needs:
     logits = max(logits, slice_bytes(profile.device))
     return Needs(
         name=profile.folder.path.name,
+        parameters=profile.folder.parameters,
         device=profile.device,
         process=resident_bytes(profile.device) + (LIBRARY_BYTES if on_cpu else 0),
         weights=sum(
@@ -152,6 +161,7 @@ def read_needs(profile: ModelProfile) -> Needs:
         loading=_file_bytes(profile) if on_cpu and profile.converts else 0,
         workspace=unpacked + logits,
         token_bytes=item * (8 * hidden + 3 * widest) + 2 * cost.kv_bytes,
+        kv_bytes=cost.kv_bytes,
         pair_bytes=item,
         resident=None if profile.how in PACKED else _least_resident(profile),
         packed=_packed_words(profile),
@@ -166,15 +176,17 @@ def plan_memory(needs: Needs, available: int) -> MemoryPlan:
     tokens = _most_tokens(needs, available)
     if tokens is None:
         return _spread_plan(needs, available)
-    left = int(available / MARGIN) - needs.weights - needs.forward(tokens)
+    stored = _store_bytes(needs.weights, int(available / MARGIN) - needs.weights - needs.forward(tokens))
     return MemoryPlan(
         name=needs.name,
+        parameters=needs.parameters,
         device=needs.device.type,
         process=needs.process,
         weights=needs.weights,
         loading=needs.loading,
         forward=needs.forward(tokens),
-        budgets=Budgets(tokens=tokens, kv_bytes=_store_bytes(needs.weights, left)),
+        budgets=Budgets(tokens=tokens, kv_bytes=stored),
+        stored_tokens=stored // needs.kv_bytes if needs.kv_bytes else 0,
         available=available,
         packed=needs.packed,
     )
@@ -215,12 +227,14 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
         )
     return MemoryPlan(
         name=needs.name,
+        parameters=needs.parameters,
         device=needs.device.type,
         process=needs.process,
         weights=weights,
         loading=0,
         forward=forward,
         budgets=Budgets(tokens=LEAST_TOKENS, kv_bytes=0),
+        stored_tokens=0,
         available=available,
         spread=True,
     )

@@ -70,7 +70,7 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
         "shot growth": _drawn("shot growth", problem, growth.grown),
     }
-    if optimizer.engine.chat and problem.search.shows_rows:
+    if optimizer.engine.chat and problem.search.reflects:
         drawn["reflection"] = Filtered(inner=_reflection(problem, optimizer), guard=guard)
     if space.scorer.compares:
         drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)

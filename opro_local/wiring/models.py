@@ -26,7 +26,8 @@ PAIRS_WORTH_COMPILING = 20_000
 class Models:
     """The roles; one and the same engine where several are played by the same weights.
 
-    judge is None where the settings name none.
+    judge is None where the settings name none. stored_tokens are those of prompts whose keys and values the
+    scorer may keep, 0 where nobody has counted them.
     """
 
     scorer: Engine
@@ -34,6 +35,12 @@ class Models:
     records: tuple[ModelRecord, ...]
     memory: tuple[str, ...] = ()
     judge: Engine | None = None
+    stored_tokens: int = 0
+
+    @property
+    def optimizer_parameters(self) -> int | None:
+        """The numbers that the optimizer's weights are; None where nobody has counted them."""
+        return next((record.parameters for record in self.records if record.role == "optimizer"), None)
 
 
 def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
@@ -58,7 +65,7 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
         name: resolve(name, models_folder, reread=settings.verify) for name in dict.fromkeys(names.values())
     }
     stored = {role: found[name] for role, name in names.items()}
-    engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
+    engines, plans = load_stored({model.digest: model for model in found.values()}, settings)
     return Models(
         scorer=engines[stored["scorer"].digest],
         optimizer=engines[stored["optimizer"].digest],
@@ -70,18 +77,20 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
                 source=model.source,
                 numerics=engines[model.digest].numerics,
                 checked_before=model.checked_before,
+                parameters=plans[model.digest].parameters,
             )
             for role, model in stored.items()
         ),
-        memory=memory,
+        memory=tuple(map(str, plans.values())),
         judge=engines[stored["judge"].digest] if settings.judge else None,
+        stored_tokens=plans[stored["scorer"].digest].stored_tokens,
     )
 
 
 def load_stored(
     models: Mapping[str, StoredModel], settings: ModelSettings
-) -> tuple[dict[str, Engine], tuple[str, ...]]:
-    """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
+) -> tuple[dict[str, Engine], "dict[str, MemoryPlan]"]:
+    """Engines and their plans of memory by digest: all at once if they fit, else in turns.
 
     The network is shut before their libraries are imported. Raises ModelError.
     """
@@ -93,7 +102,7 @@ def load_stored(
         compiled = compiling_pays(quantize, device)
     options = LoadOptions(quantize=quantize, device=device, compiled=compiled)
     engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
-    return engines, tuple(map(str, plans))
+    return engines, dict(zip(engines, plans, strict=True))
 
 
 def for_pairs(settings: ModelSettings, pairs: int) -> ModelSettings:
