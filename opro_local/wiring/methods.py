@@ -152,18 +152,20 @@ class MethodSpec:
     """A way to search.
 
     published: a paper's, alone; what we added to the search is off unless it is asked for. searches_shots:
-    which shots a prompt has is part of the search. meta_prompt_tokens: most of a meta-prompt, if not what
+    which shots a prompt has is part of the search. reflects: an arm shows the optimizer wrong answers.
+    meta_prompt_tokens: most of a meta-prompt, if not what
     the optimizer's context holds: small models read long ones badly, and slowly.
     """
 
     build: Callable[[InstructionProblem, Optimizer[Candidate]], Proposer[Candidate]]
     published: bool = False
     searches_shots: bool = False
+    reflects: bool = False
     meta_prompt_tokens: int | None = None
 
 
 METHODS: Mapping[Method, MethodSpec] = {
-    "portfolio": MethodSpec(build=_portfolio, searches_shots=True, meta_prompt_tokens=1024),
+    "portfolio": MethodSpec(build=_portfolio, searches_shots=True, reflects=True, meta_prompt_tokens=1024),
     "opro": MethodSpec(build=lambda _problem, optimizer: optimizer, published=True),
     "evoprompt-ga": MethodSpec(build=_genetic, published=True),
     "evoprompt-de": MethodSpec(build=_differential, published=True),

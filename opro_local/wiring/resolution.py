@@ -82,7 +82,7 @@ def completed(settings: RunSettings, models: Models) -> RunSettings:
     fallback: BudgetName = "light" if models.scorer.device == "cpu" else "medium"
     decided = {
         "racing": racing,
-        "reflection": search.reflection or ("on" if _reflects(models) else "off"),
+        "reflection": search.reflection or ("on" if method.reflects and _large(models) else "off"),
         "meta_prompt_tokens": tokens,
         "max_prompt_tokens": search.max_prompt_tokens or _most_stored(models),
     }
@@ -95,8 +95,8 @@ def completed(settings: RunSettings, models: Models) -> RunSettings:
     )
 
 
-def _reflects(models: Models) -> bool:
-    """Whether the optimizer is large enough, or nobody knows."""
+def _large(models: Models) -> bool:
+    """Whether the optimizer can make something of its wrong answers, or nobody knows its size."""
     count = models.optimizer_parameters
     return count is None or count >= LEAST_THAT_REFLECTS
 

@@ -87,6 +87,7 @@ def test_an_optimizer_from_about_1b_is_shown_wrong_answers_unless_the_user_says_
     run = found(settings(search={"reflection": said}), parameters=parameters)
     assert run.search.reflects is reflects
     assert run.stored.search.reflection == ("on" if reflects else "off")
+    assert found(settings(search={"method": "one-step"})).search.reflection == "off"
 
 
 @pytest.mark.parametrize(("stored", "most"), [(0, None), (500, None), (3_000, 3_000), (10**6, 8_000)])
