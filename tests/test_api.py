@@ -132,13 +132,9 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan whose figures tell which model it is of."""
+    """A plan whose figure tells which model it is of."""
 
     name: str
-
-    @property
-    def parameters(self) -> int:
-        return ord(self.name)
 
     @property
     def stored_tokens(self) -> int:
@@ -166,6 +162,7 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 
     monkeypatch.setattr(wiring_models, "resolve", resolve)
     monkeypatch.setattr(wiring_models, "load_stored", load)
+    monkeypatch.setattr(StoredModel, "parameters", property(lambda model: ord(model.name[0])))
     for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
         loaded.clear()
         models = wiring_models.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
@@ -183,6 +180,7 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         ]
     again = wiring_models.load_models(ModelSettings(scorer="a", optimizer="b", verify=True), tmp_path)
     assert [record.checked_before for record in again.records] == [None, None]
+    assert wiring_models.load_models(ModelSettings(scorer="a", repeatable=True), tmp_path).stored_tokens == 0
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,10 @@ class Needs:
     process is resident already; loading comes on top of the weights while they are read; a forward takes
     workspace, token_bytes a token, and pair_bytes a pair of tokens; a stored token takes kv_bytes. resident
     is what must lie on the device when the layers are spread; None if they cannot be. packed tells which
-    share is quantised. parameters are the numbers that the weights are.
+    share is quantised.
     """
 
     name: str
-    parameters: int
     device: torch.device
     process: int
     weights: int
@@ -87,11 +86,10 @@ class Needs:
 class MemoryPlan:
     """Bytes by purpose. If spread, weights are those that fit on the device; the others lie elsewhere.
 
-    parameters are the numbers that the weights are; stored_tokens are those of prefixes that the store holds.
+    stored_tokens are those of prefixes that the store holds.
     """
 
     name: str
-    parameters: int
     device: str
     process: int
     weights: int
@@ -151,7 +149,6 @@ def read_needs(profile: ModelProfile) -> Needs:
     logits = max(logits, slice_bytes(profile.device))
     return Needs(
         name=profile.folder.path.name,
-        parameters=profile.folder.parameters,
         device=profile.device,
         process=resident_bytes(profile.device) + (LIBRARY_BYTES if on_cpu else 0),
         weights=sum(
@@ -179,7 +176,6 @@ def plan_memory(needs: Needs, available: int) -> MemoryPlan:
     stored = _store_bytes(needs.weights, int(available / MARGIN) - needs.weights - needs.forward(tokens))
     return MemoryPlan(
         name=needs.name,
-        parameters=needs.parameters,
         device=needs.device.type,
         process=needs.process,
         weights=needs.weights,
@@ -227,7 +223,6 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
         )
     return MemoryPlan(
         name=needs.name,
-        parameters=needs.parameters,
         device=needs.device.type,
         process=needs.process,
         weights=weights,
