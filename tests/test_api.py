@@ -1,7 +1,7 @@
 """The package as Python users have it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,20 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
         assert (budget.preset, budget.train_rows, budget.steps) == (preset, rows, 1)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan whose figure tells which model it is of."""
+
+    name: str
+
+    @property
+    def stored_tokens(self) -> int:
+        return ord(self.name)
+
+    def __str__(self) -> str:
+        return f"memory: enough for {self.name}"
+
+
 def test_equal_weights_are_loaded_once_and_play_both_roles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,9 +151,9 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 
     def load(
         models: Mapping[str, StoredModel], chosen: ModelSettings
-    ) -> tuple[dict[str, ScriptedEngine], tuple[str, ...]]:
+    ) -> tuple[dict[str, ScriptedEngine], dict[str, Planned]]:
         loaded.extend(model.name for model in models.values())
-        return {digest: ScriptedEngine(digest=digest) for digest in models}, ("memory: enough",)
+        return {d: ScriptedEngine(digest=d) for d in models}, {d: Planned(d[-1]) for d in models}
 
     def resolve(name: str, folder: Path, *, reread: bool) -> StoredModel:
         digest = "model:sha256:" + name.removesuffix("-again")
@@ -148,11 +162,14 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 
     monkeypatch.setattr(wiring_models, "resolve", resolve)
     monkeypatch.setattr(wiring_models, "load_stored", load)
+    monkeypatch.setattr(StoredModel, "parameters", property(lambda model: ord(model.name[0])))
     for optimizer, names in ((None, ["a"]), ("a-again", ["a"]), ("b", ["a", "b"])):
         loaded.clear()
         models = wiring_models.load_models(ModelSettings(scorer="a", optimizer=optimizer), tmp_path)
         assert [name.removesuffix("-again") for name in loaded] == names
-        assert models.memory == ("memory: enough",)
+        assert models.memory == tuple(f"memory: enough for {name[0]}" for name in names)
+        assert models.stored_tokens == ord("a")
+        assert models.optimizer_parameters == ord(names[-1][0])
         assert (models.optimizer is models.scorer) == (names == ["a"])
         assert [record.role for record in models.records] == ["scorer", "optimizer"]
         assert models.records[1].name == (optimizer or "a")
@@ -163,6 +180,7 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
         ]
     again = wiring_models.load_models(ModelSettings(scorer="a", optimizer="b", verify=True), tmp_path)
     assert [record.checked_before for record in again.records] == [None, None]
+    assert wiring_models.load_models(ModelSettings(scorer="a", repeatable=True), tmp_path).stored_tokens == 0
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ class StoredModel:
         """Where the weights came from: one alias from the hub and from a GGUF file are different weights."""
         return self.manifest.source if self.manifest else "folder"
 
+    @property
+    def parameters(self) -> int:
+        """The numbers that its weights are. Raises ModelError where the folder is no model."""
+        return read_folder(self.path).parameters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:

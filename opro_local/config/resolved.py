@@ -16,6 +16,7 @@ class ResolvedSearch(SearchSettings):
     style: Style
     styles: tuple[Style, ...]
     racing: Switch
+    reflection: Switch
     meta_prompt_tokens: int
     temperature_end: float
 
@@ -24,9 +25,9 @@ class ResolvedSearch(SearchSettings):
         return self.racing == "on"
 
     @property
-    def shows_rows(self) -> bool:
-        """Whether the optimizer may be shown rows."""
-        return self.exemplars > 0 and not self.instructions_only
+    def reflects(self) -> bool:
+        """Whether the optimizer may be shown what candidates get wrong."""
+        return self.reflection == "on" and self.exemplars > 0 and not self.instructions_only
 
 
 class ResolvedScoring(ScoringSettings):

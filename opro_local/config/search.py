@@ -34,6 +34,11 @@ class SearchSettings(Settings):
     without: tuple[Arm, ...] = Field(
         (), description="Proposer that the portfolio does without, to see what it brings."
     )
+    reflection: Switch | None = Field(
+        None,
+        description="A chat optimizer reads what the best prompts get wrong and mends them; on from about "
+        "1B parameters.",
+    )
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
     proposals_per_step: int = Field(
         8,
@@ -88,10 +93,13 @@ class SearchSettings(Settings):
         None,
         ge=0,
         description="Most shots (few-shot examples) that the portfolio may choose for a prompt; as many as "
-        "the context and the rows set aside allow if not given.",
+        "max_prompt_tokens and the rows set aside allow if not given.",
     )
     max_prompt_tokens: int | None = Field(
-        None, ge=1, description="Most tokens that a prompt may have beside the text of the row."
+        None,
+        ge=1,
+        description="Most tokens that a prompt may have beside the text of the row; if not given, what the "
+        "context and the memory for shared prompts hold.",
     )
     block: int = Field(8, ge=1, description="Rows scored and saved at a time.")
     racing: Switch | None = Field(

@@ -56,8 +56,9 @@ class Needs:
     """What a model takes, in bytes.
 
     process is resident already; loading comes on top of the weights while they are read; a forward takes
-    workspace, token_bytes a token, and pair_bytes a pair of tokens. resident is what must lie on the device
-    when the layers are spread; None if they cannot be. packed tells which share is quantised.
+    workspace, token_bytes a token, and pair_bytes a pair of tokens; a stored token takes kv_bytes. resident
+    is what must lie on the device when the layers are spread; None if they cannot be. packed tells which
+    share is quantised.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Needs:
     loading: int
     workspace: int
     token_bytes: int
+    kv_bytes: int
     pair_bytes: int
     resident: int | None
     packed: str = ""
@@ -82,7 +84,10 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Bytes by purpose. If spread, weights are those that fit on the device; the others lie elsewhere."""
+    """Bytes by purpose. If spread, weights are those that fit on the device; the others lie elsewhere.
+
+    stored_tokens are those of prefixes that the store holds.
+    """
 
     name: str
     device: str
@@ -91,6 +96,7 @@ class MemoryPlan:
     loading: int
     forward: int
     budgets: Budgets
+    stored_tokens: int
     available: int
     spread: bool = False
     packed: str = ""
@@ -152,6 +158,7 @@ def read_needs(profile: ModelProfile) -> Needs:
         loading=_file_bytes(profile) if on_cpu and profile.converts else 0,
         workspace=unpacked + logits,
         token_bytes=item * (8 * hidden + 3 * widest) + 2 * cost.kv_bytes,
+        kv_bytes=cost.kv_bytes,
         pair_bytes=item,
         resident=None if profile.how in PACKED else _least_resident(profile),
         packed=_packed_words(profile),
@@ -166,7 +173,7 @@ def plan_memory(needs: Needs, available: int) -> MemoryPlan:
     tokens = _most_tokens(needs, available)
     if tokens is None:
         return _spread_plan(needs, available)
-    left = int(available / MARGIN) - needs.weights - needs.forward(tokens)
+    stored = _store_bytes(needs.weights, int(available / MARGIN) - needs.weights - needs.forward(tokens))
     return MemoryPlan(
         name=needs.name,
         device=needs.device.type,
@@ -174,7 +181,8 @@ def plan_memory(needs: Needs, available: int) -> MemoryPlan:
         weights=needs.weights,
         loading=needs.loading,
         forward=needs.forward(tokens),
-        budgets=Budgets(tokens=tokens, kv_bytes=_store_bytes(needs.weights, left)),
+        budgets=Budgets(tokens=tokens, kv_bytes=stored),
+        stored_tokens=stored // needs.kv_bytes if needs.kv_bytes else 0,
         available=available,
         packed=needs.packed,
     )
@@ -221,6 +229,7 @@ def _spread_plan(needs: Needs, available: int) -> MemoryPlan:
         loading=0,
         forward=forward,
         budgets=Budgets(tokens=LEAST_TOKENS, kv_bytes=0),
+        stored_tokens=0,
         available=available,
         spread=True,
     )

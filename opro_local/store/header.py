@@ -21,7 +21,8 @@ class ModelRecord:
     """Which weights play a role ("scorer", "optimizer") and how they are computed.
 
     checked_before is when their files were last read whole (UTC, ISO 8601) if, when the run began, they only
-    looked unchanged since: by size, times and inode. None if they were read whole then.
+    looked unchanged since: by size, times and inode. None if they were read whole then. parameters are the
+    numbers that the weights are; None in older files.
     """
 
     role: str
@@ -30,6 +31,7 @@ class ModelRecord:
     source: str
     numerics: str
     checked_before: str | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,9 +52,9 @@ class Cell:
 
 
 def _said(value: Any) -> str:
-    if isinstance(value, list):
-        return " / ".join(map(_said, value))
-    return "(empty)" if value == "" else str(value)
+    if value in ("", []):
+        return "(empty)"
+    return " / ".join(map(_said, value)) if isinstance(value, list) else str(value)
 
 
 def find_study(name: str) -> Path:

@@ -70,7 +70,7 @@ def _portfolio(problem: InstructionProblem, optimizer: Optimizer[Candidate]) -> 
         "shot moves": _drawn("exemplar moves", problem, space.shot_sets.moved),
         "shot growth": _drawn("shot growth", problem, growth.grown),
     }
-    if optimizer.engine.chat and problem.search.shows_rows:
+    if optimizer.engine.chat and problem.search.reflects:
         drawn["reflection"] = Filtered(inner=_reflection(problem, optimizer), guard=guard)
     if space.scorer.compares:
         drawn["form"] = _drawn("form", problem, Forms(rendered=space.scorer.prompt).varied)
@@ -152,18 +152,20 @@ class MethodSpec:
     """A way to search.
 
     published: a paper's, alone; what we added to the search is off unless it is asked for. searches_shots:
-    which shots a prompt has is part of the search. meta_prompt_tokens: most of a meta-prompt, if not what
+    which shots a prompt has is part of the search. reflects: an arm shows the optimizer wrong answers.
+    meta_prompt_tokens: most of a meta-prompt, if not what
     the optimizer's context holds: small models read long ones badly, and slowly.
     """
 
     build: Callable[[InstructionProblem, Optimizer[Candidate]], Proposer[Candidate]]
     published: bool = False
     searches_shots: bool = False
+    reflects: bool = False
     meta_prompt_tokens: int | None = None
 
 
 METHODS: Mapping[Method, MethodSpec] = {
-    "portfolio": MethodSpec(build=_portfolio, searches_shots=True, meta_prompt_tokens=1024),
+    "portfolio": MethodSpec(build=_portfolio, searches_shots=True, reflects=True, meta_prompt_tokens=1024),
     "opro": MethodSpec(build=lambda _problem, optimizer: optimizer, published=True),
     "evoprompt-ga": MethodSpec(build=_genetic, published=True),
     "evoprompt-de": MethodSpec(build=_differential, published=True),

@@ -4,7 +4,7 @@ Torch is imported when a model is planned for or loaded, not before.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,8 @@ PAIRS_WORTH_COMPILING = 20_000
 class Models:
     """The roles; one and the same engine where several are played by the same weights.
 
-    judge is None where the settings name none.
+    judge is None where the settings name none. stored_tokens are those of prompts whose keys and values the
+    scorer may keep; 0 where that must not matter, as the number of workers does not.
     """
 
     scorer: Engine
@@ -35,6 +36,12 @@ class Models:
     records: tuple[ModelRecord, ...]
     memory: tuple[str, ...] = ()
     judge: Engine | None = None
+    stored_tokens: int = 0
+
+    @property
+    def optimizer_parameters(self) -> int | None:
+        """The numbers that the optimizer's weights are; None where nobody has counted them."""
+        return next((record.parameters for record in self.records if record.role == "optimizer"), None)
 
 
 def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
@@ -54,8 +61,12 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
     """Find, verify and load the models of all roles; equal weights are loaded once. Raises ModelError."""
     stored = found_models(settings, models_folder)
-    engines, memory = load_stored(by_digest(stored), settings)
-    return in_roles(stored, spread(engines) if settings.repeatable else engines, memory)
+    engines, plans = load_stored(by_digest(stored), settings)
+    memory = tuple(map(str, plans.values()))
+    if settings.repeatable:
+        return in_roles(stored, spread(engines), memory)
+    stored_tokens = plans[stored["scorer"].digest].stored_tokens
+    return replace(in_roles(stored, engines, memory), stored_tokens=stored_tokens)
 
 
 def found_models(settings: ModelSettings, models_folder: Path) -> dict[str, StoredModel]:
@@ -88,6 +99,7 @@ def in_roles(
                 source=model.source,
                 numerics=engines[model.digest].numerics,
                 checked_before=model.checked_before,
+                parameters=model.parameters,
             )
             for role, model in stored.items()
         ),
@@ -98,8 +110,8 @@ def in_roles(
 
 def load_stored(
     models: Mapping[str, StoredModel], settings: ModelSettings, *, share: int = 1
-) -> tuple[dict[str, Engine], tuple[str, ...]]:
-    """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
+) -> tuple[dict[str, Engine], "dict[str, MemoryPlan]"]:
+    """Engines and their plans of memory by digest: all at once if they fit, else in turns.
 
     So many processes (share) divide the memory of a CPU. The network is shut before the engines' libraries
     are imported. Raises ModelError.
@@ -119,7 +131,7 @@ def load_stored(
         share=share,
     )
     engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
-    return engines, tuple(map(str, plans))
+    return engines, dict(zip(engines, plans, strict=True))
 
 
 def for_pairs(settings: ModelSettings, pairs: int) -> ModelSettings:

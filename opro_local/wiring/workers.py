@@ -124,7 +124,8 @@ def load_on_workers(
 def open_models(settings: ModelSettings, models_folder: Path, *, share: int) -> Opened:
     """What a worker does first: find the models on its own disk, verify and load them. Raises ModelError."""
     folder = models_folder if models_folder.is_dir() else Folders.of_user().models
-    engines, memory = load_stored(by_digest(found_models(settings, folder)), settings, share=share)
+    engines, plans = load_stored(by_digest(found_models(settings, folder)), settings, share=share)
+    memory = tuple(map(str, plans.values()))
     from opro_local.engine import hardware_name
 
     device = next(iter(engines.values())).device

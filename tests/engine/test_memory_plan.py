@@ -21,6 +21,7 @@ NEEDS = Needs(
     loading=0,
     workspace=100,
     token_bytes=10,
+    kv_bytes=3,
     pair_bytes=0,
     resident=None,
 )
@@ -73,6 +74,13 @@ def test_prefixes_get_half_of_what_is_left_and_at_most_what_the_weights_take() -
     plan = plan_memory(NEEDS, 38_500)  # of which 35,000 may be planned for
     assert plan.budgets.kv_bytes == (35_000 - 10_000 - 20_580) // 2
     assert plan.peak == 50_000 + 10_000 + 20_580 + 2_210
+
+
+def test_what_the_store_holds_is_told_in_tokens(llama: Path) -> None:
+    assert plan_memory(NEEDS, 1_000_000).stored_tokens == 3_333
+    assert plan_memory(replace(NEEDS, kv_bytes=0), 1_000_000).stored_tokens == 0  # a recurrent model
+    needs = read_needs(profile_folder(llama, quantize="fp32", device="cpu"))
+    assert needs.kv_bytes == 3 * 2 * 32 * 4  # layers, keys and values, two heads of 16, fp32
 
 
 def test_reading_weights_may_be_the_peak() -> None:

@@ -169,3 +169,4 @@ def test_it_takes_part_with_chat_optimizers_that_may_be_shown_rows() -> None:
     assert "reflection" not in arms(ScriptedEngine(), exemplars=0)
     assert "reflection" not in arms(ScriptedEngine(), instructions_only=True)
     assert "reflection" not in arms(ScriptedEngine(), without=["reflection"])
+    assert "reflection" not in arms(ScriptedEngine(), reflection="off")

@@ -69,6 +69,11 @@ def test_a_value_that_a_setting_does_not_take_is_told_before_any_run(name: str, 
         all_settings([good, bad], BASE)
 
 
+def test_nothing_left_out_is_said() -> None:
+    labels = [Cell(values={"search.without": arms}, repeat=0).label for arms in ([], ["form", "wording"])]
+    assert labels == ["without (empty)", "without form / wording"]
+
+
 @pytest.mark.parametrize("name", shipped_studies())
 def test_a_shipped_study_can_be_run(name: str) -> None:
     found = read_study(find_study(name))

@@ -31,6 +31,7 @@ def searching(**settings: Any) -> ResolvedSearch:
         "style": search.style or "tagged",
         "styles": (search.style,) if search.style else ("tagged", "bracket", "completion"),
         "racing": search.racing or "on",
+        "reflection": search.reflection or "on",
         "meta_prompt_tokens": search.meta_prompt_tokens or 10**6,
         "temperature_end": search.temperature if search.temperature_end is None else search.temperature_end,
         "max_shots": search.max_shots if search.method == "portfolio" else 0,

@@ -6,6 +6,7 @@ import pytest
 from mail_task import mail_task
 
 from opro_local.config import BudgetSettings, Method, ResolvedSettings, RunSettings
+from opro_local.store.header import ModelRecord
 from opro_local.testing import ScriptedEngine
 from opro_local.wiring.methods import METHODS
 from opro_local.wiring.models import Models
@@ -18,9 +19,21 @@ def settings(**groups: Any) -> RunSettings:
     return RunSettings.model_validate({"models": {"scorer": "m"}, **groups})
 
 
-def found(chosen: RunSettings, *, mode: Any = "likelihood", **engine: Any) -> ResolvedSettings:
+def found(
+    chosen: RunSettings,
+    *,
+    mode: Any = "likelihood",
+    parameters: int | None = None,
+    stored_tokens: int = 0,
+    **engine: Any,
+) -> ResolvedSettings:
     played = ScriptedEngine(**engine)
-    return resolved(mail_task(), chosen, mode, Models(scorer=played, optimizer=played, records=()))
+    records = tuple(
+        ModelRecord(role=role, name="m", digest="d", source="s", numerics="n", parameters=count)
+        for role, count in (("scorer", 1), ("optimizer", parameters))
+    )
+    models = Models(scorer=played, optimizer=played, records=records, stored_tokens=stored_tokens)
+    return resolved(mail_task(), chosen, mode, models)
 
 
 def test_a_portfolio_races_calibrates_and_reads_short_meta_prompts_in_all_styles() -> None:
@@ -55,6 +68,39 @@ def test_a_pre_trained_optimizer_completes_and_generated_answers_are_not_calibra
     run = found(settings(), mode="generation", chat=False)
     assert (run.search.style, run.scoring.calibration) == ("completion", "none")
     assert run.stored.scoring.calibration == "auto"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said", "reflects"),
+    [
+        (None, None, True),
+        (135_000_000, None, False),
+        (630_000_000, None, False),
+        (999_885_952, None, True),
+        (135_000_000, "on", True),
+        (7_000_000_000, "off", False),
+    ],
+)
+def test_an_optimizer_from_about_1b_is_shown_wrong_answers_unless_the_user_says_otherwise(
+    parameters: int | None, said: Any, reflects: bool
+) -> None:
+    run = found(settings(search={"reflection": said}), parameters=parameters)
+    assert run.search.reflects is reflects
+    assert run.stored.search.reflection == ("on" if reflects else "off")
+    assert found(settings(search={"method": "one-step"})).search.reflection == "off"
+
+
+@pytest.mark.parametrize(("stored", "most"), [(0, None), (500, None), (3_000, 3_000), (10**6, 8_000)])
+def test_a_prompt_is_at_most_what_the_store_and_the_context_hold(stored: int, most: int | None) -> None:
+    run = found(settings(), stored_tokens=stored, context_length=8_000)
+    assert run.search.max_prompt_tokens == run.stored.search.max_prompt_tokens == most
+    own = found(settings(search={"max_prompt_tokens": 60}), stored_tokens=stored, context_length=8_000)
+    assert own.search.max_prompt_tokens == 60
+
+
+def test_a_resumed_run_keeps_its_limits_whatever_memory_is_free_then() -> None:
+    run = found(settings(), stored_tokens=3_000, parameters=135_000_000)
+    assert found(run.stored, stored_tokens=2_000, parameters=135_000_000) == run
 
 
 @pytest.mark.parametrize("method", METHODS)
