@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from opro_local.config import Folders
 from opro_local.offline import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from real_models_together import RealModelsTogether
+    from longest_together import LongestTogether
 
 os.environ.update(ENVIRONMENT)  # before any test imports the model libraries
 
@@ -24,22 +25,27 @@ REAL_MODELS = Path(
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "RealModelsTogether | None":
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LongestTogether | None":
     if config.option.dist != "loadfile":
         return None
-    from real_models_together import RealModelsTogether
+    from longest_together import LongestTogether
 
-    return RealModelsTogether(config, log)
+    return LongestTogether(config, log)
 
 
 def pytest_runtest_setup() -> None:
     disable_socket(allow_unix_socket=True)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_user_folders(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home, so that no test sees or touches the user's models, runs and settings."""
-    home = tmp_path_factory.mktemp("home")
+    home = Path(mkdtemp(dir=homes))  # pytest's own way reads the names of all folders before it
     monkeypatch.setenv("HOME", str(home))
     for kind in ("DATA", "CONFIG", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))

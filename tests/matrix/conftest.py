@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from commands import Commands, load_once, write_tables
 from one_thread import one_thread
+from real_engines import share_real_engines
 from tried_here import try_here
 
 __all__ = ["one_thread"]
@@ -27,3 +28,8 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 def own_cache(own_user_folders: Path) -> None:
     """Every test has a home of its own, so no cell is answered from another's cache."""
     assert os.environ["OPRO_LOCAL_HOME"].startswith(str(own_user_folders))
+
+
+@pytest.fixture
+def shared_real_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    share_real_engines(monkeypatch)

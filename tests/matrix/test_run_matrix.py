@@ -48,9 +48,8 @@ def test_one_step_ends_with_a_winner(commands: Commands, cell: Cell) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("answer", "chat"), [("label", True), ("number", True), ("choice", True), ("number", False)]
-)
+@pytest.mark.usefixtures("shared_real_engines")
+@pytest.mark.parametrize(("answer", "chat"), [("label", True), ("number", True), ("number", False)])
 def test_one_step_of_the_real_models_ends_with_a_winner(
     commands: Commands, answer: str, chat: bool, real_model: Callable[[str], Path]
 ) -> None:

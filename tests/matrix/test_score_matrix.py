@@ -47,6 +47,7 @@ def test_what_has_a_meaning_gives_a_value(commands: Commands, cell: Cell) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("shared_real_engines")
 @pytest.mark.parametrize("cell", ANSWERS, ids=named)
 def test_the_real_models_give_a_value(
     commands: Commands, cell: Cell, real_model: Callable[[str], Path]

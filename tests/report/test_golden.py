@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from mail_searches import finished
 
 from opro_local.cli import main
 from opro_local.exports.forms import in_use
@@ -101,8 +100,8 @@ FORMS: dict[str, Callable[[Path, Path], str]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_is_as_it_was(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = [finished(tmp_path, monkeypatch, best) for best in ("Read twice.", "Look at it.")]
+def test_a_form_is_as_it_was(name: str, searched: Callable[[str], Path]) -> None:
+    runs = [searched(best) for best in ("Read twice.", "Look at it.")]
     text = FORMS[name](*runs)
     for number, run in enumerate(runs):
         text = text.replace(run.stem, f"RUN-{number}")

@@ -19,6 +19,7 @@ def test_orders_are_the_same_for_the_same_seed_and_are_answered_by_their_own_tar
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("tried_here")
 def test_held_replies_are_of_the_form_and_both_ways_are_told(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "tiny", "llama")
     words = ["--model", str(folder), "--home", str(tmp_path), "--rows", "20", "--block", "10"]

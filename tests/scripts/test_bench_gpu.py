@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_the_random_model_is_one_that_a_run_takes_and_all_its_ids_are_text(folder: Path) -> None:
     assert resolve(str(folder), folder.parent / "home").path == folder
     tokenizer = load_tokenizer(folder)

@@ -98,7 +98,7 @@ def test_what_is_expected_of_equals_holds_and_what_validation_shows_does_not() -
 def test_the_simulations_write_their_tables(tmp_path: Path) -> None:
     verdicts, races, choices = (tmp_path / name for name in ("verdicts.md", "races.md", "choices.md"))
     for command, arguments, out in (
-        (simulate_verdict, ["--runs", "5", "--resampled-runs", "2"], verdicts),
+        (simulate_verdict, ["--runs", "2", "--resampled-runs", "1"], verdicts),
         (simulate_racing, ["--runs", "20", "--alpha", "0.2"], races),
         (simulate_selection, ["--runs", "10"], choices),
     ):

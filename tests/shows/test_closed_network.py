@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-from pathlib import Path
+from dataclasses import dataclass
 from shutil import which
 
 import pytest
-from whole_command import FinishedRun, call, result
+from whole_command import Done, FinishedRun, call, result
 
 pytestmark = pytest.mark.slow
 
@@ -38,17 +38,35 @@ def test_what_leaves_the_machine_is_found_in_a_trace() -> None:
     assert outward("\n".join([*harmless, *away])) == away
 
 
-def test_a_run_works_where_there_is_no_network(unbroken: FinishedRun, tmp_path: Path) -> None:
-    if not permitted("unshare", "-rn", "true"):
-        pytest.skip("this machine does not let a user make a network namespace (unshare -rn)")
-    alone = result(call(*unbroken.arguments, home=tmp_path, under=["unshare", "-rn"]))
-    assert alone["best"] == result(unbroken.done)["best"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedRun:
+    """A run that is watched, in a namespace without network where both are permitted; trace is its calls."""
+
+    alone: bool
+    done: Done
+    trace: str | None
 
 
-def test_no_system_call_of_a_run_reaches_out(unbroken: FinishedRun, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
+@pytest.fixture(scope="module")
+def closed(unbroken: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> ClosedRun:
+    home = tmp_path_factory.mktemp("closed")
+    trace = home / "trace"
+    apart = ["unshare", "-rn"]
     follow = ["strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace)]
-    if not permitted(*follow, "true"):
+    alone, traced = permitted(*apart, "true"), permitted(*follow, "true")
+    under = [*(apart if alone else []), *(follow if traced else [])]
+    done = call(*unbroken.arguments, home=home, under=under)
+    return ClosedRun(alone=alone, done=done, trace=trace.read_text() if traced else None)
+
+
+def test_a_run_works_where_there_is_no_network(unbroken: FinishedRun, closed: ClosedRun) -> None:
+    if not closed.alone:
+        pytest.skip("this machine does not let a user make a network namespace (unshare -rn)")
+    assert result(closed.done)["best"] == result(unbroken.done)["best"]
+
+
+def test_no_system_call_of_a_run_reaches_out(closed: ClosedRun) -> None:
+    if closed.trace is None:
         pytest.skip("strace is not installed or not permitted here")
-    assert result(call(*unbroken.arguments, home=tmp_path, under=follow))["status"] == "finished"
-    assert outward(trace.read_text()) == []
+    assert result(closed.done)["status"] == "finished"
+    assert outward(closed.trace) == []

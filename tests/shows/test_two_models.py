@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from real_engines import share_real_engines
 from whole_command import TinyModels, here, result, small_run
 
 from opro_local.catalogue import add
@@ -56,10 +57,10 @@ def test_equal_weights_under_two_names_are_loaded_once(
     assert models.scorer is models.optimizer
 
 
-@pytest.mark.usefixtures("tried_here")
-def test_gemma_writes_instructions_for_smollm2(
-    gemma_folder: Path, smollm2_folder: Path, tmp_path: Path
+def test_of_the_real_models_gemma_writes_instructions_for_smollm2(
+    gemma_folder: Path, smollm2_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    share_real_engines(monkeypatch)
     rows = [*((text, "question") for text in REQUESTS), *((text, "praise") for text in PRAISE)]
     with (tmp_path / "notes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("note", "kind"), *rows])

@@ -164,14 +164,15 @@ def meant_cells() -> list[Cell]:
 
 def each_answer_cells() -> list[Cell]:
     """A cell of each answer type in each mode with either model."""
-    return covering(AXES, is_meant, begun=_each_answer(), seed=7)[: len(_each_answer())]
+    return covering(AXES, is_meant, begun=_each_answer(), only_begun=True, seed=7)
 
 
 def run_cells() -> list[Cell]:
     """Cells for whole runs, which take longer: every answer type once in each mode with either model."""
     axes = AXES | {"method": ("opro", "portfolio")}
-    cells = covering(axes, is_meant, begun=_each_answer(), seed=9)[: len(_each_answer())]
-    return [cell | {"family": FAMILIES[i % len(FAMILIES)]} for i, cell in enumerate(cells)]
+    cells = covering(axes, is_meant, begun=_each_answer(), only_begun=True, seed=9)
+    # From the last on: mamba, which runs token by token, is with a cell of short prompts then.
+    return [cell | {"family": FAMILIES[(i - 1) % len(FAMILIES)]} for i, cell in enumerate(cells)]
 
 
 def refused_cells(answer: str) -> list[Cell]:

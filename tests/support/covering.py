@@ -6,6 +6,7 @@ too many to run.
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import combinations, product
 
 Choice = tuple[str, object]
@@ -26,14 +27,15 @@ def covering(
     allowed: Callable[[Cell], bool],
     *,
     begun: Iterable[Mapping[str, object]] = (),
+    only_begun: bool = False,
     seed: int = 0,
 ) -> list[Cell]:
     """Allowed cells in which every pair of values meets that meets in any allowed cell; always the same ones.
 
-    begun are parts of cells that must be there, pairs or not.
+    begun are parts of cells that must be there, pairs or not; only_begun stops when they are.
     """
     draw = random.Random(seed)
-    open_pairs = _possible(axes, allowed)
+    open_pairs = set(_possible(tuple((name, tuple(values)) for name, values in axes.items()), allowed))
     cells: list[Cell] = []
 
     def add(part: Mapping[str, object]) -> None:
@@ -43,16 +45,17 @@ def covering(
 
     for part in begun:
         add(part)
-    while open_pairs:
+    while open_pairs and not only_begun:
         add(dict(min(open_pairs, key=lambda pair: sorted(map(repr, pair)))))
     return cells
 
 
-def _possible(axes: Mapping[str, Sequence[object]], allowed: Callable[[Cell], bool]) -> set[Pair]:
+@cache
+def _possible(axes: tuple[tuple[str, tuple[object, ...]], ...], allowed: Callable[[Cell], bool]) -> set[Pair]:
     """The pairs that meet in any allowed cell."""
-    choices = [(name, value) for name, values in axes.items() for value in values]
+    choices = [(name, value) for name, values in axes for value in values]
     pairs = [(one, two) for one, two in combinations(choices, 2) if one[0] != two[0]]
-    return {frozenset(pair) for pair in pairs if any(map(allowed, _all_with(dict(pair), axes)))}
+    return {frozenset(pair) for pair in pairs if any(map(allowed, _all_with(dict(pair), dict(axes))))}
 
 
 def _all_with(part: Mapping[str, object], axes: Mapping[str, Sequence[object]]) -> Iterator[Cell]:
