@@ -203,5 +203,5 @@ class Engine(Protocol):
         ...
 
     def effort(self) -> EngineStats:
-        """What loglikelihood has taken since the model was loaded; measuring the machine takes a second."""
+        """What loglikelihood has taken since the model was loaded; the first time takes a second."""
         ...

@@ -143,7 +143,7 @@ class Watcher(Protocol):
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
     def metered(self, effort: Callable[[], EngineStats]) -> None:
-        """effort says what scoring has taken since the run was started here; it takes a second to say so."""
+        """effort says what scoring has taken since the run was started here; the first time takes a second."""
         ...
 
     def rows_left_out(self, ids: Sequence[str], context: int) -> None:

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from opro_local.effort import EngineStats
 from opro_local.engine.counts import Counts, Decoding, count, count_generation
-from opro_local.engine.limits import least_decoding_seconds, least_seconds, measure_peaks, read_cost
+from opro_local.engine.limits import Peaks, least_decoding_seconds, least_seconds, measure_peaks, read_cost
 from opro_local.engine.masks import AttentionKinds
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.work import Work
@@ -35,6 +35,7 @@ class Meter:
         self._least_decoding = Decoding.nothing()
         self._decoding_seconds = 0.0
         self._decoded_tokens = 0
+        self._peaks: Peaks | None = None
 
     def run(self, score: Score, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """score(requests), measured."""
@@ -63,8 +64,9 @@ class Meter:
         return replies
 
     def effort(self, level: str) -> EngineStats:
-        """All calls so far; the machine's peaks are measured now."""
-        peaks = measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
+        """All calls so far; the machine's peaks are measured when they are first needed."""
+        self._peaks = self._peaks or measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
+        peaks = self._peaks
         return EngineStats(
             level=level,
             requests=self._requests,
