@@ -143,7 +143,7 @@ class Watcher(Protocol):
 
     def started(self, run_id: str, cost: Estimate) -> None: ...
     def metered(self, effort: Callable[[], EngineStats]) -> None:
-        """effort says what scoring has taken since the run was started here; the first time takes a second."""
+        """effort says what scoring has taken since the run was started here; at first in a second."""
         ...
 
     def rows_left_out(self, ids: Sequence[str], context: int) -> None:
