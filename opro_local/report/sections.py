@@ -105,7 +105,7 @@ def _answering(found: Answering, run: TaskResult) -> Section:
         title="Calibration of labels",
         columns=("label", "bias"),
         rows=list(found.biases.items()),
-        caption="nats, to be added to each label's log-probability before the highest is taken",
+        caption="nats, to be added to each label's log-probability before they are compared",
         brief=len(found.biases) <= FEW_LABELS,
     )
     return Section(
