@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from opro_local.budget import planned_pairs
 from opro_local.config import RunSettings, TaskSettings
 from opro_local.config.checking import parse_settings
-from opro_local.errors import Interrupted
+from opro_local.errors import Interrupted, WorkersGone
 from opro_local.interventions import is_paused
 from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
@@ -187,9 +187,10 @@ def _begin(header: RunHeader, ready: _Ready[S], host: Host) -> Path:
 def _search(store: RunFile[S], ready: _Ready[S], host: Host) -> None:
     try:
         ready.search(store, host)
-    except Interrupted as stop:
+    except (Interrupted, WorkersGone) as stop:
         run_id = store.header.run_id
-        raise Interrupted(f"{stop} What it has scored is saved; go on: opro-local resume {run_id}") from None
+        told = f"{stop} What it has scored is saved; go on: opro-local resume {run_id}"
+        raise type(stop)(told) from None
 
 
 def resume_run(

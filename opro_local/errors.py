@@ -9,6 +9,7 @@ OproError                 1  something went wrong at run time
 ├── StoreError            1  a run file cannot be read or written
 │   ├── StoreBusy        75  another process is writing this run
 │   └── UnreadablePart    1  a part of a run file does not fit this version; store/ names the file
+├── WorkersGone          75  no worker is left; everything up to the last scored block is saved
 └── Interrupted         130  the user asked to stop; everything up to the last scored block is saved
 
 A message is one line: what is wrong, what was found, what to do. It never echoes private text.
@@ -49,6 +50,10 @@ class StoreBusy(StoreError):
 
 class UnreadablePart(StoreError):
     """A part of a run file does not fit this version; store/ names the file."""
+
+
+class WorkersGone(OproError):
+    """No worker is left; everything up to the last scored block is saved."""
 
 
 class Interrupted(OproError):

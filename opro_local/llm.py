@@ -25,6 +25,12 @@ THOUGHT_MARKS = (
 """What models write around a thought ahead of their answer: how it opens, how it ends."""
 
 
+def common_length(a: TokenIds, b: TokenIds) -> int:
+    """How many first tokens two sequences have in common."""
+    limit = min(len(a), len(b))
+    return next((i for i in range(limit) if a[i] != b[i]), limit)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""

@@ -17,7 +17,7 @@ FLOORS = (
     ("prompt_form",),
     ("patterns", "records", "user_code"),
     ("llm", "config"),
-    ("recording", "evidence", "testing"),
+    ("recording", "evidence", "testing", "workers"),
     ("problem",),
     ("reading", "catalogue", "budget", "proposers.admission"),
     ("answers",),

@@ -14,6 +14,7 @@ from opro_local.errors import (
     OproError,
     SettingsError,
     StoreBusy,
+    WorkersGone,
 )
 
 EXIT_CODES: tuple[tuple[type[OproError], int], ...] = (
@@ -21,6 +22,7 @@ EXIT_CODES: tuple[tuple[type[OproError], int], ...] = (
     (DataError, 3),
     (ModelError, 4),
     (StoreBusy, 75),
+    (WorkersGone, 75),
     (Interrupted, 130),
     (OproError, 1),
 )

@@ -15,7 +15,8 @@ from opro_local.cli.options import TaskFlags, allow_python_option, task_options
 from opro_local.cli.output import json_option, say, say_note
 from opro_local.cli.runs import find_run, show_folds, show_result
 from opro_local.cli.settings import Layer, run_settings, setting_options
-from opro_local.config import Folders
+from opro_local.cli.workers import WorkerFlags, worker_options
+from opro_local.config import Folders, RunSettings
 from opro_local.tasks.task import Task
 from opro_local.user_code import check_allowed
 
@@ -37,12 +38,20 @@ progress_option = click.option("--no-progress", is_flag=True, help="Show nothing
 @setting_options("models", "budget")
 @task_options
 @setting_options("search", "scoring")
+@worker_options
 @ask_option
 @json_option
 @progress_option
 @click.pass_context
 def run(
-    ctx: click.Context, /, flags: TaskFlags, asking: bool, as_json: bool, no_progress: bool, **_: Any
+    ctx: click.Context,
+    /,
+    flags: TaskFlags,
+    staff: WorkerFlags,
+    asking: bool,
+    as_json: bool,
+    no_progress: bool,
+    **_: Any,
 ) -> None:
     """Optimise an instruction for a table of labelled rows.
 
@@ -50,7 +59,11 @@ def run(
     """
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
-    with hosted(ctx.obj, shown=not no_progress, opening=f"task: {chosen}", asking=asking) as host:
+    opening = f"task: {chosen}"
+    with (
+        hosted(ctx.obj, shown=not no_progress, opening=opening, asking=asking) as alone,
+        with_workers(alone, settings, staff) as (host, settings),
+    ):
         from opro_local.api import cross_fit, optimize_task
 
         _tell(task.warnings)
@@ -65,12 +78,19 @@ def run(
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
 @allow_python_option
+@worker_options
 @ask_option
 @json_option
 @progress_option
 @click.pass_obj
 def resume(
-    folders: Folders, name: str | None, allow_python: bool, asking: bool, as_json: bool, no_progress: bool
+    folders: Folders,
+    name: str | None,
+    allow_python: bool,
+    staff: WorkerFlags,
+    asking: bool,
+    as_json: bool,
+    no_progress: bool,
 ) -> None:
     """Go on with a run that was cut off: RUN is its id or file, the latest unfinished one if not given.
 
@@ -79,6 +99,8 @@ def resume(
     A finished run is shown at once.
     """
     from opro_local.results.reading import read_overview
+    from opro_local.results.tasks import settings_of
+    from opro_local.store.header import read_header
 
     path = find_run(folders.runs, name, unfinished=True)
     if name is None:
@@ -86,7 +108,10 @@ def resume(
     if read_overview(path).status == "finished":  # nothing is left to ask a model
         show_result(path, as_json=as_json)
         return
-    with hosted(folders, shown=not no_progress, asking=asking) as host:
+    with (
+        hosted(folders, shown=not no_progress, asking=asking) as alone,
+        with_workers(alone, settings_of(read_header(path)), staff) as (host, _as_begun),
+    ):
         from opro_local.api import resume_run
 
         resume_run(path, host=host, allow_python=allow_python)
@@ -100,6 +125,8 @@ def resume(
     "models.quantize",
     "models.device",
     "models.compiled",
+    "models.repeatable",
+    "models.threads",
     "models.verify",
     "budget.preset",
     "budget.train_rows",
@@ -121,6 +148,7 @@ def resume(
     show_default=True,
     help="Rows to measure on; all: a table of train (every row that a search may use), test and overall.",
 )
+@worker_options
 @json_option
 @progress_option
 @click.pass_context
@@ -128,6 +156,7 @@ def score(
     ctx: click.Context,
     /,
     flags: TaskFlags,
+    staff: WorkerFlags,
     instruction: tuple[str, ...],
     name: str | None,
     on: "Part",
@@ -148,7 +177,10 @@ def score(
         ctx, models=found.settings.models if found else None, above=_as_in(found) if own else ()
     )
     task, chosen = _measured_task(found, flags, own=own)
-    with hosted(ctx.obj, shown=not no_progress) as host:
+    with (
+        hosted(ctx.obj, shown=not no_progress) as alone,
+        with_workers(alone, settings, staff) as (host, settings),
+    ):
         from opro_local.api import measure_candidates
 
         if not as_json:  # which says it itself
@@ -207,6 +239,17 @@ def hosted(folders: Folders, *, shown: bool, opening: str = "", asking: bool = F
             after_commit=after_commit,
             go_on=lambda _found: not _at_terminal() or progress.ask("Search all the same?"),
         )
+
+
+@contextmanager
+def with_workers(
+    host: "Host", settings: RunSettings, staff: WorkerFlags
+) -> Iterator["tuple[Host, RunSettings]"]:
+    """The host with the workers that were asked for, and the settings of a run that is begun with them."""
+    from opro_local.wiring.workers import staffed
+
+    with staffed(host, settings.models, count=staff.count, address=staff.address) as (own, models):
+        yield own, settings.model_copy(update={"models": models})
 
 
 def _at_terminal() -> bool:

@@ -21,6 +21,16 @@ class ModelSettings(Settings):
         description="Compile the model first. If not given: for searches of medium size and more, on a CPU "
         "that multiplies bf16.",
     )
+    repeatable: bool = Field(
+        False,
+        description="Cut what is asked for into blocks whose numbers are the same with any number of "
+        "workers, to the last bit on like hardware; --workers sets it.",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads of a model. If not given: as torch chooses, or the share of a worker.",
+    )
     verify: bool = Field(
         False,
         description="Read and hash every file of the models, also those unchanged since they last were.",

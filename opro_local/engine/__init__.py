@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from opro_local.engine.compiling import compiling_pays
     from opro_local.engine.family_check import FamilyCheck, check_family
+    from opro_local.engine.hardware import gpu_count, hardware_name, thread_count
     from opro_local.engine.local import LocalEngine, load_engine, token_counter
     from opro_local.engine.memory import MemoryPlan, plan_folder
     from opro_local.engine.swapping import LoadOptions, load_engines
+    from opro_local.engine.texts import texts_of_folder
 
 __all__ = [
     "FamilyCheck",
@@ -20,13 +22,17 @@ __all__ = [
     "MemoryPlan",
     "check_family",
     "compiling_pays",
+    "gpu_count",
+    "hardware_name",
     "load_engine",
     "load_engines",
     "plan_folder",
+    "texts_of_folder",
+    "thread_count",
     "token_counter",
 ]
 
-_MODULES = ("local", "memory", "compiling", "swapping", "family_check")
+_MODULES = ("local", "memory", "compiling", "swapping", "family_check", "hardware", "texts")
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
 from opro_local.engine.capture import cuda_graph
-from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of, turn_end
+from opro_local.engine.chat import text_of, turn_end
 from opro_local.engine.constraints import Constraints
 from opro_local.engine.decode import Decoder, steps_ahead
 from opro_local.engine.forward import Body
@@ -23,11 +23,12 @@ from opro_local.engine.meter import Meter, Score
 from opro_local.engine.offload import spread_layers
 from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import Prefixes, RepeatablePrefixes, StoredPrefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers, record_steps
 from opro_local.engine.profile import ModelProfile, Quantize, load_tokenizer, profile_folder
+from opro_local.engine.texts import prompter_of
 from opro_local.engine.work import Work
-from opro_local.errors import DataError, ModelError
+from opro_local.errors import DataError
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
@@ -81,7 +82,10 @@ def token_counter(folder: Path) -> Callable[[str], int]:
 
 
 class LocalEngine:
-    """Implements opro_local.llm.Engine. level and level_reason tell how far prompts share work, and why."""
+    """Implements opro_local.llm.Engine. level and level_reason tell how far prompts share work, and why.
+
+    repeatable makes the numbers of a call depend on nothing but its requests, not on earlier calls.
+    """
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class LocalEngine:
         level: Level | None = None,
         compiled: bool = False,
         budgets: Budgets | None = None,
+        repeatable: bool = False,
     ) -> None:
         model, tokenizer = loaded.model, loaded.tokenizer
         self._work = Work()
@@ -125,7 +130,8 @@ class LocalEngine:
         self._score: Score = whole
         self._generation: WholeGeneration | SharedGeneration
         if verdict.reuse:
-            prefixes = Prefixes(reuse=verdict.reuse, store=self._store)
+            kind = RepeatablePrefixes if repeatable else StoredPrefixes
+            prefixes: Prefixes = kind(reuse=verdict.reuse, store=self._store)
             self._score = SharedLikelihood(head=head, prefixes=prefixes)
             self._generation = SharedGeneration(body=body, decoder=decoder, prefixes=prefixes)
         else:
@@ -135,7 +141,8 @@ class LocalEngine:
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
         recorded = "recorded" if body.record else None
-        ways = ["compiled" if body.compiled else "eager", recorded, multiplied(model)]
+        lines = _line_text(body.device, budgets.tokens) if repeatable else None
+        ways = ["compiled" if body.compiled else "eager", recorded, multiplied(model), lines]
         kernels = "+".join(way for way in ways if way)
         self.numerics = f"{dtype}/{loaded.quantize}/{self.device}/{self.level}/{kernels}"
         self.context_length = _context_length(model.config.get_text_config(), tokenizer)
@@ -208,13 +215,10 @@ class LocalEngine:
             )
 
 
-def prompter_of(tokenizer: PreTrainedTokenizerBase, *, chat: bool) -> Prompter:
-    """How messages become tokens. Raises ModelError if there is no template for a chat."""
-    if not chat:
-        return PlainPrompter(tokenizer=tokenizer)
-    if tokenizer.chat_template is None:
-        raise ModelError("The model has no chat template, so it cannot be prompted as a chat model.")
-    return ChatPrompter(tokenizer=tokenizer)
+def _line_text(device: torch.device, tokens: int) -> str:
+    """What else the last bits of a repeatable call depend on: the cut of its lines, the threads of a CPU."""
+    threads = f"x{torch.get_num_threads()}" if device.type == "cpu" else ""
+    return f"lines{tokens}{threads}"
 
 
 def _end_ids(generation_config: object, tokenizer: PreTrainedTokenizerBase) -> set[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import ceil
 
-from opro_local.llm import TokenIds
+from opro_local.llm import TokenIds, common_length
 
 PASS_OVERHEAD_TOKENS = 16
 """What one more pass costs besides its tokens: a pass of one token takes as long as ten of a large pass."""
@@ -124,12 +124,6 @@ def line_chunks(costs: Sequence[int], *, budget: int) -> list[list[int]]:
             result.append([row])
             used = cost
     return result
-
-
-def common_length(a: TokenIds, b: TokenIds) -> int:
-    """How many first tokens two sequences have in common."""
-    limit = min(len(a), len(b))
-    return next((i for i in range(limit) if a[i] != b[i]), limit)
 
 
 def _interval(shared: Sequence[int], first: int, end: int, level: int) -> _Interval:

@@ -11,8 +11,10 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from opro_local.engine.cache import Prefix
-from opro_local.engine.plan import common_length
-from opro_local.llm import TokenIds
+from opro_local.llm import TokenIds, common_length
+
+Cuts = tuple[int, ...]
+"""The lengths at which a prefix was cut: each piece was run behind the ones before it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class _Entry:
     ids: TokenIds
     prefix: Prefix
     entered: int
+    cuts: Cuts
     uses: int = 0
     worth: int = 0
 
@@ -69,13 +72,24 @@ class PrefixStore:
         entry = self._use(self._entries[best])
         return entry.prefix if length == entry.prefix.length else entry.prefix.first(length)
 
-    def keep(self, ids: TokenIds, prefix: Prefix) -> None:
-        """Take a prefix in if there is room for it, or for as long as it is worth more than another."""
+    def made_so(self, ids: TokenIds, cuts: Cuts) -> Prefix | None:
+        """What is kept of just these ids, if it was run in these pieces; it counts as a use."""
+        entry = self._entries.get(ids)
+        found = entry is not None and entry.cuts == cuts
+        self.figures.tokens_wanted += len(ids)
+        self.figures.tokens_found += len(ids) if found else 0
+        return self._use(entry).prefix if entry and found else None
+
+    def keep(self, ids: TokenIds, prefix: Prefix, cuts: Cuts = ()) -> None:
+        """Take a prefix in if there is room for it, or for as long as it is worth more than another.
+
+        cuts are where it was cut into pieces, for who asks how it was made.
+        """
         if ids in self._entries or prefix.bytes > self._budget:
             return
         position = bisect_left(self._sorted, ids)
         self._sorted.insert(position, ids)
-        self._entries[ids] = self._use(_Entry(ids=ids, prefix=prefix, entered=self._entered))
+        self._entries[ids] = self._use(_Entry(ids=ids, prefix=prefix, entered=self._entered, cuts=cuts))
         self._entered += 1
         self.bytes += prefix.bytes
         while self.bytes > self._budget:

@@ -25,7 +25,7 @@ from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.limits import matrices
 from opro_local.engine.masks import NoReuse
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import StoredPrefixes
 from opro_local.engine.reuse import OneRow, PackedTokens, Reuse
 from opro_local.engine.stepping import SteppedLikelihood
 from opro_local.engine.twin import fp32_twin
@@ -251,8 +251,8 @@ def _errors_beyond_windows(whole: WholeLikelihood, reuse: Reuse) -> Iterator[flo
         yield _largest_difference(whole([asked]), shared[:1])
 
 
-def _prefixes(reuse: Reuse) -> Prefixes:
-    return Prefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
+def _prefixes(reuse: Reuse) -> StoredPrefixes:
+    return StoredPrefixes(reuse=reuse, store=PrefixStore(0), pass_overhead=0)
 
 
 def probe_requests(vocabulary: int, window: int | None) -> list[ChoiceRequest]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from opro_local.engine.chat import text_of
 from opro_local.engine.free_memory import free_bytes
-from opro_local.engine.local import LocalEngine, load_planned, prompter_of
+from opro_local.engine.local import LocalEngine, load_planned
 from opro_local.engine.memory import MemoryPlan, plan_memory, plan_together, read_needs
 from opro_local.engine.profile import ModelProfile, Quantize, profile_folder
+from opro_local.engine.texts import ModelTexts
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
@@ -30,29 +30,39 @@ from opro_local.llm import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How models are to be held, see load_engine."""
+    """How models are to be held, see load_engine and LocalEngine.
+
+    threads are a CPU's, torch's own choice if None; so many processes (share) divide the memory of a CPU.
+    """
 
     quantize: Quantize
     device: str
     compiled: bool = False
+    repeatable: bool = False
+    threads: int | None = None
+    share: int = 1
 
 
 def load_engines(
     folders: Mapping[str, Path], options: LoadOptions
 ) -> tuple[dict[str, Engine], tuple[MemoryPlan, ...]]:
     """One engine a digest, and what was planned for each. Raises ModelError."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
     profiles = {
         digest: profile_folder(path, quantize=options.quantize, device=options.device)
         for digest, path in folders.items()
     }
     needs = [read_needs(profile) for profile in profiles.values()]
     available = free_bytes(needs[0].device)
+    if needs[0].device.type == "cpu":
+        available //= options.share
     together = plan_together(needs, available)
     plans = together or [plan_memory(each, available) for each in needs]
     stage = None if together or len(needs) == 1 else WeightSlot()
     engines: dict[str, Engine] = {}
     for (digest, profile), plan in zip(profiles.items(), plans, strict=True):
-        play = LoadPlan(profile=profile, plan=plan, digest=digest, compiled=options.compiled)
+        play = LoadPlan(profile=profile, plan=plan, digest=digest, options=options)
         engines[digest] = SwappedEngine(play, stage) if stage else play.load()
     return engines, tuple(plans)
 
@@ -64,15 +74,16 @@ class LoadPlan:
     profile: ModelProfile
     plan: MemoryPlan
     digest: str
-    compiled: bool
+    options: LoadOptions
 
     def load(self) -> LocalEngine:
         """Read the weights. Raises ModelError."""
         return LocalEngine(
             load_planned(self.profile, self.plan),
             digest=self.digest,
-            compiled=self.compiled,
+            compiled=self.options.compiled,
             budgets=self.plan.budgets,
+            repeatable=self.options.repeatable,
         )
 
 
@@ -104,7 +115,7 @@ class SwappedEngine:
         engine = self._engine()  # what only a loaded model tells is asked for once
         self.digest, self.numerics, self.level = engine.digest, engine.numerics, engine.level
         self.chat, self.device, self.context_length = engine.chat, engine.device, engine.context_length
-        self._prompter = prompter_of(play.profile.tokenizer, chat=self.chat)
+        self._texts = ModelTexts(play.profile.tokenizer, chat=self.chat)
 
     def leave(self) -> None:
         """Give up the weights; what was counted stays."""
@@ -132,11 +143,11 @@ class SwappedEngine:
         self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
     ) -> list[TokenIds]:
         """See Engine.encode_each."""
-        return self._prompter.encode_each(messages, prefills, closed=closed)
+        return self._texts.encode_each(messages, prefills, closed=closed)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See Engine.decode."""
-        return text_of(self._play.profile.tokenizer, ids)
+        return self._texts.decode(ids)
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """See Engine.loglikelihood."""

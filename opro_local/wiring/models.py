@@ -13,6 +13,7 @@ from opro_local.config import ModelSettings
 from opro_local.llm import Engine
 from opro_local.offline import close_network
 from opro_local.store.header import ModelRecord
+from opro_local.workers.spread import spread
 
 if TYPE_CHECKING:
     from opro_local.engine import FamilyCheck, MemoryPlan
@@ -52,13 +53,30 @@ def anchored(settings: ModelSettings, models_folder: Path) -> ModelSettings:
 
 def load_models(settings: ModelSettings, models_folder: Path) -> Models:
     """Find, verify and load the models of all roles; equal weights are loaded once. Raises ModelError."""
+    stored = found_models(settings, models_folder)
+    engines, memory = load_stored(by_digest(stored), settings)
+    return in_roles(stored, spread(engines) if settings.repeatable else engines, memory)
+
+
+def found_models(settings: ModelSettings, models_folder: Path) -> dict[str, StoredModel]:
+    """By role: found and verified, each once. Raises ModelError."""
     names = {"scorer": settings.scorer, "optimizer": settings.optimizer_name}
     names |= {"judge": settings.judge} if settings.judge else {}
     found = {
         name: resolve(name, models_folder, reread=settings.verify) for name in dict.fromkeys(names.values())
     }
-    stored = {role: found[name] for role, name in names.items()}
-    engines, memory = load_stored({model.digest: model for model in found.values()}, settings)
+    return {role: found[name] for role, name in names.items()}
+
+
+def by_digest(stored: Mapping[str, StoredModel]) -> dict[str, StoredModel]:
+    """Those in the roles, equal ones once."""
+    return {model.digest: model for model in stored.values()}
+
+
+def in_roles(
+    stored: Mapping[str, StoredModel], engines: Mapping[str, Engine], memory: tuple[str, ...]
+) -> Models:
+    """The engines, by digest, in the roles of their models."""
     return Models(
         scorer=engines[stored["scorer"].digest],
         optimizer=engines[stored["optimizer"].digest],
@@ -74,16 +92,17 @@ def load_models(settings: ModelSettings, models_folder: Path) -> Models:
             for role, model in stored.items()
         ),
         memory=memory,
-        judge=engines[stored["judge"].digest] if settings.judge else None,
+        judge=engines[stored["judge"].digest] if "judge" in stored else None,
     )
 
 
 def load_stored(
-    models: Mapping[str, StoredModel], settings: ModelSettings
+    models: Mapping[str, StoredModel], settings: ModelSettings, *, share: int = 1
 ) -> tuple[dict[str, Engine], tuple[str, ...]]:
     """Engines by digest, and what each was planned to take in memory: all at once if they fit, else in turns.
 
-    The network is shut before their libraries are imported. Raises ModelError.
+    So many processes (share) divide the memory of a CPU. The network is shut before the engines' libraries
+    are imported. Raises ModelError.
     """
     close_network()
     from opro_local.engine import LoadOptions, compiling_pays, load_engines
@@ -91,7 +110,14 @@ def load_stored(
     quantize, device, compiled = settings.quantize, settings.device, settings.compiled
     if compiled is None:
         compiled = compiling_pays(quantize, device)
-    options = LoadOptions(quantize=quantize, device=device, compiled=compiled)
+    options = LoadOptions(
+        quantize=quantize,
+        device=device,
+        compiled=compiled,
+        repeatable=settings.repeatable,
+        threads=settings.threads,
+        share=share,
+    )
     engines, plans = load_engines({digest: model.path for digest, model in models.items()}, options)
     return engines, tuple(map(str, plans))
 

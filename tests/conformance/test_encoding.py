@@ -16,8 +16,8 @@ from tiny_models import byte_tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from opro_local.engine.chat import text_of
-from opro_local.engine.local import prompter_of
 from opro_local.engine.profile import load_tokenizer
+from opro_local.engine.texts import prompter_of
 from opro_local.llm import Message, TokenIds, are_turns
 
 USER = Message("user", "Is it late?")

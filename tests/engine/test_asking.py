@@ -27,7 +27,7 @@ from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
 from opro_local.engine.masks import FULL, NoReuse, Reach
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import StoredPrefixes
 from opro_local.engine.probe import Verdict, choose_level
 from opro_local.llm import ChoiceRequest
 
@@ -190,7 +190,7 @@ def judged(model: PreTrainedModel) -> tuple[Verdict, float]:
         verdict = choose_level(whole, None)
         score: WholeLikelihood | SharedLikelihood = whole
         if verdict.reuse:
-            prefixes = Prefixes(reuse=verdict.reuse, store=PrefixStore(0), pass_overhead=0)
+            prefixes = StoredPrefixes(reuse=verdict.reuse, store=PrefixStore(0), pass_overhead=0)
             score = SharedLikelihood(head=whole.head, prefixes=prefixes)
         return verdict, largest_gap(numbers(score(requests)), by_the_model_itself(model, requests))
 

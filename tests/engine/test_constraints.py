@@ -20,7 +20,7 @@ from opro_local.engine.forward import Body
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import read_head
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import StoredPrefixes
 from opro_local.engine.probe import REUSES, Level
 from opro_local.errors import ModelError
 from opro_local.llm import GenerationReply, GenerationRequest, TokenIds
@@ -50,7 +50,7 @@ def generation(level: Level, name: str = "llama", *, ahead: int = 0, spoilt: int
     decoder = Decoder(head=read_head(model), ends=ends, text=written, ahead=ahead, constraints=constraints)
     if level == "E0":
         return WholeGeneration(body=body, decoder=decoder, token_budget=4096)
-    prefixes = Prefixes(reuse=REUSES[level](body, 4096), store=PrefixStore(2**30))
+    prefixes = StoredPrefixes(reuse=REUSES[level](body, 4096), store=PrefixStore(2**30))
     return SharedGeneration(body=body, decoder=decoder, prefixes=prefixes)
 
 

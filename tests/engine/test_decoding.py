@@ -25,7 +25,7 @@ from opro_local.engine.forward import Body
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import Head, read_head
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import StoredPrefixes
 from opro_local.engine.probe import REUSES, Level
 from opro_local.engine.rows import FOREVER
 from opro_local.llm import GenerationReply, GenerationRequest, TokenIds
@@ -60,7 +60,7 @@ def generation(
     ahead: int = 0,
 ) -> SharedGeneration:
     body = Body(model)
-    prefixes = Prefixes(reuse=REUSES[level](body, budget), store=PrefixStore(2**30))
+    prefixes = StoredPrefixes(reuse=REUSES[level](body, budget), store=PrefixStore(2**30))
     return SharedGeneration(body=body, decoder=decoder(model, ends, ahead=ahead), prefixes=prefixes)
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_local.engine.plan import Group, common_length, group_by_prefix, line_chunks, padded_chunks
-from opro_local.llm import TokenIds
+from opro_local.engine.plan import Group, group_by_prefix, line_chunks, padded_chunks
+from opro_local.llm import TokenIds, common_length
 
 some_ids = st.lists(st.integers(0, 2), min_size=1, max_size=6).map(tuple)
 prompts = st.lists(some_ids, max_size=12)

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_local.engine.cache import Prefix, SharedLayer
-from opro_local.engine.plan import common_length
 from opro_local.engine.prefix_store import PrefixStore, StoreFigures
-from opro_local.llm import TokenIds
+from opro_local.llm import TokenIds, common_length
 
 TOKEN_BYTES = 16
 """What a token of a made-up prefix takes: a key and a value of two fp32 numbers, in one layer."""

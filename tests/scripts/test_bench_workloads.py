@@ -7,9 +7,8 @@ import pytest
 from bench.vllm_peer import scored_nodes
 from bench.workloads import MADE_UP, STOP, Shape, Size, generation_step, made_up_steps, steps_of_file
 
-from opro_local.engine.plan import common_length
 from opro_local.errors import DataError
-from opro_local.llm import ChoiceRequest
+from opro_local.llm import ChoiceRequest, common_length
 
 SIZE = Size(instructions=4, examples=2)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from crews import PickledCrew
 from tiny_models import VOCABULARY, Size, byte_tokenizer, save_tiny_model
 
 from opro_local.engine import load_engine, memory, swapping
@@ -15,8 +16,12 @@ from opro_local.engine.local import LocalEngine
 from opro_local.engine.probe import Level
 from opro_local.engine.profile import profile_folder
 from opro_local.engine.swapping import LoadOptions, load_engines
+from opro_local.engine.texts import texts_of_folder
 from opro_local.llm import ChoiceRequest, Engine
 from opro_local.testing import ScriptedEngine
+from opro_local.workers.holder import Opened
+from opro_local.workers.pool import Pool
+from opro_local.workers.spread import SpreadEngine
 
 CONTEXT = 256
 """Tokens that the small ones take, so that a test can use all of them."""
@@ -25,7 +30,7 @@ DRAWS = 6
 """Replies that the tests ask for at a time."""
 
 FAKE = ("scripted-chat", "scripted-plain")
-TINY = ("tiny-chat", "tiny-plain", "tiny-E0", "tiny-recurrent", "tiny-taking-turns")
+TINY = ("tiny-chat", "tiny-plain", "tiny-E0", "tiny-recurrent", "tiny-taking-turns", "tiny-spread")
 REAL = ("smollm2", "gemma")
 ENGINES = [*FAKE, *TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in REAL)]
 
@@ -41,7 +46,8 @@ class Engines:
         if name in FAKE:
             return scripted(chat=name == "scripted-chat")
         if name not in self._built:
-            self._built[name] = self._taking_turns() if name == "tiny-taking-turns" else self._local(name)
+            own = {"tiny-taking-turns": self._taking_turns, "tiny-spread": self._spread}
+            self._built[name] = own[name]() if name in own else self._local(name)
         if name == "tiny-taking-turns":
             self._other.loglikelihood([ChoiceRequest(context=(1,), choices=((2,),))])  # has the memory now
         return self._built[name]
@@ -64,6 +70,19 @@ class Engines:
         tokenizer.model_max_length = CONTEXT  # a recurrent model has no other limit
         tokenizer.save_pretrained(folder)
         return folder
+
+    def _spread(self) -> Engine:
+        folder = self._small("llama", chat=True)
+        options = LoadOptions(quantize="fp32", device="cpu", repeatable=True)
+
+        def opened() -> Opened:
+            engines, _ = load_engines({"spread": folder}, options)
+            return Opened(engines=engines, place="here", hardware="a processor")
+
+        pool = Pool(PickledCrew(opened))
+        about, _other = pool.begin()
+        told = about.models["spread"]
+        return SpreadEngine("spread", told, texts_of_folder(folder, chat=told.chat), pool)
 
     def _taking_turns(self) -> Engine:
         folders = {"one": self._small("mistral", chat=True), "two": self._small("gpt2", chat=True)}

@@ -11,7 +11,7 @@ from opro_local.engine.forward import Body
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood
 from opro_local.engine.prefix_store import PrefixStore
-from opro_local.engine.prefixes import Prefixes
+from opro_local.engine.prefixes import StoredPrefixes
 from opro_local.engine.probe import REUSES, Level
 from opro_local.engine.reuse import OneRow, PackedTokens
 from opro_local.engine.work import Work
@@ -39,7 +39,8 @@ def scorer(
     work = Work()
     reuse = REUSES[level](Body(model, work), token_budget)
     # An empty store is as false as none.
-    prefixes = Prefixes(reuse=reuse, store=PrefixStore(0) if store is None else store, pass_overhead=overhead)
+    store = PrefixStore(0) if store is None else store
+    prefixes = StoredPrefixes(reuse=reuse, store=store, pass_overhead=overhead)
     return SharedLikelihood(head=read_head(model, work), prefixes=prefixes)
 
 

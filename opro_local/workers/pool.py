@@ -1,0 +1,302 @@
+"""Hands jobs to workers and takes their replies as they come, whatever happens to a worker.
+
+A free worker gets the largest job that begins as one it has had before, else the largest there is. A worker
+that dies or does not answer in time loses the job it had, which goes back to the others; its process is begun
+anew, until it has died too often in a row.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, Protocol
+
+from opro_local.errors import OproError, WorkersGone
+from opro_local.llm import EngineStats, TokenIds
+from opro_local.workers.jobs import About, Done, Effort, Job
+
+MOST_DEATHS = 3
+"""A worker that dies so often in a row, no job done between, is given up."""
+
+FIRST_SECONDS = 1800.0
+"""A worker's first job may take so long: it may load its models."""
+LEAST_SECONDS = 120.0
+TIMES_AS_LONG = 30.0
+"""Later ones so many times as long as those before it, for their tokens, and no less than LEAST_SECONDS."""
+
+LOOK_SECONDS = 0.5
+"""The longest wait for a reply before workers that became free, and those overdue, are looked at."""
+
+REMEMBERED = 256
+"""Beginnings of jobs that a worker is known by; its store of prefixes holds no more for long."""
+
+Task = Any
+"""What a crew answers by; any object that may stand in a set."""
+
+
+class Died(Exception):
+    """The worker of a task died before it was done; why tells how, without what it worked on."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Crew(Protocol):
+    """Processes that work, by number from 0. Tasks are what their answers are waited for by."""
+
+    @property
+    def size(self) -> int: ...
+    def run(self, worker: int, job: Job) -> Task: ...
+    def about(self, worker: int) -> Task: ...
+    def effort(self, worker: int) -> Task: ...
+    def ready(self, tasks: Sequence[Task], seconds: float) -> Sequence[Task]:
+        """Those that have an answer, or never will, as soon as there is one; none after so many seconds."""
+        ...
+
+    def answer(self, task: Task) -> "Done | About | Effort | OproError":
+        """What a ready task came to. Raises Died."""
+        ...
+
+    def begin_anew(self, worker: int) -> None:
+        """End the process, if it has not ended, and begin another in its place."""
+        ...
+
+    def give_up(self, worker: int) -> None:
+        """End the process for good."""
+        ...
+
+
+@dataclass(slots=True)
+class Account:
+    """What a worker did: requests answered, tokens run, seconds at work, and how often it died."""
+
+    place: str
+    requests: int = 0
+    tokens_run: int = 0
+    seconds: float = 0.0
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    account: Account
+    deaths_in_row: int = 0
+    begun: bool = False
+    known: dict[TokenIds, None] = field(default_factory=dict)
+    told: Effort = field(default_factory=dict)
+    past: list[Effort] = field(default_factory=list)
+
+    def learn(self, prefix: TokenIds) -> None:
+        self.known.pop(prefix, None)
+        self.known[prefix] = None
+        while len(self.known) > REMEMBERED:
+            del self.known[next(iter(self.known))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight:
+    """A job under way: which of the call's, who has it, and until when it should be done."""
+
+    place: int
+    worker: _Worker
+    due: float
+
+
+class Pool:
+    """Workers that serve several callers, each in a thread of its own."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        *,
+        tell: Callable[[str], None] = lambda _line: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._crew, self._tell, self._clock = crew, tell, clock
+        self._workers = [_Worker(number, Account("?")) for number in range(crew.size)]
+        self._free: dict[int, None] = dict.fromkeys(range(crew.size))
+        self._living = crew.size
+        self._seconds_a_token: float | None = None
+        self._change = threading.Condition()
+
+    def begin(self) -> list[About]:
+        """Let all workers load their models. Raises the error of one that cannot, WorkersGone if one dies."""
+        tasks = [self._crew.about(worker.number) for worker in self._workers]
+        abouts = []
+        for worker, task in zip(self._workers, tasks, strict=True):
+            about = self._waited(worker, task, FIRST_SECONDS)
+            assert isinstance(about, About)
+            worker.account.place, worker.begun = about.place, True
+            abouts.append(about)
+        return abouts
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(worker.account for worker in self._workers)
+
+    @property
+    def living(self) -> int:
+        """How many workers were not given up."""
+        return self._living
+
+    def effort(self, digest: str) -> EngineStats:
+        """What the model of a digest has taken with all workers, as far as these have lived to tell."""
+        with self._change:
+            tasks = [(worker, self._crew.effort(worker.number)) for worker in self._workers if worker.begun]
+        for worker, task in tasks:
+            try:
+                told = self._waited(worker, task, LEAST_SECONDS)
+            except WorkersGone:
+                continue  # its next job will tell
+            assert isinstance(told, dict)
+            worker.told = told
+        efforts = [told[digest] for worker in self._workers for told in (*worker.past, worker.told) if told]
+        return reduce(EngineStats.__add__, efforts)
+
+    def _waited(self, worker: _Worker, task: Task, seconds: float) -> Done | About | Effort:
+        """The answer to what a worker was asked beside its jobs. Raises WorkersGone, and what it replied."""
+        if not self._crew.ready([task], seconds):
+            raise WorkersGone(f"{_name(worker)} did not answer in time.")
+        try:
+            answer = self._crew.answer(task)
+        except Died as died:
+            raise WorkersGone(f"{_name(worker)} {died.why} before it had done anything.") from None
+        if isinstance(answer, OproError):
+            raise answer
+        return answer
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Done]]:
+        """The places of jobs with what was done, as it comes.
+
+        Raises WorkersGone where no worker is left, and the error that a worker replied with.
+        """
+        waiting = dict(enumerate(jobs))
+        flights: dict[Task, _Flight] = {}
+        try:
+            while waiting or flights:
+                self._hand_out(waiting, flights)
+                for task in self._crew.ready(list(flights), LOOK_SECONDS):
+                    flight = flights.pop(task)
+                    done = self._landed(task, jobs[flight.place], flight)
+                    if done is None:
+                        waiting[flight.place] = jobs[flight.place]
+                    else:
+                        yield flight.place, done
+                self._call_back(waiting, flights, jobs)
+        finally:
+            for flight in flights.values():  # the caller has left: what is under way is of no use
+                self._lost(flight.worker, "was stopped", at_fault=False)
+
+    def _hand_out(self, waiting: dict[int, Job], flights: dict[Task, _Flight]) -> None:
+        """Give every free worker a job, and wait for one where none is at work for this caller."""
+        while waiting:
+            worker = self._taken(wait=not flights)
+            if worker is None:
+                return
+            place = _best(waiting, worker)
+            job = waiting.pop(place)
+            worker.learn(job.prefix)
+            with self._kept_on_error(worker):
+                task = self._crew.run(worker.number, job)
+            flights[task] = _Flight(place=place, worker=worker, due=self._clock() + self._limit(worker, job))
+
+    def _taken(self, *, wait: bool) -> _Worker | None:
+        """A worker that was free; None where there is none, and none is waited for. Raises WorkersGone."""
+        with self._change:
+            if wait:
+                self._change.wait_for(lambda: bool(self._free) or not self._living)
+            if not self._living:
+                raise WorkersGone("No worker is left: each died three times in a row.")
+            if not self._free:
+                return None
+            number = next(iter(self._free))
+            del self._free[number]
+            return self._workers[number]
+
+    def _landed(self, task: Task, job: Job, flight: _Flight) -> Done | None:
+        """What a job came to, its worker free again; None if the worker died."""
+        worker = flight.worker
+        try:
+            with self._kept_on_error(worker):
+                answer = self._crew.answer(task)
+        except Died as died:
+            self._lost(worker, died.why)
+            return None
+        worker.begun, worker.deaths_in_row = True, 0
+        self._release(worker)
+        if isinstance(answer, OproError):
+            raise answer
+        assert isinstance(answer, Done)
+        account = worker.account
+        account.requests += len(job.requests)
+        account.tokens_run += answer.tokens_run
+        account.seconds += answer.seconds
+        rate = answer.seconds / max(1, job.tokens)
+        self._seconds_a_token = max(rate, 0.9 * (self._seconds_a_token or 0.0))
+        return answer
+
+    def _limit(self, worker: _Worker, job: Job) -> float:
+        if not worker.begun or self._seconds_a_token is None:
+            return FIRST_SECONDS
+        return max(LEAST_SECONDS, TIMES_AS_LONG * self._seconds_a_token * job.tokens)
+
+    def _call_back(self, waiting: dict[int, Job], flights: dict[Task, _Flight], jobs: Sequence[Job]) -> None:
+        """Take jobs away from workers that are overdue."""
+        now = self._clock()
+        for task, flight in [item for item in flights.items() if item[1].due < now]:
+            del flights[task]
+            waiting[flight.place] = jobs[flight.place]
+            self._crew.begin_anew(flight.worker.number)
+            self._lost(flight.worker, "did not answer in time")
+
+    def _lost(self, worker: _Worker, why: str, *, at_fault: bool = True) -> None:
+        """A worker without its process: free again with a new one, or given up."""
+        worker.begun = False
+        worker.known.clear()
+        worker.past.append(worker.told)
+        worker.told = {}
+        if not at_fault:
+            self._crew.begin_anew(worker.number)
+            self._release(worker)
+            return
+        worker.account.deaths += 1
+        worker.deaths_in_row += 1
+        if worker.deaths_in_row < MOST_DEATHS:
+            self._tell(f"{_name(worker)} {why}; it is begun anew, its work goes to the next that is free")
+            self._release(worker)
+            return
+        self._tell(f"{_name(worker)} {why} for the third time in a row; it is given up")
+        self._crew.give_up(worker.number)
+        with self._change:
+            self._living -= 1
+            self._change.notify_all()
+
+    @contextmanager
+    def _kept_on_error(self, worker: _Worker) -> Iterator[None]:
+        """A worker is free again where what it was asked failed here, it being none the worse for it."""
+        try:
+            yield
+        except Died:
+            raise
+        except BaseException:
+            self._release(worker)
+            raise
+
+    def _release(self, worker: _Worker) -> None:
+        with self._change:
+            self._free[worker.number] = None
+            self._change.notify_all()
+
+
+def _best(waiting: dict[int, Job], worker: _Worker) -> int:
+    """The place of the largest job that the worker knows the beginning of, else of the largest."""
+    known = [place for place, job in waiting.items() if job.prefix in worker.known]
+    return max(known or waiting, key=lambda place: (waiting[place].tokens, -place))
+
+
+def _name(worker: _Worker) -> str:
+    return f"worker {worker.number + 1} ({worker.account.place})"
