@@ -197,7 +197,8 @@ def _other_metrics(run: TaskResult) -> Iterator[Table]:
 
 def _changes(run: TaskResult) -> Iterator[Section]:
     start = best_start(run)
-    if start and run.best and (changes := list(word_diff(start.instruction, run.best.instruction))):
+    if start and run.best and start.instruction != run.best.instruction:
+        changes = list(word_diff(start.instruction, run.best.instruction))
         yield Section(title="Changes from the best start", changes=changes)
 
 
