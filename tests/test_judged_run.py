@@ -169,3 +169,17 @@ def test_a_finished_run_is_measured_again_with_its_own_judge(
     scored = json.loads(invoke("score", "--run", run, "--on", "test", "--json").stdout)
     assert scored["scores"][0]["value"] == 1.0
     invoke("resume", run)
+
+
+def test_replies_that_repeat_their_row_are_counted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small judge grades a friendly mail as if it were a friendly reply."""
+
+    def echo(prompt: str) -> str:
+        return prompt.rpartition("[user] ")[2].partition("\n[assistant]")[0].rpartition("\n")[2]
+
+    play_roles(monkeypatch, ScriptedEngine(reply=echo, log_prob=good_judge, samples=[("Think.</INS>",)] * 4))
+    document = json.loads(invoke(*RUN, "--json").stdout)
+    n = document["test"]["n"]
+    score = pytest.approx(document["test"]["value"])
+    assert document["echoes"] == {"count": n, "n": n, "score": score}
+    assert f"{n} of the winner's {n} test replies repeat their row" in invoke("runs", "show").stdout

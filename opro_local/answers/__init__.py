@@ -212,6 +212,10 @@ class AnswerKind:
         """What a table holds of each part of an answer, in words, where it has parts."""
         return {}
 
+    def described(self, _rows: Sequence[Example]) -> str:
+        """What the right answers of a table are like, in a few words, where there are no labels."""
+        return "every row has one of its own"
+
     def parts(self, _prediction: str | None, _target: str) -> Mapping[str, float]:
         """What each part of an answer is worth, from 0 to 1, where it has parts."""
         return {}

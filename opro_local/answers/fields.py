@@ -120,6 +120,12 @@ class Fields(AnswerKind):
             "Write the record of this text.",
         ]
 
+    def notes(self, rows: Sequence[LabelledRow]) -> Iterator[str]:
+        for field in self.fields:
+            own = _rows_of(field.name, rows)
+            told = self._kinds[field.name].notes(own) if own else ["no row has it: is it called otherwise?"]
+            yield from (f"field {quoted(field.name)}: {each}" for each in told)
+
     def found(self, rows: Sequence[Example]) -> Mapping[str, str]:
         targets = [json.loads(row.target) for row in rows]
         return {
@@ -242,7 +248,7 @@ def _members(members: Sequence[tuple[str, bool]], *, begun: bool = False) -> str
 def _completed(field: FieldSettings, rows: Sequence[LabelledRow]) -> FieldSettings:
     """The field with what its kind finds in the rows that have it."""
     kind = _kind_of_field(field)
-    own = [replace(row, target=text) for row in rows for text in _texts(row, field.name)]
+    own = _rows_of(field.name, rows)
     try:
         found = {
             "labels": kind.labels_of(own, field.labels),
@@ -254,10 +260,10 @@ def _completed(field: FieldSettings, rows: Sequence[LabelledRow]) -> FieldSettin
     return field.model_copy(update=found)
 
 
-def _texts(row: LabelledRow, name: str) -> Iterator[str]:
-    said = json.loads(row.target)
-    if name in said:
-        yield said[name]
+def _rows_of(name: str, rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """The rows that have a field, with it as their target."""
+    said = [(row, json.loads(row.target)) for row in rows]
+    return [replace(row, target=values[name]) for row, values in said if name in values]
 
 
 def _kind_of_field(field: FieldSettings) -> type[AnswerKind]:

@@ -39,12 +39,14 @@ class Grade(Label):
         labels = super().labels_of(rows, given)
         if given:
             return labels
-        values = {label: number_value(label) for label in labels}
+        sign = Number.decimal_of(rows, None)
+        values = {label: number_value(label, sign) for label in labels}
         sizes = [value for value in values.values() if value is not None]
         if len(sizes) < len(labels):
             words = listed([quoted(label) for label, value in values.items() if value is None])
             raise DataError(
-                f"the order of the grades {words} is not in the table: pass --labels for each, lowest first."
+                f"the order of the grades {words} is not in the table: give all labels, lowest first "
+                "(--labels for each)."
             )
         if len(set(sizes)) < len(sizes):
             raise DataError("two labels are the same grade, such as 1 and 1.0: write each in one way.")

@@ -44,6 +44,9 @@ class Judged(AnswerKind):
         if without:
             yield f"{counted(without, 'row')} without a reference answer: the judge goes by the rubric alone."
 
+    def described(self, rows: Sequence[Example]) -> str:
+        return f"graded by a judge; {sum(bool(row.target) for row in rows)} rows have a reference answer"
+
     @property
     def instructions(self) -> Sequence[str]:
         return INSTRUCTIONS

@@ -24,6 +24,7 @@ from opro_local.answers import AnswerKind
 from opro_local.config import Metric, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.reading.replies import Grader, answer_span
+from opro_local.reading.several import list_in
 from opro_local.reading.words import Words, of_labels
 from opro_local.records import Example, LabelledRow, Outcome
 from opro_local.wording import counted, listed, quoted
@@ -33,6 +34,8 @@ NONE = "none"
 """What the empty set is called."""
 FEWEST_TEXTS = 2
 """A stratum has so many different texts at least."""
+LIST = re.compile(r"\[\s*['\"].*['\"]\s*\]\Z", re.DOTALL)
+"""What is meant as a list of texts."""
 FILLING = re.compile(r"\b(?:and|yes|no)\b", re.IGNORECASE)
 """Words of a list that stand beside its labels."""
 HEDGE = re.compile(r"[^\w.]*(?:and/)?or\b[^\w.]*", re.IGNORECASE)
@@ -50,7 +53,7 @@ class Labels(AnswerKind):
 
     @classmethod
     def target_of(cls, cell: str, settings: TaskSettings) -> str:
-        """Of a list of JSON, of labels with the separator between two, or of one label."""
+        """Of a list, of labels with the separator between two, or of one label."""
         if not cell.strip():
             return NONE if settings.blank == "none" else ""
         names = [name.strip() for name in _names(cell.strip(), settings.separator)]
@@ -233,6 +236,8 @@ class Labels(AnswerKind):
 def _names(text: str, separator: str | None) -> Sequence[str]:
     """Raises ValueError for lists of anything else."""
     names = _listed(text)
+    if names is None and LIST.match(text):
+        raise ValueError('a list that cannot be read. Write it as JSON does, ["one", "two"]')
     if names is None:
         return text.split(separator) if separator else [text]
     if not all(isinstance(name, str) for name in names):
@@ -241,14 +246,13 @@ def _names(text: str, separator: str | None) -> Sequence[str]:
 
 
 def _listed(text: str) -> list[object] | None:
-    """A list of JSON, also within an object as Label Studio's CSV has it; None where there is none."""
-    if text[0] not in "[{":
-        return None
+    """A list, also within an object as Label Studio's CSV has it; None where there is none."""
+    if text[0] != "{":
+        return list_in(text)
     try:
-        value = json.loads(text, parse_float=str, parse_int=str)
+        found = json.loads(text, parse_float=str, parse_int=str).get("choices")
     except (ValueError, RecursionError):
         return None
-    found = value.get("choices") if isinstance(value, dict) else value
     return found if isinstance(found, list) else None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from statistics import median
 from typing import ClassVar
 
 from opro_local.answers import AnswerKind
@@ -18,8 +19,9 @@ from opro_local.records import Example, LabelledRow, Reason
 from opro_local.wording import counted, listed
 
 UNIT = re.compile(r"(?<=\d)\s*[A-Za-z%$\u20ac\u00a3\u00b0]+\Z")
+WITH_UNIT = re.compile(r"(?<=\d)(?:\s+[A-Za-z\u00b0]+\.?|[A-Za-z]{2,})\Z")
 ERRORS: Sequence[Metric] = ("mae", "median_error", "r2")
-JSON_FORM = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?"
+JSON_FORM = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?"
 """A number of JSON, of as many digits as a float keeps."""
 _read_once = lru_cache(maxsize=65_536)(number_value)
 """The same targets and answers are looked at for every metric, interval and comparison."""
@@ -91,11 +93,17 @@ class Number(AnswerKind):
         if zeros and self.tolerance.endswith("%"):
             yield f"{counted(len(zeros), 'label')} of 0 ({listed(zeros)}): per cent of 0 leave no room there."
 
+    def described(self, rows: Sequence[Example]) -> str:
+        values = [float(self._value(row.target) or 0) for row in rows]
+        return f"numbers from {min(values):.10g} to {max(values):.10g}, median {median(values):.10g}"
+
     def fault(self, row: LabelledRow, *, published: bool) -> str | None:
         if self._value(row.target) is not None:
             return None
         if number_value(row.target, self._other) is not None:
             return f"the label is a number with a decimal {self._other} only. Correct it or change --decimal."
+        if self._value(WITH_UNIT.sub("", row.target.strip())) is not None:
+            return "the label is a number with a unit. Keep the number alone, and name the unit in the text."
         return "the label is not a number. Correct it or set answer to label or text."
 
     def json_form(self, _longest: int) -> str:

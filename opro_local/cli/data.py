@@ -71,7 +71,7 @@ def _token_counter(model: str | None, folders: Folders) -> Callable[[str], int] 
 def _summary(report: DataReport) -> list[tuple[str, str]]:
     labels = [f"{label} {n}" for label, n in report.labels.items()]
     labels += [] if report.unnamed is None else [f"none of them {report.unnamed}"]
-    answers = [("labels", ", ".join(labels) or "none: every row has an answer of its own")]
+    answers = [("labels", ", ".join(labels)) if labels else ("answers", report.answers)]
     lines = [
         ("rows", f"{report.rows} ({report.unlabelled} more without a label)"),
         *([("field", f"{name}: {text}") for name, text in report.parts.items()] or answers),

@@ -26,7 +26,7 @@ def parse_settings(model: type[M], values: Mapping[str, Any], *, source: str) ->
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(_table(model, first["loc"][:-1]).model_fields))
             raise SettingsError(f"{source}: unknown key {key!r}. Known keys: {known}.") from None
-        raise SettingsError(f"{source}: {key}: {first['msg']}.") from None
+        raise SettingsError(f"{source}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _table(model: type[Settings], path: Iterable[int | str]) -> type[Settings]:

@@ -88,7 +88,9 @@ class SearchSettings(Settings):
         description="Starting instruction, may be empty. "
         "If not given: the empty one and one made from the labels.",
     )
-    shots: int = Field(0, ge=0, description="ShotSets from train in the prompts of all instructions.")
+    shots: int = Field(
+        0, ge=0, description="Shots (few-shot examples) from train in the prompts of all instructions."
+    )
     max_shots: int | None = Field(
         None,
         ge=0,

@@ -21,9 +21,9 @@ def whole_labels(use: Use) -> str | None:
 
 def calibration(use: Use) -> str | None:
     plain = use.answering.uncalibrated
-    measured = f"; without them {use.measure} on test was {figure(plain.value)}" if plain else ""
-    kept = f"the biases of the labels cannot be added here{measured}"
-    return f"Calibration: {kept}." if use.answering.biases else None
+    measured = f"; without it {use.measure} on test was {figure(plain.value)}" if plain else ""
+    kept = f"what was fitted on train cannot be applied here{measured}"
+    return f"Calibration: {kept}." if use.answering.biases or plain else None
 
 
 def wordings(use: Use) -> str | None:
@@ -79,4 +79,7 @@ def reading(use: Use) -> str | None:
     """For a program with a reader of its own."""
     if use.judged:
         return None
-    return "Reading: a reply counts if it holds the right answer, whatever else it says; the run is stricter."
+    return (
+        "Reading: a reply counts if it holds the right answer as the table writes it, whatever else it says; "
+        "the run reads replies otherwise, as told above."
+    )

@@ -163,11 +163,11 @@ def notes(use: Use) -> Iterator[str]:
     yield f"The answer: {answering.reading}."
     if answering.biases:
         yield (
-            "Biases in nats, to be added to each label's log-probability before the highest is taken: "
+            "Biases in nats, to be added to each label's log-probability: "
             f"{', '.join(f'{label} {bias:+.6g}' for label, bias in answering.biases.items())}."
         )
     if answering.uncalibrated:
-        yield f"Without the biases{_scored(use, answering.uncalibrated)}."
+        yield f"Without calibration{_scored(use, answering.uncalibrated)}."
 
 
 def _scored(use: Use, score: Figures | None) -> str:

@@ -1,4 +1,4 @@
-"""ShotSets for open answers: how the model itself came to a right answer, not the answer alone.
+"""Shots for open answers: how the model itself came to a right answer, not the answer alone.
 
 Shown bare answers, a small model leaves out the reasoning that it needs. So the scorer works on some rows of
 the pool step by step, and the replies that the grader calls right become the shots' answers, as in

@@ -38,7 +38,7 @@ def search_chart(run: Overview) -> Iterator[Chart]:
             axes.plot(list(checked), list(checked.values()), line, color="black", label="validation")
         _step_axis(axes)
         axes.set_ylabel(f"{run.measure} on train" if run.finalists or run.baselines else run.measure)
-        axes.legend(frameon=False, loc="best")
+        _legend(axes)
 
     first, best = next(iter(last.values())), list(last.values())[-1]
     columns = ("step", "candidates", f"best {run.measure} of the step", "best so far")
@@ -65,6 +65,11 @@ def _step_axis(axes: "Axes") -> None:
     low, high = axes.get_xlim()
     if high - low < 1:
         axes.set_xlim(low - 0.5, high + 0.5)
+
+
+def _legend(axes: "Axes") -> None:
+    """Above the axes, where it covers no point."""
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
 
 
 def _on_validation(run: Overview) -> dict[int, float]:
@@ -98,7 +103,7 @@ def two_searches(found: RunDifference) -> Iterator[Chart]:
             axes.step(*zip(*curve, strict=True), line, color="black", where="post", label=run)
         _step_axis(axes)
         axes.set_ylabel(f"best {metric} so far")
-        axes.legend(frameon=False, loc="best")
+        _legend(axes)
 
     curves = [dict(curve) for curve in found.curves]
     steps = sorted({*curves[0], *curves[1]})
@@ -137,8 +142,8 @@ def length_chart(run: Overview) -> Iterator[Chart]:
         for number, point in enumerate(front, start=1):
             axes.annotate(str(number), point, textcoords="offset points", xytext=(4, 4))
         axes.set_xlabel("tokens of a prompt, the row included")
-        axes.set_ylabel(f"{run.measure} on {run.chosen_on}")
-        axes.legend(frameon=False, loc="best")
+        axes.set_ylabel(f"{run.measure}\non {run.chosen_on}")  # in one line it may be longer than the axis
+        _legend(axes)
 
     yield Chart(
         name="lengths",
@@ -175,7 +180,7 @@ def reliability_chart(bins: Sequence[ConfidenceBin]) -> Iterator[Chart]:
         axes.plot(sure, right, "s-", color="black", label="winner")
         axes.set_xlabel("confidence (probability of the answer)")
         axes.set_ylabel("accuracy (share of right answers)")
-        axes.legend(frameon=False, loc="best")
+        _legend(axes)
 
     yield Chart(
         name="reliability",

@@ -23,6 +23,6 @@ def judge_section(run: TaskResult) -> Iterator[Section]:
     )
     yield Section(
         title="Judge",
-        lines=list(judge_lines(judge, run.length_bias)),
+        lines=list(judge_lines(judge, run.length_bias, run.echoes)),
         details=[prompt, *([scale] if judge.agreement else [])],
     )

@@ -8,6 +8,7 @@ from opro_local.report.candidates import candidate_table
 from opro_local.report.charts import length_chart, reliability_chart, search_chart
 from opro_local.report.flips import flip_section
 from opro_local.report.judge import judge_section
+from opro_local.report.labels import label_sections
 from opro_local.report.must_stay import must_stay_section
 from opro_local.report.parts import part_section
 from opro_local.report.section import Block, Section, word_diff
@@ -33,6 +34,7 @@ from opro_local.results.verdicts import (
     worker_text,
 )
 from opro_local.results.words import files_read, instruction_text, manner_text
+from opro_local.wording import counted, listed
 
 LEAST_PROPOSERS = 2
 """The starts and one proposer: then there is nothing to compare."""
@@ -63,8 +65,7 @@ def _of_task(run: TaskResult) -> Iterator[Section]:
     yield from part_section(run)
     yield from flip_section(run)
     yield from must_stay_section(run)
-    yield from _confusion(run)
-    yield from _per_label(run)
+    yield from label_sections(run)
     yield _tried(run)
     yield from _paraphrases(run)
     yield from _read_by_optimizer(run)
@@ -88,14 +89,20 @@ def _answer(run: TaskResult) -> Section:
     if manner := manner_text(best.form, best.verbalizer):
         lines.append(f"form: {manner}")
     if best.shots:
-        lines.append(f"with {len(best.shots)} shots: {', '.join(shot.id for shot in best.shots)}")
+        lines.append(f"with {counted(len(best.shots), 'shot')}: {listed([shot.id for shot in best.shots])}")
     whole = Block(
         title=f"The whole prompt; {PLACE} is the place of a row", text=use_of(run).text, copied=True
     )
     prompt = Block(
         title="best prompt", text=instruction_text(best.instruction), copied=bool(best.instruction)
     )
-    return Section(title="Result", lines=lines, blocks=[prompt], tables=[_scores(run)], details=[whole])
+    return Section(
+        title="Result",
+        lines=lines,
+        blocks=[prompt],
+        tables=[_scores(run), *_other_metrics(run)],
+        details=[whole],
+    )
 
 
 def _answering(found: Answering, run: TaskResult) -> Section:
@@ -106,7 +113,7 @@ def _answering(found: Answering, run: TaskResult) -> Section:
         title="Calibration of labels",
         columns=("label", "bias"),
         rows=list(found.biases.items()),
-        caption="nats, to be added to each label's log-probability before the highest is taken",
+        caption="nats, to be added to each label's log-probability before they are compared",
         brief=len(found.biases) <= FEW_LABELS,
     )
     return Section(
@@ -174,34 +181,26 @@ def _score(
     return (*figures, verdict.word, gain, PValue(verdict.adjusted_p), verdict.n_to_settle)
 
 
+def _other_metrics(run: TaskResult) -> Iterator[Table]:
+    """What was measured beside the metric that was optimised."""
+    start = best_start(run)
+    if run.test and run.test.metrics:
+        yield Table(
+            title="Other metrics",
+            caption="on test; of errors and losses less is better",
+            columns=("metric", "winner", "best start"),
+            rows=[
+                (name, value, start.metrics.get(name) if start else None)
+                for name, value in run.test.metrics.items()
+            ],
+        )
+
+
 def _changes(run: TaskResult) -> Iterator[Section]:
     start = best_start(run)
-    if start and run.best and (changes := list(word_diff(start.instruction, run.best.instruction))):
+    if start and run.best and start.instruction != run.best.instruction:
+        changes = list(word_diff(start.instruction, run.best.instruction))
         yield Section(title="Changes from the best start", changes=changes)
-
-
-def _confusion(run: TaskResult) -> Iterator[Section]:
-    found = run.test and run.test.confusion
-    if found:
-        table = Table(
-            title="Confusion of labels",
-            caption="test rows by right label (rows) and the winner's answer (columns)",
-            columns=("right label", *found.labels, "no answer"),
-            rows=[(label, *counts) for label, counts in zip(found.labels, found.rows, strict=True)],
-        )
-        yield Section(title="Confusion matrix", tables=[table])
-
-
-def _per_label(run: TaskResult) -> Iterator[Section]:
-    found = run.test and run.test.per_label
-    if found:
-        table = Table(
-            title="Labels one by one",
-            caption="test rows; precision: share of the rows that the winner gives the label which have it",
-            columns=("label", "rows", "precision", "recall", "F1"),
-            rows=[(each.label, each.rows, each.precision, each.recall, each.f1) for each in found],
-        )
-        yield Section(title="Labels", tables=[table])
 
 
 def _tried(run: Overview) -> Section:

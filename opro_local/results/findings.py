@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from opro_local.evidence.paired import Comparison
 from opro_local.evidence.racing import rank_agreement
 from opro_local.evidence.verdict import Word, luck_of_best, verdicts
 from opro_local.proposers.paraphrases import Wording, style_of
+from opro_local.reading.spans import token_f1, tokens
 from opro_local.recording import Evaluation
 from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName
 from opro_local.results.flips import BaselineFlips, ConfidenceBin, flips, reliability
@@ -29,6 +31,8 @@ from opro_local.tasks.task import Task, task_from_json
 
 STYLED = 5
 """Of so many of the best instructions length and style are told."""
+ECHO = 0.8
+"""The F1 of tokens from which a reply repeats its row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,15 @@ class Selection:
     pairs_saved: int
     expected_best_if_equal: float | None
     likelihood_agreement: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echoes:
+    """count of n replies say again what their row says; score is the mean of these."""
+
+    count: int
+    n: int
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +174,20 @@ class Findings:
 
     def length_bias(self) -> Correlation | None:
         """Of score and length (characters) of what the winner wrote on test."""
-        pair = next(iter(self.pairs()), None)
-        graded = [answer for answer in (pair.ours if pair else []) if answer.prediction is not None]
-        lengths = [len(answer.prediction or "") for answer in graded]
-        return rank_correlation([answer.score for answer in graded], lengths)
+        replies = self._written()
+        return rank_correlation([score for _, _, score in replies], [len(reply) for _, reply, _ in replies])
+
+    def echoes(self) -> Echoes | None:
+        """Of what the winner wrote on test: a small judge takes a friendly text for a friendly reply."""
+        replies = self._written()
+        scores = [score for text, reply, score in replies if token_f1(tokens(reply), tokens(text)) >= ECHO]
+        return Echoes(count=len(scores), n=len(replies), score=fmean(scores) if scores else None)
+
+    def _written(self) -> list[tuple[str, str, float]]:
+        """The winner's replies on test behind their rows' texts, with their scores."""
+        pair, texts = next(iter(self.pairs()), None), self.texts()
+        ours = pair.ours if pair else []
+        return [(texts[a.example_id], a.prediction, a.score) for a in ours if a.prediction is not None]
 
     def _on_test(self, candidate: Candidate) -> list[Answer]:
         return self._answers(candidate, "test", row_ids(self.run.header, "test"))

@@ -11,7 +11,7 @@ from opro_local.proposers.paraphrases import Wording
 from opro_local.records import content_hash
 from opro_local.results.answering import Answering, answering
 from opro_local.results.answers import AnswerResult, all_answers, confusion_of, per_label_of
-from opro_local.results.findings import BaselineVerdict, Findings, HeadroomResult, Selection
+from opro_local.results.findings import BaselineVerdict, Echoes, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
 from opro_local.results.must_stay import MustStay, must_stay
 from opro_local.results.objective import ObjectiveFindings, objective_findings
@@ -31,7 +31,7 @@ class TaskResult(Overview):
 
     test_uses counts who used these test rows before; outcomes are there where they were asked for, parts
     where answers have some. length_bias: where a judge graded, how its scores go with the length of the
-    winner's test replies.
+    winner's test replies; echoes: how many of these repeat their row.
     """
 
     best: Prompt | None
@@ -47,6 +47,7 @@ class TaskResult(Overview):
     must_stay: MustStay | None = None
     parts: Sequence[PartResult] | None = None
     length_bias: Correlation | None = None
+    echoes: Echoes | None = None
     outcomes: Sequence[AnswerResult] | None = None
 
 
@@ -125,6 +126,7 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
         data_digest=rows_digest(run.header),
         must_stay=must_stay(run, known.best.key if isinstance(known.best, Prompt) else None),
         length_bias=found.length_bias() if known.task.judge else None,
+        echoes=found.echoes() if known.task.judge else None,
         outcomes=all_answers(run) if outcomes else None,
         parts=part_results(found.pairs(), found.task.kind),
     )

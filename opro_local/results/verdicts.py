@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # these take libraries of statistics, which a progress line c
     from opro_local.evidence.headroom import Headroom
     from opro_local.evidence.verdict import Verdict
     from opro_local.proposers.paraphrases import Wording
-    from opro_local.results.findings import BaselineVerdict, HeadroomResult
+    from opro_local.results.findings import BaselineVerdict, Echoes, HeadroomResult
     from opro_local.results.result import TaskResult
 
 LENIENT = "official grading (lenient): scores are too high, to be compared with published ones only"
 NAMED_ROWS = 5
+OFTEN_CUT = 10
+"""One of so many replies that is cut off is often."""
 PREPOSITION = {"better": " than", "no evidence of a gain": " over", "worse": " than"}
 
 
@@ -141,8 +143,10 @@ def calibration_line(run: "TaskResult") -> Iterator[str]:
         yield line
 
 
-def judge_lines(judge: JudgeRecord, length: Correlation | None = None) -> Iterator[str]:
-    """Who graded, how far a person agrees, and what length alone has to do with it."""
+def judge_lines(
+    judge: JudgeRecord, length: Correlation | None = None, echoes: "Echoes | None" = None
+) -> Iterator[str]:
+    """Who graded, how far a person agrees, and what length and repeating the row have to do with it."""
     yield f"replies are graded from 1 to 5 by {judge.model}, each by itself; scores go from 0 to 1"
     if judge.is_scorer:
         yield "the judge is the model that writes the replies: it may like its own; --judge names another"
@@ -152,6 +156,11 @@ def judge_lines(judge: JudgeRecord, length: Correlation | None = None) -> Iterat
             f"length bias: rank correlation of score and length of a reply "
             f"{with_interval(length.value, length.interval, signed=True)} "
             f"(Spearman, the winner's {length.n} test replies)"
+        )
+    if echoes and echoes.count:
+        yield (
+            f"{echoes.count} of the winner's {echoes.n} test replies repeat their row, mean score "
+            f"{figure(echoes.score)}: is that what the rubric wants?"
         )
 
 
@@ -238,9 +247,16 @@ def tried_lines(run: Overview) -> list[str]:
     left_out = run.task.left_out
     return [
         f"rejected proposals: {counts_text(run.rejected)}",
-        f"rows without an answer: {counts_text(run.unanswered)}",
+        f"rows without an answer: {counts_text(run.unanswered)}{_cut_off(run)}",
         *([f"rows left out, longer than the scorer's context: {left_out}"] if left_out else []),
     ]
+
+
+def _cut_off(run: Overview) -> str:
+    """What to do where many replies were cut off."""
+    if run.unanswered.get("cut off", 0) * OFTEN_CUT < max(1, run.usage.pairs):
+        return ""
+    return f" of {run.usage.pairs:,} pairs; a reply that is cut off counts as wrong: raise --answer-tokens"
 
 
 def cost_lines(run: Overview) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from opro_local.answers import AnswerKind
 from opro_local.config import TaskSettings
 from opro_local.errors import DataError
+from opro_local.reading.numbers import number_value
 from opro_local.tasks.formats import RawRow
 from opro_local.tasks.readers import Table, read_table
 from opro_local.wording import quoted
@@ -40,16 +41,18 @@ def graded_replies(settings: TaskSettings, folder: Path) -> tuple[GradedReply, .
 
 
 def _graded(table: Table, row: RawRow, places: list[int], reference: int | None) -> GradedReply:
-    text, reply, grade = (row.fields[place] for place in places)
-    if grade.strip() not in GRADES:
+    text, reply, said = (row.fields[place] for place in places)
+    value = number_value(said)
+    grade = said if value is None else str(value)  # 4.0 is 4
+    if grade not in GRADES:
         raise DataError(
-            f"{table.name} {table.unit} {row.line}: the grade {quoted(grade)} is none of "
+            f"{table.name} {table.unit} {row.line}: the grade {quoted(said)} is none of "
             f"{', '.join(GRADES)}. Correct it."
         )
     if not reply.strip():
         raise DataError(f"{table.name} {table.unit} {row.line}: no reply was graded. Remove the row.")
     target = "" if reference is None else row.fields[reference]
-    return GradedReply(text=text, reply=reply, grade=grade.strip(), target=target)
+    return GradedReply(text=text, reply=reply, grade=grade, target=target)
 
 
 def notes_of(replies: Sequence[GradedReply]) -> Iterator[str]:

@@ -26,8 +26,8 @@ class Lengths:
 class DataReport:
     """decimal: the sign of numbers, if answers are some. labels: rows of each, in the task's order; or empty.
 
-    unnamed: rows with none of the labels, where answers are sets. parts: what is known of each part of an
-    answer, if answers have parts.
+    unnamed: rows with none of the labels, where answers are sets. answers: what they are like, in words, if
+    there are no labels. parts: what is known of each part of an answer, if answers have parts.
 
     repeated: rows whose text and target stood before. alike: different texts that are equal but for case,
     blanks or closing punctuation, so that one may give the other away; disagreeing: those with different
@@ -39,6 +39,7 @@ class DataReport:
     unlabelled: int
     labels: Mapping[str, int]
     unnamed: int | None
+    answers: str | None
     parts: Mapping[str, str]
     repeated: int
     alike: int
@@ -62,6 +63,7 @@ def inspect_task(task: Task, *, seed: int, count_tokens: Callable[[str], int] | 
         decimal=task.decimal,
         unlabelled=task.unlabelled,
         labels={label: found[label] for label in task.kind.labels},
+        answers=None if task.kind.labels else task.kind.described(task.rows),
         parts=task.kind.found(task.rows),
         unnamed=sum(not task.kind.named(row.target) for row in task.rows) if task.kind.members else None,
         repeated=len(texts) - len(set(texts)),

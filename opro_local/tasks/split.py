@@ -14,6 +14,7 @@ from opro_local.config import SplitSettings, Twins
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
 from opro_local.tasks.twins import key_of
+from opro_local.wording import counted
 
 FEWEST_TEXTS = 5
 FEWEST_TEXTS_OF_A_LABEL = 2
@@ -120,10 +121,10 @@ def _strata(
     for rows in texts.values():
         strata[stratum(rows[0])].append(rows)
     if len(texts) < FEWEST_TEXTS or min(map(len, strata.values())) < FEWEST_TEXTS_OF_A_LABEL:
-        raise DataError(
-            f"{len(texts)} different texts with {len(strata)} labels: a split needs {FEWEST_TEXTS} texts at "
-            f"least, and {FEWEST_TEXTS_OF_A_LABEL} of each label. Add rows."
-        )
+        found = counted(len(texts), "different text")
+        labels = f" with {len(strata)} labels" if len(strata) > 1 else ""
+        needed = f", and {FEWEST_TEXTS_OF_A_LABEL} of each label" if labels else ""
+        raise DataError(f"{found}{labels}: a split needs {FEWEST_TEXTS} texts at least{needed}. Add rows.")
     return [strata[label] for label in sorted(strata)]
 
 

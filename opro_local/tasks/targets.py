@@ -9,7 +9,9 @@ from opro_local.config import TaskSettings
 from opro_local.reading.several import texts_in
 from opro_local.tasks.formats import RawRow, Records
 
-TRUTH = {"1": True, "0": False, "true": True, "false": False}
+TRUTH = dict.fromkeys(("1", "1.0", "true", "yes", "x"), True) | dict.fromkeys(
+    ("0", "0.0", "false", "no"), False
+)
 """What a column of a label may hold, case aside."""
 
 
@@ -106,4 +108,6 @@ def _with_object(row: RawRow, places: Sequence[int], settings: TaskSettings) -> 
 
 
 def _fault(cell: str) -> str | None:
+    if not cell:
+        return "blank, though other labels of the row are not. Write 0 or 1, pass --blank none if it is a 0,"
     return None if cell in TRUTH else "neither 0 nor 1 in the column of a label. Write one"

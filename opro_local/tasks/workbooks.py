@@ -158,11 +158,14 @@ def _rows(texts: Sequence[Sequence[str]], faults: Mapping[Place, str]) -> Iterat
 
 
 def _cell_text(cell: Cell) -> str:
-    """What the cell shows: TRUE for a truth value, no decimals for a whole number, ISO 8601 for a date."""
+    """What the cell shows: TRUE for a truth value, no decimals for a whole number, ISO 8601 for a date.
+
+    Of a number 15 digits, as spreadsheets do: those behind are the rounding of sums.
+    """
     if isinstance(cell, bool):
         return str(cell).upper()
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else f"{cell:.15g}"
     return str(cell)
 
 

@@ -40,6 +40,7 @@ class TestForm:
         [
             TARGET,
             '{"drink":"iced tea","cups":-1.5}',
+            '{"drink":"tea","cups":0.666666666666667}',
             '{"drink":"coffee","cups":0,"note":"a \\"good\\" one \\\\ caf\u00e9"}',
         ],
     )

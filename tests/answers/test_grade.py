@@ -28,12 +28,15 @@ class TestOrder:
     def test_numbers_go_by_size(self) -> None:
         assert Grade.labels_of(rows("10", "9", "-1", "2.5"), ()) == ("-1", "2.5", "9", "10")
 
+    def test_so_do_numbers_with_a_decimal_comma(self) -> None:
+        assert Grade.labels_of(rows("2,3", "1,0", "1,7", "10,0"), ()) == ("1,0", "1,7", "2,3", "10,0")
+
     def test_an_order_that_is_given_holds(self) -> None:
         assert Grade.labels_of(rows("3", "1", "2"), ("3", "2", "1")) == ("3", "2", "1")
         assert Grade.labels_of(rows("low", "high"), ("low", "middle", "high")) == ("low", "middle", "high")
 
     def test_words_have_none_that_a_table_tells(self) -> None:
-        with pytest.raises(DataError, match=r"'high', 'low' is not in the table: pass --labels .*lowest"):
+        with pytest.raises(DataError, match=r"'high', 'low' is not in the table: give .*lowest first"):
             Grade.labels_of(rows("low", "high", "3"), ())
 
     def test_a_grade_in_two_spellings_is_refused(self) -> None:

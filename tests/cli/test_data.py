@@ -49,6 +49,23 @@ def test_check_reports_a_table_on_stdout_and_notes_on_stderr() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--label", "size", "--answer", "number"), "answers     numbers from -2 to 1000.5, median 3"),
+        (("--label", "size", "--answer", "text"), "answers     every row has one of its own"),
+        (("--answer", "judged", "--rubric", "R"), "answers     graded by a judge; 0 rows have a reference"),
+    ],
+)
+def test_check_says_what_open_answers_are_like(options: tuple[str, ...], told: str) -> None:
+    sizes = ("-2", "3", '"1,000.5"', "2.5", "4")
+    rows = "".join(f"mail {i},{size}\n" for i, size in enumerate(sizes))
+    Path("sizes.csv").write_text(f"mail,size\n{rows}", encoding="utf-8")
+    shown = check("--data", "sizes.csv", "--text", "mail", *options)
+    assert shown.exit_code == 0, shown.output
+    assert any(line.startswith(told) for line in shown.stdout.splitlines())
+
+
 def test_check_prints_one_json_object() -> None:
     report = json.loads(check(*OWN, "--json").stdout)
     assert report["schema_version"] == 1

@@ -213,7 +213,7 @@ def test_what_a_form_loses_is_said_in_it_and_beside_it(calibrated: Path, tmp_pat
     for line in told.splitlines():
         assert line.removeprefix("note: ") in text
     if "Calibration" in LOST[form]:
-        assert "without them accuracy on test was 0.500" in told
+        assert "without it accuracy on test was 0.500" in told
 
 
 def test_what_a_generating_run_loses(document: dict[str, Any]) -> None:

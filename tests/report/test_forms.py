@@ -17,6 +17,7 @@ import pytest
 import python_calamine
 from click.testing import CliRunner
 from mail_searches import HOSTILE, START, finished
+from matplotlib.figure import Figure
 from results import task_result
 
 from opro_local.cli import main
@@ -138,6 +139,36 @@ def test_every_chart_is_a_picture_with_words_and_figures(document: dict[str, Any
         assert chart.table.rows and all(len(row) == len(chart.table.columns) for row in chart.table.rows)
         assert "#000000" not in chart.svg, "black would not be seen in the dark"
     assert charts(document)[0].svg == found[0].svg, "the same run gives the same picture"
+
+
+@pytest.mark.parametrize("measure", ["mae", "weighted_kappa"])
+def test_a_legend_covers_no_point_and_a_label_is_no_longer_than_its_axis(
+    document: dict[str, Any], measure: str
+) -> None:
+    document["measure"] = measure
+    for chart in charts(document):
+        figure = Figure(figsize=chart.size, layout="constrained")
+        axes = figure.subplots()
+        chart.draw(axes)
+        figure.draw_without_rendering()
+        legend, label = axes.get_legend(), axes.yaxis.label.get_window_extent()
+        assert legend is None or legend.get_window_extent().y0 >= axes.bbox.y1
+        assert (label.y0 >= 0, label.y1 <= figure.bbox.y1) == (True, True)
+
+
+def test_what_was_not_optimised_is_told_beside_it(document: dict[str, Any]) -> None:
+    start = best_start(task_result(document))
+    assert start is not None
+    rows = tables(document)["Other metrics"].rows
+    assert rows == [(m, v, start.metrics[m]) for m, v in document["test"]["metrics"].items()]
+    assert {row[0] for row in rows} >= {"macro_f1", "log_loss"}
+
+
+def test_of_many_shots_the_first_are_named(document: dict[str, Any]) -> None:
+    shown = [{"id": f"m{i}", "text": "t", "target": "seed"} for i in range(5)]
+    document["best"]["shots"] = shown
+    told = sections(task_result(document))[0].lines
+    assert "with 5 shots: m0, m1, m2 and 2 more" in told
 
 
 def test_the_search_is_drawn_as_it_went(document: dict[str, Any]) -> None:

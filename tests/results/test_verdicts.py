@@ -15,7 +15,14 @@ from opro_local.recording import Evaluation
 from opro_local.records import Candidate, Direction, Proposal, Score, Scored, SplitName, Step
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.reading import fields_of, overview
-from opro_local.results.verdicts import comparison_line, gain_line, headroom_line, power_line, verdict_line
+from opro_local.results.verdicts import (
+    comparison_line,
+    gain_line,
+    headroom_line,
+    power_line,
+    tried_lines,
+    verdict_line,
+)
 from opro_local.store.reader import RunReader
 
 
@@ -113,3 +120,11 @@ def test_the_power_of_test_rows_is_about_accuracy_and_says_so() -> None:
         "can show depends on the answers)"
     )
     assert power_line(3, None, "mae").startswith("no gain in accuracy is detectable (3 test rows")
+
+
+@pytest.mark.parametrize(("pairs", "told"), [(100, True), (101, False)])
+def test_replies_that_are_often_cut_off_call_for_more_tokens(pairs: int, told: bool) -> None:
+    known = overview(run("maximize", []))
+    known = replace(known, unanswered={"cut off": 10}, usage=replace(known.usage, pairs=pairs))
+    line = tried_lines(known)[1]
+    assert ("of 100 pairs" in line and line.endswith("raise --answer-tokens")) == told

@@ -16,11 +16,12 @@ from sklearn.metrics import (
 )
 
 from opro_local.answers import AnswerKind
+from opro_local.answers.grade import Grade
 from opro_local.answers.label import Label
 from opro_local.answers.number import Number
 from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison
-from opro_local.records import Outcome, Score
+from opro_local.records import Example, Outcome, Score
 from opro_local.scoring.confusion_tables import balanced_accuracies, macro_f1s, mccs, weighted_kappas
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.metrics import METRICS
@@ -474,6 +475,17 @@ def test_without_probabilities_a_row_is_worth_its_accuracy() -> None:
     marking = Marking(kind=Label(labels=LABELS), metric="log_loss")
     found, called = marking.row_scores([marking.answers(SAMPLE)])
     assert (called, found.tolist()) == ("accuracy", [[1.0, 1.0, 0.0, 1.0, 0.0]])
+
+
+def test_where_the_metric_is_no_mean_a_near_grade_is_worth_more_than_a_far_one() -> None:
+    marking = Marking(kind=Grade(labels=("1", "2", "3")), metric="weighted_kappa")
+    right = Example(id="1", text="", target="1")
+    rows = [
+        Outcome(example_id=str(i), target="1", prediction=said, score=marking.kind.worth(said, right))
+        for i, said in enumerate(("1", "2", "3"))
+    ]
+    found, called = marking.row_scores([marking.answers(rows)])
+    assert (called, found.tolist()) == ("mean score", [[1.0, 0.75, 0.0]])
 
 
 class TestNumbers:

@@ -37,6 +37,22 @@ def cells(entry: dict[str, Any]) -> list[str]:
     return [entry["drink"], str(entry["cups"]), entry.get("note", "")]
 
 
+def test_what_is_known_of_each_field_is_told_under_its_name(tmp_path: Path) -> None:
+    """An optional field that no row has, misspelt perhaps, would be right in all rows."""
+    said = (("1,5", "low"), ("2", "high"), ("3", "low"))
+    entries: list[object] = [{"cups": cups, "quick": quick} for cups, quick in said]
+    given = [
+        {"name": "cups", "answer": "number", "tolerance": "1 %"},
+        {"name": "quick", "answer": "grade", "labels": ["low", "high"]},
+        {"name": "nots", "answer": "text", "required": False},
+    ]
+    told = loaded(tmp_path, write_lines(tmp_path, entries * 3), label="entry", fields=given).warnings
+    assert "field 'cups': a number is right within 1 % of the label." in told
+    assert any(each.startswith("field 'cups': labels and replies are read with a decimal c") for each in told)
+    assert any(each.startswith("field 'quick': grades in their order: low, high.") for each in told)
+    assert "field 'nots': no row has it: is it called otherwise?" in told
+
+
 def write_lines(folder: Path, entries: list[object]) -> str:
     rows = [json.dumps({"order": f"order {i}", "entry": entry}) for i, entry in enumerate(entries)]
     (folder / "orders.jsonl").write_text("\n".join(rows), encoding="utf-8")

@@ -37,6 +37,14 @@ def save_csv(path: Path, *rows: list[str]) -> None:
         csv.writer(file).writerows(rows)
 
 
+def test_a_grade_may_be_written_with_decimals_as_pandas_does(tmp_path: Path) -> None:
+    save_csv(tmp_path / "judge.csv", HEAD[:3], ["a?", "b", "4.0"], ["d?", "e", "1.00"])
+    assert [row.grade for row in load(tmp_path, judge_rows="judge.csv").judge_rows] == ["4", "1"]
+    save_csv(tmp_path / "judge.csv", HEAD[:3], ["a?", "b", "3.5"])
+    with pytest.raises(DataError, match=r"line 2: the grade '3\.5' is none of 1, 2, 3, 4, 5"):
+        load(tmp_path, judge_rows="judge.csv")
+
+
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "jsonl"])
 def test_they_are_read_from_every_kind_of_table(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"judge.{suffix}"

@@ -193,6 +193,12 @@ def test_a_number_is_what_a_reply_could_be_graded_equal_to(tmp_path: Path) -> No
         )
 
 
+@pytest.mark.parametrize("cell", ["12 kg", "7kg", "3.5 \u00b0C", "1,200 euros", "20 min."])
+def test_a_unit_is_told_from_what_is_no_number(tmp_path: Path, cell: str) -> None:
+    told = refusal(tmp_path, f'text,label\na,3\nb,"{cell}"\n', answer="number")
+    assert told.startswith("t.csv line 3: the label is a number with a unit. Keep the number alone")
+
+
 @pytest.mark.parametrize(
     ("targets", "given", "decimal", "warnings"),
     [

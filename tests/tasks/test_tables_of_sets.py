@@ -94,12 +94,42 @@ def test_columns_of_0_and_1_are_labels(tmp_path: Path) -> None:
     assert (targets(blank), blank.unlabelled) == (["a", "none", "a; b", "none"], 0)
 
 
-@pytest.mark.parametrize("cell", ["2", "x", "", "0.5"])
+@pytest.mark.parametrize("cell", ["2", "maybe", "0.5"])
 def test_what_is_neither_0_nor_1_is_a_fault_of_its_row(tmp_path: Path, cell: str) -> None:
     name = csv(tmp_path, "x,1,0", f"y,1,{cell}", "z,0,1", header="text,a,b")
     with pytest.raises(DataError, match=r"t.csv line 3: neither 0 nor 1 in the column of a label"):
         load(tmp_path, name, label_columns=("a", "b"))
     assert targets(load(tmp_path, name, label_columns=("a", "b"), bad_rows="skip")) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "not_given"), [("1.0", "0.0"), ("yes", "no"), ("True", "False"), ("x", "0")]
+)
+def test_columns_of_0_and_1_are_read_as_other_programs_write_them(
+    tmp_path: Path, given: str, not_given: str
+) -> None:
+    """pandas writes 1.0 where a column has gaps."""
+    name = csv(tmp_path, f"x,{given},{not_given}", f"y,{not_given},{given}", "z,,", header="text,a,b")
+    task = load(tmp_path, name, label_columns=("a", "b"))
+    assert (targets(task), task.unlabelled) == (["a", "b"], 1)
+
+
+def test_a_blank_beside_a_label_is_told_what_to_do_about(tmp_path: Path) -> None:
+    name = csv(tmp_path, "x,x,", "y,,x", "z,x,x", header="text,a,b")
+    with pytest.raises(DataError, match=r"line 2: blank, though .* --blank none if it is a 0, or pass --bad"):
+        load(tmp_path, name, label_columns=("a", "b"))
+    assert targets(load(tmp_path, name, label_columns=("a", "b"), blank="none")) == ["a", "b", "a; b"]
+
+
+def test_lists_are_read_as_json_and_as_python_write_them(tmp_path: Path) -> None:
+    """pandas writes the second into CSV; numpy's has no commas, and Python would join its texts."""
+    cells = ("""["a", "b c"]""", """['b c', 'it\\'s']""", "[]", """['a']""", """[None, 'a']""", "['a' 'b c']")
+    rows = [f'"t{i}","{cell.replace(chr(34), chr(34) * 2)}"' for i, cell in enumerate(cells)]
+    task = load(tmp_path, csv(tmp_path, *rows[:4], header="text,a"), label="a")
+    assert targets(task) == ["a; b c", "b c; it's", "none", "a"]
+    for wrong in rows[4:]:
+        with pytest.raises(DataError, match="line 2: a list that"):
+            load(tmp_path, csv(tmp_path, wrong, *rows[:4], header="text,a"), label="a")
 
 
 def test_a_workbook_of_0_and_1_names_the_cell(tmp_path: Path) -> None:

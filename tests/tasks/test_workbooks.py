@@ -156,6 +156,17 @@ def test_numbers_are_shown_as_the_cell_shows_them(value: str, code: str, shown: 
     assert shown_number(value, code) == shown
 
 
+def test_numbers_have_the_15_digits_that_spreadsheets_show(tmp_path: Path) -> None:
+    """A sum such as .1 + .2 is stored with what binary fractions lack; no reply would have equalled it."""
+    numbers = [0.1 + 0.2, 0.07 * 100, 6 * 1.1, -4.35 * 100, 2 / 3, 1e-7, 12.5, 1e16]
+    with xlsxwriter.Workbook(str(tmp_path / "t.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate([("text", "label"), *((f"t{i}", n) for i, n in enumerate(numbers))]):
+            sheet.write_row(row, 0, cells)
+    shown = ["0.3", "7", "6.6", "-435", "0.666666666666667", "1e-07", "12.5", "10000000000000000"]
+    assert [row[1] for row in fields(read(tmp_path / "t.xlsx"))] == shown
+
+
 def test_shown_numbers_are_texts_and_lose_no_zeros(tmp_path: Path) -> None:
     rows = [HEADER, (text_cell("a"), '<c s="1"><v>7</v></c>', '<c s="2"><v>1.5</v></c>')]
     table = read(save_xlsx(tmp_path / "t.xlsx", rows, formats=["000", "0%"]))
