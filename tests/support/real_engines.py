@@ -8,7 +8,7 @@ import pytest
 
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings
-from opro_local.engine import LocalEngine, load_engine
+from opro_local.engine import LocalEngine, MemoryPlan, load_engine, plan_folder
 from opro_local.wiring import models
 
 
@@ -21,8 +21,12 @@ def share_real_engines(patch: pytest.MonkeyPatch) -> None:
     """Let commands of this process find their models as they do, and run them as they are loaded already."""
 
     def load_stored(
-        found: Mapping[str, StoredModel], _settings: ModelSettings
-    ) -> tuple[dict[str, LocalEngine], tuple[str, ...]]:
-        return {digest: real_engine(model.path) for digest, model in found.items()}, ()
+        found: Mapping[str, StoredModel], _settings: ModelSettings, *, share: int = 1
+    ) -> tuple[dict[str, LocalEngine], dict[str, MemoryPlan]]:
+        assert share == 1, "workers have processes of their own"
+        plans = {
+            digest: plan_folder(model.path, quantize="fp32", device="cpu") for digest, model in found.items()
+        }
+        return {digest: real_engine(model.path) for digest, model in found.items()}, plans
 
     patch.setattr(models, "load_stored", load_stored)
