@@ -104,21 +104,22 @@ def ray_folders(home: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.exists() else []
 
 
-def listening(pid: int) -> set[str]:
-    """The addresses at which a command and all that it has started take connections."""
+def addresses_of(pid: int) -> set[str]:
+    """Where a command and all that it has started listen, and whom they are connected to."""
     try:
         processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
         return set()
-    return {address for process in processes for address in _listens(process)}
+    return {address for process in processes for address in _addresses(process)}
 
 
-def _listens(process: psutil.Process) -> set[str]:
+def _addresses(process: psutil.Process) -> set[str]:
     try:
         connections = process.net_connections("inet")
     except psutil.Error:
         return set()
-    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    ends = [end for each in connections for end in (each.laddr, each.raddr) if end]
+    return {end.ip for end in ends}
 
 
 def is_loopback(address: str) -> bool:
@@ -146,7 +147,7 @@ def test_killed_workers_change_nothing_and_what_ray_keeps_holds_no_row(
         seen, killed, addresses, logs = 0, 0, set[str](), b""
         while killed < KILLS and process.poll() is None:
             seen = wait_for_outcomes(process, tmp_path, seen)
-            addresses |= listening(process.pid)
+            addresses |= addresses_of(process.pid)
             if living := workers_of(process.pid):
                 draw.choice(living).kill()
                 killed += 1
