@@ -166,7 +166,10 @@ class Pool:
         try:
             answer = self._crew.answer(task)
         except Died as died:
-            raise WorkersGone(f"{_name(worker)} {died.why} before it had done anything.") from None
+            raise WorkersGone(
+                f"{_name(worker)} {died.why} before it was ready. Check that there is memory for it, and that "
+                "its node has opro-local of the same version."
+            ) from None
         if isinstance(answer, OproError):
             raise answer
         return answer

@@ -31,9 +31,6 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as on those systems, a node is known by its loopback address
     "RAY_AUTH_MODE": "token",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 STORE_BYTES = 80 * 2**20
 """Shared memory for what is sent; blocks are far below the 100 kB from which Ray takes it."""
@@ -132,7 +129,7 @@ def joined_ray(address: str) -> Iterator[None]:
     """Part of a cluster for as long as the context lasts. Raises SettingsError where none answers."""
     _check_answers(address)
     before = dict(os.environ)
-    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"})
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         ray = _quiet_ray()
         try:
