@@ -167,7 +167,7 @@ class Pool:
             answer = self._crew.answer(task)
         except Died as died:
             raise WorkersGone(
-                f"{_name(worker)} {died.why} before it was ready. Check that there is memory for it, and that "
+                f"{_name(worker)} {died.why} before it was ready. Check that it has memory, and that "
                 "its node has opro-local of the same version."
             ) from None
         if isinstance(answer, OproError):
