@@ -100,6 +100,7 @@ def resume(
     """
     from opro_local.results.reading import read_overview
     from opro_local.results.tasks import settings_of
+    from opro_local.store.database import sound
     from opro_local.store.header import read_header
 
     path = find_run(folders.runs, name, unfinished=True)
@@ -108,9 +109,12 @@ def resume(
     if read_overview(path).status == "finished":  # nothing is left to ask a model
         show_result(path, as_json=as_json)
         return
+    header = read_header(path)
+    with sound(path):
+        begun_with = settings_of(header)
     with (
         hosted(folders, shown=not no_progress, asking=asking) as alone,
-        with_workers(alone, settings_of(read_header(path)), staff) as (host, _as_begun),
+        with_workers(alone, begun_with, staff) as (host, _as_begun),
     ):
         from opro_local.api import resume_run
 

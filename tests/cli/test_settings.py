@@ -133,6 +133,8 @@ def test_a_command_may_offer_single_settings_and_reads_the_others_from_the_files
         "--quantize",
         "--device",
         "--compiled",
+        "--repeatable",
+        "--threads",
         "--verify",
         "--seed",
         "--budget",

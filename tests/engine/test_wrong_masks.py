@@ -14,7 +14,7 @@ import opro_local.engine.likelihood
 import opro_local.engine.masks
 import opro_local.engine.rows
 from opro_local.engine.masks import FULL, AttentionKinds, Reach
-from opro_local.engine.prefixes import Prefixes, Shared
+from opro_local.engine.prefixes import Shared, StoredPrefixes
 from opro_local.engine.probe import Level
 from opro_local.engine.rows import FOREVER, Row
 from opro_local.llm import ChoiceRequest, TokenIds
@@ -83,9 +83,9 @@ def test_a_window_that_counts_columns_instead_of_positions(
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_rows_behind_the_prefix_of_other_rows(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
-    prefixes_of = Prefixes.of
+    prefixes_of = StoredPrefixes.of
 
-    def swapped(self: Prefixes, prompts: Sequence[TokenIds]) -> list[Shared]:
+    def swapped(self: StoredPrefixes, prompts: Sequence[TokenIds]) -> list[Shared]:
         first, second = prefixes_of(self, prompts)
         return [replace(first, prefix=second.prefix), replace(second, prefix=first.prefix)]
 
@@ -97,7 +97,7 @@ def test_rows_behind_the_prefix_of_other_rows(level: Level, monkeypatch: pytest.
     ]
     model = tiny_model("llama")
     right = run(scorer(model, level), requests)
-    monkeypatch.setattr(Prefixes, "of", swapped)
+    monkeypatch.setattr(StoredPrefixes, "of", swapped)
     assert largest_gap(run(scorer(model, level), requests), right) > WRONG
 
 

@@ -23,7 +23,7 @@ pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 ACTOR = "ray::ModelHolder"
-KILLS = int(os.environ.get("WORKER_KILLS", "4"))
+KILLS = int(os.environ.get("WORKER_KILLS", "3"))
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -63,6 +63,7 @@ def started(
         yield process
     finally:
         process.kill()
+        process.communicate()
 
 
 def ended(process: subprocess.Popen[str]) -> Done:
@@ -99,11 +100,6 @@ def wait_for_outcomes(process: subprocess.Popen[str], home: Path, more_than: int
     return found
 
 
-def ray_folders(home: Path) -> list[Path]:
-    folder = home / "opro-local" / "runs" / "ray"
-    return list(folder.iterdir()) if folder.exists() else []
-
-
 def addresses_of(pid: int) -> set[str]:
     """Where a command and all that it has started listen, and whom they are connected to."""
     try:
@@ -128,21 +124,13 @@ def is_loopback(address: str) -> bool:
     return (mapped or own).is_loopback
 
 
-def test_four_workers_have_the_record_of_one(
-    arguments: list[str], alone: dict[str, Any], tmp_path: Path
-) -> None:
-    assert result(call(*arguments, "--workers", "4", home=tmp_path))["status"] == "finished"
-    assert exported(tmp_path) == alone
-    assert not ray_folders(tmp_path)
-
-
-def test_killed_workers_change_nothing_and_what_ray_keeps_holds_no_row(
+def test_four_workers_have_the_record_of_one_also_where_some_are_killed_and_ray_keeps_no_row(
     arguments: list[str], alone: dict[str, Any], tmp_path: Path
 ) -> None:
     draw = random.Random(1)
     with (
         TemporaryDirectory(dir="/tmp") as short,  # Ray's folder is there: the home's name is too long for it
-        started([*arguments, "--workers", "2"], tmp_path, {"TMPDIR": short}) as process,
+        started([*arguments, "--workers", "4"], tmp_path, {"TMPDIR": short}) as process,
     ):
         seen, killed, addresses, logs = 0, 0, set[str](), b""
         while killed < KILLS and process.poll() is None:
@@ -153,9 +141,10 @@ def test_killed_workers_change_nothing_and_what_ray_keeps_holds_no_row(
                 killed += 1
                 logs += b"".join(_read(file) for file in Path(short).glob("*/session_2*/logs/**/*"))
         done = ended(process)
+        assert not list(Path(short).iterdir()), "Ray's folder is left"
     assert result(done)["status"] == "finished"
     assert killed == KILLS
-    assert sum("died" in line for line in done.stderr.splitlines()) >= KILLS - 1
+    assert "died; it is begun anew" in done.stderr
     assert exported(tmp_path) == alone
     assert addresses
     assert all(map(is_loopback, addresses)), addresses
@@ -175,11 +164,13 @@ def test_a_killed_run_takes_its_workers_with_it_and_goes_on_with_another_number(
 ) -> None:
     with started([*arguments, "--workers", "2"], tmp_path) as process:
         wait_for_outcomes(process, tmp_path, 20)
-        left = psutil.Process(process.pid).children(recursive=True)
+        started_by = psutil.Process(process.pid).children(recursive=True)
+        ours = (ACTOR[:15], "raylet", "gcs_server")  # Ray's agents, who know no row, take a minute to notice
+        left = [each for each in started_by if each.name().startswith(ours)]
         process.kill()
         assert process.wait() == -signal.SIGKILL
     assert left
-    assert psutil.wait_procs(left, timeout=180)[1] == []
+    assert psutil.wait_procs(left, timeout=60)[1] == []
     assert result(call("resume", "--workers", "3", "--json", home=tmp_path))["status"] == "finished"
     assert exported(tmp_path) == alone
 
