@@ -15,6 +15,7 @@ from opro_local.report.section import Block, Section, word_diff
 from opro_local.report.solution import solution_section
 from opro_local.report.table import ONE_SIDED, Cell, PValue, Table, WithInterval, setting_cell
 from opro_local.results.answering import Answering
+from opro_local.results.cost import cost_lines, worker_text
 from opro_local.results.findings import BaselineVerdict
 from opro_local.results.overview import Figures, Overview, StepResult
 from opro_local.results.reading import fields_of
@@ -24,14 +25,12 @@ from opro_local.results.verdicts import (
     LENIENT,
     calibration_line,
     champion,
-    cost_lines,
     gain_line,
     headroom_line,
     run_verdict,
     selection_lines,
     state_line,
     tried_lines,
-    worker_text,
 )
 from opro_local.results.words import files_read, instruction_text, manner_text
 from opro_local.wording import counted, listed

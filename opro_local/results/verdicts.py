@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from opro_local.effort import WorkerStats
 from opro_local.evidence.judge_record import Correlation, JudgeRecord
-from opro_local.results.overview import Decoding, Effort, Overview
+from opro_local.results.overview import Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
-from opro_local.wording import counted, listed
+from opro_local.wording import counted
 
 if TYPE_CHECKING:  # these take libraries of statistics, which a progress line can do without
     from opro_local.evidence.headroom import Headroom
@@ -257,49 +256,3 @@ def _cut_off(run: Overview) -> str:
     if run.unanswered.get("cut off", 0) * OFTEN_CUT < max(1, run.usage.pairs):
         return ""
     return f" of {run.usage.pairs:,} pairs; a reply that is cut off counts as wrong: raise --answer-tokens"
-
-
-def cost_lines(run: Overview) -> list[str]:
-    usage, timing = run.usage, run.timing
-    pairs = f"{usage.pairs:,} scored pairs of prompt and row, " if usage.pairs else ""
-    return [
-        f"{pairs}{usage.tokens:,} tokens, {timing.seconds:.0f} s",
-        f"time: {', '.join(f'{part} {seconds:.1f} s' for part, seconds in timing.parts.items())}",
-        *[_effort_line(effort) for effort in timing.scorer if effort.efficiency is not None],
-        *[_workers_line(effort.workers) for effort in timing.scorer if effort.workers],
-        *[_decoding_line(decoding) for decoding in timing.decoding],
-    ]
-
-
-def _workers_line(workers: Sequence[WorkerStats]) -> str:
-    """What workers did in one process, and how they could be reached."""
-    places = list(dict.fromkeys(worker.place for worker in workers))
-    deaths = sum(worker.deaths for worker in workers)
-    return (
-        f"{len(workers)} workers on {listed(places, most=4)}: "
-        f"{sum(worker.requests for worker in workers):,} requests in "
-        f"{sum(worker.seconds for worker in workers):.1f} s of work, {deaths} deaths. Rows went to them "
-        "through sockets of Ray, which the guard of this process's network does not see"
-    )
-
-
-def worker_text(worker: WorkerStats) -> str:
-    return f"{worker.requests:,} requests, {worker.seconds:.1f} s of work, {worker.deaths} deaths"
-
-
-def _decoding_line(decoding: Decoding) -> str:
-    """How near writing came to what this machine could do at best."""
-    return (
-        f"decoding: {decoding.efficiency:.0%} of this machine's peak throughput; {decoding.tokens:,} tokens "
-        f"written in {decoding.seconds:.1f} s, prompts read included"
-    )
-
-
-def _effort_line(effort: Effort) -> str:
-    """How near the scorer came to what this machine could do at best."""
-    kept = effort.stored_prefix_tokens / max(1, effort.prefix_tokens)
-    return (
-        f"scorer (level {effort.level}): {effort.efficiency:.0%} of this machine's peak throughput; "
-        f"{effort.tokens_run:,} tokens computed, {effort.least_tokens:,} of them necessary; "
-        f"{kept:.0%} of shared prefix tokens from the prefix cache"
-    )

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Protocol
 
 from opro_local.effort import EngineStats, WorkerStats
 from opro_local.errors import OproError, WorkersGone
 from opro_local.llm import TokenIds
+from opro_local.workers.crew import Crew, Died, Task
 from opro_local.workers.jobs import About, Done, Effort, Job
 
 MOST_DEATHS = 3
@@ -34,42 +34,6 @@ REMEMBERED = 256
 """Beginnings of jobs that a worker is known by; its store of prefixes holds no more for long."""
 
 NOTHING_YET = WorkerStats(place="?", requests=0, tokens_run=0, seconds=0.0, deaths=0)
-
-Task = Any
-"""What a crew answers by; any object that may stand in a set."""
-
-
-class Died(Exception):
-    """The worker of a task died before it was done; why tells how, without what it worked on."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class Crew(Protocol):
-    """Processes that work, by number from 0. Tasks are what their answers are waited for by."""
-
-    @property
-    def size(self) -> int: ...
-    def run(self, worker: int, job: Job) -> Task: ...
-    def about(self, worker: int) -> Task: ...
-    def effort(self, worker: int) -> Task: ...
-    def ready(self, tasks: Sequence[Task], seconds: float) -> Sequence[Task]:
-        """Those that have an answer, or never will, as soon as there is one; none after so many seconds."""
-        ...
-
-    def answer(self, task: Task) -> "Done | About | Effort | OproError":
-        """What a ready task came to. Raises Died."""
-        ...
-
-    def begin_anew(self, worker: int) -> None:
-        """End the process, if it has not ended, and begin another in its place."""
-        ...
-
-    def give_up(self, worker: int) -> None:
-        """End the process for good."""
-        ...
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ from typing import Any, cast
 import psutil
 
 from opro_local.errors import OproError, SettingsError
+from opro_local.workers.crew import Died, Task
 from opro_local.workers.holder import ModelHolder, OpenModels
 from opro_local.workers.jobs import About, Done, Effort, Job
-from opro_local.workers.pool import Died, Task
 
 INSTALL = "Several workers need Ray: pip install 'opro-local[workers]'."
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from opro_local.errors import OproError
+from opro_local.workers.crew import Died
 from opro_local.workers.holder import ModelHolder, OpenModels
 from opro_local.workers.jobs import About, Done, Effort, Job
-from opro_local.workers.pool import Died
 
 
 @dataclass(eq=False)
