@@ -282,11 +282,8 @@ def kind_class(name: str) -> type[AnswerKind]:
     if name not in kind_names():
         raise SettingsError(f"answer {quoted(name)} is none of {listed(kind_names(), most=20)}.")
     module = import_module(f"{__name__}.{name}")
-    (found,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, AnswerKind) and value.__module__ == module.__name__
-    )
+    own = (value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__)
+    (found,) = (value for value in own if isinstance(value, type) and issubclass(value, AnswerKind))
     return found
 
 
