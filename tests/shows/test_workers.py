@@ -11,19 +11,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
 import psutil
 import pytest
-from whole_command import OPRO_LOCAL, ROWS, Done, TinyModels, call, environment, only_line, result, small_run
+from whole_command import (
+    OPRO_LOCAL,
+    ROWS,
+    Done,
+    TinyModels,
+    call,
+    environment,
+    here,
+    only_line,
+    result,
+    small_run,
+)
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 ACTOR = "ray::ModelHolder"
-KILLS = int(os.environ.get("WORKER_KILLS", "2"))
+KILLS = int(os.environ.get("WORKER_KILLS", "1"))
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -33,16 +45,30 @@ def arguments(tiny: TinyModels, table: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The record of one worker, which needs no Ray."""
+def home_of_one(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of one worker, which needs no Ray, has ended."""
     home = tmp_path_factory.mktemp("alone")
-    assert result(call(*arguments, "--workers", "1", home=home))["status"] == "finished"
-    return exported(home)
+    assert result(here(*arguments, "--workers", "1", home=home))["status"] == "finished"
+    return home
+
+
+@pytest.fixture
+def home(home_of_one: Path, tmp_path: Path) -> Path:
+    """A home without runs that knows that the model loads, which takes long to find out."""
+    models = Path("opro-local", "models")
+    copytree(home_of_one / models, tmp_path / models)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def alone(home_of_one: Path) -> dict[str, Any]:
+    """The record of one worker."""
+    return exported(home_of_one)
 
 
 def exported(home: Path) -> dict[str, Any]:
     """The whole record, its outcomes with all their digits, without what no two runs have alike."""
-    document = result(call("export", "--to", "json", "--outcomes", home=home))
+    document = result(here("export", "--to", "json", "--outcomes", home=home))
     return {key: value for key, value in document.items() if key not in ("run", "timing")}
 
 
@@ -125,16 +151,16 @@ def is_loopback(address: str) -> bool:
 
 
 def test_four_workers_have_the_record_of_one_also_where_some_are_killed_and_ray_keeps_no_row(
-    arguments: list[str], alone: dict[str, Any], tmp_path: Path
+    arguments: list[str], alone: dict[str, Any], home: Path
 ) -> None:
     draw = random.Random(1)
     with (
         TemporaryDirectory(dir="/tmp") as short,  # Ray's folder is there: the home's name is too long for it
-        started([*arguments, "--workers", "4"], tmp_path, {"TMPDIR": short}) as process,
+        started([*arguments, "--workers", "4"], home, {"TMPDIR": short}) as process,
     ):
         seen, killed, addresses, logs = 0, 0, set[str](), b""
         while killed < KILLS and process.poll() is None:
-            seen = wait_for_outcomes(process, tmp_path, seen)
+            seen = wait_for_outcomes(process, home, seen)
             addresses |= addresses_of(process.pid)
             if living := workers_of(process.pid):
                 # All of them at first: that one alone has died is not told before it is given a block.
@@ -147,7 +173,7 @@ def test_four_workers_have_the_record_of_one_also_where_some_are_killed_and_ray_
     assert result(done)["status"] == "finished"
     assert killed == KILLS
     assert "died; it is begun anew" in done.stderr
-    assert exported(tmp_path) == alone
+    assert exported(home) == alone
     assert addresses
     assert all(map(is_loopback, addresses)), addresses
     assert logs
@@ -162,10 +188,10 @@ def _read(path: Path) -> bytes:
 
 
 def test_a_killed_run_takes_its_workers_with_it_and_goes_on_with_another_number(
-    arguments: list[str], alone: dict[str, Any], tmp_path: Path
+    arguments: list[str], alone: dict[str, Any], home: Path
 ) -> None:
-    with started([*arguments, "--workers", "2"], tmp_path) as process:
-        wait_for_outcomes(process, tmp_path, 20)
+    with started([*arguments, "--workers", "2"], home) as process:
+        wait_for_outcomes(process, home, 20)
         started_by = psutil.Process(process.pid).children(recursive=True)
         ours = (ACTOR[:15], "raylet", "gcs_server")  # Ray's agents, who know no row, take a minute to notice
         left = [each for each in started_by if each.name().startswith(ours)]
@@ -173,14 +199,14 @@ def test_a_killed_run_takes_its_workers_with_it_and_goes_on_with_another_number(
         assert process.wait() == -signal.SIGKILL
     assert left
     assert psutil.wait_procs(left, timeout=60)[1] == []
-    assert result(call("resume", "--workers", "1", "--json", home=tmp_path))["status"] == "finished"
-    assert exported(tmp_path) == alone
+    assert result(here("resume", "--workers", "1", "--json", home=home))["status"] == "finished"
+    assert exported(home) == alone
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, psutil.Process]]:
+def cluster(home: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Two nodes with addresses of their own and a core each: the cluster's address, and the second node."""
-    variables = {**environment(tmp_path), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    variables = {**environment(home), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     address = "127.0.0.2:6397"
     with pytest.MonkeyPatch.context() as patch:
         for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
@@ -215,20 +241,20 @@ def _command(process: psutil.Process) -> str:
 
 
 def test_a_node_that_is_cut_off_changes_nothing(
-    arguments: list[str], alone: dict[str, Any], cluster: tuple[str, psutil.Process], tmp_path: Path
+    arguments: list[str], alone: dict[str, Any], cluster: tuple[str, psutil.Process], home: Path
 ) -> None:
     address, second = cluster
-    with started([*arguments, "--ray", address], tmp_path) as process:
-        wait_for_outcomes(process, tmp_path, 20)
+    with started([*arguments, "--ray", address], home) as process:
+        wait_for_outcomes(process, home, 20)
         second.kill()
         done = ended(process)
     assert result(done)["status"] == "finished"
-    assert exported(tmp_path) == alone
+    assert exported(home) == alone
 
 
-def test_a_wrong_address_is_told_in_a_line(arguments: list[str], tmp_path: Path) -> None:
+def test_a_wrong_address_is_told_in_a_line(arguments: list[str], home: Path) -> None:
     begun = time.monotonic()
-    done = call(*arguments, "--ray", "127.0.0.1:9", home=tmp_path)
+    done = call(*arguments, "--ray", "127.0.0.1:9", home=home)
     assert done.returncode == 2
     assert "nothing answers there" in only_line(done)
     assert time.monotonic() - begun < 30  # on a busy machine; a second or two
