@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import zip_longest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,16 @@ class WorkerStats:
             deaths=self.deaths - earlier.deaths,
         )
 
+    def __add__(self, later: "WorkerStats") -> "WorkerStats":
+        """Both of the same worker."""
+        return WorkerStats(
+            place=later.place,
+            requests=self.requests + later.requests,
+            tokens_run=self.tokens_run + later.tokens_run,
+            seconds=self.seconds + later.seconds,
+            deaths=self.deaths + later.deaths,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStats:
@@ -33,7 +45,8 @@ class EngineStats:
     stored prefix shares. Of prefix_tokens that prompts shared, stored_prefix_tokens were kept from earlier
     calls. least_seconds is the time of least_tokens at the machine's best rate. The last three are of
     generate and sample: tokens of replies, seconds, their prompts included, and the least seconds, where each
-    step reads the weights and the keys of all tokens before it once. With workers, seconds are those of all.
+    step reads the weights and the keys of all tokens before it once. With workers, seconds are those of all,
+    and workers tells of each, by number.
     """
 
     level: str
@@ -87,18 +100,36 @@ class EngineStats:
             stored_prefix_tokens=self.stored_prefix_tokens + later.stored_prefix_tokens,
             seconds=self.seconds + later.seconds,
             least_seconds=self.least_seconds + later.least_seconds,
-            workers=later.workers or self.workers,
         ).with_decoding_of(self, later)
 
     def with_decoding_of(self, *others: "EngineStats") -> "EngineStats":
-        """The same, and what decoding took in others."""
+        """The same, and what decoding took in others, with what each worker did in all."""
         every = (self, *others)
         return replace(
             self,
             decoded_tokens=sum(each.decoded_tokens for each in every),
             decoding_seconds=sum(each.decoding_seconds for each in every),
             least_decoding_seconds=sum(each.least_decoding_seconds for each in every),
+            workers=reduce(_together, (each.workers for each in every)),
         )
+
+
+NOTHING = EngineStats(
+    level="",
+    requests=0,
+    tokens_run=0,
+    least_tokens=0,
+    prefix_tokens=0,
+    stored_prefix_tokens=0,
+    seconds=0.0,
+    least_seconds=0.0,
+)
+"""Of an engine that has done nothing yet."""
+
+
+def _together(some: Sequence[WorkerStats], others: Sequence[WorkerStats]) -> tuple[WorkerStats, ...]:
+    """Of the same workers, where either may be told of none."""
+    return tuple(a + b if a and b else a or b for a, b in zip_longest(some, others))
 
 
 def _since(workers: Sequence[WorkerStats], earlier: Sequence[WorkerStats]) -> tuple[WorkerStats, ...]:

@@ -23,6 +23,7 @@ import click
 
 from opro_local.catalogue import resolve
 from opro_local.config import Folders
+from opro_local.effort import NOTHING
 from opro_local.llm import ChoiceReply, ChoiceRequest, Message
 from opro_local.offline import close_network
 from opro_local.records import Outcome, content_hash
@@ -83,7 +84,9 @@ def one_call(texts: Texts, pairs: int, number: int) -> dict[str, float]:
         for b in blocks
     ]
     reply = ChoiceReply(log_probs=(-1.234567,) * len(LABELS))
-    answers = [Done(replies=[reply] * len(job.requests), tokens_run=1, seconds=1.0) for job in jobs]
+    answers = [
+        Done(replies=[reply] * len(job.requests), tokens_run=1, seconds=1.0, effort=NOTHING) for job in jobs
+    ]
     timed(took, "send", lambda: [pickle.loads(pickle.dumps(each)) for each in (*jobs, *answers)])
     keys = timed(
         took, "key", lambda: [content_hash("reply", ["m", "n", r.context, r.choices]) for r in requests]

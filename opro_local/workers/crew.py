@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from opro_local.errors import OproError
-from opro_local.workers.jobs import About, Done, Effort, Job
+from opro_local.workers.jobs import About, Done, Job
 
 Task = Any
 """What a crew answers by; any object that may stand in a set."""
@@ -25,12 +25,11 @@ class Crew(Protocol):
     def size(self) -> int: ...
     def run(self, worker: int, job: Job) -> Task: ...
     def about(self, worker: int) -> Task: ...
-    def effort(self, worker: int) -> Task: ...
     def ready(self, tasks: Sequence[Task], seconds: float) -> Sequence[Task]:
         """Those that have an answer, or never will, as soon as there is one; none after so many seconds."""
         ...
 
-    def answer(self, task: Task) -> "Done | About | Effort | OproError":
+    def answer(self, task: Task) -> "Done | About | OproError":
         """What a ready task came to. Raises Died."""
         ...
 

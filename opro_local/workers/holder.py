@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from opro_local.errors import OproError
 from opro_local.llm import ChoiceRequest, Engine, GenerationRequest
-from opro_local.workers.jobs import About, Done, Effort, Job, ModelAbout, Reply
+from opro_local.workers.jobs import About, Done, Job, ModelAbout, Reply
 
 PACKAGES = ("opro-local", "torch", "transformers", "bitsandbytes", "llguidance")
 """What decides numbers and replies; a worker has what the others have."""
@@ -61,10 +61,6 @@ class ModelHolder:
         except OproError as error:
             return error
 
-    def effort(self) -> Effort:
-        """What the models have taken since they were loaded; it takes a second a model."""
-        return {digest: engine.effort() for digest, engine in self._models().engines.items()}
-
     def _models(self) -> Opened:
         if self._opened is None:
             self._opened = self._open_models()
@@ -73,9 +69,16 @@ class ModelHolder:
 
 def done(engine: Engine, job: Job) -> Done:
     """A job done by an engine. Raises what its methods raise."""
-    tokens, start = engine.tokens_run, time.perf_counter()
+    before, tokens = engine.effort(), engine.tokens_run  # the first time, the machine's peaks are measured
+    start = time.perf_counter()
     replies = _replies(engine, job)
-    return Done(replies=replies, tokens_run=engine.tokens_run - tokens, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Done(
+        replies=replies,
+        tokens_run=engine.tokens_run - tokens,
+        seconds=seconds,
+        effort=engine.effort().since(before),
+    )
 
 
 def _replies(engine: Engine, job: Job) -> Sequence[Reply]:

@@ -41,11 +41,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The replies to a job, in order, with the tokens that went through the model, and the seconds."""
+    """The replies to a job, in order, with the tokens that went through the model, and the seconds.
+
+    effort is what it took of the model; a pool adds which worker did it.
+    """
 
     replies: Sequence[Reply]
     tokens_run: int
     seconds: float
+    effort: EngineStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,3 @@ class About:
     versions: dict[str, str]
     models: dict[str, ModelAbout]
     memory: tuple[str, ...] = ()
-
-
-Effort = dict[str, EngineStats]
-"""What each model of a worker has taken, by digest, see Engine.effort."""

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
-from opro_local.effort import EngineStats, WorkerStats
+from opro_local.effort import WorkerStats
 from opro_local.errors import OproError, WorkersGone
 from opro_local.llm import TokenIds
 from opro_local.workers.crew import Crew, Died, Task
-from opro_local.workers.jobs import About, Done, Effort, Job
+from opro_local.workers.jobs import About, Done, Job
 
 MOST_DEATHS = 3
 """A worker that dies so often in a row, no job done between, is given up."""
@@ -33,27 +32,17 @@ LOOK_SECONDS = 0.5
 REMEMBERED = 256
 """Beginnings of jobs that a worker is known by; its store of prefixes holds no more for long."""
 
-NOTHING_YET = WorkerStats(place="?", requests=0, tokens_run=0, seconds=0.0, deaths=0)
-
 
 @dataclass(slots=True)
 class _Worker:
+    """deaths are those that no job's effort tells of yet."""
+
     number: int
-    account: WorkerStats
+    place: str = "?"
+    deaths: int = 0
     deaths_in_row: int = 0
     begun: bool = False
     known: dict[TokenIds, None] = field(default_factory=dict)
-    told: Effort = field(default_factory=dict)
-    past: list[Effort] = field(default_factory=list)
-
-    def add(self, *, requests: int, tokens_run: int, seconds: float) -> None:
-        own = self.account
-        self.account = replace(
-            own,
-            requests=own.requests + requests,
-            tokens_run=own.tokens_run + tokens_run,
-            seconds=own.seconds + seconds,
-        )
 
     def learn(self, prefix: TokenIds) -> None:
         self.known.pop(prefix, None)
@@ -82,7 +71,7 @@ class Pool:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._crew, self._tell, self._clock = crew, tell, clock
-        self._workers = [_Worker(number, NOTHING_YET) for number in range(crew.size)]
+        self._workers = [_Worker(number) for number in range(crew.size)]
         self._free: dict[int, None] = dict.fromkeys(range(crew.size))
         self._living = crew.size
         self._seconds_a_token: float | None = None
@@ -93,39 +82,19 @@ class Pool:
         tasks = [self._crew.about(worker.number) for worker in self._workers]
         abouts = []
         for worker, task in zip(self._workers, tasks, strict=True):
-            about = self._waited(worker, task, FIRST_SECONDS)
-            assert isinstance(about, About)
-            worker.account, worker.begun = replace(worker.account, place=about.place), True
+            about = self._loaded(worker, task)
+            worker.place, worker.begun = about.place, True
             abouts.append(about)
         return abouts
-
-    @property
-    def accounts(self) -> tuple[WorkerStats, ...]:
-        """What each worker did so far."""
-        return tuple(worker.account for worker in self._workers)
 
     @property
     def living(self) -> int:
         """How many workers were not given up."""
         return self._living
 
-    def effort(self, digest: str) -> EngineStats:
-        """What the model of a digest has taken with all workers, as far as these have lived to tell."""
-        with self._change:
-            tasks = [(worker, self._crew.effort(worker.number)) for worker in self._workers if worker.begun]
-        for worker, task in tasks:
-            try:
-                told = self._waited(worker, task, LEAST_SECONDS)
-            except WorkersGone:
-                continue  # its next job will tell
-            assert isinstance(told, dict)
-            worker.told = told
-        efforts = [told[digest] for worker in self._workers for told in (*worker.past, worker.told) if told]
-        return replace(reduce(EngineStats.__add__, efforts), workers=self.accounts)
-
-    def _waited(self, worker: _Worker, task: Task, seconds: float) -> Done | About | Effort:
-        """The answer to what a worker was asked beside its jobs. Raises WorkersGone, and what it replied."""
-        if not self._crew.ready([task], seconds):
+    def _loaded(self, worker: _Worker, task: Task) -> About:
+        """What a worker is that was asked. Raises WorkersGone, and what it replied."""
+        if not self._crew.ready([task], FIRST_SECONDS):
             raise WorkersGone(f"{_name(worker)} did not answer in time.")
         try:
             answer = self._crew.answer(task)
@@ -136,6 +105,7 @@ class Pool:
             ) from None
         if isinstance(answer, OproError):
             raise answer
+        assert isinstance(answer, About)
         return answer
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Done]]:
@@ -200,10 +170,25 @@ class Pool:
         if isinstance(answer, OproError):
             raise answer
         assert isinstance(answer, Done)
-        worker.add(requests=len(job.requests), tokens_run=answer.tokens_run, seconds=answer.seconds)
         rate = answer.seconds / max(1, job.tokens)
         self._seconds_a_token = max(rate, 0.9 * (self._seconds_a_token or 0.0))
-        return answer
+        workers = self._accounts(worker, requests=len(job.requests), done=answer)
+        return replace(answer, effort=replace(answer.effort, workers=workers))
+
+    def _accounts(self, worker: _Worker, *, requests: int, done: Done) -> tuple[WorkerStats, ...]:
+        """Of all workers: what one of them has done, and deaths that nobody was told of."""
+        with self._change:
+            deaths = [each.deaths for each in self._workers]
+            for each in self._workers:
+                each.deaths = 0
+        accounts = [
+            WorkerStats(place=each.place, requests=0, tokens_run=0, seconds=0.0, deaths=died)
+            for each, died in zip(self._workers, deaths, strict=True)
+        ]
+        accounts[worker.number] = replace(
+            accounts[worker.number], requests=requests, tokens_run=done.tokens_run, seconds=done.seconds
+        )
+        return tuple(accounts)
 
     def _limit(self, worker: _Worker, job: Job) -> float:
         if not worker.begun or self._seconds_a_token is None:
@@ -223,13 +208,12 @@ class Pool:
         """A worker without its process: free again with a new one, or given up."""
         worker.begun = False
         worker.known.clear()
-        worker.past.append(worker.told)
-        worker.told = {}
         if not at_fault:
             self._crew.begin_anew(worker.number)
             self._release(worker)
             return
-        worker.account = replace(worker.account, deaths=worker.account.deaths + 1)
+        with self._change:
+            worker.deaths += 1
         worker.deaths_in_row += 1
         if worker.deaths_in_row < MOST_DEATHS:
             self._tell(f"{_name(worker)} {why}; it is begun anew, its work goes to the next that is free")
@@ -265,4 +249,4 @@ def _best(waiting: dict[int, Job], worker: _Worker) -> int:
 
 
 def _name(worker: _Worker) -> str:
-    return f"worker {worker.number + 1} ({worker.account.place})"
+    return f"worker {worker.number + 1} ({worker.place})"

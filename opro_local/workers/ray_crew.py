@@ -23,7 +23,7 @@ import psutil
 from opro_local.errors import OproError, SettingsError
 from opro_local.workers.crew import Died, Task
 from opro_local.workers.holder import ModelHolder, OpenModels
-from opro_local.workers.jobs import About, Done, Effort, Job
+from opro_local.workers.jobs import About, Done, Job
 
 INSTALL = "Several workers need Ray: pip install 'opro-local[workers]'."
 
@@ -73,16 +73,13 @@ class RayCrew:
     def about(self, worker: int) -> Task:
         return self._actors[worker].about.remote()
 
-    def effort(self, worker: int) -> Task:
-        return self._actors[worker].effort.remote()
-
     def ready(self, tasks: Sequence[Task], seconds: float) -> Sequence[Task]:
         found, _others = self._ray.wait(list(tasks), num_returns=1, timeout=seconds)
         return list(found)
 
-    def answer(self, task: Task) -> Done | About | Effort | OproError:
+    def answer(self, task: Task) -> Done | About | OproError:
         try:
-            return cast(Done | About | Effort | OproError, self._ray.get(task))
+            return cast(Done | About | OproError, self._ray.get(task))
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None  # our own fault; Ray's text would hold what was worked on
         except self._ray.exceptions.RayError as error:

@@ -6,7 +6,7 @@ A block's numbers depend on its requests alone, so a call has the same replies w
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from opro_local.effort import EngineStats
+from opro_local.effort import NOTHING, EngineStats
 from opro_local.llm import (
     ChoiceReply,
     ChoiceRequest,
@@ -34,13 +34,11 @@ class Texts(Protocol):
 
 
 class Hands(Protocol):
-    """Who does jobs, and what the model of a digest has taken with all of them."""
+    """Who does jobs."""
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Done]]:
         """The places of jobs with what was done, in the order in which they are done."""
         ...
-
-    def effort(self, digest: str) -> EngineStats: ...
 
 
 class OwnHands:
@@ -53,9 +51,6 @@ class OwnHands:
         for place, job in enumerate(jobs):
             yield place, done(self._engines[job.digest], job)
 
-    def effort(self, digest: str) -> EngineStats:
-        return self._engines[digest].effort()
-
 
 class SpreadEngine:
     """Implements opro_local.llm.Engine by hands that do blocks of its requests."""
@@ -64,7 +59,7 @@ class SpreadEngine:
         self.digest, self.numerics, self.chat = digest, about.numerics, about.chat
         self.device, self.context_length = about.device, about.context_length
         self.tokens_run = 0
-        self._texts, self._hands = texts, hands
+        self._texts, self._hands, self._effort = texts, hands, NOTHING
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode."""
@@ -106,7 +101,7 @@ class SpreadEngine:
 
     def effort(self) -> EngineStats:
         """See Engine.effort; seconds are those of all hands together."""
-        return self._hands.effort(self.digest)
+        return self._effort
 
     def _replies(self, requests: Sequence[Q]) -> list[ChoiceReply | GenerationReply]:
         blocks = cut_blocks(requests)
@@ -129,6 +124,7 @@ class SpreadEngine:
     def _run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Sequence[ChoiceReply | GenerationReply]]]:
         for number, finished in self._hands.run(jobs):
             self.tokens_run += finished.tokens_run
+            self._effort += finished.effort
             yield number, finished.replies
 
 

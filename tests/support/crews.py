@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from opro_local.errors import OproError
 from opro_local.workers.crew import Died
 from opro_local.workers.holder import ModelHolder, OpenModels
-from opro_local.workers.jobs import About, Done, Effort, Job
+from opro_local.workers.jobs import About, Done, Job
 
 
 @dataclass(eq=False)
@@ -57,21 +57,16 @@ class PickledCrew:
     def about(self, worker: int) -> Sent:
         return self._sent(worker, ModelHolder.about)
 
-    def effort(self, worker: int) -> Sent:
-        return self._sent(worker, ModelHolder.effort)
-
     def ready(self, tasks: Sequence[Sent], seconds: float) -> Sequence[Sent]:
         able = [task for task in tasks if task not in self._stuck or task.life < self._lives[task.worker]]
         return [able[self.pick(len(able)) % len(able)]] if able else []
 
-    def answer(self, task: Sent) -> Done | About | Effort | OproError:
+    def answer(self, task: Sent) -> Done | About | OproError:
         if task in self._doomed and task.life == self._lives[task.worker]:
             self.begin_anew(task.worker)
         if task.life < self._lives[task.worker]:
             raise Died("died")
-        answer: Done | About | Effort | OproError = pickle.loads(
-            pickle.dumps(task.work(self._holders[task.worker]))
-        )
+        answer: Done | About | OproError = pickle.loads(pickle.dumps(task.work(self._holders[task.worker])))
         return answer
 
     def begin_anew(self, worker: int) -> None:

@@ -8,11 +8,12 @@ from crews import PickledCrew
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opro_local.effort import NOTHING, EngineStats
 from opro_local.errors import ModelError, WorkersGone
 from opro_local.llm import ChoiceRequest
 from opro_local.testing import ScriptedEngine
 from opro_local.workers.holder import Opened
-from opro_local.workers.jobs import Job
+from opro_local.workers.jobs import Done, Job
 from opro_local.workers.pool import FIRST_SECONDS, LEAST_SECONDS, MOST_DEATHS, Pool
 
 
@@ -32,9 +33,17 @@ def expected(jobs: list[Job]) -> dict[int, object]:
 
 
 def found(pool: Pool, jobs: list[Job]) -> dict[int, object]:
-    answers = list(pool.run(jobs))
-    assert len(answers) == len(jobs), "a job was answered twice"
-    return {place: done.replies for place, done in answers}
+    return {place: done.replies for place, done in answers(pool, jobs)}
+
+
+def answers(pool: Pool, jobs: list[Job]) -> list[tuple[int, Done]]:
+    every = list(pool.run(jobs))
+    assert len(every) == len(jobs), "a job was answered twice"
+    return every
+
+
+def effort(found: list[tuple[int, Done]]) -> EngineStats:
+    return sum((done.effort for _, done in found), NOTHING)
 
 
 class Clock:
@@ -70,9 +79,11 @@ def test_deaths_cost_the_jobs_in_flight_and_change_no_reply(
     crew.dies = dies
     asked = [job(number) for number in range(jobs)]
     pool = Pool(crew)
-    assert found(pool, asked) == expected(asked)
-    assert sum(account.requests for account in pool.accounts) == jobs
-    assert sum(account.deaths for account in pool.accounts) == len(crew.begun) - jobs
+    told = answers(pool, asked)
+    assert {place: done.replies for place, done in told} == expected(asked)
+    workers = effort(told).workers
+    assert sum(worker.requests for worker in workers) == jobs
+    assert sum(worker.deaths for worker in workers) == len(crew.begun) - jobs
     assert pool.living == size
 
 
@@ -162,14 +173,16 @@ def test_two_callers_share_the_workers() -> None:
     assert results == [expected(jobs)] * 3
 
 
-def test_effort_is_that_of_all_also_of_those_that_died_after_they_told() -> None:
-    crew = PickledCrew(scripted, size=2)
+def test_each_caller_is_told_the_effort_of_its_own_jobs_and_each_death_once() -> None:
+    crew = PickledCrew(scripted, size=2, dies=lambda number: number in (1, 6))
     pool = Pool(crew)
     pool.begin()
-    found(pool, [job(number) for number in range(4)])
-    before = pool.effort("model").requests
-    assert before == 4
-    dead = len(crew.begun)
-    crew.dies = lambda number: number == dead
-    found(pool, [job(number) for number in range(4)])
-    assert pool.effort("model").requests == 8
+    first, second = (effort(answers(pool, [job(number) for number in range(count)])) for count in (4, 3))
+    assert (first.requests, second.requests) == (4, 3)
+    assert [worker.place for worker in first.workers] == ["here", "here"]
+    both = first + second
+    assert sum(worker.requests for worker in both.workers) == 7
+    assert sum(worker.deaths for worker in both.workers) == 2
+    assert sum(worker.seconds for worker in both.workers) == pytest.approx(
+        sum(worker.seconds for each in (first, second) for worker in each.workers)
+    )
