@@ -1,8 +1,8 @@
 """Wiring: from names and settings to a finished run. The CLI and Python users call the same functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -15,6 +15,7 @@ from opro_local.problems.objective import Objective
 from opro_local.problems.objectives import objective_class
 from opro_local.recording import NullLedger
 from opro_local.records import Candidate, Outcome, S, Score
+from opro_local.results.reading import read_overview
 from opro_local.results.tasks import settings_of
 from opro_local.stopwatch import Stopwatch
 from opro_local.store.database import sound
@@ -24,12 +25,14 @@ from opro_local.store.run_file import RunFile
 from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import Codec
 from opro_local.store.test_ledger import note_use
+from opro_local.studies.index import StudyIndex, plan_digest
 from opro_local.studies.plan import Cell, all_settings
-from opro_local.studies.runner import Runs, plan_digest, run_all
 from opro_local.tasks import loading
 from opro_local.tasks.task import Task, task_from_json, task_to_json
 from opro_local.user_code import check_allowed
+from opro_local.wiring.at_once import all_searched
 from opro_local.wiring.host import Host
+from opro_local.wiring.judging import with_judge
 from opro_local.wiring.models import Models, anchored, for_pairs
 from opro_local.wiring.objective_run import prepare_objective
 from opro_local.wiring.run_header import (
@@ -89,32 +92,33 @@ def run_study(
     folder: Path,
     *,
     host: Host | None = None,
-    finished: Callable[[int], None] = lambda _number: None,
 ) -> list[Path]:
     """Run all cells of a study on one task with models loaded once; what is there already is not repeated.
 
-    base holds the settings that cells share. All runs divide the rows alike. folder keeps which run is whose;
-    finished is told how many runs are. Returns the run files. Raises Interrupted.
+    base holds the settings that cells share. All runs divide the rows alike. folder keeps which run is whose.
+    Returns the run files. Raises Interrupted.
     """
-    host = host or Host()
+    host = (host or Host()).for_all()
     settings = all_settings(plan, base)
     seed = base.search.seed if task.split.seed is None else task.split.seed
     task = replace(task, split=task.split.model_copy(update={"seed": seed}))
-    chosen = for_pairs(anchored(base.models, host.folders.models), sum(map(planned_pairs, settings)))
-    models = cache(lambda: host.load_models(chosen, host.folders.models))
-    return run_all(
-        folder,
-        plan,
-        settings,
-        digest=plan_digest(plan, settings, task_to_json(task)),
-        runs=Runs(
-            new_id=new_run_id,
-            path=RunFolder(host.folders.runs).file,
-            begin=lambda own, run_id: optimize_task(task, own, host=host, models=models(), run_id=run_id),
-            resume=lambda path: resume_run(path, host=host, models=models(), allow_python=True),
-        ),
-        finished=finished,
+    chosen = for_pairs(
+        anchored(with_judge(base.models, task), host.folders.models), sum(map(planned_pairs, settings))
     )
+    index = StudyIndex(folder, plan_digest(plan, settings, task_to_json(task)))
+
+    def search(cell: Cell, each: RunSettings, own: Host) -> Path:
+        path = RunFolder(own.folders.runs).file(index.run_of(cell, new_run_id))
+        if path.is_file() and read_overview(path).status == "finished":
+            return path
+        models = own.load_models(chosen, own.folders.models)
+        if path.is_file():
+            resume_run(path, host=own, models=models, allow_python=True)
+            return path
+        return optimize_task(task, each, host=own, models=models, run_id=path.stem)
+
+    searches = [partial(search, cell, each) for cell, each in zip(plan, settings, strict=True)]
+    return all_searched(searches, host)
 
 
 def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) -> list[Path]:
@@ -124,16 +128,14 @@ def cross_fit(task: Task, settings: RunSettings, *, host: Host | None = None) ->
 
     Raises Interrupted when the user stops it; what was finished stays, and its answers are cached.
     """
-    host = host or Host()
-    models: Models | None = None
-    paths = []
-    for fold in range(task.split.folds):
+
+    def search(fold: int, own: Host) -> Path:
         part = replace(task, split=task.split.model_copy(update={"fold": fold}))
-        run_id = new_run_id()
-        prepared = prepare(part, settings, host, models=models, run_id=run_id)
-        models = prepared.models
-        paths.append(_begin(task_header(part, prepared, run_id), prepared, host))
-    return paths
+        return optimize_task(part, settings, host=own)
+
+    return all_searched(
+        [partial(search, fold) for fold in range(task.split.folds)], (host or Host()).for_all()
+    )
 
 
 def solve(
@@ -148,19 +150,18 @@ def solve(
 
     allow_python lets a function of the user's run. Returns the paths of the run files. Raises Interrupted.
     """
-    host = host or Host()
     check_allowed(objective.code(), allowed=allow_python)
-    models: Models | None = None
-    paths = []
-    for repeat in range(repeats):
-        search = settings.search.model_copy(update={"seed": settings.search.seed + repeat})
-        own = settings.model_copy(update={"search": search})
+
+    def search(repeat: int, own: Host) -> Path:
+        seeded = settings.search.model_copy(update={"seed": settings.search.seed + repeat})
         solving = prepare_objective(
-            objective.with_data(objective.data_seed + repeat), own, host, models=models
+            objective.with_data(objective.data_seed + repeat),
+            settings.model_copy(update={"search": seeded}),
+            own,
         )
-        models = solving.models
-        paths.append(_begin(objective_header(solving), solving, host))
-    return paths
+        return _begin(objective_header(solving), solving, own)
+
+    return all_searched([partial(search, repeat) for repeat in range(repeats)], (host or Host()).for_all())
 
 
 class _Ready(Protocol[S]):

@@ -8,13 +8,17 @@ from itertools import zip_longest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStats:
-    """Of a worker, for all models: requests answered, tokens run, seconds at work, and how often it died."""
+    """Of a worker, for all models: requests answered, tokens run, seconds at work, and how often it died.
+
+    present are the seconds that it was there for a search, at work or not; 0 where nobody has counted them.
+    """
 
     place: str
     requests: int
     tokens_run: int
     seconds: float
     deaths: int
+    present: float = 0.0
 
     def since(self, earlier: "WorkerStats") -> "WorkerStats":
         """What came after the earlier one of the same worker."""
@@ -24,6 +28,7 @@ class WorkerStats:
             tokens_run=self.tokens_run - earlier.tokens_run,
             seconds=self.seconds - earlier.seconds,
             deaths=self.deaths - earlier.deaths,
+            present=self.present - earlier.present,
         )
 
     def __add__(self, later: "WorkerStats") -> "WorkerStats":
@@ -34,6 +39,7 @@ class WorkerStats:
             tokens_run=self.tokens_run + later.tokens_run,
             seconds=self.seconds + later.seconds,
             deaths=self.deaths + later.deaths,
+            present=self.present + later.present,
         )
 
 
@@ -71,6 +77,10 @@ class EngineStats:
     def decoding_efficiency(self) -> float | None:
         """The same of decoding, None if nothing was decoded."""
         return self.least_decoding_seconds / self.decoding_seconds if self.decoding_seconds else None
+
+    def over(self, seconds: float) -> "EngineStats":
+        """The same, its workers there for so many seconds."""
+        return replace(self, workers=tuple(replace(worker, present=seconds) for worker in self.workers))
 
     def since(self, earlier: "EngineStats") -> "EngineStats":
         """What came after the earlier one of the same engine."""

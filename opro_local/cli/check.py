@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import track
 
+from opro_local.cli.hosting import hosted
 from opro_local.cli.output import emit_json, say, say_note
-from opro_local.cli.run import hosted
 from opro_local.cli.runs import say_sections
 from opro_local.config import Folders
 from opro_local.errors import ModelError

@@ -33,6 +33,11 @@ class Picture:
     def __init__(self) -> None:
         self._trajectory: Trajectory[Any] | None = None
         self._step: Step[Any] | None = None
+        self._workers: tuple[str, ...] = ()
+
+    def staff(self, lines: Sequence[str]) -> None:
+        """What there is to say of workers."""
+        self._workers = tuple(lines)
 
     def opened(self, step: Step[Any]) -> None:
         self._step = step
@@ -47,9 +52,11 @@ class Picture:
             yield _table(_top(self._trajectory))
         if self._step is not None:
             yield _line(_heading(self._step))
-            room = min(CURRENT, console.height - OTHER_LINES)
+            room = min(CURRENT, console.height - OTHER_LINES - len(self._workers))
             if room > 0:
                 yield _table(islice(_rows(self._step), room))
+        for line in self._workers:
+            yield _line(printable(line))
 
 
 def _table(rows: Iterator[Row]) -> Table:

@@ -16,6 +16,7 @@ from opro_local.cli.output import fitted, say
 from opro_local.effort import EngineStats
 from opro_local.problem import Estimate
 from opro_local.records import SplitName, Step, Trajectory
+from opro_local.results.cost import staff_lines
 from opro_local.results.verdicts import headroom_line, judge_lines, left_out_line, power_line
 from opro_local.wording import printable
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from opro_local.evidence.headroom import Headroom
     from opro_local.evidence.judge_record import JudgeRecord
 
-EFFORT_EVERY = 60.0
-"""Seconds between two looks at how near the machine's limit scoring is; one takes a second."""
+EFFORT_EVERY = 10.0
+"""Seconds between two looks at how near the machine's limit scoring is, and at the workers."""
 ROLE_OF_SPLIT = {
     "train": "searching",
     "validation": "validating",
@@ -145,6 +146,8 @@ class RunProgress:
 
     def block_scored(self, split: SplitName, pairs: int) -> None:
         self._pairs += pairs
+        if self._effort_seen is not None:  # the first look, which takes a second, is between two steps
+            self._measure()
         if split != "train":
             self._bar.update(self._task, description=ROLE_OF_SPLIT[split])
         self._bar.update(self._task, completed=self._pairs, rate=self._rate())
@@ -158,6 +161,8 @@ class RunProgress:
             self._say_step(trajectory)
         if self._take is not None:
             self._ask_for_more(self._take)
+
+    def finished(self, searches: int) -> None: ...
 
     def paused(self) -> None:
         self.say(f"paused; it goes on with: opro-local prompts continue {self._run_id}")
@@ -178,10 +183,12 @@ class RunProgress:
         self.say(f"step {step.number}: {accepted}{left}, {reached}, {self._rate()}")
 
     def _measure(self) -> None:
-        """How near the machine's limit scoring is; only now and then, as it takes a second."""
+        """How near the machine's limit scoring is, and what workers do; now and then."""
         now = self._clock()
         if self._effort and (self._effort_seen is None or now - self._effort_seen >= EFFORT_EVERY):
-            self._efficiency, self._effort_seen = self._effort().efficiency, now
+            effort = self._effort()
+            self._efficiency, self._effort_seen = effort.efficiency, now
+            self._picture.staff(staff_lines(effort))
 
     def _rate(self) -> str:
         if not self._expected:
@@ -205,67 +212,3 @@ def _prompted() -> str:
 def _minutes(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     return f"{minutes}:{rest:02d}"
-
-
-class StudyProgress:
-    """A Watcher of many runs: one bar for all of them, or a line a run where there is no terminal."""
-
-    def __init__(self, runs: int, *, shown: bool) -> None:
-        self._runs = runs
-        self._told_of_rows = False
-        self._told_of_judge = False
-        self._console = Console(stderr=True, quiet=not shown, highlight=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed} of {task.total} runs"),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task("starting", total=runs)
-
-    def __enter__(self) -> "StudyProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def tell(self, line: str) -> None:
-        """Say it in any case, above the bar."""
-        if self._console.quiet:
-            say(line, err=True)
-        else:
-            self._console.print(line, markup=False)
-
-    def run_finished(self, number: int) -> None:
-        self._bar.update(self._task, completed=number)
-        if not self._console.is_terminal:
-            self._console.print(f"{number} of {self._runs} runs finished", markup=False)
-
-    def started(self, run_id: str, cost: Estimate) -> None:
-        self._bar.update(self._task, description=f"run {run_id}")
-
-    def metered(self, effort: Callable[[], EngineStats]) -> None: ...
-
-    def rows_left_out(self, ids: Sequence[str], context: int) -> None:
-        if not self._told_of_rows:
-            self.tell(left_out_line(ids, context))
-        self._told_of_rows = True
-
-    def judge_measured(self, judge: "JudgeRecord") -> None:
-        if not self._told_of_judge:
-            for line in judge_lines(judge):
-                self.tell(f"note: {line}.")
-        self._told_of_judge = True
-
-    def headroom_found(self, found: "Headroom") -> None: ...
-
-    def step_opened(self, step: Step[Any]) -> None:
-        self._bar.update(self._task, description=f"step {step.number}")
-
-    def block_scored(self, split: SplitName, pairs: int) -> None: ...
-    def step_closed(self, trajectory: Trajectory[Any]) -> None: ...
-    def paused(self) -> None: ...

@@ -1,8 +1,6 @@
 """run, resume and score: the commands that load a model."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opro_local.cli.evaluation import show_measured
-from opro_local.cli.interrupt import graceful_interrupt
+from opro_local.cli.hosting import hosted, hosted_searches, with_workers
 from opro_local.cli.options import TaskFlags, allow_python_option, task_options
 from opro_local.cli.output import json_option, say, say_note
 from opro_local.cli.runs import find_run, show_folds, show_result
 from opro_local.cli.settings import Layer, run_settings, setting_options
 from opro_local.cli.workers import WorkerFlags, worker_options
-from opro_local.config import Folders, RunSettings
+from opro_local.config import Folders
 from opro_local.tasks.task import Task
 from opro_local.user_code import check_allowed
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import Part
     from opro_local.results.winner import Winner
-    from opro_local.wiring.host import Host
 
 ask_option = click.option(
     "--ask", "asking", is_flag=True, help="Pause after each step and take instructions of your own."
@@ -59,15 +56,20 @@ def run(
     """
     settings = run_settings(ctx)
     task, chosen = flags.choose(Path.cwd())
-    opening = f"task: {chosen}"
+    whole = task.split.folds > 1 and task.split.fold is None
+    at_once = whole and staff.several
+    if at_once and asking:
+        raise click.UsageError("--ask is for one search: several workers search the folds at once.")
+    shown, opening = not no_progress, f"task: {chosen}"
     with (
-        hosted(ctx.obj, shown=not no_progress, opening=opening, asking=asking) as alone,
+        hosted_searches(ctx.obj, task.split.folds, shown=shown, opening=opening)
+        if at_once
+        else hosted(ctx.obj, shown=shown, opening=opening, asking=asking) as alone,
         with_workers(alone, settings, staff) as (host, settings),
     ):
         from opro_local.api import cross_fit, optimize_task
 
         _tell(task.warnings)
-        whole = task.split.folds > 1 and task.split.fold is None
         paths = cross_fit(task, settings, host=host) if whole else [optimize_task(task, settings, host=host)]
     if whole:
         show_folds(paths, as_json=as_json)
@@ -223,38 +225,3 @@ def _found(folders: Folders, name: str | None) -> "Winner | None":
 def _tell(warnings: Iterable[str]) -> None:
     for warning in warnings:
         say_note(warning)
-
-
-@contextmanager
-def hosted(folders: Folders, *, shown: bool, opening: str = "", asking: bool = False) -> Iterator["Host"]:
-    from opro_local.cli.progress import RunProgress
-    from opro_local.wiring.host import Host
-
-    def take(run_id: str, text: str) -> None:
-        from opro_local.store.events import ask
-
-        ask(find_run(folders.runs, run_id), "add", text)
-
-    view = RunProgress(shown=shown, opening=opening, take=take if asking else None)
-    with graceful_interrupt(view.tell) as after_commit, view as progress:
-        yield Host(
-            folders=folders,
-            watcher=progress,
-            after_commit=after_commit,
-            go_on=lambda _found: not _at_terminal() or progress.ask("Search all the same?"),
-        )
-
-
-@contextmanager
-def with_workers(
-    host: "Host", settings: RunSettings, staff: WorkerFlags
-) -> Iterator["tuple[Host, RunSettings]"]:
-    """The host with the workers that were asked for, and the settings of a run that is begun with them."""
-    from opro_local.wiring.workers import staffed
-
-    with staffed(host, settings.models, count=staff.count, address=staff.address) as (own, models):
-        yield own, settings.model_copy(update={"models": models})
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -8,9 +8,10 @@ import click
 
 from opro_local.cli.errors import OneLineErrors
 from opro_local.cli.flags import config_option, parameter
+from opro_local.cli.hosting import hosted
 from opro_local.cli.options import allow_python_option
 from opro_local.cli.output import emit_json, json_option, say
-from opro_local.cli.run import hosted, progress_option
+from opro_local.cli.run import progress_option
 from opro_local.cli.runs import say_sections
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.config.checking import parse_settings

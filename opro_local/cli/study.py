@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from opro_local.cli.interrupt import graceful_interrupt
+from opro_local.cli.hosting import hosted_searches, with_workers
 from opro_local.cli.options import TaskFlags, task_options
 from opro_local.cli.output import emit_json, json_option, say, write_output
-from opro_local.cli.run import progress_option, with_workers
+from opro_local.cli.run import progress_option
 from opro_local.cli.settings import run_settings, setting_options
 from opro_local.cli.workers import WorkerFlags, worker_options
-from opro_local.config import Folders
 from opro_local.errors import SettingsError
 from opro_local.studies.plan import (
     Cell,
@@ -91,18 +90,14 @@ def _run_all(
     _check_flags(ctx, plan)
     base = run_settings(ctx, above=[(str(path), plan.fixed())])
     task, _chosen = _task_flags(plan, path, flags).choose(Path.cwd())
-    folders: Folders = ctx.obj
-    from opro_local.cli.progress import StudyProgress
-    from opro_local.wiring.host import Host
-
     runs = cells(plan)
-    progress = StudyProgress(len(runs), shown=shown)
-    with graceful_interrupt(progress.tell) as after_commit, progress:
+    with (
+        hosted_searches(ctx.obj, len(runs), shown=shown) as alone,
+        with_workers(alone, base, staff) as (host, settled),
+    ):
         from opro_local.api import run_study
 
-        alone = Host(folders=folders, watcher=progress, after_commit=after_commit)
-        with with_workers(alone, base, staff) as (host, settled):
-            paths = run_study(task, runs, settled, folder, host=host, finished=progress.run_finished)
+        paths = run_study(task, runs, settled, folder, host=host)
     from opro_local.results.result import TaskResult, read_result
 
     return [run for path in paths if isinstance(run := read_result(path), TaskResult)]

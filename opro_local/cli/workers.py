@@ -32,6 +32,11 @@ class WorkerFlags:
     count: int | Literal["auto"] | None
     address: str | None
 
+    @property
+    def several(self) -> bool:
+        """Whether they are, or may be, more than one."""
+        return self.address is not None or self.count not in (None, 1)
+
 
 _OPTIONS = (
     click.option(

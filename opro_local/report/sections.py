@@ -265,7 +265,7 @@ def _usage(run: Overview) -> Table:
             amounts = {name: value for name, value in fields_of(effort).items() if name != "workers"}
             rows += [(f"{kind} {name}", value) for name, value in amounts.items()]
     rows += [
-        (f"worker {number} ({each.place})", worker_text(each))
+        (f"worker {number} ({each.place})", worker_text(each, effort.workers))
         for effort in timing.scorer
         for number, each in enumerate(effort.workers, 1)
     ]

@@ -1,7 +1,8 @@
 """What a run finds around it: folders, somebody who watches, models that can be loaded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ class Host:
     """What a run finds around it: folders (the user's), somebody who watches, and a say in what happens.
 
     after_commit is called when something is saved, and may raise Interrupted. go_on is asked where no
-    instruction makes a difference. load_models may give engines of the caller's own.
+    instruction makes a difference. load_models may give engines of the caller's own. So many searches may go
+    on at once; where these are several, load_models gives each of them models that share what is loaded.
     """
 
     folders: Folders = field(default_factory=Folders.of_user)
@@ -30,3 +32,8 @@ class Host:
     after_commit: Callable[[], None] = lambda: None
     go_on: "Callable[[Headroom], bool]" = lambda _found: True
     load_models: LoadModels = lambda settings, folder: models.load_models(settings, folder)
+    searches: int = 1
+
+    def for_all(self) -> "Host":
+        """The host for several searches: what one has loaded is there for the next."""
+        return self if self.searches > 1 else replace(self, load_models=cache(self.load_models))

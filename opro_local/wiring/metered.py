@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from opro_local.effort import EngineStats
 from opro_local.errors import Interrupted
@@ -14,10 +15,10 @@ from opro_local.wiring.models import Models
 @contextmanager
 def metered(models: Models, store: RunStore[S], watcher: Watcher) -> Iterator[None]:
     """Records what scoring and decoding take inside, also where the user stops it."""
-    before = _effort(models)
+    before, begun = _effort(models), monotonic()
 
     def effort() -> EngineStats:
-        return _effort(models).since(before)
+        return _effort(models).since(before).over(monotonic() - begun)
 
     watcher.metered(effort)
     try:

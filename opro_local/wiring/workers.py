@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from opro_local.config import Folders, ModelSettings
@@ -64,8 +65,8 @@ def staffed(
     with joined_ray(address) if address else own_ray(folder, cores=staff.count * (staff.threads or 1)):
         if address:
             staff = _staff_there(settings, count or "auto", places())
-        load = partial(load_on_workers, staff, tell=host.watcher.tell)
-        yield replace(host, load_models=load), staff.settled(settings)
+        load = Workforce(staff, host.watcher.tell).load_models
+        yield replace(host, load_models=load, searches=staff.count), staff.settled(settings)
 
 
 def _staff_here(settings: ModelSettings, count: Count) -> Staff:
@@ -95,30 +96,44 @@ def _staff_there(settings: ModelSettings, count: Count, nodes: Sequence[Place]) 
     return Staff(count=number, gpus=min(1, gpus), threads=threads)
 
 
-def load_on_workers(
-    staff: Staff, settings: ModelSettings, models_folder: Path, *, tell: Callable[[str], None]
-) -> Models:
-    """The models of all roles, held by every worker. Raises ModelError, also where workers are not alike."""
-    if not settings.repeatable:
-        raise SettingsError(
-            "the run was begun without --workers, whose last bits are others: go on without --workers."
-        )
-    stored = found_models(settings, models_folder)
-    opener = partial(open_models, settings, models_folder, share=staff.share)
-    crew = RayCrew(opener, size=staff.count, gpus=staff.gpus, cores=staff.threads or 1)
-    pool = Pool(crew, tell=tell)
-    abouts = pool.begin()
-    about = alike(abouts)
-    missing = by_digest(stored).keys() - about.models.keys()
-    if missing:
-        raise ModelError("the workers' models of these names have other weights than those of this host.")
-    from opro_local.engine import texts_of_folder
+class Workforce:
+    """Workers that begin when models are first asked for, and then serve all searches."""
 
-    engines: dict[str, Engine] = {}
-    for digest, model in by_digest(stored).items():
-        of = about.models[digest]
-        engines[digest] = SpreadEngine(digest, of, texts_of_folder(model.path, chat=of.chat), pool)
-    return in_roles(stored, engines, about.memory)
+    def __init__(self, staff: Staff, tell: Callable[[str], None]) -> None:
+        self._staff, self._tell = staff, tell
+        self._one_begins = Lock()
+        self._begun: dict[ModelSettings, tuple[Pool, About]] = {}
+
+    def load_models(self, settings: ModelSettings, models_folder: Path) -> Models:
+        """The models of all roles, held by every worker, for one search: it counts what it takes.
+
+        Raises ModelError, also where workers are not alike.
+        """
+        if not settings.repeatable:
+            raise SettingsError(
+                "the run was begun without --workers, whose last bits are others: go on without --workers."
+            )
+        stored = found_models(settings, models_folder)
+        with self._one_begins:
+            if settings not in self._begun:
+                self._begun[settings] = self._begin(settings, models_folder)
+            pool, about = self._begun[settings]
+        if by_digest(stored).keys() - about.models.keys():
+            raise ModelError("the workers' models of these names have other weights than those of this host.")
+        from opro_local.engine import texts_of_folder
+
+        engines: dict[str, Engine] = {}
+        for digest, model in by_digest(stored).items():
+            of = about.models[digest]
+            engines[digest] = SpreadEngine(digest, of, texts_of_folder(model.path, chat=of.chat), pool)
+        return in_roles(stored, engines, about.memory)
+
+    def _begin(self, settings: ModelSettings, models_folder: Path) -> tuple[Pool, About]:
+        opener = partial(open_models, settings, models_folder, share=self._staff.share)
+        staff = self._staff
+        crew = RayCrew(opener, size=staff.count, gpus=staff.gpus, cores=staff.threads or 1)
+        pool = Pool(crew, tell=self._tell)
+        return pool, alike(pool.begin())
 
 
 def open_models(settings: ModelSettings, models_folder: Path, *, share: int) -> Opened:

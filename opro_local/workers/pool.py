@@ -74,6 +74,7 @@ class Pool:
         self._workers = [_Worker(number) for number in range(crew.size)]
         self._free: dict[int, None] = dict.fromkeys(range(crew.size))
         self._living = crew.size
+        self._waiting = 0
         self._seconds_a_token: float | None = None
         self._change = threading.Condition()
 
@@ -144,13 +145,18 @@ class Pool:
             flights[task] = _Flight(place=place, worker=worker, due=self._clock() + self._limit(worker, job))
 
     def _taken(self, *, wait: bool) -> _Worker | None:
-        """A worker that was free; None where there is none, and none is waited for. Raises WorkersGone."""
+        """A worker that was free; None where there is none, and none is waited for. Raises WorkersGone.
+
+        Callers that have no worker come before those that have one.
+        """
         with self._change:
             if wait:
+                self._waiting += 1
                 self._change.wait_for(lambda: bool(self._free) or not self._living)
+                self._waiting -= 1
             if not self._living:
                 raise WorkersGone("No worker is left: each died three times in a row.")
-            if not self._free:
+            if not self._free or (self._waiting and not wait):
                 return None
             number = next(iter(self._free))
             del self._free[number]

@@ -1,12 +1,9 @@
-"""Runs a study: what is finished is skipped, what was cut off goes on, the rest begins.
-
-A study's folder holds which run belongs to which cell; the runs are files like any others.
-"""
+"""Which run belongs to which cell of a study, kept in its folder; the runs are files like any others."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
@@ -15,7 +12,6 @@ from opro_local.config import RunSettings
 from opro_local.durable import write_file
 from opro_local.errors import SettingsError, StoreError
 from opro_local.records import content_hash
-from opro_local.results.reading import read_overview
 from opro_local.studies.plan import Cell
 
 INDEX = "runs.json"
@@ -23,44 +19,10 @@ RUN_ID = r"^[\w-]+$"
 """What a run id may be: it names a file of the folder of runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """How a study begins and resumes a run, and where run files are."""
-
-    new_id: Callable[[], str]
-    path: Callable[[str], Path]
-    begin: Callable[[RunSettings, str], object]
-    resume: Callable[[Path], object]
-
-
 def plan_digest(plan: Sequence[Cell], settings: Sequence[RunSettings], task_json: str) -> str:
     """Tells a study from another with the same name."""
     values = [each.model_dump_json() for each in settings]
     return content_hash("study", [[cell.label for cell in plan], values, task_json])
-
-
-def run_all(
-    folder: Path,
-    plan: Sequence[Cell],
-    settings: Sequence[RunSettings],
-    *,
-    digest: str,
-    runs: Runs,
-    finished: Callable[[int], None],
-) -> list[Path]:
-    """The run files of all cells, in order; finished is told how many are. Raises Interrupted."""
-    index = _Index(folder / INDEX, digest)
-    paths = []
-    for number, (cell, each) in enumerate(zip(plan, settings, strict=True)):
-        run_id = index.run_of(f"{cell.label}, repeat {cell.repeat}", runs.new_id)
-        path = runs.path(run_id)
-        if not path.is_file():
-            runs.begin(each, run_id)
-        elif read_overview(path).status != "finished":
-            runs.resume(path)
-        paths.append(path)
-        finished(number + 1)
-    return paths
 
 
 class _Kept(BaseModel):
@@ -82,24 +44,27 @@ def _read_index(path: Path) -> _Kept:
         ) from None
 
 
-class _Index:
-    """Cell -> run id, kept in a file before the run begins."""
+class StudyIndex:
+    """Cell -> run id, kept in the study's folder before the run begins. Several searches may ask at once."""
 
-    def __init__(self, path: Path, digest: str) -> None:
-        self._path = path
-        self._digest = digest
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._path, self._digest = folder / INDEX, digest
         self._runs: dict[str, str] = {}
-        if path.exists():
-            kept = _read_index(path)
+        self._one_asks = Lock()
+        if self._path.exists():
+            kept = _read_index(self._path)
             if kept.study != digest:
-                raise SettingsError(f"{path.parent} holds another study. Name another folder with --output.")
+                raise SettingsError(f"{folder} holds another study. Name another folder with --output.")
             self._runs = kept.runs
 
-    def run_of(self, cell: str, new_id: Callable[[], str]) -> str:
-        if cell not in self._runs:
-            self._runs[cell] = new_id()
-            self._save()
-        return self._runs[cell]
+    def run_of(self, cell: Cell, new_id: Callable[[], str]) -> str:
+        """The id of the cell's run; a new one where it has none. Raises StoreError."""
+        name = f"{cell.label}, repeat {cell.repeat}"
+        with self._one_asks:
+            if name not in self._runs:
+                self._runs[name] = new_id()
+                self._save()
+            return self._runs[name]
 
     def _save(self) -> None:
         text = json.dumps({"study": self._digest, "runs": self._runs}, indent=1)
