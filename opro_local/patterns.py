@@ -14,6 +14,7 @@ from functools import lru_cache
 import regex
 
 from opro_local.errors import SettingsError
+from opro_local.one_thread import alone
 from opro_local.wording import quoted
 
 SECONDS = 1.0
@@ -26,7 +27,7 @@ _LITERAL_BRACE = re.compile(r"(?<!\\)((?:\\\\)*)\{(?!\d+(?:,\d*)?\}|,\d*\})")
 def compiled(text: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
     """Raises SettingsError for what is no regular expression of re, or may become another one there."""
     try:
-        with warnings.catch_warnings():
+        with alone, warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # [[:alpha:]] and other sets in sets
             re.compile(text)
             return regex.compile(_escaped(text), regex.V0 | (regex.IGNORECASE if ignore_case else 0))

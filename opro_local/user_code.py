@@ -15,6 +15,7 @@ from traceback import extract_tb
 from types import ModuleType
 
 from opro_local.errors import SettingsError
+from opro_local.one_thread import alone
 
 FAULTS_OF_CODE = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
 """Their messages speak of the code; those of others may hold a reply or a row."""
@@ -55,7 +56,7 @@ def load_function(function: UserFunction) -> Callable[..., object]:
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:
-        with redirect_stdout(sys.stderr):
+        with alone, redirect_stdout(sys.stderr):
             exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise SettingsError(
@@ -78,7 +79,7 @@ def failure_of(function: UserFunction, error: BaseException) -> SettingsError:
 def _printing_to_stderr(function: Callable[..., object]) -> Callable[..., object]:
     @wraps(function)
     def called(*arguments: object) -> object:
-        with redirect_stdout(sys.stderr):
+        with alone, redirect_stdout(sys.stderr):
             return function(*arguments)
 
     return called

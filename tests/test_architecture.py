@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "opro_local"
 
 FLOORS = (
-    ("durable", "effort", "errors", "offline", "stopwatch", "wording"),
+    ("durable", "effort", "errors", "offline", "one_thread", "stopwatch", "wording"),
     ("prompt_form",),
     ("patterns", "records", "user_code"),
     ("llm", "config"),
@@ -43,7 +43,7 @@ A module that is named stands on a floor of its own, apart from its room.
 
 engine stands beside the house (ENGINE); the package's own __init__ names what users get from the top floors.
 """
-ENGINE = {"effort", "llm", "config", "catalogue", "errors", "offline"}
+ENGINE = {"effort", "llm", "config", "catalogue", "errors", "offline", "one_thread"}
 MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "bitsandbytes", "safetensors", "tokenizers"}
 HEAVY = {*MODEL_LIBRARIES, "sklearn", "scipy", "huggingface_hub"}
 

@@ -57,23 +57,23 @@ class SearchesProgress:
             self._console.print(f"{searches} of {self._runs} runs finished", markup=False)
 
     def started(self, run_id: str, cost: Estimate) -> None:
-        if self._opening:
-            self._console.print(self._opening, markup=False)
-        self._opening = ""
+        opening, self._opening = self._opening, ""
+        if opening:
+            self._console.print(opening, markup=False)
         self._bar.update(self._task, description=f"run {run_id}")
 
     def metered(self, effort: Callable[[], EngineStats]) -> None: ...
 
     def rows_left_out(self, ids: Sequence[str], context: int) -> None:
-        if not self._told_of_rows:
+        told, self._told_of_rows = self._told_of_rows, True
+        if not told:
             self.tell(left_out_line(ids, context))
-        self._told_of_rows = True
 
     def judge_measured(self, judge: "JudgeRecord") -> None:
-        if not self._told_of_judge:
+        told, self._told_of_judge = self._told_of_judge, True
+        if not told:
             for line in judge_lines(judge):
                 self.tell(f"note: {line}.")
-        self._told_of_judge = True
 
     def headroom_found(self, found: "Headroom") -> None: ...
 

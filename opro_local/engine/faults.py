@@ -11,6 +11,7 @@ from huggingface_hub.errors import StrictDataclassError
 from jinja2 import TemplateError
 
 from opro_local.errors import ModelError
+from opro_local.one_thread import alone
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 240
@@ -35,15 +36,16 @@ def printing_to_stderr() -> Iterator[None]:
 
     tokenizers 0.23 prints a line there for each key of a token that it does not know.
     """
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
+    with alone:
         sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def not_loadable(folder: Path, error: BaseException, *, part: str = "") -> ModelError:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 from tokenize import STRING, generate_tokens
 
+from opro_local.one_thread import alone
+
 UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 """What readers of literals raise."""
 
@@ -47,7 +49,7 @@ def _of_json(cell: str) -> object:
 
 def _of_python(cell: str) -> object:
     """Raises ValueError for texts without a comma between, as numpy prints them: Python makes one of them."""
-    with warnings.catch_warnings(action="ignore"):  # of backslashes in texts
+    with alone, warnings.catch_warnings(action="ignore"):  # of backslashes in texts
         found = literal_eval(cell)
     texts = sum(isinstance(each, str) for each in found)
     if texts != sum(token.type == STRING for token in generate_tokens(StringIO(cell).readline)):
