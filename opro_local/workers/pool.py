@@ -7,6 +7,7 @@ anew, until it has died too often in a row.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,7 @@ class Pool:
         self._workers = [_Worker(number) for number in range(crew.size)]
         self._free: dict[int, None] = dict.fromkeys(range(crew.size))
         self._living = crew.size
-        self._waiting = 0
+        self._queue: deque[object] = deque()
         self._seconds_a_token: float | None = None
         self._change = threading.Condition()
 
@@ -147,20 +148,27 @@ class Pool:
     def _taken(self, *, wait: bool) -> _Worker | None:
         """A worker that was free; None where there is none, and none is waited for. Raises WorkersGone.
 
-        Callers that have no worker come before those that have one.
+        Callers that have no worker come before those that have one, in the order in which they asked.
         """
         with self._change:
             if wait:
-                self._waiting += 1
-                self._change.wait_for(lambda: bool(self._free) or not self._living)
-                self._waiting -= 1
+                self._wait_for_turn()
             if not self._living:
                 raise WorkersGone("No worker is left: each died three times in a row.")
-            if not self._free or (self._waiting and not wait):
+            if not self._free or (self._queue and not wait):
                 return None
             number = next(iter(self._free))
             del self._free[number]
             return self._workers[number]
+
+    def _wait_for_turn(self) -> None:
+        ticket = object()
+        self._queue.append(ticket)
+        try:
+            self._change.wait_for(lambda: (self._free and self._queue[0] is ticket) or not self._living)
+        finally:
+            self._queue.remove(ticket)
+            self._change.notify_all()
 
     def _landed(self, task: Task, job: Job, flight: _Flight) -> Done | None:
         """What a job came to, its worker free again; None if the worker died."""

@@ -7,7 +7,9 @@ import pytest
 from rich.console import Console
 
 from opro_local.cli.live import Picture, sparkline
+from opro_local.effort import NOTHING, WorkerStats
 from opro_local.records import Candidate, Proposal, Score, Scored, Step, Trajectory
+from opro_local.results.cost import staff_lines
 
 LONG = "Read the whole mail twice and then say in one word which kind of company wrote it. " * 4
 
@@ -89,3 +91,28 @@ def test_a_sparkline_goes_from_lowest_to_highest() -> None:
     assert sparkline([0.3, 0.3]) == "▁▁"
     assert sparkline([]) == ""
     assert len(sparkline([0.1 * n for n in range(100)])) == 40
+
+
+def worker(requests: int, seconds: float, deaths: int = 0) -> WorkerStats:
+    return WorkerStats(
+        place="node1", requests=requests, tokens_run=0, seconds=seconds, deaths=deaths, present=10.0
+    )
+
+
+def test_workers_stand_below_with_their_rate_share_and_deaths() -> None:
+    found = picture()
+    found.staff(staff_lines(replace(NOTHING, workers=(worker(75, 9.0), worker(25, 3.0, deaths=1)))))
+    lines = shown(found, 100)
+    assert lines[-3:] == [
+        "2 workers on node1: 100 requests in 12.0 s of work (60% of their time), 1 death",
+        "worker 1: 75 requests (75%), 8.3 a second, 9.0 s of work, 0 deaths",
+        "worker 2: 25 requests (25%), 8.3 a second, 3.0 s of work, 1 death",
+    ]
+    assert all(len(line) <= 40 for line in shown(found, 40))
+    assert len(shown(found, 80, height=12)) <= 12 - 1
+
+
+def test_many_workers_are_told_of_together() -> None:
+    assert len(staff_lines(replace(NOTHING, workers=(worker(1, 1.0),) * 8))) == 9
+    assert len(staff_lines(replace(NOTHING, workers=(worker(1, 1.0),) * 9))) == 1
+    assert staff_lines(NOTHING) == []

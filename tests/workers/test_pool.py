@@ -1,6 +1,7 @@
 """The pool: every job done once, whoever dies or hangs; nobody is left waiting."""
 
 import threading
+import time
 from random import Random
 
 import pytest
@@ -171,6 +172,24 @@ def test_two_callers_share_the_workers() -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert results == [expected(jobs)] * 3
+
+
+def test_a_caller_without_a_worker_comes_before_one_that_has_one() -> None:
+    crew = PickledCrew(scripted, size=2)
+    pool = Pool(crew)
+    later = threading.Thread(target=lambda: found(pool, [job(99)]))
+
+    def pick(_count: int) -> int:
+        if not later.ident:
+            later.start()  # both workers are with the first caller
+            while not pool._queue:
+                time.sleep(0.001)
+        return 0
+
+    crew.pick = pick
+    found(pool, [job(number) for number in range(20)])
+    later.join(timeout=60)
+    assert [each.tokens for _, each in crew.begun].index(job(99).tokens) == 2
 
 
 def test_each_caller_is_told_the_effort_of_its_own_jobs_and_each_death_once() -> None:
