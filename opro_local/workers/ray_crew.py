@@ -106,6 +106,7 @@ def own_ray(folder: Path, *, cores: int) -> Iterator[None]:
     os.environ.update(QUIET | {"RAY_AUTH_TOKEN_PATH": str(token)})
     try:
         ray = _quiet_ray()
+        _without_api_server()
         ray.init(
             address="local",
             num_cpus=cores,
@@ -148,6 +149,16 @@ def _quiet_ray() -> Any:
 
     ray._private.worker.print_to_stdstream = lambda _data, _ignore_prefix=False, **_: None
     return ray
+
+
+def _without_api_server() -> None:
+    """Without a dashboard, and told not to report usage, its process would still ask for the cloud's name.
+
+    It asks 169.254.169.254 and a name server (Ray 2.60), which are not on this host.
+    """
+    import ray._private.services
+
+    ray._private.services.start_api_server = lambda *_, **__: (None, None)
 
 
 def places() -> list[Place]:

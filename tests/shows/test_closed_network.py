@@ -1,27 +1,12 @@
 """A whole run needs no network and tries none; the kernel is the witness."""
 
-import re
-import subprocess
 from dataclasses import dataclass
-from shutil import which
 
 import pytest
+from traced import elsewhere, following, outward, permitted
 from whole_command import Done, FinishedRun, call, result
 
 pytestmark = pytest.mark.slow
-
-CALL = re.compile(r"^\d+ +(?:connect|sendto|sendmsg|sendmmsg|bind)\(.*\bAF_INET6?\b.*")
-LOOPBACK = re.compile(r'bind\(.*(?:inet_addr\("127\.0\.0\.1"\)|AF_INET6, "::1")')
-"""urllib3 binds the loopback once, when it is imported, to learn whether IPv6 works."""
-
-
-def permitted(*command: str) -> bool:
-    return which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
-
-
-def outward(trace: str) -> list[str]:
-    """The internet calls of a trace, but for binding the loopback."""
-    return [line for line in trace.splitlines() if CALL.match(line) and not LOOPBACK.search(line)]
 
 
 def test_what_leaves_the_machine_is_found_in_a_trace() -> None:
@@ -36,6 +21,12 @@ def test_what_leaves_the_machine_is_found_in_a_trace() -> None:
         '7 connect(3, {sa_family=AF_UNIX, sun_path="/run/nscd/socket"}, 110) = -1 ENOENT',
     ]
     assert outward("\n".join([*harmless, *away])) == away
+    within = [
+        '7 connect(3, {sa_family=AF_INET, sin_port=htons(6379), sin_addr=inet_addr("127.0.0.2")}, 16) = 0',
+        '7 connect(3, {sa_family=AF_INET6, inet_pton(AF_INET6, "::ffff:127.0.0.1", &sin6_addr)}, 28) = 0',
+    ]
+    assert elsewhere("\n".join([*harmless, *within, *away])) == away
+    assert outward("\n".join(within)) == within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +42,10 @@ class ClosedRun:
 def closed(unbroken: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> ClosedRun:
     home = tmp_path_factory.mktemp("closed")
     trace = home / "trace"
-    apart = ["unshare", "-rn"]
-    follow = ["strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace)]
-    alone, traced = permitted(*apart, "true"), permitted(*follow, "true")
-    under = [*(apart if alone else []), *(follow if traced else [])]
-    done = call(*unbroken.arguments, home=home, under=under)
-    return ClosedRun(alone=alone, done=done, trace=trace.read_text() if traced else None)
+    apart, follow = ["unshare", "-rn"], following(trace)
+    alone = permitted(*apart, "true")
+    done = call(*unbroken.arguments, home=home, under=[*(apart if alone else []), *follow])
+    return ClosedRun(alone=alone, done=done, trace=trace.read_text() if follow else None)
 
 
 def test_a_run_works_where_there_is_no_network(unbroken: FinishedRun, closed: ClosedRun) -> None:

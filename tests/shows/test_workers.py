@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from typing import Any
 import apsw
 import psutil
 import pytest
+from traced import elsewhere, following
 from whole_command import (
     OPRO_LOCAL,
     ROWS,
@@ -74,11 +74,14 @@ def exported(home: Path) -> dict[str, Any]:
 
 @contextmanager
 def started(
-    arguments: Sequence[str], home: Path, variables: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    home: Path,
+    variables: Mapping[str, str] | None = None,
+    under: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own, which is ended where it has not ended by itself."""
     process = subprocess.Popen(
-        [OPRO_LOCAL, *arguments],
+        [*under, OPRO_LOCAL, *arguments],
         env={**environment(home), **(variables or {})},
         cwd=home,
         stdout=subprocess.PIPE,
@@ -126,42 +129,17 @@ def wait_for_outcomes(process: subprocess.Popen[str], home: Path, more_than: int
     return found
 
 
-def addresses_of(pid: int) -> set[str]:
-    """Where a command and all that it has started listen, and whom they are connected to."""
-    try:
-        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return set()
-    return {address for process in processes for address in _addresses(process)}
-
-
-def _addresses(process: psutil.Process) -> set[str]:
-    try:
-        connections = process.net_connections("inet")
-    except psutil.Error:
-        return set()
-    ends = [end for each in connections for end in (each.laddr, each.raddr) if end]
-    return {end.ip for end in ends}
-
-
-def is_loopback(address: str) -> bool:
-    own = ip_address(address)
-    mapped = getattr(own, "ipv4_mapped", None)
-    return (mapped or own).is_loopback
-
-
-def test_four_workers_have_the_record_of_one_also_where_some_are_killed_and_ray_keeps_no_row(
+def test_killed_workers_change_no_record_and_ray_keeps_no_row_and_calls_nobody(
     arguments: list[str], alone: dict[str, Any], home: Path
 ) -> None:
-    draw = random.Random(1)
+    draw, trace = random.Random(1), home / "trace"
     with (
         TemporaryDirectory(dir="/tmp") as short,  # Ray's folder is there: the home's name is too long for it
-        started([*arguments, "--workers", "4"], home, {"TMPDIR": short}) as process,
+        started([*arguments, "--workers", "4"], home, {"TMPDIR": short}, under=following(trace)) as process,
     ):
-        seen, killed, addresses, logs = 0, 0, set[str](), b""
+        seen, killed, logs = 0, 0, b""
         while killed < KILLS and process.poll() is None:
             seen = wait_for_outcomes(process, home, seen)
-            addresses |= addresses_of(process.pid)
             if living := workers_of(process.pid):
                 # All of them at first: that one alone has died is not told before it is given a block.
                 for worker in living if not killed else [draw.choice(living)]:
@@ -174,10 +152,11 @@ def test_four_workers_have_the_record_of_one_also_where_some_are_killed_and_ray_
     assert killed == KILLS
     assert "died; it is begun anew" in done.stderr
     assert exported(home) == alone
-    assert addresses
-    assert all(map(is_loopback, addresses)), addresses
     assert logs
     assert not [text for text, _ in ROWS if text[20:].encode() in logs]
+    if trace.exists():
+        assert (calls := trace.read_text())
+        assert elsewhere(calls) == []
 
 
 def _read(path: Path) -> bytes:
