@@ -13,6 +13,7 @@ import opro_local
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
+from opro_local.tasks.split import split_task
 from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
 from opro_local.wiring import task_run
@@ -196,7 +197,7 @@ def test_equal_weights_are_loaded_once_and_play_both_roles(
 def test_rows_for_shots_are_set_aside_from_train(
     *, shots: int, search_shots: bool, rows: int, scored: int, pool: int
 ) -> None:
-    found = task_run.split_task(mail_task(), seed=0, shots=shots, search_shots=search_shots, train_rows=rows)
+    found = split_task(mail_task(), seed=0, shots=shots, search_shots=search_shots, train_rows=rows)
     assert (len(found.train), len(found.pool)) == (scored, pool)
     assert not {row.text for row in found.train} & {row.text for row in found.pool}
 
@@ -204,8 +205,8 @@ def test_rows_for_shots_are_set_aside_from_train(
 def test_the_split_has_a_seed_of_its_own_if_one_is_given() -> None:
     fixed = replace(mail_task(), split=SplitSettings(seed=7))
     sizes: dict[str, Any] = {"shots": 0, "search_shots": True, "train_rows": 48}
-    first, second = (task_run.split_task(fixed, seed=seed, **sizes) for seed in (1, 2))
-    assert first == second != task_run.split_task(mail_task(), seed=1, **sizes)
+    first, second = (split_task(fixed, seed=seed, **sizes) for seed in (1, 2))
+    assert first == second != split_task(mail_task(), seed=1, **sizes)
 
 
 def test_shots_must_leave_rows_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from opro_local.errors import OproError, SettingsError
 from opro_local.tasks.inspection import DataReport, Lengths, inspect_task, rare_labels
 from opro_local.tasks.loading import data_path, load_task
 from opro_local.tasks.sources import EXAMPLE, TASK_FILE, files_in, load_task_file
-from opro_local.tasks.split import Split
+from opro_local.tasks.split import Split, split_task
 from opro_local.tasks.starter import task_file
 from opro_local.tasks.task import Task
 from opro_local.wording import counted
@@ -51,8 +51,6 @@ def check(folders: Folders, model: str | None, flags: TaskFlags, as_json: bool) 
 
 def _usual_split(task: Task, seed: int) -> Split:
     """The split of a run with the defaults, on a processor."""
-    from opro_local.wiring.task_run import split_task  # what runs need takes time to import
-
     search = SearchSettings()
     rows = BUDGETS["light"].train_rows
     return split_task(

@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 from opro_local.config import SplitSettings, Twins
 from opro_local.errors import DataError, SettingsError
 from opro_local.records import Example, content_hash
+from opro_local.tasks.task import Task
 from opro_local.tasks.twins import key_of
 from opro_local.wording import counted
+
+SHARE_OF_POOL = 4
+"""At least one train row in so many is kept for shots."""
 
 FEWEST_TEXTS = 5
 FEWEST_TEXTS_OF_A_LABEL = 2
@@ -194,3 +198,25 @@ def _capped(rows: Sequence[Example], cap: int, ranks: Ranks, stratum: Stratum) -
     counts = _largest_remainder(quotas, spare, [0.0 for _ in groups])
     kept = [example for group, n in zip(groups, counts, strict=True) for example in group[: sure + n]]
     return tuple(sorted(kept, key=lambda example: ranks[example.id]))
+
+
+def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_rows: int) -> Split:
+    """Train, validation and test as a run with these settings sees them. Raises DataError, SettingsError.
+
+    seed is the search's; the split may have one of its own.
+    """
+    sizes, stratum = task.split, task.kind.strata(task.rows)
+    own = seed if sizes.seed is None else sizes.seed
+    split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
+    split = replace(split, must_stay=task.must_stay)
+    rows = len(split.train)
+    chosen = rows // SHARE_OF_POOL if search_shots else 0
+    if shots >= rows:
+        raise SettingsError(f"Train has {rows} rows; --shots must leave some of them to score.")
+    return set_aside(
+        split,
+        scored=min(rows, train_rows),
+        pool=max(shots, chosen),
+        stratum=stratum,
+        twins=sizes.twins,
+    )

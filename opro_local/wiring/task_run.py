@@ -24,7 +24,7 @@ from opro_local.store.run_folder import RunFolder
 from opro_local.store.steps import CandidateCodec
 from opro_local.store.test_ledger import check_ledger
 from opro_local.tasks.inspection import rare_labels
-from opro_local.tasks.split import Split, set_aside, split_examples
+from opro_local.tasks.split import Split, split_task
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
 from opro_local.wiring.judging import check_rows, measured_judge, with_judge
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from opro_local.problems.instruction import InstructionProblem
     from opro_local.problems.measurement import Measurement
     from opro_local.problems.search_space import SearchSpace
-
-
-SHARE_OF_POOL = 4
-"""At least one train row in so many is kept for shots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,24 +167,29 @@ def prepare(
     if models is None:
         loading = for_pairs(settings.models, planned_pairs(settings) if run_id else 0)
         models = host.load_models(loading, host.folders.models)
-    # scikit-learn takes a second to import; that weights are missing is told before.
-    from opro_local.problems.measurement import Measurement
-    from opro_local.problems.search_space import SearchSpace, bare_baselines
+    # It takes scikit-learn, a second to import; that weights are missing is told before.
     from opro_local.wiring.resolution import resolved
 
     task = _placed(task, models)
-    chosen = resolved(task, settings, mode, models)
-    search = chosen.search
-    watch = Stopwatch()
+    return _put_together(task, resolved(task, settings, mode, models), models, host, run_id, measured)
+
+
+def _put_together(
+    task: Task,
+    chosen: ResolvedSettings,
+    models: Models,
+    host: Host,
+    run_id: str | None,
+    measured: Sequence[Candidate],
+) -> TaskRun:
+    from opro_local.problems.measurement import Measurement
+    from opro_local.problems.search_space import SearchSpace, bare_baselines
+
+    search, watch = chosen.search, Stopwatch()
     cache = TimedCache(ReplyCacheFile(RunFolder(host.folders.runs).reply_cache, run_id), watch)
     judge = measured_judge(task, chosen.stored, models, cache, watch=watch, watcher=host.watcher)
-    scorer = Scorer(
-        TimedEngine(models.scorer, "scorer", watch),
-        task,
-        chosen.scoring,
-        cache,
-        judge.judge if judge else None,
-    )
+    engine = TimedEngine(models.scorer, "scorer", watch)
+    scorer = Scorer(engine, task, chosen.scoring, cache, judge.judge if judge else None)
     left_out = _too_long(task, scorer, measured or bare_baselines(search))
     if left_out:
         host.watcher.rows_left_out(left_out, models.scorer.context_length)
@@ -273,25 +274,3 @@ def _check_metric(task: Task, settings: RunSettings, mode: ScoringMode) -> None:
             f"Generated answers have no probabilities, so there is nothing to calibrate: leave out "
             f"--calibration {settings.scoring.calibration} or use --scoring likelihood."
         )
-
-
-def split_task(task: Task, *, seed: int, shots: int, search_shots: bool, train_rows: int) -> Split:
-    """Train, validation and test as a run with these settings sees them. Raises DataError, SettingsError.
-
-    seed is the search's; the split may have one of its own.
-    """
-    sizes, stratum = task.split, task.kind.strata(task.rows)
-    own = seed if sizes.seed is None else sizes.seed
-    split = split_examples(task.examples, sizes, own, stratum=stratum, test=task.test)
-    split = replace(split, must_stay=task.must_stay)
-    rows = len(split.train)
-    chosen = rows // SHARE_OF_POOL if search_shots else 0
-    if shots >= rows:
-        raise SettingsError(f"Train has {rows} rows; --shots must leave some of them to score.")
-    return set_aside(
-        split,
-        scored=min(rows, train_rows),
-        pool=max(shots, chosen),
-        stratum=stratum,
-        twins=sizes.twins,
-    )

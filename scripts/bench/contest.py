@@ -41,11 +41,10 @@ from opro_local.results.steps import best_start
 from opro_local.store.events import ask
 from opro_local.store.reader import reading
 from opro_local.tasks.loading import load_task
-from opro_local.tasks.split import Split
+from opro_local.tasks.split import Split, split_task
 from opro_local.tasks.task import Task
 from opro_local.wiring.host import Host
 from opro_local.wiring.models import Models, load_models
-from opro_local.wiring.task_run import split_task
 
 REFERENCE = "portfolio"
 """All others may use as much as this method did."""

@@ -4,13 +4,12 @@ import random
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-import apsw
 import pytest
+from recorded import recorded_outcomes
 from warm_python import WarmPython
 from whole_command import FinishedRun, differences, environment, here, result
 
@@ -37,23 +36,10 @@ def moments(total: int, kills: int, *, seed: int) -> list[int]:
     return sorted(random.Random(seed).sample(range(total * 9 // 10), kills))
 
 
-def recorded_outcomes(runs: Path) -> int:
-    """How many outcomes the one run file holds; -1 while there is no readable one."""
-    path = next(runs.glob("2*.sqlite"), None)
-    if path is None:
-        return -1
-    try:
-        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as database:
-            ((count,),) = database.execute("SELECT count(*) FROM outcome")
-    except apsw.Error:
-        return -1
-    return int(count)
-
-
 def kill_at(moment: int, arguments: Sequence[str], *, home: Path, warm: WarmPython) -> None:
     """Start a command and end it with SIGKILL once so many outcomes are recorded."""
     process = warm.start(arguments, variables=environment(home), folder=home)
-    while process.poll() is None and recorded_outcomes(home / "opro-local" / "runs") < moment:
+    while process.poll() is None and recorded_outcomes(home) < moment:
         time.sleep(0.002)
     process.kill()
     assert process.wait() == -signal.SIGKILL, "the run was over before the kill"

@@ -8,15 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import apsw
 import psutil
 import pytest
+from recorded import recorded_outcomes
 from traced import elsewhere, following
 from whole_command import (
     OPRO_LOCAL,
@@ -109,22 +109,9 @@ def workers_of(pid: int) -> list[psutil.Process]:
         return []
 
 
-def outcomes(home: Path) -> int:
-    """How many the one run has recorded; -1 where there is none yet."""
-    path = next((home / "opro-local" / "runs").glob("2*.sqlite"), None)
-    if path is None:
-        return -1
-    try:
-        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as database:
-            ((count,),) = database.execute("SELECT count(*) FROM outcome")
-    except apsw.Error:
-        return -1
-    return int(count)
-
-
 def wait_for_outcomes(process: subprocess.Popen[str], home: Path, more_than: int) -> int:
     """How many there are, more than so many, or the run has ended."""
-    while (found := outcomes(home)) <= more_than and process.poll() is None:
+    while (found := recorded_outcomes(home)) <= more_than and process.poll() is None:
         time.sleep(0.05)
     return found
 
