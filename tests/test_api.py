@@ -13,6 +13,7 @@ import opro_local
 from opro_local.catalogue import StoredModel
 from opro_local.config import ModelSettings, SplitSettings
 from opro_local.errors import Interrupted, ModelError, SettingsError
+from opro_local.problems.heats import HEAT_TOKENS
 from opro_local.tasks.split import split_task
 from opro_local.testing import ScriptedEngine
 from opro_local.wiring import models as wiring_models
@@ -129,6 +130,17 @@ def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch
         play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS), device=device))
         budget = task_run.prepare(mail_task(), settings(), host).settings.budget
         assert (budget.preset, budget.train_rows, budget.steps) == (preset, rows, 1)
+
+
+@pytest.mark.parametrize(("stored", "most"), [(0, HEAT_TOKENS), (500, 500), (10**6, HEAT_TOKENS)])
+def test_prompts_are_scored_together_as_far_as_the_engine_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int, most: int
+) -> None:
+    play_roles(monkeypatch, ScriptedEngine(log_prob=mail_model(SKILLS)))
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    loaded = host.load_models(settings().models, tmp_path)
+    run = task_run.prepare(mail_task(), settings(), host, models=replace(loaded, stored_tokens=stored))
+    assert run.measurement.heat_tokens == most
 
 
 @dataclass(frozen=True)

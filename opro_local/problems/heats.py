@@ -13,20 +13,23 @@ from opro_local.records import Candidate
 from opro_local.scoring.scorer import Scorer
 
 HEAT_TOKENS = 4096
-"""Most tokens of the prompts of a heat, what they share counted once, if it is not one candidate alone.
+"""Tokens of the prompts of a heat, what they share counted once, where the engine keeps as many.
 
-On SmolLM2-135M their keys take 95 MB, a third of what the engine keeps at most; larger models keep more.
+On SmolLM2-135M their keys take 95 MB, a third of what the engine keeps at most.
 """
 
 
-def heats(scorer: Scorer, candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    """The different candidates, each in one heat and there in the order given; like prompts run together."""
+def heats(scorer: Scorer, candidates: Sequence[Candidate], most: int = HEAT_TOKENS) -> list[list[Candidate]]:
+    """The different candidates, each in one heat and there in the order given; like prompts run together.
+
+    The prompts of a heat have at most so many tokens, if it is not one candidate alone.
+    """
     prompts = {candidate.key: scorer.prompt_ids(candidate) for candidate in candidates}
     keys: list[set[str]] = []
     used, before = 0, TokenIds()
     for key in sorted(prompts, key=lambda key: prompts[key]):
         own = len(prompts[key]) - _common(before, prompts[key])
-        if not keys or used + own > HEAT_TOKENS:
+        if not keys or used + own > most:
             keys.append(set())
             used, own = 0, len(prompts[key])
         keys[-1].add(key)

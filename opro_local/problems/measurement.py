@@ -13,7 +13,7 @@ from functools import cached_property
 from opro_local.config import CalibrationMethod
 from opro_local.errors import DataError, LeakedShot, SealedTest
 from opro_local.problem import Watcher
-from opro_local.problems.heats import heats
+from opro_local.problems.heats import HEAT_TOKENS, heats
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
 from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
@@ -33,6 +33,7 @@ class Measurement:
     calibration: CalibrationMethod
     block: int
     watcher: Watcher
+    heat_tokens: int = HEAT_TOKENS
 
     @cached_property
     def marking(self) -> Marking:
@@ -48,12 +49,16 @@ class Measurement:
     def sheet(self, split: SplitName, ledger: OutcomeLedger) -> "AnswerSheet":
         return AnswerSheet(measurement=self, split=split, ledger=ledger, rows=self.rows(split, ledger))
 
+    def heats(self, candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+        """Those that are scored together."""
+        return heats(self.scorer, candidates, self.heat_tokens)
+
     def outcomes(
         self, candidates: Sequence[Candidate], split: SplitName, ledger: OutcomeLedger
     ) -> list[list[Outcome]]:
         """All outcomes of each candidate on a split, in the order of its rows."""
         sheet = self.sheet(split, ledger)
-        for heat in heats(self.scorer, candidates):
+        for heat in self.heats(candidates):
             for block in sheet.blocks(sheet.rows):
                 sheet.ask(heat, block)
         return [sheet.outcomes(candidate, sheet.rows) for candidate in candidates]

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_local.evidence.racing import has_lost
-from opro_local.problems.heats import heats
 from opro_local.problems.measurement import AnswerSheet, Measurement
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Candidate, Example, Scored
@@ -33,7 +32,7 @@ class Race:
         if self.best is not None:
             random.Random(self.seed).shuffle(rows)
         left: dict[str, Sequence[Example]] = {}
-        for heat in heats(self.measurement.scorer, candidates):
+        for heat in self.measurement.heats(candidates):
             left |= self._left(heat, sheet, rows)
         return [self._scored(c, sheet, left.get(c.key, sheet.rows), step) for c in candidates]
 

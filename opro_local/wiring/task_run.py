@@ -182,6 +182,7 @@ def _put_together(
     run_id: str | None,
     measured: Sequence[Candidate],
 ) -> TaskRun:
+    from opro_local.problems.heats import HEAT_TOKENS
     from opro_local.problems.measurement import Measurement
     from opro_local.problems.search_space import SearchSpace, bare_baselines
 
@@ -201,6 +202,7 @@ def _put_together(
         calibration=chosen.scoring.calibration,
         block=search.block,
         watcher=host.watcher,
+        heat_tokens=min(HEAT_TOKENS, models.stored_tokens or HEAT_TOKENS),
     )
     space = SearchSpace(task=task, split=split, scorer=scorer, search=search)
     if search.shots and not all(map(space.has_room, space.baselines())):

@@ -1,11 +1,9 @@
 """Candidates cut into heats by the tokens of their prompts; a token of the scripted model is a byte."""
 
-import pytest
 from mail_task import mail_model, mail_task
 from resolved import scorer_of
 
 from opro_local.config import ScoringSettings
-from opro_local.problems import heats as module
 from opro_local.problems.heats import heats
 from opro_local.records import Candidate
 from opro_local.scoring.scorer import Scorer
@@ -24,21 +22,16 @@ def names(found: list[list[Candidate]]) -> list[str]:
     return ["".join(c.instruction[0] for c in heat) for heat in found]
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAT_TOKENS", 300)
-
-
 def test_a_heat_is_full_before_another_begins_and_keeps_the_order_given() -> None:
-    assert names(heats(scorer(), [long("d"), long("b"), long("a"), long("c")])) == ["ba", "dc"]
+    assert names(heats(scorer(), [long("d"), long("b"), long("a"), long("c")], 300)) == ["ba", "dc"]
 
 
 def test_what_prompts_share_is_counted_once() -> None:
     shared = [Candidate(instruction="s" * 200 + letter) for letter in "abcd"]
-    assert len(heats(scorer(), shared)) == 1
-    assert len(heats(scorer(), [long(letter, 200) for letter in "abcd"])) == 4
+    assert len(heats(scorer(), shared, 300)) == 1
+    assert len(heats(scorer(), [long(letter, 200) for letter in "abcd"], 300)) == 4
 
 
 def test_one_that_is_too_long_for_any_heat_has_one_of_its_own() -> None:
-    assert names(heats(scorer(), [long("a", 400), long("b"), long("b")])) == ["a", "b"]
-    assert heats(scorer(), []) == []
+    assert names(heats(scorer(), [long("a", 400), long("b"), long("b")], 300)) == ["a", "b"]
+    assert heats(scorer(), [], 300) == []

@@ -11,7 +11,6 @@ from resolved import scorer_of
 from opro_local.config import ScoringSettings
 from opro_local.errors import Interrupted
 from opro_local.problem import NullWatcher
-from opro_local.problems import heats
 from opro_local.problems.measurement import Measurement
 from opro_local.problems.racing import Race
 from opro_local.records import Candidate, Scored
@@ -101,10 +100,9 @@ def test_a_loss_is_raced_by_what_each_row_loses() -> None:
     assert [entry.dropped for entry in scored.values()] == [True, False]
 
 
-def test_a_race_in_heats_ends_as_the_same_race(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_in_heats_ends_as_the_same_race() -> None:
     runners = [Candidate(instruction=text) for text in ("poor", "better", "same")]
     together, apart = begun(), begun()
     whole = race().run(runners, 1, together)
-    monkeypatch.setattr(heats, "HEAT_TOKENS", 1)
-    assert race().run(runners, 1, apart) == whole
+    assert race(heat_tokens=1).run(runners, 1, apart) == whole
     assert len(apart.blocks) > len(together.blocks)
