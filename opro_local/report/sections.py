@@ -262,12 +262,11 @@ def _usage(run: Overview) -> Table:
     rows: list[tuple[Cell, ...]] = list(fields_of(run.usage).items())
     for kind, efforts in (("scorer", timing.scorer), ("decoding", timing.decoding)):
         for effort in efforts:
-            amounts = {name: value for name, value in fields_of(effort).items() if name != "workers"}
-            rows += [(f"{kind} {name}", value) for name, value in amounts.items()]
+            rows += [(f"{kind} {name}", value) for name, value in fields_of(effort).items()]
     rows += [
-        (f"worker {number} ({each.place})", worker_text(each, effort.workers))
-        for effort in timing.scorer
-        for number, each in enumerate(effort.workers, 1)
+        (f"worker {number} ({each.place})", worker_text(each, workers))
+        for workers in timing.workers
+        for number, each in enumerate(workers, 1)
     ]
     rows += [(f"time of {part}", round(seconds, 1)) for part, seconds in timing.parts.items()]
     rows += [("seconds", round(timing.seconds))]

@@ -17,8 +17,8 @@ def cost_lines(run: Overview) -> list[str]:
         f"{pairs}{usage.tokens:,} tokens, {timing.seconds:.0f} s",
         f"time: {', '.join(f'{part} {seconds:.1f} s' for part, seconds in timing.parts.items())}",
         *[_effort_line(effort) for effort in timing.scorer if effort.efficiency is not None],
-        *[_workers_line(effort.workers) for effort in timing.scorer if effort.workers],
         *[_decoding_line(decoding) for decoding in timing.decoding],
+        *map(_workers_line, timing.workers),
     ]
 
 

@@ -182,7 +182,6 @@ class Effort:
     seconds: float
     least_seconds: float
     efficiency: float | None
-    workers: tuple[WorkerStats, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +200,7 @@ class Timing:
 
     parts are the seconds that the optimizer, the scorer, the tokenizer and the store took, each for itself;
     "other" is the rest, "unmeasured" what ran before they were measured. scorer and decoding have an entry a
-    process that came to its end, if it scored, or decoded.
+    process that came to its end, if it scored, or decoded; workers one a process that had some.
     """
 
     created: str
@@ -210,6 +209,7 @@ class Timing:
     parts: Mapping[str, float]
     scorer: Sequence[Effort]
     decoding: Sequence[Decoding]
+    workers: Sequence[Sequence[WorkerStats]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

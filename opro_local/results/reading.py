@@ -246,6 +246,7 @@ def _timing(run: RunReader) -> Timing:
         parts=_parts(run),
         scorer=[_effort(effort) for effort in run.efforts if effort.requests],
         decoding=[_decoding(effort) for effort in run.efforts if effort.decoding_seconds],
+        workers=[effort.workers for effort in run.efforts if effort.workers],
     )
 
 

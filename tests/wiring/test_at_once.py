@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crews import PickledCrew
@@ -13,6 +14,7 @@ from opro_local.config import Folders, RunSettings
 from opro_local.errors import Interrupted, StoreError
 from opro_local.problem import NullWatcher
 from opro_local.results import document
+from opro_local.results.cost import cost_lines
 from opro_local.results.result import read_result
 from opro_local.store.header import ModelRecord
 from opro_local.testing import ScriptedEngine
@@ -93,10 +95,11 @@ def test_a_stop_of_the_user_reaches_all() -> None:
 
 def engine() -> ScriptedEngine:
     samples = [["Think.</INS>", "Read twice.</INS>"]] * 9
-    return ScriptedEngine(log_prob=mail_model(SKILLS, otherwise=7), samples=samples)
+    model = mail_model(SKILLS, otherwise=7)
+    return ScriptedEngine(log_prob=model, reply=lambda _: "fintech", samples=samples)
 
 
-def folds(home: Path, searches: int) -> list[dict[str, object]]:
+def folds(home: Path, searches: int, mode: str = "likelihood") -> list[dict[str, Any]]:
     """What a search of three folds comes to, without what no two runs have alike."""
     workers = Pool(
         PickledCrew(lambda: Opened(engines={engine().digest: engine()}, place="here", hardware="a"))
@@ -113,17 +116,32 @@ def folds(home: Path, searches: int) -> list[dict[str, object]]:
         {
             "models": {"scorer": "scripted"},
             "search": {"method": "opro", "proposals_per_step": 2, "headroom": 0, "sensitivity": 0},
+            "scoring": {"mode": mode},
             "budget": {"steps": 1},
         }
     )
     task = mail_task(60)
     task = replace(task, split=task.split.model_copy(update={"folds": 3}))
     host = Host(folders=Folders.of_user(home), load_models=load, searches=searches)
-    found = [document.as_json(read_result(path)) for path in cross_fit(task, settings, host=host)]
-    for (effort,) in (run["timing"]["scorer"] for run in found):
-        assert effort["requests"] == sum(worker["requests"] for worker in effort["workers"]) > 0
-    return [{key: value for key, value in run.items() if key not in ("run", "timing")} for run in found]
+    paths = cross_fit(task, settings, host=host)
+    for path in paths:
+        assert any(
+            "2 workers on here" in line and "sockets of Ray" in line for line in cost_lines(read_result(path))
+        )
+    return [document.as_json(read_result(path)) for path in paths]
 
 
 def test_folds_at_once_come_to_what_they_come_to_one_by_one(tmp_path: Path) -> None:
-    assert folds(tmp_path / "three", 3) == folds(tmp_path / "one", 1)
+    at_once, one_by_one = folds(tmp_path / "three", 3), folds(tmp_path / "one", 1)
+    for run in at_once:
+        (effort,), (workers,) = run["timing"]["scorer"], run["timing"]["workers"]
+        assert effort["requests"] == sum(worker["requests"] for worker in workers) > 0
+    for run in (*at_once, *one_by_one):
+        del run["run"], run["timing"]
+    assert at_once == one_by_one
+
+
+def test_workers_are_told_of_where_answers_are_written(tmp_path: Path) -> None:
+    for run in folds(tmp_path, 3, mode="generation"):
+        assert run["timing"]["scorer"] == []
+        assert sum(worker["requests"] for worker in run["timing"]["workers"][0]) > 0
