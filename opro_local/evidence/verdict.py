@@ -34,7 +34,8 @@ class Verdict:
     """A comparison in words, beside all others that were made.
 
     adjusted_p is the one-sided p-value of "worse" where that is the word and else of "better", corrected for
-    the number of comparisons. n_to_settle is there where a gain was seen that too few rows bear out.
+    the number of comparisons. n_to_settle is there where a gain was seen that too few rows bear out, unless
+    few of them decide it.
     """
 
     word: Word
@@ -66,7 +67,7 @@ def _word(p_better: float, p_worse: float, *, alpha: float) -> Word:
 
 
 def _n_to_settle(word: Word, comparison: Comparison, *, alpha: float) -> int | None:
-    if word != "no evidence of a gain" or comparison.difference <= 0:
+    if word != "no evidence of a gain" or comparison.difference <= 0 or comparison.few_decide:
         return None
     return rows_to_tell(comparison, alpha=alpha)
 
@@ -95,8 +96,13 @@ def rows_to_tell(comparison: Comparison, *, alpha: float = ALPHA) -> int:
 
 
 def power_to_tell(comparison: Comparison, n: int, *, alpha: float = ALPHA) -> float:
-    """The chance that n rows tell a gain of the observed size: what rows_to_tell asks to be TOLD."""
+    """The chance that n rows tell a gain of the observed size: what rows_to_tell asks to be TOLD.
+
+    Of the exact test it is exact, where few rows differ too.
+    """
     gain = comparison.difference
+    if comparison.step:
+        return power(n, gain, discordant=comparison.deviation**2 + gain**2, alpha=alpha)
     limit = float(norm.isf(alpha)) * math.hypot(comparison.deviation, gain)
     beyond = gain * n - comparison.step - limit * math.sqrt(n)
     return float(norm.cdf(beyond / (comparison.deviation * math.sqrt(n))))
