@@ -119,15 +119,18 @@ def power(n: int, gain: float, *, discordant: float = DISCORDANT, alpha: float =
     return float(binom.pmf(counts, n, discordant) @ told)
 
 
-def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float | None:
-    """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases, if any."""
+def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float:
+    """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases.
+
+    Infinite where there is none.
+    """
     points = bisect_left(
         range(101),
         TOLD,
         lo=1,
         key=lambda point: power(n, point / 100, discordant=max(discordant, point / 100), alpha=alpha),
     )
-    return points / 100 if points <= 100 else None
+    return points / 100 if points <= 100 else math.inf
 
 
 def expected_best(candidates: int, *, rates: NDArray[np.float64]) -> float:

@@ -1,5 +1,6 @@
 """What a run proves and what it does not, in sentences for people who decide something on it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -58,15 +59,16 @@ def left_out_line(ids: Sequence[str], context: int) -> str:
 
 
 def power_line(test_rows: int, minimum_detectable_gain: float | None, metric: str) -> str:
-    """The minimum detectable effect of a comparison on so many test rows: in accuracy, whatever the metric.
-
-    What other metrics can show depends on answers that nobody has yet.
-    """
-    other = "" if metric == "accuracy" else f"; what gain in {metric} they can show depends on the answers"
-    about = f"({test_rows} test rows, 80 % power{other})"
+    """The minimum detectable effect of a comparison on so many test rows, as of problem.Estimate."""
     if minimum_detectable_gain is None:
-        return f"no gain in accuracy is detectable {about}: label more rows"
-    return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of accuracy {about}"
+        return (
+            f"what gain in {metric} {test_rows} test rows can show depends on how far answers differ: "
+            "verdicts name the rows needed"
+        )
+    about = f"({test_rows} test rows, 80 % power)"
+    if math.isinf(minimum_detectable_gain):
+        return f"no gain in {metric} is detectable {about}: label more rows"
+    return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of {metric} {about}"
 
 
 def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:

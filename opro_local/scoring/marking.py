@@ -134,11 +134,11 @@ class Marking:
     def row_scores(self, candidates: Sequence[Sequence[Answer]]) -> tuple[Array, str]:
         """What each row of each candidate is worth to the metric, (M, n) from 0 to 1, and how that is called.
 
-        Where the metric is no mean over rows, and where some answers do not allow it, what the kind says that
-        answers are worth: accuracy, if all are right or wrong.
+        Where the metric is no mean over rows, errors of numbers stand for it; else, and where some answers do
+        not allow it, what the kind says that answers are worth: accuracy, if all are right or wrong.
         """
         samples = [self._sample(answers) for answers in candidates]
-        spec = self.spec
+        spec = METRICS[self.spec.stand_in] if self.spec.needs == "values" and self._sums else self.spec
         if spec.per_row is None or not all(sample.has(spec.needs) for sample in samples):
             worths = [self._rows(METRICS["mean_score"], sample) for sample in samples]
             spec = METRICS["accuracy" if _are_whole(worths) else "mean_score"]

@@ -44,8 +44,9 @@ class MetricSpec:
     compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
     over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
     it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
-    task's spread into one from 0 to 1, higher is better, where the range has no end. beside says whether it
-    is reported where another metric is optimised. row_name is what the mean of normalised rows is called.
+    task's spread into one from 0 to 1, higher is better, where the range has no end. whole: each row is
+    worth 0 or 1, whatever its answer. beside says whether it is reported where another metric is optimised.
+    row_name is what the mean of normalised rows is called.
     """
 
     direction: Direction
@@ -58,6 +59,7 @@ class MetricSpec:
     high: float = 1.0
     stand_in: Metric = "log_loss"
     scale: Callable[[float, float], float] | None = None
+    whole: bool = False
     beside: bool = True
     row_name: str = "accuracy"
 
@@ -192,7 +194,11 @@ def _of_spread(error: float, spread: float) -> float:
 
 METRICS: Mapping[Metric, MetricSpec] = {
     "accuracy": MetricSpec(
-        direction="maximize", needs="scores", compute=lambda s: float(_exact(s).mean()), per_row=_exact
+        direction="maximize",
+        needs="scores",
+        compute=lambda s: float(_exact(s).mean()),
+        per_row=_exact,
+        whole=True,
     ),
     "balanced_accuracy": MetricSpec(
         direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
@@ -228,6 +234,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         needs="values",
         compute=lambda s: float(_within_one(s).mean()),
         per_row=_within_one,
+        whole=True,
         beside=False,
         row_name="share that is off by one grade at most",
     ),

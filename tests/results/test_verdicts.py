@@ -1,5 +1,6 @@
 """Sentences of a result, worked out by hand."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -111,15 +112,15 @@ def test_headroom_names_what_it_is_of() -> None:
     )
 
 
-def test_the_power_of_test_rows_is_about_accuracy_and_says_so() -> None:
+def test_the_power_of_test_rows_is_about_the_metric_of_the_task() -> None:
     assert power_line(96, 0.17, "accuracy") == (
         "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power)"
     )
-    assert power_line(96, 0.17, "macro_f1") == (
-        "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power; what gain in macro_f1 they "
-        "can show depends on the answers)"
-    )
-    assert power_line(3, None, "mae").startswith("no gain in accuracy is detectable (3 test rows")
+    assert power_line(96, 0.17, "off_by_one").startswith("minimum detectable gain 17 points of off_by_one")
+    assert power_line(3, math.inf, "accuracy").startswith("no gain in accuracy is detectable (3 test rows")
+    for_replies = power_line(96, None, "mean_score")
+    assert for_replies.startswith("what gain in mean_score 96 test rows can show depends on")
+    assert "accuracy" not in for_replies
 
 
 @pytest.mark.parametrize(("pairs", "told"), [(100, True), (101, False)])
