@@ -89,7 +89,7 @@ class Marking:
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
             if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
-            if name != "accuracy" or not self.kind.rubric  # what is graded is never right or wrong
+            if name != "accuracy" or name in self.kind.metrics  # what a judge grades is never right or wrong
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(
