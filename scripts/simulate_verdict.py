@@ -5,8 +5,9 @@ K candidates are scored on 50 train rows, the best 5 of them on 50 validation ro
 rows beside the baselines; all answer the same rows, some of which are hard for all. Four tables: what is
 said when all prompts are equally good, how often a true gain of 10 points is told, and both of two prompts in
 other metrics (simulated_pairs.py). There the calculation is the one behind "rows needed" (a normal one, with
-what an answer varies by), for the gain that comparisons with most rows show on average; where few rows decide
-a comparison, a run names no rows needed. simulate_verdict.md holds one run.
+what an answer varies by), for the gain that comparisons with most rows show on average; of off_by_one, where
+rows are right or wrong, it is the exact one of "minimum detectable gain". Where few rows decide a comparison,
+a run names no rows needed. simulate_verdict.md holds one run.
 
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
@@ -166,10 +167,11 @@ def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator
     """The comparisons with most rows say what the gain is and what a row varies by."""
     found = {n: [pair.compared(n, generator, better=True) for _ in range(runs)] for n in TEST_ROWS}
     most = found[max(TEST_ROWS)]
-    gain, deviation = (
-        float(np.mean([getattr(each, field) for each in most])) for field in ("difference", "deviation")
+    gain, deviation, step = (
+        float(np.mean([getattr(each, field) for each in most]))
+        for field in ("difference", "deviation", "step")
     )
-    true = replace(most[0], difference=gain, deviation=deviation)
+    true = replace(most[0], difference=gain, deviation=deviation, step=step)
     for n, comparisons in found.items():
         few, covered = (
             np.mean(each)
@@ -178,9 +180,10 @@ def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator
                 [covers(comparison, gain) for comparison in comparisons],
             )
         )
+        exact = power(n, gain, discordant=deviation**2 + gain**2) if pair.marking.spec.whole else None
         yield (
-            f"| {name} | {runs:,} | {gain:.3f} | {n} | {_told(comparisons)} | {power_to_tell(true, n):.1%} "
-            f"| {few:.0%} | {covered:.1%} |"
+            f"| {name} | {runs:,} | {gain:.3f} | {n} | {_told(comparisons)} "
+            f"| {exact or power_to_tell(true, n):.1%} | {few:.0%} | {covered:.1%} |"
         )
 
 

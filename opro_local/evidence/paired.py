@@ -28,7 +28,8 @@ class Comparison:
 
     interval is the 95 % interval of difference, p_better and p_worse are one-sided; deviation is the standard
     deviation of what one example adds to the difference, from which follows how many examples would do. step
-    is what an exact test of a share waits for beyond a normal one, in examples (its continuity correction).
+    is what a test of values in steps waits for beyond a normal one (its continuity correction): of right and
+    wrong answers one example.
     few_decide: next to all of the deviation comes from a few examples, and others may have another.
     """
 
@@ -80,9 +81,21 @@ def compare_exchanged(
         p_better=_share(exchanged >= observed - equal),
         p_worse=_share(exchanged <= observed + equal),
         deviation=math.sqrt(max(0.0, n * variance - observed**2)),
-        step=0.0,
+        step=n * _half_step(exchanged, math.sqrt(variance), equal),
         few_decide=float((squares**2).mean()) < (3 - 2 / FEWEST_TO_DECIDE) * variance**2,
     )
+
+
+def _half_step(values: Values, deviation: float, equal: float) -> float:
+    """Half the distance of neighbouring values, were all as far apart; 0 where no two are the same.
+
+    Two values of a normal density that is cut into steps are the same with chance step / (2 sqrt(pi) sd).
+    """
+    ordered = np.sort(values)
+    ends = np.append(np.flatnonzero(np.diff(ordered) > equal) + 1, len(values))
+    counts = np.diff(ends, prepend=0)
+    pairs = max(len(values) * (len(values) - 1), 1)
+    return math.sqrt(math.pi) * deviation * float((counts * (counts - 1)).sum()) / pairs
 
 
 def _share(hits: NDArray[np.bool_]) -> float:

@@ -76,6 +76,17 @@ def test_of_many_rows_it_says_what_the_exact_test_of_shares_says() -> None:
     assert found.p_better == pytest.approx(exact.p_better, abs=0.01)
     assert found.p_worse == pytest.approx(exact.p_worse, abs=0.01)
     assert found.deviation == pytest.approx(exact.deviation / 2, rel=0.05)
+    assert found.step == pytest.approx(exact.step / 2, rel=0.05)
+
+
+def test_the_step_is_that_of_the_scores() -> None:
+    """Half of the least that an exchange of one row moves the sum by."""
+    draw = np.random.default_rng(4)
+    ours, theirs = draw.integers(0, 5, (2, 80))
+    assert by_scores(ours / 4, theirs / 4).step == pytest.approx(0.25, rel=0.1)
+    assert by_scores(ours / 8, theirs / 8).step == pytest.approx(0.125, rel=0.1)
+    assert by_errors(ours * 2, theirs * 2).step == pytest.approx(2, rel=0.1)
+    assert by_scores(*draw.uniform(0, 1, (2, 80))).step == 0.0
 
 
 def test_of_many_rows_it_says_what_the_t_test_says() -> None:
