@@ -76,6 +76,8 @@ def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
     found = verdict.comparison
     line = f"{verdict.word}: gain {with_interval(found.difference, found.interval, signed=True)}"
     line += f", one-sided {p_text(verdict.adjusted_p)}, n={found.n}"
+    if verdict.word == "no evidence of a gain" and found.few_decide:
+        return f"{line}; it hangs on few rows"
     rows = verdict.n_to_settle
     return f"{line}; about {rows:,} test rows would detect such a gain (80 % power)" if rows else line
 

@@ -105,6 +105,13 @@ def test_a_p_value_is_said_to_be_one_sided() -> None:
     )
 
 
+def test_a_difference_that_hangs_on_few_rows_names_no_rows_needed() -> None:
+    won = compare_correct([True] * 3 + [False] * 2, [False] * 3 + [True] * 2)
+    plain, few = verdicts([won])[0], verdicts([replace(won, few_decide=True)])[0]
+    assert comparison_line(plain).endswith("test rows would detect such a gain (80 % power)")
+    assert comparison_line(few).endswith(", one-sided p=0.500, n=5; it hangs on few rows")
+
+
 def test_headroom_names_what_it_is_of() -> None:
     found = headroom(np.array([[1.0, 0.5], [0.0, 0.0]]), measure="mean score")
     assert "2 very different prompts score 0.000 to 0.750 in mean score on 2 train rows" in headroom_line(
