@@ -7,7 +7,7 @@ one is missing they are not reported, and as the primary metric they are infinit
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import (
@@ -192,6 +192,15 @@ def _of_spread(error: float, spread: float) -> float:
     return max(0.0, 1 - error / spread) if spread else float(error == 0)
 
 
+MEAN_SCORE = MetricSpec(
+    direction="maximize",
+    needs="scores",
+    compute=lambda s: float(s.scores.mean()),
+    per_row=lambda s: s.scores,
+    beside=False,
+    row_name="mean score",
+)
+
 METRICS: Mapping[Metric, MetricSpec] = {
     "accuracy": MetricSpec(
         direction="maximize",
@@ -255,22 +264,8 @@ METRICS: Mapping[Metric, MetricSpec] = {
         high=2.0,
         row_name="1 - Brier score / 2",
     ),
-    "mean_score": MetricSpec(
-        direction="maximize",
-        needs="scores",
-        compute=lambda s: float(s.scores.mean()),
-        per_row=lambda s: s.scores,
-        beside=False,
-        row_name="mean score",
-    ),
-    "token_f1": MetricSpec(
-        direction="maximize",
-        needs="scores",
-        compute=lambda s: float(s.scores.mean()),
-        per_row=lambda s: s.scores,
-        beside=False,
-        row_name="mean F1 of tokens",
-    ),
+    "mean_score": MEAN_SCORE,
+    "token_f1": replace(MEAN_SCORE, row_name="mean F1 of tokens"),
     "mae": MetricSpec(
         direction="minimize",
         needs="values",
