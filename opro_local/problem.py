@@ -123,9 +123,9 @@ class Proposer(Protocol[S]):
 class Estimate:
     """The most that a run can ask of the models: scored pairs, their tokens, optimizer tokens.
 
-    memory has one line a model. minimum_detectable_gain is the smallest gain in accuracy that a comparison on
-    test_rows proves with 80 % power; None if it proves none. metric is the task's. rare has a line on labels
-    that a part lacks.
+    memory has one line a model. minimum_detectable_gain is the smallest gain in the task's metric that a
+    comparison on test_rows proves with 80 % power: infinite if it proves none, None where that depends on the
+    answers. rare has a line on labels that a part lacks.
     """
 
     pairs: int

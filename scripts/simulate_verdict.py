@@ -5,8 +5,9 @@ K candidates are scored on 50 train rows, the best 5 of them on 50 validation ro
 rows beside the baselines; all answer the same rows, some of which are hard for all. Four tables: what is
 said when all prompts are equally good, how often a true gain of 10 points is told, and both of two prompts in
 other metrics (simulated_pairs.py). There the calculation is the one behind "rows needed" (a normal one, with
-what an answer varies by), for the gain that comparisons with most rows show on average. simulate_verdict.md
-holds one run.
+what an answer varies by), for the gain that comparisons with most rows show on average; of off_by_one, where
+rows are right or wrong, it is the exact one of "minimum detectable gain". Where few rows decide a comparison,
+a run names no rows needed. simulate_verdict.md holds one run.
 
     python scripts/simulate_verdict.py --out scripts/simulate_verdict.md
 """
@@ -83,17 +84,17 @@ def _report(runs: int, generator: np.random.Generator) -> Iterator[str]:
 
 def _pair_tables(names: Sequence[str], runs: int, generator: np.random.Generator) -> Iterator[str]:
     yield (
-        f"\n## Other metrics: two equally good prompts, {runs:,} comparisons a line\n\n"
-        f"| metric | n | p of better at most {ALPHA} (s.e.) | intervals that hold the truth |\n"
-        "|---|---|---|---|"
+        "\n## Other metrics: two equally good prompts\n\n"
+        f"| metric | comparisons | n | p of better at most {ALPHA} (s.e.) | intervals that hold the truth |\n"
+        "|---|---|---|---|---|"
     )
     for name in names:
         for n in TEST_ROWS:
             yield _metric_line(name, n, [PAIRS[name].compared(n, generator) for _ in range(runs)])
     yield (
-        f"\n## The same, one prompt better, {runs:,} comparisons a line\n\n"
-        f"| metric | true gain | n | p of better at most {ALPHA} | calculated "
-        "| intervals that hold the truth |\n|---|---|---|---|---|---|"
+        "\n## The same, one prompt better\n\n"
+        f"| metric | comparisons | true gain | n | p of better at most {ALPHA} (s.e.) | calculated "
+        "| few rows decide | intervals that hold the truth |\n|---|---|---|---|---|---|---|---|"
     )
     for name in names:
         yield from _told_lines(name, PAIRS[name], runs, generator)
@@ -158,24 +159,38 @@ def _gain_line(setting: Setting, searches: list[Search]) -> str:
 
 
 def _metric_line(name: str, n: int, comparisons: Sequence[Comparison]) -> str:
-    better = float(np.mean([comparison.p_better <= ALPHA for comparison in comparisons]))
-    error = math.sqrt(better * (1 - better) / len(comparisons))
     covered = np.mean([covers(comparison, 0.0) for comparison in comparisons])
-    return f"| {name} | {n} | {better:.1%} ({error:.1%}) | {covered:.1%} |"
+    return f"| {name} | {len(comparisons):,} | {n} | {_told(comparisons)} | {covered:.1%} |"
 
 
 def _told_lines(name: str, pair: Pair, runs: int, generator: np.random.Generator) -> Iterator[str]:
     """The comparisons with most rows say what the gain is and what a row varies by."""
     found = {n: [pair.compared(n, generator, better=True) for _ in range(runs)] for n in TEST_ROWS}
     most = found[max(TEST_ROWS)]
-    gain, deviation = (
-        float(np.mean([getattr(each, field) for each in most])) for field in ("difference", "deviation")
+    gain, deviation, step = (
+        float(np.mean([getattr(each, field) for each in most]))
+        for field in ("difference", "deviation", "step")
     )
-    true = replace(most[0], difference=gain, deviation=deviation)
+    true = replace(most[0], difference=gain, deviation=deviation, step=step)
     for n, comparisons in found.items():
-        told = np.mean([comparison.p_better <= ALPHA for comparison in comparisons])
-        covered = np.mean([covers(comparison, gain) for comparison in comparisons])
-        yield f"| {name} | {gain:.3f} | {n} | {told:.1%} | {power_to_tell(true, n):.1%} | {covered:.1%} |"
+        few, covered = (
+            np.mean(each)
+            for each in (
+                [comparison.few_decide for comparison in comparisons],
+                [covers(comparison, gain) for comparison in comparisons],
+            )
+        )
+        exact = power(n, gain, discordant=deviation**2 + gain**2) if pair.marking.spec.whole else None
+        yield (
+            f"| {name} | {runs:,} | {gain:.3f} | {n} | {_told(comparisons)} "
+            f"| {exact or power_to_tell(true, n):.1%} | {few:.0%} | {covered:.1%} |"
+        )
+
+
+def _told(comparisons: Sequence[Comparison]) -> str:
+    """How often "better" is said, with its standard error."""
+    better = float(np.mean([comparison.p_better <= ALPHA for comparison in comparisons]))
+    return f"{better:.1%} ({math.sqrt(better * (1 - better) / len(comparisons)):.1%})"
 
 
 def _coverage(searches: list[Search], truth: float) -> float:

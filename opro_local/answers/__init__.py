@@ -43,10 +43,10 @@ class AnswerKind:
 
     The fields are the settings of all kinds; uses names those of this one, needs those that it cannot do
     without. metric is what the task optimises, known to every kind. metrics are those that suit; the first is
-    taken where none is asked for. targets_are_names: what a spreadsheet holds as a number may have lost a
-    part of its name. targets_are_nested: a list or an object of JSON is one, as it is written.
-    several_targets: each of several right answers will do. optional_targets: a row may have none. rubric:
-    replies are not read, but graded by a judge.
+    taken where none is asked for. targets_are_labels: each is one of some names; targets_are_names: what a
+    spreadsheet holds as a number may have lost a part of its name. targets_are_nested: a list or an object of
+    JSON is one, as it is written. several_targets: each of several right answers will do. optional_targets: a
+    row may have none. rubric: replies are not read, but graded by a judge.
     """
 
     labels: tuple[str, ...] = ()
@@ -62,6 +62,7 @@ class AnswerKind:
     uses: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
     metrics: ClassVar[Sequence[Metric]] = ("accuracy",)
+    targets_are_labels: ClassVar[bool] = False
     targets_are_names: ClassVar[bool] = False
     targets_are_nested: ClassVar[bool] = False
     several_targets: ClassVar[bool] = False

@@ -27,6 +27,7 @@ HEADING = re.compile(
 class Grade(Label):
     """labels go from one end to the other, a step apart each; grades that are numbers are read as numbers."""
 
+    targets_are_names = False
     reading = "the one grade that it names; of numbers the number that it states"
     metrics: ClassVar[Sequence[Metric]] = (
         *("weighted_kappa", "mae", "accuracy", "off_by_one"),

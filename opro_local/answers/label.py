@@ -22,6 +22,7 @@ class Label(AnswerKind):
     """Case does not count, but for single letters ("a" is a word) and labels that differ in nothing else."""
 
     uses = ("labels",)
+    targets_are_labels = True
     targets_are_names = True
     reading = "the one label that it names, as a whole word; upper and lower case are the same"
     metrics: ClassVar[Sequence[Metric]] = (

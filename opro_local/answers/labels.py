@@ -25,6 +25,7 @@ from opro_local.config import Metric, TaskSettings
 from opro_local.errors import DataError, SettingsError
 from opro_local.reading.replies import Grader, answer_span
 from opro_local.reading.several import list_in
+from opro_local.reading.ticks import ticks_in
 from opro_local.reading.words import Words, of_labels
 from opro_local.records import Example, LabelledRow, Outcome
 from opro_local.wording import counted, listed, quoted
@@ -197,6 +198,8 @@ class Labels(AnswerKind):
 
     def answers(self, text: str, question: str) -> Sequence[str]:
         span = answer_span(text)
+        if ticks := ticks_in(span, self._words):
+            return self._ticked(ticks)
         said = self._words.said_in(span)
         if NONE in said and len(said) > 1:
             return said
@@ -221,6 +224,12 @@ class Labels(AnswerKind):
     @cached_property
     def _words(self) -> Words:
         return of_labels((*self.labels, NONE))
+
+    def _ticked(self, ticks: Sequence[tuple[str, bool]]) -> Sequence[str]:
+        """Lines that contradict one another, and those that deny some labels and give none, say nothing."""
+        given, denied = ({label for label, yes in ticks if yes is which} for which in (True, False))
+        clear = not given & denied and (given or denied >= set(self.labels)) and NONE not in given
+        return [_written(given)] if clear else []
 
     def _hedged(self, span: str) -> Sequence[str]:
         """Two labels with an "or" between them."""

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm, t
 
-from opro_local.evidence.intervals import Interval, Statistic, resampled
+from opro_local.evidence.intervals import Interval
 
 RESAMPLES = 2000
 ROUNDING = 1e-9
-"""Equal differences may differ by so much."""
+"""Equal differences may differ by so much of the size of the figures."""
+FEWEST_TO_DECIDE = 4
+"""Where fewer examples, if they weighed the same, would spread as unevenly, few decide."""
 Values = NDArray[np.float64]
 
 
@@ -26,7 +28,9 @@ class Comparison:
 
     interval is the 95 % interval of difference, p_better and p_worse are one-sided; deviation is the standard
     deviation of what one example adds to the difference, from which follows how many examples would do. step
-    is what an exact test of a share waits for beyond a normal one, in examples (its continuity correction).
+    is what a test of values in steps waits for beyond a normal one (its continuity correction): of right and
+    wrong answers one example.
+    few_decide: next to all of the deviation comes from a few examples, and others may have another.
     """
 
     n: int
@@ -36,6 +40,7 @@ class Comparison:
     p_worse: float
     deviation: float
     step: float = 1.0
+    few_decide: bool = False
 
 
 def compare_correct(ours: Sequence[bool], theirs: Sequence[bool]) -> Comparison:
@@ -54,52 +59,43 @@ def compare_correct(ours: Sequence[bool], theirs: Sequence[bool]) -> Comparison:
     )
 
 
-def compare_resampled(counts: NDArray[np.int64], difference: Statistic, *, seed: int = 0) -> Comparison:
-    """The difference of two figures that are more than a share of right answers, by the paired bootstrap.
+def compare_exchanged(
+    observed: float, *, error: float, freedom: int, exchanged: Values, n: int, size: float = 1.0
+) -> Comparison:
+    """The observed difference of two figures on n examples.
 
-    counts (K) and difference, from (R, K) to (R), are as in intervals.bootstrap: an observation is an example
-    with both answers. From the standard deviation over the resamples follow a t interval and t tests: on few
-    examples it covers more than the percentiles do (on 25, of macro-F1, 95 % against 93 %, measured).
+    error is its standard error with so many degrees of freedom: they give a t interval. exchanged (R) are
+    differences after some examples, drawn by a coin, exchanged their two answers: how often they are as good
+    (as bad) is the p-value of the approximate randomization test (Noreen 1989; for F1 Yeh 2000). Where they
+    are those of all ways to exchange some, the test is exact. From their spread, which is that of the test,
+    follows the deviation: of accuracy it is compare_correct's. The standard error of smoothed draws is wider,
+    by 16 % for a kappa on 50 rows (scripts/simulate_verdict.md). size is that of the figures.
     """
-    n = int(counts.sum())
-    observed = float(difference(counts[np.newaxis].astype(np.float64))[0])
-    # Resamples spread like a sample's own variance, which divides by n.
-    freedom = max(n - 1, 1)
-    error = float(difference(resampled(counts, RESAMPLES, seed=seed)).std()) * math.sqrt(n / freedom)
-    distance = observed / max(error, np.finfo(np.float64).tiny)
-    smallest = 0.5**n  # n examples that all speak for one side are no stronger evidence
+    equal = ROUNDING * size
+    squares = np.append(exchanged, observed) ** 2
+    variance = float(squares.mean())  # of equals: an exchange of all rows turns the sign
     return Comparison(
         n=n,
         difference=observed,
         interval=_student(observed, error, freedom),
-        p_better=max(smallest, float(t.sf(distance, freedom))),
-        p_worse=max(smallest, float(t.cdf(distance, freedom))),
-        deviation=error * math.sqrt(n),
-        step=0.0,
+        p_better=_share(exchanged >= observed - equal),
+        p_worse=_share(exchanged <= observed + equal),
+        deviation=math.sqrt(max(0.0, n * variance - observed**2)),
+        step=n * _half_step(exchanged, math.sqrt(variance), equal),
+        few_decide=float((squares**2).mean()) < (3 - 2 / FEWEST_TO_DECIDE) * variance**2,
     )
 
 
-def compare_exchanged(
-    observed: float, *, drawn: Values, exchanged: Values, n: int, groups: int
-) -> Comparison:
-    """The observed difference of two figures on n examples, which stand in so many groups.
+def _half_step(values: Values, deviation: float, equal: float) -> float:
+    """Half the distance of neighbouring values, were all as far apart; 0 where no two are the same.
 
-    drawn (R) are differences that samples with groups as large might show; they give a t interval. exchanged
-    (R) are differences after some examples, drawn by a coin, exchanged their two answers: how often they are
-    as good (as bad) is the p-value of the approximate randomization test (Noreen 1989; for F1 Yeh 2000).
-    From their spread, which is that of the test, follows the deviation: of accuracy it is compare_correct's.
-    drawn spread wider where they are smoothed, by 16 % for a kappa on 50 rows (scripts/simulate_verdict.md).
+    Two values of a normal density that is cut into steps are the same with chance step / (2 sqrt(pi) sd).
     """
-    error = float(drawn.std())
-    return Comparison(
-        n=n,
-        difference=observed,
-        interval=_student(observed, error, max(n - groups, 1)),
-        p_better=_share(exchanged >= observed - ROUNDING),
-        p_worse=_share(exchanged <= observed + ROUNDING),
-        deviation=math.sqrt(max(0.0, n * float(exchanged.var()) - observed**2)),
-        step=0.0,
-    )
+    ordered = np.sort(values)
+    ends = np.append(np.flatnonzero(np.diff(ordered) > equal) + 1, len(values))
+    counts = np.diff(ends, prepend=0)
+    pairs = max(len(values) * (len(values) - 1), 1)
+    return math.sqrt(math.pi) * deviation * float((counts * (counts - 1)).sum()) / pairs
 
 
 def _share(hits: NDArray[np.bool_]) -> float:

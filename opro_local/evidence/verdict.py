@@ -34,7 +34,8 @@ class Verdict:
     """A comparison in words, beside all others that were made.
 
     adjusted_p is the one-sided p-value of "worse" where that is the word and else of "better", corrected for
-    the number of comparisons. n_to_settle is there where a gain was seen that too few rows bear out.
+    the number of comparisons. n_to_settle is there where a gain was seen that too few rows bear out, unless
+    few of them decide it.
     """
 
     word: Word
@@ -66,7 +67,7 @@ def _word(p_better: float, p_worse: float, *, alpha: float) -> Word:
 
 
 def _n_to_settle(word: Word, comparison: Comparison, *, alpha: float) -> int | None:
-    if word != "no evidence of a gain" or comparison.difference <= 0:
+    if word != "no evidence of a gain" or comparison.difference <= 0 or comparison.few_decide:
         return None
     return rows_to_tell(comparison, alpha=alpha)
 
@@ -83,7 +84,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def rows_to_tell(comparison: Comparison, *, alpha: float = ALPHA) -> int:
     """About how many rows tell a gain of the observed size in four of five cases; the difference is positive.
 
-    Normal power of the paired test (Miettinen 1968), with a continuity correction for the exact one.
+    Normal power of the paired test (Miettinen 1968) with a continuity correction.
     """
     gain = comparison.difference
     # Between equals the same disagreement has no mean to take off.
@@ -113,15 +114,18 @@ def power(n: int, gain: float, *, discordant: float = DISCORDANT, alpha: float =
     return float(binom.pmf(counts, n, discordant) @ told)
 
 
-def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float | None:
-    """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases, if any."""
+def minimum_detectable_gain(n: int, *, discordant: float = DISCORDANT, alpha: float = ALPHA) -> float:
+    """The smallest gain in accuracy, in steps of a point, that n rows tell in four of five cases.
+
+    Infinite where there is none.
+    """
     points = bisect_left(
         range(101),
         TOLD,
         lo=1,
         key=lambda point: power(n, point / 100, discordant=max(discordant, point / 100), alpha=alpha),
     )
-    return points / 100 if points <= 100 else None
+    return points / 100 if points <= 100 else math.inf
 
 
 def expected_best(candidates: int, *, rates: NDArray[np.float64]) -> float:

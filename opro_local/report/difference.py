@@ -66,14 +66,14 @@ def _found(best: Prompt | Solution | None) -> str:
 def _flips(found: RunDifference) -> Iterator[Section]:
     if found.flips is not None:
         yield Section(
-            title="Test rows that only one answers right",
+            title="Test rows that one answers better",
             lines=[
-                f"only the second is right on {len(found.flips.fixed)} rows, only the first on "
+                f"the second is better on {len(found.flips.fixed)} rows, the first on "
                 f"{len(found.flips.broken)}"
             ],
             tables=[
-                *flip_table("Only the second is right", found.flips.fixed, "second", "first"),
-                *flip_table("Only the first is right", found.flips.broken, "second", "first"),
+                *flip_table("The second is better", found.flips.fixed, "second", "first"),
+                *flip_table("The first is better", found.flips.broken, "second", "first"),
             ],
         )
 

@@ -21,8 +21,8 @@ class RunDifference:
     """Of a second run beside a first; sequences hold the first one's and the second one's.
 
     settings are those that differ, by their dotted names. comparison is on the test rows that both have used;
-    None where there are none. flips are those that only one answers rightly: fixed by the second, broken by
-    it. curves have a pair of step and best score so far for each step.
+    None where there are none. flips are those that one answers better: fixed by the second, broken by it.
+    curves have a pair of step and best score so far for each step.
     """
 
     runs: Sequence[str]

@@ -1,5 +1,6 @@
 """What a run proves and what it does not, in sentences for people who decide something on it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -58,15 +59,16 @@ def left_out_line(ids: Sequence[str], context: int) -> str:
 
 
 def power_line(test_rows: int, minimum_detectable_gain: float | None, metric: str) -> str:
-    """The minimum detectable effect of a comparison on so many test rows: in accuracy, whatever the metric.
-
-    What other metrics can show depends on answers that nobody has yet.
-    """
-    other = "" if metric == "accuracy" else f"; what gain in {metric} they can show depends on the answers"
-    about = f"({test_rows} test rows, 80 % power{other})"
+    """The minimum detectable effect of a comparison on so many test rows, as of problem.Estimate."""
     if minimum_detectable_gain is None:
-        return f"no gain in accuracy is detectable {about}: label more rows"
-    return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of accuracy {about}"
+        return (
+            f"what gain in {metric} {test_rows} test rows can show depends on how far answers differ: "
+            "verdicts name the rows needed"
+        )
+    about = f"({test_rows} test rows, 80 % power)"
+    if math.isinf(minimum_detectable_gain):
+        return f"no gain in {metric} is detectable {about}: label more rows"
+    return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of {metric} {about}"
 
 
 def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
@@ -74,6 +76,8 @@ def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
     found = verdict.comparison
     line = f"{verdict.word}: gain {with_interval(found.difference, found.interval, signed=True)}"
     line += f", one-sided {p_text(verdict.adjusted_p)}, n={found.n}"
+    if verdict.word == "no evidence of a gain" and found.few_decide:
+        return f"{line}; it hangs on few rows"
     rows = verdict.n_to_settle
     return f"{line}; about {rows:,} test rows would detect such a gain (80 % power)" if rows else line
 

@@ -1,8 +1,9 @@
 """What outcomes are worth: under a candidate's calibration, in the task's metric, beside another's.
 
 The one place where a calibration is applied, and the one that knows which test and which interval a metric
-takes: exact ones where every row is right or wrong, smoothed draws of the confusion table where the metric is
-one of the whole table, resampled rows else.
+takes. Exact ones where every row is right or wrong; else rows exchange their answers for the test, and the
+interval is of smoothed draws of the confusion table, if the metric is one of the whole table, or of resampled
+rows.
 """
 
 import math
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import product
 from statistics import fmean
 
 import numpy as np
@@ -23,7 +25,6 @@ from opro_local.evidence.paired import (
     Comparison,
     compare_correct,
     compare_exchanged,
-    compare_resampled,
 )
 from opro_local.records import Answer, Direction, Outcome, Score
 from opro_local.scoring.calibration import calibrated
@@ -88,7 +89,7 @@ class Marking:
             name: float(spec.compute(sample))
             for name, spec in METRICS.items()
             if (spec.beside or name in (self.metric, *self.kind.beside)) and sample.has(spec.needs)
-            if name != "accuracy" or not self.kind.rubric  # what is graded is never right or wrong
+            if name != "accuracy" or name in self.kind.metrics  # what a judge grades is never right or wrong
         }
         interval = self._interval(sample) if self.metric in known else None
         return Score(
@@ -112,13 +113,11 @@ class Marking:
             return None
         if self._from_tables is not None:
             return comparison_of(_cells(first, second), self._from_tables)
-        if self._sums is not None:
-            return _compared(self._sums([first, second]), self.spec.sign)
-        rows = [self._rows(self.spec, sample) for sample in (first, second)]
-        if self.spec.is_share and _are_whole(rows):
-            return compare_correct(*((each == 1).tolist() for each in rows))
-        gains = self._gains(self.spec, first, second)
-        return compare_resampled(_once(first), partial(_mean, gains))
+        if self.spec.is_share:
+            rows = [self._rows(self.spec, sample) for sample in (first, second)]
+            if _are_whole(rows):
+                return compare_correct(*((each == 1).tolist() for each in rows))
+        return _compared(self._summed([first, second]), self.spec.sign)
 
     def gains(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Array:
         """Row by row, what our answers are worth more than theirs on the same rows; (N), larger is better.
@@ -135,11 +134,11 @@ class Marking:
     def row_scores(self, candidates: Sequence[Sequence[Answer]]) -> tuple[Array, str]:
         """What each row of each candidate is worth to the metric, (M, n) from 0 to 1, and how that is called.
 
-        Where the metric is no mean over rows, and where some answers do not allow it, what the kind says that
-        answers are worth: accuracy, if all are right or wrong.
+        Where the metric is no mean over rows, errors of numbers stand for it; else, and where some answers do
+        not allow it, what the kind says that answers are worth: accuracy, if all are right or wrong.
         """
         samples = [self._sample(answers) for answers in candidates]
-        spec = self.spec
+        spec = METRICS[self.spec.stand_in] if self.spec.needs == "values" and self._sums else self.spec
         if spec.per_row is None or not all(sample.has(spec.needs) for sample in samples):
             worths = [self._rows(METRICS["mean_score"], sample) for sample in samples]
             spec = METRICS["accuracy" if _are_whole(worths) else "mean_score"]
@@ -228,26 +227,32 @@ def _compared(sums: Sums, sign: int) -> Comparison:
     """Resampled rows give the interval, rows with their answers exchanged the p-values."""
     ours, theirs = sums.addends
     n = ours.shape[0]
+    freedom = max(n - 1, 1)
 
     def gains(first: Array, second: Array) -> Array:
         found: Array = sign * (sums.figure(first) - sums.figure(second))
         return found
 
     drawn = resampled(np.ones(n, dtype=np.int64), RESAMPLES, seed=0)
-    moved = _coins(n) @ (ours - theirs)
+    moved = _exchanges(n) @ (ours - theirs)
     whole = [each.sum(axis=0)[np.newaxis] for each in (ours, theirs)]
+    exchanged = gains(whole[0] - moved, whole[1] + moved)
     return compare_exchanged(
         float(gains(*whole)[0]),
-        drawn=gains(drawn @ ours, drawn @ theirs),
-        exchanged=gains(whole[0] - moved, whole[1] + moved),
+        # Resamples spread like a sample's own variance, which divides by n.
+        error=float(gains(drawn @ ours, drawn @ theirs).std()) * math.sqrt(n / freedom),
+        freedom=freedom,
+        exchanged=exchanged,
         n=n,
-        groups=1,
+        size=max(*(float(abs(sums.figure(each)[0])) for each in whole), float(abs(exchanged).max())),
     )
 
 
 @lru_cache(maxsize=2)
-def _coins(n: int) -> Array:
-    """(RESAMPLES, n) of 0 and 1: which rows exchange their answers."""
+def _exchanges(n: int) -> Array:
+    """(R, n) of 0 and 1: which rows exchange their answers. By a coin; of few rows all ways to do so."""
+    if 2**n <= RESAMPLES:
+        return np.array(list(product((0.0, 1.0), repeat=n)))[1:]
     return np.random.default_rng(0).integers(0, 2, (RESAMPLES, n)).astype(np.float64)
 
 

@@ -7,7 +7,7 @@ one is missing they are not reported, and as the primary metric they are infinit
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import (
@@ -44,8 +44,9 @@ class MetricSpec:
     compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
     over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
     it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
-    task's spread into one from 0 to 1, higher is better, where the range has no end. beside says whether it
-    is reported where another metric is optimised. row_name is what the mean of normalised rows is called.
+    task's spread into one from 0 to 1, higher is better, where the range has no end. whole: each row is
+    worth 0 or 1, whatever its answer. beside says whether it is reported where another metric is optimised.
+    row_name is what the mean of normalised rows is called.
     """
 
     direction: Direction
@@ -58,6 +59,7 @@ class MetricSpec:
     high: float = 1.0
     stand_in: Metric = "log_loss"
     scale: Callable[[float, float], float] | None = None
+    whole: bool = False
     beside: bool = True
     row_name: str = "accuracy"
 
@@ -190,9 +192,22 @@ def _of_spread(error: float, spread: float) -> float:
     return max(0.0, 1 - error / spread) if spread else float(error == 0)
 
 
+MEAN_SCORE = MetricSpec(
+    direction="maximize",
+    needs="scores",
+    compute=lambda s: float(s.scores.mean()),
+    per_row=lambda s: s.scores,
+    beside=False,
+    row_name="mean score",
+)
+
 METRICS: Mapping[Metric, MetricSpec] = {
     "accuracy": MetricSpec(
-        direction="maximize", needs="scores", compute=lambda s: float(_exact(s).mean()), per_row=_exact
+        direction="maximize",
+        needs="scores",
+        compute=lambda s: float(_exact(s).mean()),
+        per_row=_exact,
+        whole=True,
     ),
     "balanced_accuracy": MetricSpec(
         direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
@@ -228,6 +243,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         needs="values",
         compute=lambda s: float(_within_one(s).mean()),
         per_row=_within_one,
+        whole=True,
         beside=False,
         row_name="share that is off by one grade at most",
     ),
@@ -248,22 +264,8 @@ METRICS: Mapping[Metric, MetricSpec] = {
         high=2.0,
         row_name="1 - Brier score / 2",
     ),
-    "mean_score": MetricSpec(
-        direction="maximize",
-        needs="scores",
-        compute=lambda s: float(s.scores.mean()),
-        per_row=lambda s: s.scores,
-        beside=False,
-        row_name="mean score",
-    ),
-    "token_f1": MetricSpec(
-        direction="maximize",
-        needs="scores",
-        compute=lambda s: float(s.scores.mean()),
-        per_row=lambda s: s.scores,
-        beside=False,
-        row_name="mean F1 of tokens",
-    ),
+    "mean_score": MEAN_SCORE,
+    "token_f1": replace(MEAN_SCORE, row_name="mean F1 of tokens"),
     "mae": MetricSpec(
         direction="minimize",
         needs="values",

@@ -137,10 +137,10 @@ def comparison_of(cells: Cells, statistic: OfTables) -> Comparison:
 
     return compare_exchanged(
         float(difference(cells.counts[np.newaxis])[0]),
-        drawn=cells.figures(difference, cells.drawn(COMPARISON_DRAWS)),
+        error=float(cells.figures(difference, cells.drawn(COMPARISON_DRAWS)).std()),
+        freedom=max(cells.rows - cells.labels, 1),
         exchanged=cells.figures(after_exchange, cells.exchanged(COMPARISON_DRAWS)),
         n=cells.rows,
-        groups=cells.labels,
     )
 
 

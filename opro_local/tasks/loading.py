@@ -166,7 +166,7 @@ def _check_settings(settings: TaskSettings, kind: type[AnswerKind]) -> None:
             raise SettingsError(f"answer {settings.answer} needs a {key}: pass --{key}.")
     if settings.label is not None and settings.label_columns:
         raise SettingsError("--label and --label-columns both say where labels stand: leave out one of them.")
-    if settings.rubric and settings.must_stay:
+    if settings.must_stay and "accuracy" not in kind.metrics:
         raise SettingsError("graded answers are never right or wrong: leave out --must-stay.")
     twice = [quoted(label) for label, n in Counter(map(str.strip, settings.labels)).items() if n > 1]
     if twice:

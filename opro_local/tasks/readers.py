@@ -80,7 +80,7 @@ def read_table(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> Ta
     records = _parser(suffix, name, settings, columns)(content_of(path, name))
     if not records.columns and not records.rows:
         raise DataError(f"{name} is empty: it needs named columns and a row for each example.")
-    if kind.targets_are_names:
+    if kind.targets_are_labels:
         records = with_single_labels(records, settings.label, settings.labels)
     records = with_targets(records, settings, kind)
     used = (*columns.used, target_column(settings))

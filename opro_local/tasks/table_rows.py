@@ -42,7 +42,7 @@ def table_rows(path: Path, settings: TaskSettings, kind: type[AnswerKind]) -> La
     ]
     if not rows:
         raise DataError(f"{table.name}: no row has both a text and a label. Fill in the label column.")
-    rows, trimmed = _trimmed(rows) if kind.targets_are_names else (rows, 0)
+    rows, trimmed = _trimmed(rows) if kind.targets_are_labels else (rows, 0)
     lines, notes = settled(rows, settings.annotators)
     if not lines:
         raise DataError(f"{table.name}: no text has a label that its annotators agree on.")

@@ -120,6 +120,7 @@ class TaskRun:
     def cost(self) -> Estimate:
         """The most that the run can ask of the models, and what its test rows can tell."""
         from opro_local.evidence.verdict import ALPHA, minimum_detectable_gain
+        from opro_local.scoring.metrics import METRICS
 
         rows, space = self.measurement.split, self.space
         sample = rows.train[: self.settings.search.block]
@@ -132,12 +133,12 @@ class TaskRun:
             must_stay=len(rows.must_stay),
             tokens_per_pair=space.scorer.tokens_per_pair(space.typical(), sample),
         )
-        told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
         task = self.measurement.task
+        told = minimum_detectable_gain(cost.test_rows, alpha=ALPHA / len(space.baselines()))
         return replace(
             cost,
             memory=self.models.memory,
-            minimum_detectable_gain=told,
+            minimum_detectable_gain=told if METRICS[task.metric].whole else None,
             metric=task.metric,
             rare=tuple(rare_labels(task, space.split)),
         )

@@ -92,6 +92,32 @@ def test_hedges_contradictions_and_silence_win_nothing(reply: str, reason: str |
     assert found.score < 1
 
 
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("yes: yes\nno: no\nmaybe: no", "yes"),
+        ("yes: no\nno: yes\nmaybe: yes", "maybe; no"),
+        ("- yes: no\n- no: no\n- maybe: no", "none"),
+        ("The labels are:\n1. **yes**: No.\n2. **no**: Yes.", "no"),
+        ('{"yes": "no", "no": "yes", "maybe": "yes"}', "maybe; no"),
+        ("yes, no", "no; yes"),
+        ("yes: yes\nyes: no", None),
+        ("no: no", None),
+        ("none: yes", None),
+    ],
+)
+def test_lines_tell_labels_called_yes_and_no_from_what_is_said_of_them(
+    reply: str, expected: str | None
+) -> None:
+    kind = Labels(labels=("yes", "no", "maybe"))
+    assert kind.strict().grade(reply, Example(id="1", text="?", target="no")).prediction == expected
+
+
+def test_lines_are_read_where_the_no_stands_far_from_its_label() -> None:
+    assert grade('{"billing": "no", "delivery": "yes", "credit card": "no"}').prediction == "delivery"
+    assert grade("**billing**: Yes.\n**delivery**: No.").prediction == "billing"
+
+
 def test_a_list_that_was_cut_off_has_no_answer_for_more_may_have_come() -> None:
     row = Example(id="1", text="?", target="billing")
     assert KIND.strict().grade("billing", row, cut=True).reason == "cut off"

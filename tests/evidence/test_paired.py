@@ -4,12 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.stats import binom, binomtest, ttest_1samp
+from scipy.stats import binom, binomtest
 
-from opro_local.evidence.paired import Comparison, compare_correct, compare_resampled
-
-Array = NDArray[np.float64]
+from opro_local.evidence.paired import Comparison, compare_correct
 
 
 def of_counts(gains: int, losses: int, n: int) -> Comparison:
@@ -89,53 +86,3 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(
             low, high = of_counts(gains, losses, n).interval
             covered += chance * (low <= difference <= high)
     assert 0.93 <= covered <= 0.98
-
-
-KINDS = np.array([1.0, 0.0, -1.0])  # a gain, no difference, a loss
-
-
-def mean_of_kinds(counts: Array) -> Array:
-    means: Array = counts @ KINDS / counts.sum(axis=1)
-    return means
-
-
-def test_the_bootstrap_agrees_with_the_exact_test_where_both_can_be_had() -> None:
-    resampled = compare_resampled(np.array([60, 300, 40]), mean_of_kinds)
-    exact = of_counts(60, 40, 400)
-    assert resampled.n == 400
-    assert resampled.difference == pytest.approx(exact.difference)
-    assert resampled.interval == pytest.approx(exact.interval, abs=0.005)
-    assert resampled.p_better == pytest.approx(exact.p_better, abs=0.01)
-    assert resampled.p_worse == pytest.approx(exact.p_worse, abs=0.01)
-    assert resampled.deviation == pytest.approx(exact.deviation, rel=0.05)
-
-
-def test_rows_without_spread_say_no_more_than_a_sign_test() -> None:
-    found = compare_resampled(np.array([10, 0, 0]), mean_of_kinds)
-    assert (found.p_better, found.p_worse) == (0.5**10, 1.0)
-    assert found.interval == (1.0, 1.0)
-    assert compare_resampled(np.array([1, 0, 0]), mean_of_kinds).p_better == 0.5
-
-
-def test_the_bootstrap_of_equal_answers_is_no_evidence_either_way() -> None:
-    found = compare_resampled(np.array([0, 50, 0]), mean_of_kinds)
-    assert (found.difference, found.interval) == (0.0, (0.0, 0.0))
-    assert (found.p_better, found.p_worse) == (0.5, 0.5)
-
-
-def test_the_bootstrap_of_a_mean_is_the_t_test() -> None:
-    gains = np.random.default_rng(1).normal(0.3, 1.0, 6)
-    found = compare_resampled(np.ones(6, dtype=np.int64), lambda counts: counts @ gains / 6)
-    student = ttest_1samp(gains, 0.0, alternative="greater")
-    assert found.difference == pytest.approx(gains.mean())
-    assert found.p_better == pytest.approx(student.pvalue, abs=0.01)
-    assert found.p_worse == pytest.approx(1 - student.pvalue, abs=0.01)
-    low, high = ttest_1samp(gains, 0.0).confidence_interval(0.95)
-    assert found.interval == pytest.approx((low, high), abs=0.02)
-    assert found.deviation == pytest.approx(gains.std(ddof=1), rel=0.04)
-
-
-def test_the_bootstrap_repeats_itself_and_follows_its_seed() -> None:
-    counts = np.array([12, 30, 8])
-    assert compare_resampled(counts, mean_of_kinds) == compare_resampled(counts, mean_of_kinds, seed=0)
-    assert compare_resampled(counts, mean_of_kinds) != compare_resampled(counts, mean_of_kinds, seed=1)

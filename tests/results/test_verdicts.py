@@ -1,5 +1,6 @@
 """Sentences of a result, worked out by hand."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -104,6 +105,13 @@ def test_a_p_value_is_said_to_be_one_sided() -> None:
     )
 
 
+def test_a_difference_that_hangs_on_few_rows_names_no_rows_needed() -> None:
+    won = compare_correct([True] * 3 + [False] * 2, [False] * 3 + [True] * 2)
+    plain, few = verdicts([won])[0], verdicts([replace(won, few_decide=True)])[0]
+    assert comparison_line(plain).endswith("test rows would detect such a gain (80 % power)")
+    assert comparison_line(few).endswith(", one-sided p=0.500, n=5; it hangs on few rows")
+
+
 def test_headroom_names_what_it_is_of() -> None:
     found = headroom(np.array([[1.0, 0.5], [0.0, 0.0]]), measure="mean score")
     assert "2 very different prompts score 0.000 to 0.750 in mean score on 2 train rows" in headroom_line(
@@ -111,15 +119,15 @@ def test_headroom_names_what_it_is_of() -> None:
     )
 
 
-def test_the_power_of_test_rows_is_about_accuracy_and_says_so() -> None:
+def test_the_power_of_test_rows_is_about_the_metric_of_the_task() -> None:
     assert power_line(96, 0.17, "accuracy") == (
         "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power)"
     )
-    assert power_line(96, 0.17, "macro_f1") == (
-        "minimum detectable gain 17 points of accuracy (96 test rows, 80 % power; what gain in macro_f1 they "
-        "can show depends on the answers)"
-    )
-    assert power_line(3, None, "mae").startswith("no gain in accuracy is detectable (3 test rows")
+    assert power_line(96, 0.17, "off_by_one").startswith("minimum detectable gain 17 points of off_by_one")
+    assert power_line(3, math.inf, "accuracy").startswith("no gain in accuracy is detectable (3 test rows")
+    for_replies = power_line(96, None, "mean_score")
+    assert for_replies.startswith("what gain in mean_score 96 test rows can show depends on")
+    assert "accuracy" not in for_replies
 
 
 @pytest.mark.parametrize(("pairs", "told"), [(100, True), (101, False)])

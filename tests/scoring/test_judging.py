@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from opro_local.answers.judged import Judged
+from opro_local.answers.python import Python
 from opro_local.evidence.agreement import agreement
 from opro_local.records import Example, Outcome
 from opro_local.scoring.judging import Judge
+from opro_local.scoring.marking import Marking
 from opro_local.store.reply_cache import ReplyCacheFile
 from opro_local.tasks.graded_replies import GradedReply
 from opro_local.testing import ScriptedEngine
@@ -140,3 +143,11 @@ def test_what_a_judge_is_compared_by_does_not_know_the_persons_grade() -> None:
     one, other = compared("1"), compared("5")
     assert one[0][0] == other[0][0]  # the scale that it is read on was fitted on other rows
     assert one[1][0] != other[1][0]
+
+
+def test_what_a_judge_grades_is_never_right_or_wrong() -> None:
+    full = Outcome(example_id="1", target="", prediction="Thanks.", score=1.0)
+    marking = Marking(kind=Judged(rubric="Be kind."), metric="mean_score")
+    assert "accuracy" not in marking.score(marking.answers([full])).metrics
+    function = Marking(kind=Python(), metric="mean_score")
+    assert function.score(function.answers([full])).metrics["accuracy"] == 1.0

@@ -489,8 +489,9 @@ def test_where_the_metric_is_no_mean_a_near_grade_is_worth_more_than_a_far_one()
 
 
 class TestNumbers:
-    def test_a_row_is_worth_more_the_smaller_its_error(self) -> None:
-        marking = Marking(kind=Number(), metric="mae", spread=10.0)
+    @pytest.mark.parametrize("metric", ["mae", "median_error", "r2"])
+    def test_a_row_is_worth_more_the_smaller_its_error(self, metric: Metric) -> None:
+        marking = Marking(kind=Number(), metric=metric, spread=10.0)
         found, called = marking.row_scores([marking.answers([answered("10", "8"), answered("4", None)])])
         assert (called, found.tolist()) == ("1 - error / range of the answers", [[0.8, 0.0]])
 

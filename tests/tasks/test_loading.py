@@ -310,3 +310,6 @@ def test_a_label_column_of_numbers_in_a_workbook_is_noted(tmp_path: Path) -> Non
     assert task.warnings[0].startswith(
         "column 'label' of t.xlsx holds numbers: leading zeros are already gone"
     )
+    grades = load_task(settings.model_copy(update={"answer": "grade"}), folder=tmp_path, name="t")
+    assert grades.labels == ("1", "2")
+    assert not any("leading zeros" in told for told in grades.warnings)  # a grade is its size
