@@ -529,7 +529,7 @@ class TestHeadroom:
         assert done("runs", "list").stdout.split()[1] == "finished"
 
     def test_a_person_at_a_terminal_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("opro_local.cli.run._at_terminal", lambda: True)
+        monkeypatch.setattr("opro_local.cli.hosting._at_terminal", lambda: True)
         engine = ScriptedEngine(log_prob=mail_model({}, otherwise=6))
         play_roles(monkeypatch, engine)
         answered = CliRunner().invoke(main, ["run", "--model", "scripted", *DATA, *self.ROWS], input="n\n")
@@ -540,7 +540,7 @@ class TestHeadroom:
         def asked() -> bool:
             raise AssertionError
 
-        monkeypatch.setattr("opro_local.cli.run._at_terminal", asked)
+        monkeypatch.setattr("opro_local.cli.hosting._at_terminal", asked)
         strong = {"": 20, STEP_BY_STEP: 20, "Classify the text.": 20, "Go with your first impression.": 20}
         found = self.tried(monkeypatch, skills=strong, otherwise=0)
         assert any(line.startswith("headroom: 16 very") for line in found.stderr.splitlines())
@@ -600,10 +600,10 @@ def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch
     assert json.loads(done.stdout)["status"] == "finished"
 
 
-def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
+def test_efficiency_is_measured_now_and_then_and_only_where_a_person_watches(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Measuring takes a second."""
+    """The first time, between two steps, it takes a second."""
     from opro_local.effort import EngineStats
     from opro_local.records import Score, Scored, Step, Trajectory
 
@@ -630,7 +630,7 @@ def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
             progress.metered(effort)
             scored = (Scored(solution=0, score=Score(value=0.5), step=0),)
             for _ in range(4):
-                now += 30.0
+                now += 6.0
                 progress.block_scored("train", 10)
                 step = Step(number=0, proposals=(), scored=scored)
                 progress.step_closed(Trajectory(direction="maximize", steps=(step,)))
@@ -640,7 +640,7 @@ def test_efficiency_is_measured_once_a_minute_and_only_where_a_person_watches(
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     now = 0.0
     search()
-    assert asked == [30.0, 90.0]
+    assert asked == [6.0, 18.0]
     assert "25% of peak throughput, at most" in capsys.readouterr().err
 
 
