@@ -5,7 +5,7 @@ from tiny_models import CHAT_TEMPLATE, byte_tokenizer
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 from typed_transformers import fast_tokenizer
 
-from opro_local.engine.chat import KEPT_HEADS, ChatPrompter, PlainPrompter, turn_end
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, turn_end
 from opro_local.errors import ModelError
 from opro_local.llm import Message, TokenIds
 
@@ -94,22 +94,6 @@ def test_a_prompt_is_not_cut_where_another_control_token_may_swallow_the_cut(oth
     turns = [USER, Message("assistant", "no|>"), USER]
     ours = prompter.encode_each(turns, ["yes"], closed=False)
     assert ours == prompter._sanitized(turns, ["yes"], closed=False)
-
-
-def test_what_heads_several_prompts_is_encoded_once() -> None:
-    prompter = chat()
-    shots = [Message("user", "x" * 50), Message("assistant", "y")]
-    for text in ("one", "two", "three"):
-        prompter.encode_each([*shots, Message("user", text)], ["", "yes", "no"], closed=False)
-    (head,) = prompter.heads
-    assert head.endswith("y<|end|>\n")
-
-
-def test_only_so_many_heads_are_kept() -> None:
-    prompter = chat()
-    for number in range(3 * KEPT_HEADS):
-        encoded(prompter, Message("user", str(number)), Message("assistant", "a"), USER)
-    assert 0 < len(prompter.heads) <= KEPT_HEADS
 
 
 def test_control_tokens_in_contents_and_prefill_are_text() -> None:
