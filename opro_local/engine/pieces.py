@@ -19,11 +19,14 @@ KEPT_CHARACTERS = 2_000_000
 
 
 class Pieces:
-    """Encodes texts of a tokenizer that are cut at seams, control tokens that cut_anyway has found."""
+    """Encodes texts of a tokenizer that are cut at seams, control tokens that cut_anyway has found.
+
+    kept are the ids of pieces of late.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, seams: Sequence[str]) -> None:
         self._tokenizer, self._seams = tokenizer, seams
-        self._kept: dict[str, TokenIds] = {}
+        self.kept: dict[str, TokenIds] = {}
         self._characters = 0
 
     def cut(self, text: str, content: str) -> list[str]:
@@ -35,7 +38,7 @@ class Pieces:
     def ids(self, texts: Sequence[Sequence[str]]) -> list[TokenIds]:
         """The ids of each text, which is given in its pieces."""
         self._encode({piece: None for text in texts for piece in text})
-        return [sum((self._kept[piece] for piece in text), ()) for text in texts]
+        return [sum((self.kept[piece] for piece in text), ()) for text in texts]
 
     def _last(self, text: str, end: int) -> int:
         """Where the last seam begins that ends before a place; 0 if there is none."""
@@ -44,11 +47,11 @@ class Pieces:
     def _encode(self, pieces: Collection[str]) -> None:
         """Keep the ids of all pieces."""
         if self._characters > KEPT_CHARACTERS:
-            self._kept.clear()
+            self.kept.clear()
             self._characters = 0
-        missing = [piece for piece in pieces if piece not in self._kept]
+        missing = [piece for piece in pieces if piece not in self.kept]
         if missing:
-            self._kept.update(zip(missing, token_ids(self._tokenizer, missing), strict=True))
+            self.kept.update(zip(missing, token_ids(self._tokenizer, missing), strict=True))
             self._characters += sum(map(len, missing))
 
 
