@@ -144,6 +144,25 @@ def test_a_prompt_is_not_cut_where_another_control_token_may_swallow_the_cut(oth
     assert ours == prompter._sanitized(turns, ["yes"], closed=False)
 
 
+@pytest.mark.parametrize(("seam", "before"), [("begin", " no"), (" begin", "!")])
+def test_a_prompt_is_not_cut_where_another_control_token_looks_at_the_cut(seam: str, before: str) -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_tokens(
+        [
+            AddedToken(seam, special=True, normalized=False),
+            AddedToken("no", single_word=True, normalized=False),
+            AddedToken("!", rstrip=True, normalized=False),
+        ]
+    )
+    tokenizer.chat_template = "{% for m in messages %}SEAM{{ m.content }}BEFORE{% endfor %}".replace(
+        "SEAM", seam
+    ).replace("BEFORE", before)
+    prompter = ChatPrompter(tokenizer=tokenizer)
+    turns = [USER, Message("assistant", "a"), USER]
+    ours = prompter.encode_each(turns, ["yes"], closed=True)
+    assert ours == prompter._sanitized(turns, ["yes"], closed=True)
+
+
 def test_what_several_prompts_share_is_encoded_once() -> None:
     prompter = chat()
     shots = [Message("user", "x" * 50), Message("assistant", "y")]
