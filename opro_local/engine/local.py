@@ -10,7 +10,6 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 from opro_local.effort import EngineStats
 from opro_local.engine.allocator import keep_freed_buffers, return_freed_buffers
 from opro_local.engine.capture import cuda_graph
-from opro_local.engine.chat import text_of, turn_end
 from opro_local.engine.constraints import Constraints
 from opro_local.engine.decode import Decoder, steps_ahead
 from opro_local.engine.forward import Body
@@ -27,7 +26,7 @@ from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes, RepeatablePrefixes, StoredPrefixes
 from opro_local.engine.probe import Level, check_head, choose_level, compile_layers, record_steps
 from opro_local.engine.profile import ModelProfile, Quantize, load_tokenizer, profile_folder
-from opro_local.engine.texts import prompter_of
+from opro_local.engine.texts import ModelTexts
 from opro_local.engine.work import Work
 from opro_local.errors import DataError
 from opro_local.llm import (
@@ -102,7 +101,7 @@ class LocalEngine:
         self._work = Work()
         body, head = Body(model, self._work), read_head(model, self._work)
         budgets = budgets or usual_budgets(body.device)
-        self._body, self._head, self._tokenizer = body, head, tokenizer
+        self._body, self._head = body, head
         whole = WholeLikelihood(body=body, head=head, token_budget=budgets.tokens)
         with torch.inference_mode():
             check_head(model, body, head)
@@ -116,10 +115,8 @@ class LocalEngine:
         kinds = body.kinds if verdict.reuse else None
         self._meter = Meter(model, work=self._work, store=self._store, kinds=kinds)
         self.chat = tokenizer.chat_template is not None if chat is None else chat
-        self._prompter = prompter_of(tokenizer, chat=self.chat)
-        ends = _end_ids(model.generation_config, tokenizer) | (
-            turn_end(self._prompter) if self.chat else set()
-        )
+        self._texts = ModelTexts(tokenizer, chat=self.chat)
+        ends = _end_ids(model.generation_config, tokenizer) | self._texts.turn_end()
         decoder = Decoder(
             head=head,
             ends=frozenset(ends),
@@ -162,17 +159,17 @@ class LocalEngine:
 
     def encode(self, messages: Sequence[Message], prefill: str = "", *, closed: bool = False) -> TokenIds:
         """See Engine.encode. Raises ModelError if the chat template does not take the turns."""
-        return self.encode_each(messages, [prefill], closed=closed)[0]
+        return self._texts.encode(messages, prefill, closed=closed)
 
     def encode_each(
         self, messages: Sequence[Message], prefills: Sequence[str], *, closed: bool = False
     ) -> list[TokenIds]:
         """See Engine.encode_each. Raises ModelError as encode does."""
-        return self._prompter.encode_each(messages, prefills, closed=closed)
+        return self._texts.encode_each(messages, prefills, closed=closed)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of the ids, without special tokens."""
-        return text_of(self._tokenizer, ids)
+        """See Engine.decode."""
+        return self._texts.decode(ids)
 
     def loglikelihood(self, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """See Engine.loglikelihood. Raises DataError if a request is longer than the context."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, Prompter, text_of, turn_end
 from opro_local.engine.profile import load_tokenizer
 from opro_local.errors import ModelError
 from opro_local.llm import Message, TokenIds
@@ -31,6 +31,10 @@ class ModelTexts:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, without special tokens."""
         return text_of(self._tokenizer, ids)
+
+    def turn_end(self) -> set[int]:
+        """The ids that end an assistant's turn, by the chat template."""
+        return turn_end(self._prompter)
 
 
 def texts_of_folder(path: Path, *, chat: bool) -> ModelTexts:

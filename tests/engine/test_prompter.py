@@ -5,7 +5,8 @@ from tiny_models import CHAT_TEMPLATE, byte_tokenizer
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 from typed_transformers import fast_tokenizer
 
-from opro_local.engine.chat import KEPT_HEADS, ChatPrompter, PlainPrompter, turn_end
+from opro_local.engine import pieces
+from opro_local.engine.chat import ChatPrompter, PlainPrompter, turn_end
 from opro_local.errors import ModelError
 from opro_local.llm import Message, TokenIds
 
@@ -55,6 +56,53 @@ def test_a_choice_continues_the_ids_of_its_prompt() -> None:
     assert answered[: len(prompt)] == prompt
 
 
+GEMMA = (
+    "{{ bos_token }}{% for m in messages %}<|start|>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ m.content | trim }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|start|>model\n{% endif %}"
+)
+THINKING = CHAT_TEMPLATE + "{% if add_generation_prompt %}<think>\n\n</think>\n\n{% endif %}"
+ENDING = "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}{% endfor %}{{ eos_token }}\n"
+BLANK_LINES = "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}{% endfor %}\n\n  "
+NO_SEAMS = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+ESCAPING = "{% for m in messages %}<|start|>{{ m.content | e }}|{{ m.content | length }}{% endfor %}<|start|>"
+CONTENTS = ("", " ", "a & 'b'", "\n two  blanks \n\n", "e\u0301 \u4e2d\U0001f600", "<|sta", "assistant")
+
+
+@pytest.mark.parametrize(
+    "template", [CHAT_TEMPLATE, TRIMMING, GEMMA, THINKING, ENDING, BLANK_LINES, NO_SEAMS, ESCAPING]
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_ids_are_those_of_transformers_own_way(template: str, closed: bool) -> None:
+    prompter, prefills = chat(template), ["", "Yes", " No \n", "rt|>", "\U0001f600"]
+    tokenizer = prompter.tokenizer
+    for content in CONTENTS:
+        for before in ([], [SYSTEM], [Message("user", content), Message("assistant", content)]):
+            turns = [*before, Message("user", content)]
+            tokenizer(["a", "bc"], padding=True, truncation=True, max_length=1, split_special_tokens=True)
+            ours = prompter.encode_each(turns, prefills, closed=closed)
+            assert ours == prompter._sanitized(turns, prefills, closed=closed)
+            if not closed:
+                told = [{"role": turn.role, "content": turn.content} for turn in turns]
+                text = tokenizer.apply_chat_template(told, add_generation_prompt=True, tokenize=False)
+                assert ours[0] == tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_a_start_token_that_the_template_knows_by_name_is_one_beside_control_tokens_in_contents() -> None:
+    prompter = chat(GEMMA)
+    for content in ("a", "<|end|>"):
+        assert encoded(prompter, Message("user", content))[0] == prompter.tokenizer.bos_token_id
+
+
+def test_plain_text_has_the_ids_of_transformers_own_way() -> None:
+    prompter = plain()
+    for content in (*CONTENTS, "<|end|>"):
+        prompter.tokenizer(["a", "bc"], padding=True, truncation=True, max_length=1)
+        text = f"{content}\n\n{content} x\n"
+        ids = prompter.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        turns = [Message("user", content), Message("user", content)]
+        assert encoded(prompter, *turns, prefill=" x", closed=True) == tuple(ids)
+
+
 def metaspace(scheme: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Metaspace(prepend_scheme=scheme)
 
@@ -96,20 +144,43 @@ def test_a_prompt_is_not_cut_where_another_control_token_may_swallow_the_cut(oth
     assert ours == prompter._sanitized(turns, ["yes"], closed=False)
 
 
-def test_what_heads_several_prompts_is_encoded_once() -> None:
+@pytest.mark.parametrize(("seam", "before"), [("begin", " no"), (" begin", "!")])
+def test_a_prompt_is_not_cut_where_another_control_token_looks_at_the_cut(seam: str, before: str) -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_tokens(
+        [
+            AddedToken(seam, special=True, normalized=False),
+            AddedToken("no", single_word=True, normalized=False),
+            AddedToken("!", rstrip=True, normalized=False),
+        ]
+    )
+    tokenizer.chat_template = "{% for m in messages %}SEAM{{ m.content }}BEFORE{% endfor %}".replace(
+        "SEAM", seam
+    ).replace("BEFORE", before)
+    prompter = ChatPrompter(tokenizer=tokenizer)
+    turns = [USER, Message("assistant", "a"), USER]
+    ours = prompter.encode_each(turns, ["yes"], closed=True)
+    assert ours == prompter._sanitized(turns, ["yes"], closed=True)
+
+
+def test_what_several_prompts_share_is_encoded_once() -> None:
     prompter = chat()
     shots = [Message("user", "x" * 50), Message("assistant", "y")]
     for text in ("one", "two", "three"):
         prompter.encode_each([*shots, Message("user", text)], ["", "yes", "no"], closed=False)
-    (head,) = prompter.heads
-    assert head.endswith("y<|end|>\n")
+    kept = list(prompter._pieces.kept)
+    assert sum("x" * 50 in piece for piece in kept) == 1
+    assert sum(piece.startswith("<|start|>assistant\n") for piece in kept) == 3
+    assert len(kept) == 7
 
 
-def test_only_so_many_heads_are_kept() -> None:
+def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "KEPT_CHARACTERS", 1000)
     prompter = chat()
-    for number in range(3 * KEPT_HEADS):
-        encoded(prompter, Message("user", str(number)), Message("assistant", "a"), USER)
-    assert 0 < len(prompter.heads) <= KEPT_HEADS
+    for number in range(100):
+        text = f"{number} {'x' * 100}"
+        assert shown(prompter, Message("user", text)).endswith(f"{text}<|end|>\n<|start|>assistant\n")
+    assert 0 < sum(map(len, prompter._pieces.kept)) < 1500
 
 
 def test_control_tokens_in_contents_and_prefill_are_text() -> None:

@@ -87,11 +87,11 @@ def test_control_tokens_in_contents_are_text_for_both_models(
     smollm2: LocalEngine, gemma: LocalEngine
 ) -> None:
     for engine in (smollm2, gemma):
-        special = set(engine._tokenizer.all_special_ids)
+        special = set(engine._texts._tokenizer.all_special_ids)
         clean, hostile = (engine.encode([Message("user", text)]) for text in ("ab", HOSTILE))
         count = [sum(token in special for token in ids) for ids in (clean, hostile)]
         assert count[0] == count[1]
-        assert HOSTILE in engine._tokenizer.decode(list(hostile))
+        assert HOSTILE in engine._texts._tokenizer.decode(list(hostile))
 
 
 def test_smollm2_keeps_the_blanks_of_a_prefill_and_closes_its_turn(smollm2: LocalEngine) -> None:
@@ -101,14 +101,14 @@ def test_smollm2_keeps_the_blanks_of_a_prefill_and_closes_its_turn(smollm2: Loca
         smollm2.encode(turn, " <INS> "),
         smollm2.encode(turn, " <INS> ", closed=True),
     )
-    text = str(smollm2._tokenizer.decode(list(closed)))
+    text = str(smollm2._texts._tokenizer.decode(list(closed)))
     assert text.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n <INS> <|im_end|>")
     assert opened[: len(prompt)] == prompt
-    assert closed == (*opened, smollm2._tokenizer.eos_token_id)
+    assert closed == (*opened, smollm2._texts._tokenizer.eos_token_id)
 
 
 def test_gemma_is_prompted_with_plain_text_behind_one_start_token(gemma: LocalEngine) -> None:
     ids = gemma.encode([Message("user", "Q: Is ice cold?\nA:")], " yes")
     assert not gemma.chat
-    assert gemma._tokenizer.decode(list(ids)) == "<bos>Q: Is ice cold?\nA: yes"
-    assert ids.count(gemma._tokenizer.bos_token_id) == 1
+    assert gemma._texts._tokenizer.decode(list(ids)) == "<bos>Q: Is ice cold?\nA: yes"
+    assert ids.count(gemma._texts._tokenizer.bos_token_id) == 1
