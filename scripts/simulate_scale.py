@@ -145,7 +145,7 @@ def _time(seconds: float) -> str:
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--coordinator", type=float, default=3_000.0, help="Pairs a second, by bench_coordinator.py.")
+@click.option("--coordinator", type=float, default=2_400.0, help="Pairs a second, by bench_coordinator.py.")
 @click.option("--seed", type=int, default=0)
 @click.option("--out", type=click.Path(path_type=Path), help="Where the table goes too.")
 def main(*, coordinator: float, seed: int, out: Path | None) -> None:
