@@ -70,7 +70,7 @@ def test_the_first_call_makes_the_environment_with_the_pinned_versions(outline: 
     assert calls[:3] == [
         "python3 -m venv .venv",
         f"{INSTALL} torch",
-        f"{INSTALL} --editable .[dev,fields,parquet,web,workers]",
+        f"{INSTALL} --editable .[dev,fields,parquet,web,ray]",
     ]
 
 
@@ -87,7 +87,7 @@ def test_other_pins_are_installed_into_the_environment_that_is_there(outline: Ou
         pins.write("another-package==1.0\n")
     assert installing(outline.run("quickstart")) == [
         f"{INSTALL} torch",
-        f"{INSTALL} --editable .[dev,fields,parquet,web,workers]",
+        f"{INSTALL} --editable .[dev,fields,parquet,web,ray]",
     ]
 
 

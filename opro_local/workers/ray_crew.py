@@ -25,7 +25,7 @@ from opro_local.workers.crew import Died, Task
 from opro_local.workers.holder import ModelHolder, OpenModels
 from opro_local.workers.jobs import About, Done, Job
 
-INSTALL = "Several workers need Ray: pip install 'opro-local[workers]'."
+INSTALL = "Several workers need Ray: pip install 'opro-local[ray]'."
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
