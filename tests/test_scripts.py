@@ -115,5 +115,5 @@ def test_style_and_types_are_checked_apart_from_the_tests(outline: Outline) -> N
     assert outline.run("check")[-3:] == [
         "ruff check .",
         "ruff format --check .",
-        "mypy opro_local scripts tests",
+        "mypy --num-workers 2 opro_local scripts tests",
     ]
