@@ -69,6 +69,8 @@ def alone(home_of_one: Path) -> dict[str, Any]:
 def exported(home: Path) -> dict[str, Any]:
     """The whole record, its outcomes with all their digits, without what no two runs have alike."""
     document = result(here("export", "--to", "json", "--outcomes", home=home))
+    for model in document["models"]:
+        model.pop("checked_before", None)  # when its files were read, here or earlier
     return {key: value for key, value in document.items() if key not in ("run", "timing")}
 
 
