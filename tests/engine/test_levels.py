@@ -65,7 +65,9 @@ def test_no_reuse_equals_the_model_itself(name: str) -> None:
     model = tiny_model(name)
     whole = WholeLikelihood(body=Body(model), head=read_head(model), token_budget=64)
     with torch.inference_mode():
-        assert largest_gap(numbers(whole(workload())), expected(name)) < 1e-4
+        gap = largest_gap(numbers(whole(workload())), expected(name))
+    largest = max(abs(value) for row in expected(name) for value in row)
+    assert gap < 1e-5 * largest  # of mamba's -48 a processor without AVX-512 loses the fourth decimal
 
 
 @pytest.mark.parametrize(("name", "level"), WINDOWED)
