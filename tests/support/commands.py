@@ -156,21 +156,24 @@ def meant_cells() -> list[Cell]:
     unread = {"answer": "label", "chat": False, "qa": False, "shots": 0} | UNREAD
     begun = [*_each_answer(), unread]
     again = [part for part in begun if part["answer"] in FIRST]
-    cells = covering(AXES, is_meant, begun=begun)
+    cells = covering(AXES, is_meant, looked_at=LOOKED_AT, begun=begun)
     for seed in (1, 2):
-        cells += covering(AXES | {"answer": FIRST}, is_meant, begun=again, seed=seed)
+        axes = AXES | {"answer": FIRST}
+        cells += covering(axes, is_meant, looked_at=LOOKED_AT, begun=again, seed=seed)
     return cells
 
 
 def each_answer_cells() -> list[Cell]:
     """A cell of each answer type in each mode with either model."""
-    return covering(AXES, is_meant, begun=_each_answer(), only_begun=True, seed=7)
+    begun = _each_answer()
+    return covering(AXES, is_meant, looked_at=LOOKED_AT, begun=begun, only_begun=True, seed=7)
 
 
 def run_cells() -> list[Cell]:
     """Cells for whole runs, which take longer: every answer type once in each mode with either model."""
     axes = AXES | {"method": ("opro", "portfolio")}
-    cells = covering(axes, is_meant, begun=_each_answer(), only_begun=True, seed=9)
+    begun = _each_answer()
+    cells = covering(axes, is_meant, looked_at=LOOKED_AT, begun=begun, only_begun=True, seed=9)
     # From the last on: mamba, which runs token by token, is with a cell of short prompts then.
     return [cell | {"family": FAMILIES[(i - 1) % len(FAMILIES)]} for i, cell in enumerate(cells)]
 

@@ -26,16 +26,19 @@ def covering(
     axes: Mapping[str, Sequence[object]],
     allowed: Callable[[Cell], bool],
     *,
+    looked_at: Sequence[str],
     begun: Iterable[Mapping[str, object]] = (),
     only_begun: bool = False,
     seed: int = 0,
 ) -> list[Cell]:
     """Allowed cells in which every pair of values meets that meets in any allowed cell; always the same ones.
 
-    begun are parts of cells that must be there, pairs or not; only_begun stops when they are.
+    looked_at are the axes that allowed hangs on. begun are parts of cells that must be there, pairs or not;
+    only_begun stops when they are.
     """
     draw = random.Random(seed)
-    open_pairs = set(_possible(tuple((name, tuple(values)) for name, values in axes.items()), allowed))
+    choices = tuple((name, tuple(values)) for name, values in axes.items())
+    open_pairs = set(_possible(choices, allowed, tuple(looked_at)))
     cells: list[Cell] = []
 
     def add(part: Mapping[str, object]) -> None:
@@ -51,16 +54,21 @@ def covering(
 
 
 @cache
-def _possible(axes: tuple[tuple[str, tuple[object, ...]], ...], allowed: Callable[[Cell], bool]) -> set[Pair]:
+def _possible(
+    axes: tuple[tuple[str, tuple[object, ...]], ...],
+    allowed: Callable[[Cell], bool],
+    looked_at: tuple[str, ...],
+) -> set[Pair]:
     """The pairs that meet in any allowed cell."""
     choices = [(name, value) for name, values in axes for value in values]
     pairs = [(one, two) for one, two in combinations(choices, 2) if one[0] != two[0]]
-    return {frozenset(pair) for pair in pairs if any(map(allowed, _all_with(dict(pair), dict(axes))))}
+    others = {name: values if name in looked_at else values[:1] for name, values in axes}
+    return {frozenset(pair) for pair in pairs if any(map(allowed, _all_with(dict(pair), others)))}
 
 
-def _all_with(part: Mapping[str, object], axes: Mapping[str, Sequence[object]]) -> Iterator[Cell]:
-    for values in product(*([part[name]] if name in part else axes[name] for name in axes)):
-        yield dict(zip(axes, values, strict=True))
+def _all_with(part: Mapping[str, object], others: Mapping[str, Sequence[object]]) -> Iterator[Cell]:
+    for values in product(*([part[name]] if name in part else others[name] for name in others)):
+        yield dict(zip(others, values, strict=True))
 
 
 def _around(
