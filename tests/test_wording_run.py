@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -82,9 +83,11 @@ def searched(folder: Path, monkeypatch: pytest.MonkeyPatch, **search: Any) -> Pa
     return opro_local.optimize_task(mail_task(72), settings(**search), host=host)
 
 
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return searched(tmp_path, monkeypatch)
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A finished search, which the tests read."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield searched(tmp_path_factory.mktemp("words"), patch)
 
 
 @pytest.fixture
@@ -222,8 +225,9 @@ def test_a_proposal_in_another_form_is_no_duplicate(tmp_path: Path, monkeypatch:
     assert len({p["key"] for p in accepted}) == len(accepted)
 
 
-def test_score_tells_the_form_of_what_a_run_has_found(path: Path, tmp_path: Path) -> None:
-    arguments = ["--home", str(tmp_path), "score", "--run", path.stem, "--on", "validation"]
+def test_score_tells_the_form_of_what_a_run_has_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play_roles(monkeypatch, Writer(log_prob=log_prob))
+    arguments = ["--home", str(path.parents[1]), "score", "--run", path.stem, "--on", "validation"]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert "labels as Fintech, Seed" in result.stdout
     found = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)

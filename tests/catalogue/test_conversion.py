@@ -138,6 +138,7 @@ def test_an_import_draws_its_progress_on_a_terminal(
     assert f"{total:.1f}/{total:.1f} kB" in drawn.err
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_a_split_model_is_stored_and_a_missing_part_stores_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

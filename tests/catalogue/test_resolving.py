@@ -113,6 +113,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tried_here")
 def test_a_gguf_file_is_imported_once_and_found_again_by_its_content(tmp_path: Path) -> None:
     file = write_gguf(tmp_path / "tiny.gguf", template="{{ messages }}")
     models = tmp_path / "models"
@@ -128,6 +129,7 @@ def test_a_gguf_file_is_imported_once_and_found_again_by_its_content(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tried_here")
 def test_a_gguf_file_that_cannot_be_converted_leaves_one_line_and_no_model(tmp_path: Path) -> None:
     import gguf
 

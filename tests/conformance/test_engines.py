@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import regex
-from engines import CONTEXT, DRAWS, ENGINES, FAKE, REAL, TINY, Engines
+from engines import CONTEXT, DRAWS, ENGINES, FAKE, OF_REAL_MODELS, TINY, Engines
 
 from opro_local.errors import DataError
 from opro_local.llm import ChoiceRequest, Engine, GenerationReply, GenerationRequest, Message
@@ -29,7 +29,7 @@ def small(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     return engines(request.param)
 
 
-@pytest.fixture(params=[*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in REAL)])
+@pytest.fixture(params=[*TINY, *OF_REAL_MODELS])
 def held(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """One that holds replies to a form by itself."""
     return engines(request.param)

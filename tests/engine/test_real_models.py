@@ -58,9 +58,9 @@ def off_at_each_level(engine: LocalEngine, requests: Sequence[ChoiceRequest]) ->
     return [largest_gap(run(scorer(model, level), requests), expected) for level in LEVELS]
 
 
-def few(requests: Sequence[ChoiceRequest], n: int) -> list[ChoiceRequest]:
-    """The first requests with two choices each."""
-    return [replace(request, choices=request.choices[:2]) for request in requests[:n]]
+def few(requests: Sequence[ChoiceRequest], n: int, choices: int) -> list[ChoiceRequest]:
+    """The first requests with so many choices each."""
+    return [replace(request, choices=request.choices[:choices]) for request in requests[:n]]
 
 
 def test_every_level_equals_smollm2_itself(smollm2: LocalEngine) -> None:
@@ -70,10 +70,10 @@ def test_every_level_equals_smollm2_itself(smollm2: LocalEngine) -> None:
 
 def test_every_level_equals_gemma_itself_below_and_beyond_its_window(gemma: LocalEngine) -> None:
     assert gemma.level == "E3"
-    assert max(off_at_each_level(gemma, few(workload(gemma), 3))) < 1e-4
+    assert max(off_at_each_level(gemma, few(workload(gemma), 3, 2))) < 1e-4
     long = workload(gemma, opening="One more line of context. " * 90)
     assert min(len(request.context) for request in long) > 512  # its window
-    assert max(off_at_each_level(gemma, few(long, 2))) < 1e-4
+    assert max(off_at_each_level(gemma, few(long, 2, 1))) < 1e-4
 
 
 def test_smollm2_answers_greedily_and_ends_its_turn(smollm2: LocalEngine) -> None:

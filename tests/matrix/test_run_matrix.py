@@ -23,7 +23,7 @@ from commands import (
 )
 from covering import Cell
 
-FEW_TOKENS = ("--answer-tokens", "8")
+FEW_TOKENS = ("--answer-tokens", "4")
 """The real models would go on writing."""
 
 

@@ -23,7 +23,7 @@ def test_orders_are_the_same_for_the_same_seed_and_are_answered_by_their_own_tar
 def test_held_replies_are_of_the_form_and_both_ways_are_told(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "tiny", "llama")
     words = ["--model", str(folder), "--home", str(tmp_path), "--rows", "20", "--block", "10"]
-    result = CliRunner().invoke(main, [*words, "--new-tokens", "400", "--instruction", ""])
+    result = CliRunner().invoke(main, [*words, "--new-tokens", "200", "--instruction", ""])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout.splitlines()[-1])
     assert (document["held"]["unparsable"], document["held"]["of_the_form"]) == (0, 20)

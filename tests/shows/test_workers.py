@@ -124,7 +124,7 @@ def test_killed_workers_change_no_record_and_ray_keeps_no_row_and_calls_nobody(
     draw, trace = random.Random(1), home / "trace"
     with (
         TemporaryDirectory(dir="/tmp") as short,  # Ray's folder is there: the home's name is too long for it
-        started([*arguments, "--workers", "4"], home, {"TMPDIR": short}, under=following(trace)) as process,
+        started([*arguments, "--workers", "2"], home, {"TMPDIR": short}, under=following(trace)) as process,
     ):
         seen, killed, logs = 0, 0, b""
         while killed < KILLS and process.poll() is None:

@@ -124,7 +124,7 @@ def _document(run: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("moment", [1, 4, 5])
+@pytest.mark.parametrize("moment", [1, 5])
 def test_a_study_that_was_killed_goes_on_to_the_same_tables(
     engine: Callable[..., ScriptedEngine], monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from crews import PickledCrew
+from real_engines import real_engine
 from tiny_models import VOCABULARY, Size, byte_tokenizer, save_tiny_model
 
 from opro_local.engine import load_engine, memory, swapping
@@ -32,7 +33,9 @@ DRAWS = 6
 FAKE = ("scripted-chat", "scripted-plain")
 TINY = ("tiny-chat", "tiny-plain", "tiny-E0", "tiny-recurrent", "tiny-taking-turns", "tiny-spread")
 REAL = ("smollm2", "gemma")
-ENGINES = [*FAKE, *TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in REAL)]
+OF_REAL_MODELS = [pytest.param(name, marks=pytest.mark.slow, id=f"{name}-of-real_models") for name in REAL]
+"""Their ids put them beside the other tests that have these models loaded (longest_together.py)."""
+ENGINES = [*FAKE, *TINY, *OF_REAL_MODELS]
 
 
 class Engines:
@@ -55,7 +58,7 @@ class Engines:
     def _local(self, name: str) -> LocalEngine:
         if name in REAL:
             folder = self._real("gemma-3-270m" if name == "gemma" else "smollm2-135m")
-            return load_engine(folder, digest=name)
+            return real_engine(folder)
         architecture = {"tiny-plain": "gpt2", "tiny-recurrent": "mamba"}.get(name, "llama")
         folder = self._small(architecture, chat=name != "tiny-plain")
         level: Level | None = "E0" if name == "tiny-E0" else None

@@ -1,4 +1,4 @@
-"""The stored real models as engines in fp32, each loaded once a process: that takes seconds."""
+"""The stored real models as engines in fp32, each planned and loaded once a process: that takes seconds."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -17,6 +17,11 @@ def real_engine(folder: Path) -> LocalEngine:
     return load_engine(folder, digest=f"model:{folder.name}", quantize="fp32")
 
 
+@cache
+def real_plan(folder: Path) -> MemoryPlan:
+    return plan_folder(folder, quantize="fp32", device="cpu")
+
+
 def share_real_engines(patch: pytest.MonkeyPatch) -> None:
     """Let commands of this process find their models as they do, and run them as they are loaded already."""
 
@@ -24,9 +29,7 @@ def share_real_engines(patch: pytest.MonkeyPatch) -> None:
         found: Mapping[str, StoredModel], _settings: ModelSettings, *, share: int = 1
     ) -> tuple[dict[str, LocalEngine], dict[str, MemoryPlan]]:
         assert share == 1, "workers have processes of their own"
-        plans = {
-            digest: plan_folder(model.path, quantize="fp32", device="cpu") for digest, model in found.items()
-        }
-        return {digest: real_engine(model.path) for digest, model in found.items()}, plans
+        engines = {digest: real_engine(model.path) for digest, model in found.items()}
+        return engines, {digest: real_plan(model.path) for digest, model in found.items()}
 
     patch.setattr(models, "load_stored", load_stored)
