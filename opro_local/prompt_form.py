@@ -20,6 +20,8 @@ class PromptForm:
 
     def changes(self) -> dict[str, Any]:
         """What differs from the default."""
+        if self == DEFAULT_FORM:
+            return {}
         return {name: value for name, value in asdict(self).items() if value != getattr(DEFAULT_FORM, name)}
 
 

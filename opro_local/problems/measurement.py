@@ -136,7 +136,8 @@ class AnswerSheet:
 
         Raises LeakedShot.
         """
-        missing = {c.key: c for c in candidates if any(row.id not in self._of(c) for row in block)}
+        asked = {row.id for row in block}
+        missing = {c.key: c for c in candidates if not asked <= self._of(c).keys()}
         if not missing:
             return
         texts = {row.text for row in block}
@@ -151,9 +152,10 @@ class AnswerSheet:
 
     def outcomes(self, candidate: Candidate, rows: Sequence[Example]) -> list[Outcome]:
         """Of a candidate on rows that it was asked."""
-        return [self._of(candidate)[row.id] for row in rows]
+        known = self._of(candidate)
+        return [known[row.id] for row in rows]
 
     def _of(self, candidate: Candidate) -> dict[str, Outcome]:
-        if candidate.key not in self._known:
-            self._known[candidate.key] = dict(self.ledger.outcomes(candidate.key, self.split))
-        return self._known[candidate.key]
+        if (key := candidate.key) not in self._known:
+            self._known[key] = dict(self.ledger.outcomes(key, self.split))
+        return self._known[key]
