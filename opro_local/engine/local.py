@@ -17,6 +17,7 @@ from opro_local.engine.free_memory import free_bytes
 from opro_local.engine.generation import Sampling, SharedGeneration, WholeGeneration
 from opro_local.engine.head import read_head
 from opro_local.engine.likelihood import SharedLikelihood, WholeLikelihood
+from opro_local.engine.limits import Peaks
 from opro_local.engine.loading import Loaded, load_weights
 from opro_local.engine.memory import Budgets, MemoryPlan, plan_memory, read_needs, usual_budgets
 from opro_local.engine.meter import Meter, Score
@@ -24,7 +25,7 @@ from opro_local.engine.offload import spread_layers
 from opro_local.engine.packing import multiplied
 from opro_local.engine.prefix_store import PrefixStore
 from opro_local.engine.prefixes import Prefixes, RepeatablePrefixes, StoredPrefixes
-from opro_local.engine.probe import Level, check_head, choose_level, compile_layers, record_steps
+from opro_local.engine.probe import Level, Verdict, check_head, choose_level, compile_layers, record_steps
 from opro_local.engine.profile import ModelProfile, Quantize, load_tokenizer, profile_folder
 from opro_local.engine.texts import ModelTexts
 from opro_local.engine.work import Work
@@ -83,7 +84,8 @@ def token_counter(folder: Path) -> Callable[[str], int]:
 class LocalEngine:
     """Implements opro_local.llm.Engine. level and level_reason tell how far prompts share work, and why.
 
-    repeatable makes the numbers of a call depend on nothing but its requests, not on earlier calls.
+    repeatable makes the numbers of a call depend on nothing but its requests, not on earlier calls. level may
+    be the verdict of an engine that had the same weights in this process: it is not proved again.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class LocalEngine:
         *,
         digest: str,
         chat: bool | None = None,
-        level: Level | None = None,
+        level: Level | Verdict | None = None,
         compiled: bool = False,
         budgets: Budgets | None = None,
         repeatable: bool = False,
@@ -134,6 +136,7 @@ class LocalEngine:
         else:
             self._generation = WholeGeneration(body=body, decoder=decoder, token_budget=budgets.tokens)
         self.digest = digest
+        self.verdict = verdict.alone
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")
@@ -147,6 +150,15 @@ class LocalEngine:
     @property
     def tokens_run(self) -> int:
         return self._work.tokens_run
+
+    @property
+    def peaks(self) -> Peaks | None:
+        """What the machine can do at best, where an effort was asked for or another engine has told."""
+        return self._meter.peaks
+
+    @peaks.setter
+    def peaks(self, known: Peaks | None) -> None:
+        self._meter.peaks = known
 
     @property
     def work(self) -> Work:

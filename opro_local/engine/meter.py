@@ -21,7 +21,10 @@ Score = Callable[[Sequence[ChoiceRequest]], list[ChoiceReply]]
 
 
 class Meter:
-    """Adds up what calls that score and calls that write need at the least, and their seconds."""
+    """Adds up what calls that score and calls that write need at the least, and their seconds.
+
+    peaks are measured when they are first needed, unless they are set before.
+    """
 
     def __init__(
         self, model: PreTrainedModel, *, work: Work, store: PrefixStore, kinds: AttentionKinds | None
@@ -35,7 +38,7 @@ class Meter:
         self._least_decoding = Decoding.nothing()
         self._decoding_seconds = 0.0
         self._decoded_tokens = 0
-        self._peaks: Peaks | None = None
+        self.peaks: Peaks | None = None
 
     def run(self, score: Score, requests: Sequence[ChoiceRequest]) -> list[ChoiceReply]:
         """score(requests), measured."""
@@ -64,9 +67,8 @@ class Meter:
         return replies
 
     def effort(self, level: str) -> EngineStats:
-        """All calls so far; the machine's peaks are measured when they are first needed."""
-        self._peaks = self._peaks or measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
-        peaks = self._peaks
+        """All calls so far."""
+        peaks = self.peaks = self.peaks or measure_peaks(self._model, copy_bytes=SMALL_COPY_BYTES)
         return EngineStats(
             level=level,
             requests=self._requests,

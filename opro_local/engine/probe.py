@@ -11,7 +11,7 @@ import math
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -76,12 +76,24 @@ class Verdict:
     reuse: Reuse | None
     reason: str
 
+    def of(self, whole: WholeLikelihood) -> "Verdict":
+        """The same of these weights read anew."""
+        reuse_of = REUSES.get(self.level)
+        return replace(self, reuse=reuse_of and reuse_of(whole.body, whole.token_budget))
 
-def choose_level(whole: WholeLikelihood, wanted: Level | None) -> Verdict:
-    """The highest level that proves equal to E0 here.
+    @property
+    def alone(self) -> "Verdict":
+        """Without the weights that a way to reuse holds on to."""
+        return replace(self, reuse=None)
+
+
+def choose_level(whole: WholeLikelihood, wanted: Level | Verdict | None) -> Verdict:
+    """The highest level that proves equal to E0 here, or what this process has found of the same weights.
 
     Raises ModelError if another one is wanted, or if E0 itself does not hold.
     """
+    if isinstance(wanted, Verdict):
+        return wanted.of(whole)
     if wanted == "E0":
         return Verdict(level="E0", reuse=None, reason="asked for")
     _check_rows(whole)

@@ -13,8 +13,10 @@ import torch
 
 from opro_local.effort import EngineStats
 from opro_local.engine.free_memory import free_bytes
+from opro_local.engine.limits import Peaks
 from opro_local.engine.local import LocalEngine, load_planned
 from opro_local.engine.memory import MemoryPlan, plan_memory, plan_together, read_needs
+from opro_local.engine.probe import Verdict
 from opro_local.engine.profile import ModelProfile, Quantize, profile_folder
 from opro_local.engine.texts import ModelTexts
 from opro_local.llm import (
@@ -76,11 +78,12 @@ class LoadPlan:
     digest: str
     options: LoadOptions
 
-    def load(self) -> LocalEngine:
-        """Read the weights. Raises ModelError."""
+    def load(self, verdict: Verdict | None = None) -> LocalEngine:
+        """Read the weights; verdict is what was found of them before. Raises ModelError."""
         return LocalEngine(
             load_planned(self.profile, self.plan),
             digest=self.digest,
+            level=verdict,
             compiled=self.options.compiled,
             budgets=self.plan.budgets,
             repeatable=self.options.repeatable,
@@ -109,10 +112,13 @@ class SwappedEngine:
     def __init__(self, play: LoadPlan, stage: WeightSlot) -> None:
         self._play, self._stage = play, stage
         self._loaded: LocalEngine | None = None
+        self._verdict: Verdict | None = None
+        self._peaks: Peaks | None = None
         self._tokens_run = 0
         self._effort: EngineStats | None = None
-        self._used = False  # since the weights were read; measuring an effort takes a second
+        self._used = False  # since the weights were read
         engine = self._engine()  # what only a loaded model tells is asked for once
+        self._verdict = engine.verdict
         self.digest, self.numerics, self.level = engine.digest, engine.numerics, engine.level
         self.chat, self.device, self.context_length = engine.chat, engine.device, engine.context_length
         self._texts = ModelTexts(play.profile.tokenizer, chat=self.chat)
@@ -121,6 +127,7 @@ class SwappedEngine:
         """Give up the weights; what was counted stays."""
         assert self._loaded is not None
         self._tokens_run, self._effort = self.tokens_run, self.effort() if self._used else self._effort
+        self._peaks = self._loaded.peaks
         self._loaded, self._used = None, False
 
     @property
@@ -171,5 +178,6 @@ class SwappedEngine:
     def _engine(self) -> LocalEngine:
         self._stage.clear_for(self)
         if self._loaded is None:
-            self._loaded = self._play.load()
+            self._loaded = self._play.load(self._verdict)
+            self._loaded.peaks = self._peaks
         return self._loaded

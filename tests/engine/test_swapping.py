@@ -4,12 +4,14 @@ import gc
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from tiny_models import save_tiny_model
 from transformers import PreTrainedModel
 
-from opro_local.engine import local, memory, swapping
+from opro_local.engine import local, memory, meter, probe, swapping
 from opro_local.engine.loading import Loaded, Place, load_weights
 from opro_local.engine.profile import ModelProfile, profile_folder
 from opro_local.engine.swapping import LoadOptions, SwappedEngine, load_engines
@@ -40,6 +42,18 @@ class Loads:
         loaded = self._load(profile, spread=spread)
         self._models.append(weakref.ref(loaded.model))
         return loaded
+
+
+class Calls:
+    """Counts the calls of a function of a module."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> None:
+        self._function, self.count = getattr(module, name), 0
+        patch.setattr(module, name, self)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self.count += 1
+        return self._function(*arguments, **named)
 
 
 @pytest.fixture
@@ -110,3 +124,17 @@ def test_one_model_is_loaded_once_and_stays(folders: dict[str, Path], loads: Loa
     engines, plans = load_engines({"one": folders["one"]}, HOLDING)
     engines["one"].loglikelihood(SCORING)
     assert (len(loads.alive), len(plans)) == (1, 1)
+
+
+def test_what_was_found_of_weights_is_found_once(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proved, measured = (Calls(monkeypatch, *named) for named in ((probe, "_holds"), (meter, "measure_peaks")))
+    monkeypatch.setattr(swapping, "free_bytes", lambda _: room_for_one(folders))
+    apart, _ = load_engines(folders, HOLDING)
+    assert proved.count == len(apart)
+    for _ in range(3):
+        for engine in apart.values():
+            engine.loglikelihood(SCORING)
+    assert {engine.effort().level for engine in apart.values()} == {"E3"}
+    assert (proved.count, measured.count) == (len(apart), len(apart))
