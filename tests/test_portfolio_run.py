@@ -223,7 +223,7 @@ def test_cut_off_after_any_block_the_same_search_goes_on(
 
     def stop() -> None:
         blocks[0] += 1
-        if blocks[0] % 13 == 0:
+        if blocks[0] % 21 == 0:
             raise Interrupted
 
     host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path / "cut"), after_commit=stop)

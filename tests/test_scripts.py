@@ -24,7 +24,9 @@ SHIMS = {
     "opro-local": RECORDER
     + 'case "$1 $2" in\n"model verify") [ -e ".venv/$3" ] ;;\n"model pull") touch ".venv/$3" ;;\nesac\n',
 }
-INSTALL = "python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt"
+INSTALL = (
+    "python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt"
+)
 
 
 class Outline:
@@ -72,6 +74,7 @@ def test_the_first_call_makes_the_environment_with_the_pinned_versions(outline: 
         f"{INSTALL} torch",
         f"{INSTALL} --editable .[dev,fields,parquet,web,ray]",
     ]
+    assert calls[3].startswith("python -c import opro_local.engine.local")
 
 
 def test_a_second_call_installs_and_fetches_nothing(outline: Outline) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tiny_models import save_tiny_model
+from traced import following, permitted
 from warm_python import WarmPython
 from whole_command import ROWS, FinishedRun, TinyModels, call, environment, small_run
 
@@ -38,7 +39,11 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
 
 @pytest.fixture(scope="session")
 def unbroken(tiny: TinyModels, table: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """The run that others are compared with."""
-    home = tmp_path_factory.mktemp("unbroken")
+    """The run that others are compared with: watched, and in a namespace without network, where permitted."""
+    home, trace = tmp_path_factory.mktemp("unbroken"), tmp_path_factory.mktemp("watched") / "trace"
     arguments = [*small_run(tiny.chat, table), "--quantize", "fp32"]
-    return FinishedRun(home=home, arguments=arguments, done=call(*arguments, home=home))
+    apart, follow = ["unshare", "-rn"], following(trace)
+    offline = permitted(*apart, "true")
+    done = call(*arguments, home=home, under=[*(apart if offline else []), *follow])
+    watched = trace.read_text() if follow else None
+    return FinishedRun(home=home, arguments=arguments, done=done, offline=offline, trace=watched)

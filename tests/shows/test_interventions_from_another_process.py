@@ -31,7 +31,7 @@ def begun(home: Path, arguments: list[str], warm: WarmPython) -> tuple[Warm, str
 def test_an_instruction_of_a_person_is_scored_and_tagged(
     tiny: TinyModels, table: Path, tmp_path: Path, warm: WarmPython
 ) -> None:
-    arguments = [*small_run(tiny.chat, table), "--steps", "12"]
+    arguments = [*small_run(tiny.chat, table), "--steps", "6"]
     process, run = begun(tmp_path, arguments, warm)
     asked = here("prompts", "add", run, OWN, home=tmp_path)
     assert asked.returncode == 0, asked.stderr

@@ -36,11 +36,16 @@ class TinyModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun:
-    """A command that ran to its end: where, with which arguments, what it printed."""
+    """A command that ran to its end: where, with which arguments, what it printed.
+
+    offline: it had no network. trace is what it asked of the network, None where nobody watched.
+    """
 
     home: Path
     arguments: Sequence[str]
     done: Done
+    offline: bool
+    trace: str | None
 
 
 def environment(home: Path) -> dict[str, str]:
