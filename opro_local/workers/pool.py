@@ -21,6 +21,13 @@ from opro_local.workers.jobs import About, Done, Job
 MOST_DEATHS = 3
 """A worker that dies so often in a row, no job done between, is given up."""
 
+PAUSE_SECONDS = 5.0
+"""A worker that died is given work again after so long, after a second death in a row five times as long.
+
+What is asked of the dead process fails at once until Ray knows that another is on its way: seconds
+on a busy machine. The new one starts meanwhile.
+"""
+
 FIRST_SECONDS = 1800.0
 """A worker's first job may take so long: it may load its models."""
 LEAST_SECONDS = 120.0
@@ -70,8 +77,9 @@ class Pool:
         *,
         tell: Callable[[str], None] = lambda _line: None,
         clock: Callable[[], float] = time.monotonic,
+        pause: float = PAUSE_SECONDS,
     ) -> None:
-        self._crew, self._tell, self._clock = crew, tell, clock
+        self._crew, self._tell, self._clock, self._pause = crew, tell, clock, pause
         self._workers = [_Worker(number) for number in range(crew.size)]
         self._free: dict[int, None] = dict.fromkeys(range(crew.size))
         self._living = crew.size
@@ -231,7 +239,7 @@ class Pool:
         worker.deaths_in_row += 1
         if worker.deaths_in_row < MOST_DEATHS:
             self._tell(f"{_name(worker)} {why}; it is begun anew, its work goes to the next that is free")
-            self._release(worker)
+            self._release_after(self._pause * 5 ** (worker.deaths_in_row - 1), worker)
             return
         self._tell(f"{_name(worker)} {why} for the third time in a row; it is given up")
         self._crew.give_up(worker.number)
@@ -249,6 +257,14 @@ class Pool:
         except BaseException:
             self._release(worker)
             raise
+
+    def _release_after(self, seconds: float, worker: _Worker) -> None:
+        if not seconds:
+            self._release(worker)
+            return
+        timer = threading.Timer(seconds, self._release, [worker])
+        timer.daemon = True  # nobody waits for it who has left
+        timer.start()
 
     def _release(self, worker: _Worker) -> None:
         with self._change:

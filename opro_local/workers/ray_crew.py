@@ -31,6 +31,7 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as on those systems, a node is known by its loopback address
     "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",  # 15 by itself: beside other work its workers would wait for ever
 }
 STORE_BYTES = 80 * 2**20
 """Shared memory for what is sent; blocks are far below the 100 kB from which Ray takes it."""

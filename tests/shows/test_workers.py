@@ -130,6 +130,7 @@ def test_killed_workers_change_no_record_and_ray_keeps_no_row_and_calls_nobody(
         while killed < KILLS and process.poll() is None:
             seen = wait_for_outcomes(process, home, seen)
             if living := workers_of(process.pid):
+                assert {worker.nice() for worker in living} == {os.nice(0)}, "they yield to other work"
                 # All of them at first: that one alone has died is not told before it is given a block.
                 for worker in living if not killed else [draw.choice(living)]:
                     worker.kill()

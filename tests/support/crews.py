@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from opro_local.errors import OproError
 from opro_local.workers.crew import Died
@@ -24,7 +25,7 @@ class PickledCrew:
     """Workers that answer in the order in which pick names them, of those under way.
 
     dies and hangs say of the n-th job that is begun whether its worker dies on it, or never answers. A worker
-    that died has its models to load again.
+    that died has its models to load again, and as with Ray what it is asked within away seconds fails.
     """
 
     open_models: OpenModels
@@ -32,6 +33,7 @@ class PickledCrew:
     pick: Callable[[int], int] = lambda _count: 0
     dies: Callable[[int], bool] = lambda _job: False
     hangs: Callable[[int], bool] = lambda _job: False
+    away: float = 0.0
     loads: int = 0
     begun: list[tuple[int, Job]] = field(default_factory=list)
     given_up: list[int] = field(default_factory=list)
@@ -39,6 +41,7 @@ class PickledCrew:
     def __post_init__(self) -> None:
         self._holders = [self._holder() for _ in range(self.size)]
         self._lives = [0] * self.size
+        self._back = [0.0] * self.size
         self._doomed: set[Sent] = set()
         self._stuck: set[Sent] = set()
 
@@ -48,7 +51,7 @@ class PickledCrew:
         self.begun.append((worker, job))
         kept = pickle.dumps(job)
         task = self._sent(worker, lambda holder: holder.run(pickle.loads(kept)))
-        if self.dies(number):
+        if self.dies(number) or monotonic() < self._back[worker]:
             self._doomed.add(task)
         if self.hangs(number):
             self._stuck.add(task)
@@ -71,6 +74,9 @@ class PickledCrew:
 
     def begin_anew(self, worker: int) -> None:
         self._lives[worker] += 1
+        self._back[worker] = (
+            monotonic() + self.away if monotonic() >= self._back[worker] else self._back[worker]
+        )
         self._holders[worker] = self._holder()
 
     def give_up(self, worker: int) -> None:

@@ -79,7 +79,7 @@ def test_deaths_cost_the_jobs_in_flight_and_change_no_reply(
 
     crew.dies = dies
     asked = [job(number) for number in range(jobs)]
-    pool = Pool(crew)
+    pool = Pool(crew, pause=0)
     told = answers(pool, asked)
     assert {place: done.replies for place, done in told} == expected(asked)
     workers = effort(told).workers
@@ -90,7 +90,7 @@ def test_deaths_cost_the_jobs_in_flight_and_change_no_reply(
 
 def test_the_largest_goes_first_and_what_begins_alike_to_the_same_worker() -> None:
     crew = PickledCrew(scripted)
-    pool = Pool(crew)
+    pool = Pool(crew, pause=0)
     jobs = [job(n, prefix=(n % 2,), tokens=100 - n) for n in range(8)]
     found(pool, jobs)
     assert [each.tokens for _, each in crew.begun[:2]] == [100, 99]
@@ -106,7 +106,7 @@ def test_a_worker_that_dies_three_times_in_a_row_is_given_up() -> None:
     told: list[str] = []
     crew = PickledCrew(scripted)
     crew.dies = lambda number: crew.begun[number][0] == 1
-    pool = Pool(crew, tell=told.append)
+    pool = Pool(crew, tell=told.append, pause=0)
     jobs = [job(number) for number in range(6)]
     assert found(pool, jobs) == expected(jobs)
     assert (crew.given_up, pool.living) == ([1], 1)
@@ -115,23 +115,35 @@ def test_a_worker_that_dies_three_times_in_a_row_is_given_up() -> None:
     assert found(pool, jobs) == expected(jobs)  # and the other one goes on
 
 
+def test_a_worker_is_not_asked_while_its_new_process_is_not_known_yet() -> None:
+    jobs = [job(number) for number in range(4)]
+
+    def killed(pause: float) -> dict[int, object]:
+        crew = PickledCrew(scripted, size=1, dies=lambda number: number == 1, away=0.2)
+        return found(Pool(crew, pause=pause), jobs)
+
+    assert killed(0.1) == expected(jobs)  # asked again after 0.1 s, and after 0.5 s more
+    with pytest.raises(WorkersGone, match="No worker is left"):
+        killed(0.0)
+
+
 def test_deaths_between_jobs_done_are_forgiven() -> None:
     crew = PickledCrew(scripted, size=1, dies=lambda number: number % 3 != 2)
     jobs = [job(number) for number in range(20)]
-    assert found(Pool(crew), jobs) == expected(jobs)
+    assert found(Pool(crew, pause=0), jobs) == expected(jobs)
     assert crew.loads == 20  # each process that lived to do a job has loaded the models once
 
 
 def test_without_workers_the_run_pauses() -> None:
     with pytest.raises(WorkersGone, match="No worker is left"):
-        found(Pool(PickledCrew(scripted, dies=lambda _: True)), [job(1), job(2)])
+        found(Pool(PickledCrew(scripted, dies=lambda _: True), pause=0), [job(1), job(2)])
 
 
 def test_a_worker_that_does_not_answer_is_found_by_the_rate_of_the_others() -> None:
     clock = Clock()
     crew = PickledCrew(scripted, size=2)
     told: list[str] = []
-    pool = Pool(crew, tell=told.append, clock=clock)
+    pool = Pool(crew, tell=told.append, clock=clock, pause=0)
     found(pool, [job(1), job(2)])  # both have begun
     crew.hangs = lambda number: number == 2
     clock.step = LEAST_SECONDS / 3
@@ -143,7 +155,7 @@ def test_a_worker_that_does_not_answer_is_found_by_the_rate_of_the_others() -> N
 def test_a_first_job_may_take_as_long_as_loading() -> None:
     clock = Clock(step=LEAST_SECONDS)
     crew = PickledCrew(scripted, size=1, hangs=lambda number: number == 0)
-    assert found(Pool(crew, clock=clock), [job(1)]) == expected([job(1)])
+    assert found(Pool(crew, clock=clock, pause=0), [job(1)]) == expected([job(1)])
     assert clock.now > FIRST_SECONDS
 
 
@@ -153,17 +165,17 @@ def test_an_error_on_purpose_is_the_callers_and_frees_the_worker() -> None:
 
     crew = PickledCrew(too_long, size=1)
     with pytest.raises(ModelError, match="no such model"):
-        found(Pool(crew), [job(1)])
+        found(Pool(crew, pause=0), [job(1)])
     with pytest.raises(ModelError, match="no such model"):
-        Pool(crew).begin()
+        Pool(crew, pause=0).begin()
     crew.open_models = scripted
-    pool = Pool(crew)
+    pool = Pool(crew, pause=0)
     assert [about.place for about in pool.begin()] == ["here"]
     assert found(pool, [job(1)]) == expected([job(1)])
 
 
 def test_two_callers_share_the_workers() -> None:
-    pool = Pool(PickledCrew(scripted, size=2))
+    pool = Pool(PickledCrew(scripted, size=2), pause=0)
     jobs = [job(number) for number in range(30)]
     results: list[dict[int, object]] = []
     threads = [threading.Thread(target=lambda: results.append(found(pool, jobs))) for _ in range(3)]
@@ -176,7 +188,7 @@ def test_two_callers_share_the_workers() -> None:
 
 def test_a_caller_without_a_worker_comes_before_one_that_has_one() -> None:
     crew = PickledCrew(scripted, size=2)
-    pool = Pool(crew)
+    pool = Pool(crew, pause=0)
     later = threading.Thread(target=lambda: found(pool, [job(99)]))
 
     def pick(_count: int) -> int:
@@ -194,7 +206,7 @@ def test_a_caller_without_a_worker_comes_before_one_that_has_one() -> None:
 
 def test_each_caller_is_told_the_effort_of_its_own_jobs_and_each_death_once() -> None:
     crew = PickledCrew(scripted, size=2, dies=lambda number: number in (1, 6))
-    pool = Pool(crew)
+    pool = Pool(crew, pause=0)
     pool.begin()
     first, second = (effort(answers(pool, [job(number) for number in range(count)])) for count in (4, 3))
     assert (first.requests, second.requests) == (4, 3)
