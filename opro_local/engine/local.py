@@ -136,7 +136,7 @@ class LocalEngine:
         else:
             self._generation = WholeGeneration(body=body, decoder=decoder, token_budget=budgets.tokens)
         self.digest = digest
-        self.verdict = verdict.alone
+        self.verdict = replace(verdict, reuse=None)  # without the weights that a way to reuse holds on to
         self.level, self.level_reason = verdict.level, verdict.reason
         self.device = body.device.type
         dtype = str(model.dtype).removeprefix("torch.")

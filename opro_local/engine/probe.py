@@ -81,11 +81,6 @@ class Verdict:
         reuse_of = REUSES.get(self.level)
         return replace(self, reuse=reuse_of and reuse_of(whole.body, whole.token_budget))
 
-    @property
-    def alone(self) -> "Verdict":
-        """Without the weights that a way to reuse holds on to."""
-        return replace(self, reuse=None)
-
 
 def choose_level(whole: WholeLikelihood, wanted: Level | Verdict | None) -> Verdict:
     """The highest level that proves equal to E0 here, or what this process has found of the same weights.
