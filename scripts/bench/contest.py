@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.cells import Cell, CellFile, CellName, marks
 from bench.children import Child
+from bench.plain_model import ANSWER_TOKENS
 from bench.searching_peers import cell_of_answer, question_for, searching_peers
 from opro_local.api import optimize_task
 from opro_local.catalogue import resolve
@@ -25,6 +26,7 @@ from opro_local.config import (
     Method,
     ModelSettings,
     RunSettings,
+    ScoringSettings,
     SearchSettings,
     TaskSettings,
 )
@@ -54,14 +56,24 @@ MANY_STEPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One of ours, perhaps without an arm."""
+    """One of ours, perhaps without an arm; by_replies: it reads greedy replies, as the peers do."""
 
     method: Method
     without: tuple[Arm, ...] = ()
+    by_replies: bool = False
 
     @property
     def name(self) -> str:
-        return " ".join([self.method, *(f"without {arm}" for arm in self.without)])
+        parts = [self.method, *(f"without {arm}" for arm in self.without)]
+        return " ".join([*parts, "by replies"] if self.by_replies else parts)
+
+    @property
+    def scoring(self) -> ScoringSettings:
+        return (
+            ScoringSettings(mode="generation", answer_tokens=ANSWER_TOKENS)
+            if self.by_replies
+            else ScoringSettings()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,7 @@ class Plan:
             search=SearchSettings(
                 method=search.method, without=search.without, seed=seed, headroom=0, sensitivity=0
             ),
+            scoring=search.scoring,
             budget=self.budget.model_copy(update={"steps": steps}),
         )
 

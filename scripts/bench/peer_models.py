@@ -60,10 +60,14 @@ class Llm:
 
 
 class Predictor:
-    """What promptolution calls a predictor: the first label in a greedy reply, "" where there is none."""
+    """What promptolution calls a predictor: the first label in a greedy reply, "" where there is none.
+
+    By its llm promptolution counts the tokens of prompts.
+    """
 
     def __init__(self, model: Model, labels: Sequence[str], meter: Meter) -> None:
         self.model, self.labels, self.meter = model, labels, meter
+        self.llm = Llm(model, meter)
         self.extraction_description = (
             f"The task is to classify the texts into one of those classes: {', '.join(labels)}."
             "The first occurrence of a valid class label in the prediction is used as the predicted class."

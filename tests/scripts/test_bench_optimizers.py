@@ -11,10 +11,10 @@ from typing import Any
 import bench.contest
 import pytest
 from bench.cells import Cell, CellFile, CellName
-from bench.contest import Contest, Plan, Purse, Search, cell_of_run
-from bench.peer_child import Judge
+from bench.contest import MANY_STEPS, Contest, Plan, Purse, Search, cell_of_run
+from bench.peer_child import Judge, search
 from bench.peer_models import Llm, Meter, Predictor, Spent, first_label
-from bench.peer_searches import Classification, Prompted, distinct
+from bench.peer_searches import SEARCHES, Classification, Prompted, distinct
 from bench.plain_model import Reply
 from bench.searching_peers import cell_of_answer, question_for
 from bench.summary import as_json, as_table, mean_gain, summary
@@ -173,10 +173,17 @@ class TestContest:
             next(contest(tmp_path).run("none", [mail_task()]))
 
 
+class Words:
+    """A tokenizer: a word is a token."""
+
+    def encode(self, text: str) -> list[str]:
+        return text.split()
+
+
 class Echo:
     """Answers with what stands behind the prompt's last line; a word is a token."""
 
-    tokenizer = None
+    tokenizer = Words()
 
     def answer(self, texts: Sequence[str]) -> list[Reply]:
         replies = ["It is FINTECH" if "2" in text or "4" in text else "none" for text in texts]
@@ -234,6 +241,43 @@ class TestPeer:
                 },
             ]
         }
+
+    @pytest.mark.filterwarnings("default")  # theirs
+    @pytest.mark.parametrize("method", SEARCHES)
+    def test_the_real_peers_search_with_what_they_are_given(self, method: str) -> None:
+        """Where they are installed; Echo is right about the mails that say fintech."""
+        pytest.importorskip("promptolution")
+        pytest.importorskip("gepa")
+        rows = [[f"Mail {i}", "fintech" if i in (2, 4) else "seed"] for i in range(20)]
+        task = {
+            "method": method,
+            "seed": 0,
+            "description": "Which of these is it: fintech, seed?",
+            "labels": ["fintech", "seed"],
+            "starts": ["Answer:", "Which of these is it: fintech, seed?"],
+            "tokens": 3_000,
+            **dict.fromkeys(("scored", "train", "validation", "test"), rows),
+        }
+        found = search(task, Echo(), Echo())
+        assert found["stopped"] == "budget"
+        assert found["scorer_tokens"] >= 3_000 or found["optimizer_tokens"] >= 3_000
+        assert [answer for answer in found["answers"] if answer] == ["fintech"] * found["answers"].count(
+            "fintech"
+        )
+        assert found["answers"][2] == found["answers"][4] == "fintech"
+
+    def test_the_scorer_counts_the_tokens_of_a_predictor(self) -> None:
+        """promptolution asks for it by these names."""
+        echo = Echo()
+        assert Predictor(echo, ("seed",), Meter(1)).llm.tokenizer is echo.tokenizer
+
+    def test_ours_may_read_replies_as_the_peers_do(self) -> None:
+        plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))
+        models = ModelSettings(scorer="scripted")
+        settings = plan.settings(models, Search("portfolio", by_replies=True), 0)
+        assert (settings.scoring.mode, settings.scoring.answer_tokens) == ("generation", 8)
+        assert plan.settings(models, Search("portfolio"), 0).scoring.mode is None
+        assert settings.budget.steps == MANY_STEPS, "it is not the reference"
 
     def test_an_optimizer_model_is_asked_as_each_peer_asks(self) -> None:
         llm = Llm(Echo(), Meter(float("inf")))
