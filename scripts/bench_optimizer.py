@@ -33,9 +33,6 @@ PEERS = ("promptolution-opro", "promptolution-capo", "gepa")
     type=click.Choice(get_args(Arm)),
     help="A portfolio without this proposer, beside the methods.",
 )
-@click.option(
-    "--by-replies", is_flag=True, help="Also a portfolio that reads greedy replies, as the peers do."
-)
 @click.option("--peer", "peers", multiple=True, type=click.Choice(PEERS))
 @click.option(
     "--peer-python", type=click.Path(exists=True, path_type=Path), help="A Python with the peers' packages."
@@ -58,7 +55,6 @@ def main(
     label: str,
     methods: tuple[Method, ...],
     without: tuple[Arm, ...],
-    by_replies: bool,
     json_file: Path | None,
     cells: Path,
     **options: object,
@@ -81,9 +77,8 @@ def main(
         folders=Folders.of_user(home),
         cells=CellFile(cells),
         searches=[
-            *map(Search, methods or (("portfolio",) if without or by_replies else get_args(Method))),
+            *map(Search, methods or (("portfolio",) if without else get_args(Method))),
             *(Search("portfolio", (arm,)) for arm in without),
-            *([Search("portfolio", by_replies=True)] if by_replies else []),
         ],
         **options,  # type: ignore[arg-type]
     )

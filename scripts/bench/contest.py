@@ -15,7 +15,6 @@ from typing import Any
 
 from bench.cells import Cell, CellFile, CellName, marks
 from bench.children import Child
-from bench.plain_model import ANSWER_TOKENS
 from bench.searching_peers import cell_of_answer, question_for, searching_peers
 from opro_local.api import optimize_task
 from opro_local.catalogue import resolve
@@ -26,7 +25,6 @@ from opro_local.config import (
     Method,
     ModelSettings,
     RunSettings,
-    ScoringSettings,
     SearchSettings,
     TaskSettings,
 )
@@ -56,24 +54,14 @@ MANY_STEPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One of ours, perhaps without an arm; by_replies: it reads greedy replies, as the peers do."""
+    """One of ours, perhaps without an arm."""
 
     method: Method
     without: tuple[Arm, ...] = ()
-    by_replies: bool = False
 
     @property
     def name(self) -> str:
-        parts = [self.method, *(f"without {arm}" for arm in self.without)]
-        return " ".join([*parts, "by replies"] if self.by_replies else parts)
-
-    @property
-    def scoring(self) -> ScoringSettings:
-        return (
-            ScoringSettings(mode="generation", answer_tokens=ANSWER_TOKENS)
-            if self.by_replies
-            else ScoringSettings()
-        )
+        return " ".join([self.method, *(f"without {arm}" for arm in self.without)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +103,6 @@ class Plan:
             search=SearchSettings(
                 method=search.method, without=search.without, seed=seed, headroom=0, sensitivity=0
             ),
-            scoring=search.scoring,
             budget=self.budget.model_copy(update={"steps": steps}),
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 import bench.contest
 import pytest
 from bench.cells import Cell, CellFile, CellName
-from bench.contest import MANY_STEPS, Contest, Plan, Purse, Search, cell_of_run
+from bench.contest import Contest, Plan, Purse, Search, cell_of_run
 from bench.peer_child import Judge, search
 from bench.peer_models import Llm, Meter, Predictor, Spent, first_label
 from bench.peer_searches import SEARCHES, Classification, Prompted, distinct
@@ -270,14 +270,6 @@ class TestPeer:
         """promptolution asks for it by these names."""
         echo = Echo()
         assert Predictor(echo, ("seed",), Meter(1)).llm.tokenizer is echo.tokenizer
-
-    def test_ours_may_read_replies_as_the_peers_do(self) -> None:
-        plan = Plan(train=8, validation=4, test=8, budget=BudgetSettings(train_rows=4))
-        models = ModelSettings(scorer="scripted")
-        settings = plan.settings(models, Search("portfolio", by_replies=True), 0)
-        assert (settings.scoring.mode, settings.scoring.answer_tokens) == ("generation", 8)
-        assert plan.settings(models, Search("portfolio"), 0).scoring.mode is None
-        assert settings.budget.steps == MANY_STEPS, "it is not the reference"
 
     def test_an_optimizer_model_is_asked_as_each_peer_asks(self) -> None:
         llm = Llm(Echo(), Meter(float("inf")))
