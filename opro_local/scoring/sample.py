@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from opro_local.answers import AnswerKind
 from opro_local.records import Answer
@@ -70,6 +70,15 @@ class Sample:
         classes = range(len(self.labels) + 1)
         table: NDArray[np.int64] = confusion_matrix(self.targets, self.predictions, labels=classes)[:-1]
         return table
+
+    @cached_property
+    def recalls_and_f1s(self) -> tuple[Array, Array]:
+        """(C,) each, of the classes that rows have; 0 where none is answered rightly."""
+        present = sorted(set(self.targets))
+        _, recalls, f1s, _ = precision_recall_fscore_support(
+            self.targets, self.predictions, labels=present, zero_division=0
+        )
+        return recalls, f1s
 
     @cached_property
     def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

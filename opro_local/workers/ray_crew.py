@@ -172,7 +172,7 @@ def places() -> list[Place]:
             gpus=int(node["Resources"].get("GPU", 0)),
             cores=int(node["Resources"].get("CPU", 0)),
         )
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        for node in ray.nodes()
         if node["Alive"]
     ]
 

@@ -224,7 +224,7 @@ def check_others_are_shown(path: Path) -> None:
     assert client.get("/runs/20260102-damaged").status_code in (200, 400, 409)
 
 
-@pytest.mark.parametrize("stem", ["two  words ", 'it\'s "so"', "50% a#b?c&d", "x" * 240, "-v", "é\n<b>"])
+@pytest.mark.parametrize("stem", ["-v", "x" * 240, 'it\'s  "50%" a#b?c&d\né<b> '])
 def test_a_run_of_an_odd_name_is_read_like_any_other(stem: str, current: Path, runs: Path) -> None:
     path = Path(shutil.copy(current, runs / f"{stem}.sqlite"))
     for words in commands(path):
