@@ -204,7 +204,6 @@ def test_the_rows_that_the_best_so_far_missed_are_shown_if_they_are_asked_for(
 @pytest.mark.parametrize(
     "options",
     [
-        {},
         {"exemplar_choice": "current-wrong", "validate_every": 2},
         {
             "method": "opro",

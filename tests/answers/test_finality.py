@@ -97,7 +97,7 @@ def test_a_prefix_that_is_final_has_the_grade_of_the_whole(form: AnswerKind, tex
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=1_500)
+@settings(deadline=None, max_examples=800)
 @given(
     reply=st.text(max_size=200) | PIECES | st.tuples(PIECES, st.text(max_size=40), PIECES).map("".join),
     target=st.sampled_from(["12", "yes", "True", "valid", "seed", "(B)", "] ]", "x y", "1/2"]),

@@ -111,6 +111,11 @@ def workers_of(pid: int) -> list[psutil.Process]:
         return []
 
 
+def actors() -> list[psutil.Process]:
+    """Those that live, of any cluster: these tests run one after the other."""
+    return [each for each in psutil.process_iter(["name"]) if each.info["name"].startswith(ACTOR[:15])]
+
+
 def wait_for_outcomes(process: subprocess.Popen[str], home: Path, more_than: int) -> int:
     """How many there are, more than so many, or the run has ended."""
     while (found := recorded_outcomes(home)) <= more_than and process.poll() is None:
@@ -156,22 +161,6 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def test_a_killed_run_takes_its_workers_with_it_and_goes_on_with_another_number(
-    arguments: list[str], alone: dict[str, Any], home: Path
-) -> None:
-    with started([*arguments, "--workers", "2"], home) as process:
-        wait_for_outcomes(process, home, 20)
-        started_by = psutil.Process(process.pid).children(recursive=True)
-        ours = (ACTOR[:15], "raylet", "gcs_server")  # Ray's agents, who know no row, take a minute to notice
-        left = [each for each in started_by if each.name().startswith(ours)]
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-    assert left
-    assert psutil.wait_procs(left, timeout=60)[1] == []
-    assert result(here("resume", "--workers", "1", "--json", home=home))["status"] == "finished"
-    assert exported(home) == alone
-
-
 @pytest.fixture
 def cluster(home: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Two nodes with addresses of their own and a core each: the cluster's address, and the second node."""
@@ -209,15 +198,20 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-def test_a_node_that_is_cut_off_changes_nothing(
+def test_a_node_is_cut_off_then_the_run_is_killed_and_goes_on_with_another_number_of_workers(
     arguments: list[str], alone: dict[str, Any], cluster: tuple[str, psutil.Process], home: Path
 ) -> None:
     address, second = cluster
     with started([*arguments, "--ray", address], home) as process:
-        wait_for_outcomes(process, home, 20)
+        seen = wait_for_outcomes(process, home, 20)
         second.kill()
-        done = ended(process)
-    assert result(done)["status"] == "finished"
+        wait_for_outcomes(process, home, seen + 20)
+        left = actors()
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert left, "nobody was at work on the other node"
+    assert psutil.wait_procs(left, timeout=60)[1] == [], "workers outlive their run"
+    assert result(here("resume", "--workers", "1", "--json", home=home))["status"] == "finished"
     assert exported(home) == alone
 
 
