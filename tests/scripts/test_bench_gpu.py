@@ -44,7 +44,8 @@ def test_scoring_and_decoding_are_measured_row_by_row(folder: Path) -> None:
     assert (few_shot["workload"], single["workload"]) == ("few-shot", "single-token")
     assert (alone["rows"], together["rows"]) == (1, 2)
     assert alone["tokens"] == 2 and together["tokens"] <= 4
-    assert 0 < few_shot["efficiency"] <= 1 and 0 < single["efficiency"] <= 1
+    # Peaks that were measured while others computed may be below what is reached when they do not.
+    assert few_shot["efficiency"] > 0 and single["efficiency"] > 0
     # Of two effects of a few tokens, each at the peaks of its moment, the difference may be anything.
     assert alone["efficiency"] is not None and together["efficiency"] is not None
 
