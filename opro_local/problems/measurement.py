@@ -16,7 +16,7 @@ from opro_local.problem import Watcher
 from opro_local.problems.heats import HEAT_TOKENS, heats
 from opro_local.recording import OutcomeLedger
 from opro_local.records import Answer, Candidate, Example, Outcome, Score, SplitName
-from opro_local.scoring.calibration import CONTENT_FREE, fit_batch, fit_contextual, fit_if_better
+from opro_local.scoring.calibration import CONTENT_FREE, fit_auto, fit_batch, fit_contextual, log_prior
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
@@ -38,6 +38,13 @@ class Measurement:
     @cached_property
     def marking(self) -> Marking:
         return Marking.of(self.task)
+
+    @cached_property
+    def prior(self) -> tuple[float, ...]:
+        """The log prior of each alternative, as far as the metric minds it, from all that a search may see."""
+        targets = [row.target for row in (*self.split.train, *self.split.pool)]
+        weight = self.marking.spec.prior_weight
+        return tuple(weight * each for each in log_prior(targets, self.task.kind))
 
     def rows(self, split: SplitName, ledger: OutcomeLedger) -> tuple[Example, ...]:
         """Raises SealedTest when test rows are asked for too early."""
@@ -68,7 +75,7 @@ class Measurement:
         if self.calibration == "batch":
             return self._fitted(candidate, outcomes, fit_batch(outcomes))
         if self.calibration == "auto":
-            return self._fitted(candidate, outcomes, fit_if_better(outcomes, self.task.kind))
+            return self._fitted(candidate, outcomes, fit_auto(outcomes, self.task.kind, self.prior))
         if self.calibration == "contextual" and not candidate.calibration:
             return replace(
                 candidate, calibration=fit_contextual(self._content_free(candidate), self.task.kind)

@@ -3,9 +3,14 @@
 batch       subtracts each alternative's mean log-probability over unlabelled rows of the task, after batch
             calibration (Zhou et al. 2023, arXiv 2309.17249), which subtracts the log of the mean probability;
             small models are confidently wrong on single rows, and the mean of the logs minds those less
-auto        takes batch where that makes the right labels of train more likely (lower log loss), else none
 contextual  subtracts the log of the mean probability over inputs without content (Zhao et al. 2021,
             arXiv 2102.09690)
+auto        is batch calibration that knows how common labels are. Batch takes all alternatives for equally
+            common: where most rows are of one label, it takes away what the model rightly sees in them. So
+            what a label rises by on its own rows is left out of the mean, and its log prior is put in
+            (logit adjustment, Menon et al. 2021, arXiv 2007.07314), on the scale on which the right labels
+            of train are likeliest (temperature scaling, Guo et al. 2017, arXiv 1706.04599). With labels that
+            are equally common it is batch.
 
 Fitted on train, the biases are part of a candidate. Behind them a kind of answer may have a rule of its own.
 """
@@ -16,12 +21,19 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from opro_local.answers import AnswerKind
 from opro_local.records import Example, Outcome
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
+SMOOTHING = 4
+"""Rows that each alternative is taken to have beside those that it has: few rows say little of how common it is."""
+SCALES = (0.1, 10.0)
+"""Between which log-probabilities may be scaled, in units of one over their standard deviation."""
+
+Array = NDArray[np.float64]
 
 
 def fit_batch(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
@@ -45,15 +57,63 @@ def fit_contextual(outcomes: Sequence[Outcome], kind: AnswerKind) -> tuple[float
     return tuple((-np.log(np.maximum(mean, np.finfo(np.float64).tiny))).tolist())
 
 
-def fit_if_better(outcomes: Sequence[Outcome], kind: AnswerKind) -> tuple[float, ...]:
-    """The batch biases if the outcomes' targets are more likely with them than without; else empty.
+def log_prior(targets: Sequence[str], kind: AnswerKind) -> tuple[float, ...]:
+    """(A,) in nats: how common each alternative is among the others of its choice, going by so many targets."""
+    right = _one_hot(targets, kind)
+    counts = right.sum(axis=0) + SMOOTHING
+    logs: Array = np.log(counts / counts.sum(axis=1, keepdims=True))
+    return tuple(logs.reshape(-1).tolist())
 
-    Log loss is a proper score: unlike accuracy it rewards nothing but better probabilities.
+
+def fit_auto(outcomes: Sequence[Outcome], kind: AnswerKind, prior: Sequence[float]) -> tuple[float, ...]:
+    """One bias in nats an alternative from the outcomes on train and the log prior (A,), see above.
+
+    With a prior of zeros no alternative is taken for more common than others. Outcomes without
+    log-probabilities are left out; when none has any, the result is empty.
     """
     known = [outcome for outcome in outcomes if outcome.choice_log_probs]
-    biases = fit_batch(known)
-    gained = known and log_likelihoods(known, kind, biases).mean() > log_likelihoods(known, kind).mean()
-    return biases if gained else ()
+    if not known:
+        return ()
+    right = _one_hot([outcome.target for outcome in known], kind)
+    logits = np.asarray(_log_probs(known), dtype=np.float64).reshape(right.shape)
+    logits -= logits.mean(axis=2, keepdims=True)
+    biases = _without_rise(logits, right)
+    biases += np.reshape(prior, biases.shape) / _scale(logits + biases, right, prior)
+    return tuple((biases - biases.mean(axis=1, keepdims=True)).reshape(-1).tolist())
+
+
+def _without_rise(logits: Array, right: Array) -> Array:
+    """(N, C, S) -> (C, S): minus the mean logits of rows as if every alternative were right equally often.
+
+    Least squares: a logit is its alternative's liking and, where the alternative is right, a rise that all
+    have in common. It can be told from a liking only if not all rows have the same label.
+    """
+    own = right - 1 / right.shape[2]
+    spread = own - own.mean(axis=0)
+    squares = (spread**2).sum()
+    rise = max(0.0, float((logits * spread).sum() / squares)) if squares else 0.0
+    liking: Array = logits.mean(axis=0) - rise * own.mean(axis=0)
+    return -liking
+
+
+def _scale(logits: Array, right: Array, prior: Sequence[float]) -> float:
+    """What logits (N, C, S) are multiplied by to make the right alternatives likeliest, the log prior added."""
+    deviation = float(logits.std()) or 1.0
+    added = np.reshape(prior, logits.shape[1:])
+
+    def loss(scale: float) -> float:
+        shares: Array = log_softmax(scale / deviation * logits + added, axis=2)
+        return -float((shares * right).sum())
+
+    return float(minimize_scalar(loss, bounds=SCALES, method="bounded").x) / deviation
+
+
+def _one_hot(targets: Sequence[str], kind: AnswerKind) -> Array:
+    """(N, C, S): 1 at the right one of the S alternatives of each of C choices."""
+    right = np.zeros((len(targets), len(kind.alternatives)))
+    for row, target in zip(right, targets, strict=True):
+        row[list(kind.right_places(target))] = 1.0
+    return right.reshape(len(targets), -1, kind.in_a_choice)
 
 
 def log_likelihoods(

@@ -45,7 +45,8 @@ class MetricSpec:
     it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
     task's spread into one from 0 to 1, higher is better, where the range has no end. whole: each row is
     worth 0 or 1, whatever its answer. beside says whether it is reported where another metric is optimised.
-    row_name is what the mean of normalised rows is called.
+    row_name is what the mean of normalised rows is called. prior_weight says how far it pays to answer what
+    is common (scripts/figures/calibration.md): 0 where a rare label counts as much as any other.
     """
 
     direction: Direction
@@ -61,6 +62,7 @@ class MetricSpec:
     whole: bool = False
     beside: bool = True
     row_name: str = "accuracy"
+    prior_weight: float = 1.0
 
     @property
     def is_share(self) -> bool:
@@ -201,7 +203,11 @@ METRICS: Mapping[Metric, MetricSpec] = {
         whole=True,
     ),
     "balanced_accuracy": MetricSpec(
-        direction="maximize", needs="classes", compute=_balanced_accuracy, from_tables=balanced_accuracies
+        direction="maximize",
+        needs="classes",
+        compute=_balanced_accuracy,
+        from_tables=balanced_accuracies,
+        prior_weight=0.0,
     ),
     "macro_f1": MetricSpec(
         direction="maximize",
@@ -209,6 +215,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         compute=_macro_f1,
         from_tables=macro_f1s,
         sums=of_label_counts(mean_f1s),
+        prior_weight=0.5,
     ),
     "micro_f1": MetricSpec(
         direction="maximize", needs="sets", compute=_micro_f1, sums=of_label_counts(micro_f1s)
@@ -220,7 +227,9 @@ METRICS: Mapping[Metric, MetricSpec] = {
         per_row=lambda s: s.scores,
         row_name="mean F1 of the row's labels",
     ),
-    "mcc": MetricSpec(direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0),
+    "mcc": MetricSpec(
+        direction="maximize", needs="classes", compute=_mcc, from_tables=mccs, low=-1.0, prior_weight=0.5
+    ),
     "weighted_kappa": MetricSpec(
         direction="maximize",
         needs="classes",
@@ -228,6 +237,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         from_tables=weighted_kappas,
         low=-1.0,
         beside=False,  # says nothing where labels have no order
+        prior_weight=0.5,
     ),
     "off_by_one": MetricSpec(
         direction="maximize",

@@ -9,7 +9,7 @@ import pytest
 from opro_local.answers import AnswerKind
 from opro_local.records import Candidate, Example, Outcome
 from opro_local.results.flips import reliability
-from opro_local.scoring.calibration import choice_probabilities, fit_if_better, log_likelihoods
+from opro_local.scoring.calibration import choice_probabilities, fit_auto, log_likelihoods
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.modes import LikelihoodMode
 from opro_local.scoring.render import Layout
@@ -81,10 +81,11 @@ def test_the_likelihood_of_a_target_is_that_of_all_its_choices() -> None:
     assert score.metrics == {"log_loss": pytest.approx(-math.log(0.9 * 0.8 * 0.1 * 0.2) / 2)}
 
 
-def test_batch_biases_are_taken_where_they_make_the_targets_likelier() -> None:
+def test_biases_are_fitted_choice_by_choice() -> None:
     rows = [outcome(0.9, 0.5, "fragile"), outcome(0.6, 0.5, "-")]
-    biases = fit_if_better(rows, KIND)
+    biases = fit_auto(rows, KIND, (0.0,) * 4)
     assert biases[0] < 0 < biases[1]
+    assert biases[0] + biases[1] == pytest.approx(0) == biases[2] + biases[3]
 
 
 def test_of_the_calibrations_of_a_kind_the_best_in_the_metric_is_taken() -> None:

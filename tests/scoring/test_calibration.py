@@ -1,17 +1,21 @@
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from opro_local.answers.label import Label
+from opro_local.answers.labels import Labels
 from opro_local.records import Outcome
 from opro_local.scoring.calibration import (
     calibrated,
     choice_probabilities,
+    fit_auto,
     fit_batch,
     fit_contextual,
-    fit_if_better,
     log_likelihoods,
+    log_prior,
 )
 
 LABELS = ("seed", "fintech")
@@ -109,24 +113,107 @@ def test_biases_for_another_number_of_labels_are_refused() -> None:
         calibrated(answered(0.5, 0.5), KIND, (1.0,))
 
 
-class TestFitIfBetter:
-    def test_biases_are_taken_where_they_make_the_targets_likelier(self) -> None:
-        # A liking for the first label by a factor of 9 that the targets do not share.
-        biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
-        assert fit_if_better(biased, KIND) == fit_batch(biased) != ()
+def drawn(
+    shares: Sequence[float], liking: Sequence[float], *, rise: float, noise: float, rows: int, seed: int
+) -> list[Outcome]:
+    """Outcomes of a model with likings, whose right label rises by so many nats, under noise."""
+    draw = np.random.default_rng(seed)
+    places = draw.choice(len(shares), size=rows, p=shares)
+    logits = np.asarray(liking) + draw.normal(scale=noise, size=(rows, len(shares)))
+    logits[np.arange(rows), places] += rise
+    names = LETTERS.labels
+    return [
+        Outcome(
+            example_id=str(i),
+            target=names[place],
+            prediction=names[row.argmax()],
+            score=float(row.argmax() == place),
+            choice_log_probs=tuple(row.tolist()),
+        )
+        for i, (place, row) in enumerate(zip(places, logits, strict=True))
+    ]
 
-    def test_there_are_none_where_the_model_is_right_as_it_is(self) -> None:
-        right = [answered(0.9, 0.1), answered(0.8, 0.2)]
-        assert fit_if_better(right, KIND) == ()
 
-    def test_likelihood_decides_and_not_the_number_of_right_answers(self) -> None:
-        # All three are right either way, two of them narrowly without biases.
-        rows = [answered(0.51, 0.49), answered(0.501, 0.499), answered(0.02, 0.98, target="fintech")]
-        biases = fit_batch(rows)
-        assert [calibrated(row, KIND, biases).correct for row in rows] == [True, True, True]
-        assert fit_if_better(rows, KIND) == biases
+LETTERS = Label(labels=("a", "b", "c"))
+RARE = (0.8, 0.15, 0.05)
+LIKING = (0.0, 3.0, 1.0)
+
+
+def right(outcomes: Sequence[Outcome], biases: Sequence[float]) -> list[bool]:
+    return [calibrated(outcome, LETTERS, biases).correct for outcome in outcomes]
+
+
+class TestFitAuto:
+    def test_it_is_batch_where_labels_are_equally_common(self) -> None:
+        rows = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
+        prior = log_prior([row.target for row in rows], KIND)
+        assert prior == pytest.approx((math.log(0.5),) * 2)
+        assert fit_auto(rows, KIND, prior) == pytest.approx(fit_batch(rows))
+
+    def test_likings_are_found_whatever_the_shares_of_the_labels(self) -> None:
+        rows = drawn(RARE, LIKING, rise=2.0, noise=0.5, rows=2000, seed=0)
+        biases = fit_auto(rows, LETTERS, (0.0,) * 3)
+        assert biases == pytest.approx([4 / 3 - liking for liking in LIKING], abs=0.1)
+        # batch takes what is common for a liking: a is .65 above the mean share .33 times the rise too low
+        assert fit_batch(rows)[0] == pytest.approx(biases[0] - (0.8 - 1 / 3) * 2, abs=0.1)
+
+    def test_a_label_that_no_row_has_is_not_taken_for_disliked(self) -> None:
+        rows = drawn((0.5, 0.5, 0.0), LIKING, rise=2.0, noise=0.5, rows=2000, seed=1)
+        biases = fit_auto(rows, LETTERS, (0.0,) * 3)
+        assert biases == pytest.approx([4 / 3 - liking for liking in LIKING], abs=0.1)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_is_common_is_answered_in_doubt(self, seed: int) -> None:
+        train = drawn(RARE, LIKING, rise=2.0, noise=2.0, rows=48, seed=seed)
+        others = drawn(RARE, LIKING, rise=2.0, noise=2.0, rows=2000, seed=10 + seed)
+        prior = log_prior([row.target for row in train], LETTERS)
+        found = np.mean(right(others, fit_auto(train, LETTERS, prior)))
+        assert found > max(0.8, np.mean(right(others, fit_auto(train, LETTERS, (0.0,) * 3)))) + 0.01
+        assert found > np.mean(right(others, fit_batch(train))) + 0.2
+        # within a point and a half of the best that biases can do here
+        ideal = (np.log(RARE) * 2.0**2 / 2.0 - LIKING).tolist()
+        assert found > np.mean(right(others, ideal)) - 0.015
+
+    def test_a_model_that_is_sure_is_hardly_moved_by_what_is_common(self) -> None:
+        train = drawn(RARE, LIKING, rise=10.0, noise=0.5, rows=48, seed=0)
+        others = drawn(RARE, LIKING, rise=10.0, noise=0.5, rows=500, seed=1)
+        assert all(right(others, fit_auto(train, LETTERS, log_prior([r.target for r in train], LETTERS))))
+
+    def test_the_scale_of_log_probabilities_does_not_matter(self) -> None:
+        rows = drawn(RARE, LIKING, rise=2.0, noise=2.0, rows=48, seed=0)
+        wide = [replace(r, choice_log_probs=tuple(5 * each for each in r.choice_log_probs)) for r in rows]
+        prior = log_prior([row.target for row in rows], LETTERS)
+        tight, scaled = fit_auto(rows, LETTERS, prior), fit_auto(wide, LETTERS, prior)
+        assert scaled == pytest.approx([5 * each for each in tight], rel=1e-3)
+
+    def test_rows_of_one_label_answer_it(self) -> None:
+        rows = [answered(0.3, 0.7), answered(0.2, 0.8)]
+        biases = fit_auto(rows, KIND, log_prior(["seed"] * 48, KIND))
+        assert all(calibrated(row, KIND, biases).correct for row in rows)
+
+    def test_alike_log_probabilities_leave_the_prior(self) -> None:
+        biases = fit_auto([answered(0.5, 0.5)], KIND, log_prior(["seed", "seed", "fintech"], KIND))
+        assert biases[0] > 0 > biases[1]
+
+    def test_each_choice_of_a_set_is_fitted_for_itself(self) -> None:
+        kind = Labels(labels=("a", "b"))
+        rows = [
+            Outcome(example_id=str(i), target=t, prediction=t, score=1.0, choice_log_probs=p)
+            for i, (t, p) in enumerate([("a", (-1.0, -2.0, -5.0, -1.0)), ("b", (-3.0, -2.0, -3.0, -1.0))])
+        ]
+        biases = fit_auto(rows, kind, (0.0,) * 4)
+        assert biases[0] + biases[1] == pytest.approx(0) == biases[2] + biases[3]
+        assert biases == pytest.approx((0.0, 0.0, 1.5, -1.5))
 
     def test_outcomes_without_probabilities_are_left_out(self) -> None:
         biased = [answered(0.95, 0.05), answered(0.81, 0.19, target="fintech")]
-        assert fit_if_better([*biased, FAILED], KIND) == fit_if_better(biased, KIND)
-        assert fit_if_better([FAILED], KIND) == ()
+        prior = (0.0, 0.0)
+        assert fit_auto([*biased, FAILED], KIND, prior) == fit_auto(biased, KIND, prior)
+        assert fit_auto([FAILED], KIND, prior) == ()
+
+
+def test_the_prior_counts_some_rows_more_for_every_label() -> None:
+    shares = [math.exp(each) for each in log_prior(["seed"] * 12, KIND)]
+    assert shares == pytest.approx([16 / 20, 4 / 20])
+    sets = [math.exp(each) for each in log_prior(["a", "a"], Labels(labels=("a", "b")))]
+    assert sets == pytest.approx([6 / 10, 4 / 10, 4 / 10, 6 / 10])
