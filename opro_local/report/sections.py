@@ -27,6 +27,7 @@ from opro_local.results.verdicts import (
     champion,
     gain_line,
     headroom_line,
+    most_common_line,
     run_verdict,
     selection_lines,
     state_line,
@@ -84,7 +85,7 @@ def _answer(run: TaskResult) -> Section:
     best = run.best
     if best is None:
         return Section(title="Result", lines=[state_line(run), "nothing scored yet", *_caution(run)])
-    lines = [state_line(run), run_verdict(run), *gain_line(run), *_caution(run)]
+    lines = [state_line(run), run_verdict(run), *gain_line(run), *most_common_line(run), *_caution(run)]
     if manner := manner_text(best.form, best.verbalizer):
         lines.append(f"form: {manner}")
     if best.shots:

@@ -23,6 +23,7 @@ from opro_local.reading.spans import token_f1, tokens
 from opro_local.recording import Evaluation
 from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName
 from opro_local.results.flips import BaselineFlips, ConfidenceBin, flips, reliability
+from opro_local.results.most_common import MostCommon, most_common
 from opro_local.results.reading import fields_of
 from opro_local.results.tasks import row_ids
 from opro_local.scoring.marking import Marking
@@ -132,6 +133,11 @@ class Findings:
         """The winner against each baseline on test, corrected for their number."""
         others = [pair for pair in self.pairs() if not pair.won]
         return _verdicts(others, self.marking)
+
+    def most_common(self) -> MostCommon | None:
+        pair, train = next(iter(self.pairs()), None), {*row_ids(self.run.header, "train")}
+        targets = [row.target for row in self.task.rows if row.id in train]
+        return most_common(self.marking, targets, pair.ours) if pair else None
 
     def pairs(self) -> list[Pair]:
         """What the winner and each baseline answered on test."""

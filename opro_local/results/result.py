@@ -13,6 +13,7 @@ from opro_local.results.answering import Answering, answering
 from opro_local.results.answers import AnswerResult, all_answers, confusion_of, per_label_of
 from opro_local.results.findings import BaselineVerdict, Echoes, Findings, HeadroomResult, Selection
 from opro_local.results.flips import BaselineFlips, ConfidenceBin
+from opro_local.results.most_common import MostCommon
 from opro_local.results.must_stay import MustStay, must_stay
 from opro_local.results.objective import ObjectiveFindings, objective_findings
 from opro_local.results.overview import Held, Measured, Overview, Prompt, Solution
@@ -30,8 +31,8 @@ class TaskResult(Overview):
     """Of a run that optimised a prompt; data_digest is that of the table's rows.
 
     test_uses counts who used these test rows before; outcomes are there where they were asked for, parts
-    where answers have some. length_bias: where a judge graded, how its scores go with the length of the
-    winner's test replies; echoes: how many of these repeat their row.
+    where answers have some, most_common where there are labels. length_bias: where a judge graded, how its
+    scores go with the length of the winner's test replies; echoes: how many of these repeat their row.
     """
 
     best: Prompt | None
@@ -44,6 +45,7 @@ class TaskResult(Overview):
     reliability: Sequence[ConfidenceBin]
     test_uses: int | None
     data_digest: str
+    most_common: MostCommon | None = None
     must_stay: MustStay | None = None
     parts: Sequence[PartResult] | None = None
     length_bias: Correlation | None = None
@@ -118,6 +120,7 @@ def _task_result(run: RunReader, known: Overview, *, outcomes: bool) -> TaskResu
         answering=answering(run, known),
         headroom=found.headroom(),
         verdicts=found.verdicts(),
+        most_common=found.most_common(),
         selection=found.selection(),
         style=found.style(),
         flips=found.flips(),

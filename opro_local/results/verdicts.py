@@ -10,13 +10,14 @@ from opro_local.results.overview import Overview
 from opro_local.results.steps import best_start
 from opro_local.results.trajectory import gain
 from opro_local.results.words import counts_text, figure, p_text, with_interval
-from opro_local.wording import counted
+from opro_local.wording import counted, quoted
 
 if TYPE_CHECKING:  # these take libraries of statistics, which a progress line can do without
     from opro_local.evidence.headroom import Headroom
     from opro_local.evidence.verdict import Verdict
     from opro_local.proposers.paraphrases import Wording
     from opro_local.results.findings import BaselineVerdict, Echoes, HeadroomResult
+    from opro_local.results.most_common import MostCommon
     from opro_local.results.result import TaskResult
 
 LENIENT = "official grading (lenient): scores are too high, to be compared with published ones only"
@@ -71,7 +72,7 @@ def power_line(test_rows: int, minimum_detectable_gain: float | None, metric: st
     return f"minimum detectable gain {100 * minimum_detectable_gain:.0f} points of {metric} {about}"
 
 
-def comparison_line(verdict: "Verdict | BaselineVerdict") -> str:
+def comparison_line(verdict: "Verdict | BaselineVerdict | MostCommon") -> str:
     """A prompt beside another."""
     found = verdict.comparison
     line = f"{verdict.word}: gain {with_interval(found.difference, found.interval, signed=True)}"
@@ -123,6 +124,16 @@ def gain_line(run: Overview) -> Iterator[str]:
         f"{run.measure} on test (n={run.test.n}): {start.value:.3f} with the start that validation prefers, "
         f"{run.test.value:.3f} with the best prompt: {words}"
     )
+
+
+def most_common_line(run: "TaskResult") -> Iterator[str]:
+    """Whether the winner is worth more than saying one thing to every row."""
+    found = run.most_common
+    if found is not None:
+        yield (
+            f"always {quoted(found.answer)}, most common on train: {run.measure} on test "
+            f"{with_interval(found.value, found.interval)}; the winner beside it: {comparison_line(found)}"
+        )
 
 
 def _gain(difference: float) -> str:

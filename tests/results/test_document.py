@@ -29,6 +29,7 @@ from opro_local.store.schema import VERSION
 from opro_local.tasks.task import Task, task_to_json
 
 FINDINGS = (
+    "most_common",
     "answering",
     *("headroom", "verdicts", "selection", "style", "test_uses", "flips", "reliability"),
     "data_digest",
