@@ -95,7 +95,7 @@ def compared(
             seen, unseen = [outcomes[i] for i in train], [outcomes[i] for i in test]
             for key, value in _values(seen, unseen, kind).items():
                 found.setdefault(key, [[] for _ in range(draws)])[seed].append(value)
-    told = ",".join(map(str, shares)) or "the table's"
+    told = ":".join(f"{share:g}" for share in shares) or "the table's"
     return [_row(told, method, metric, found[method, metric], fmean(common)) for method, metric in found]
 
 
