@@ -136,7 +136,10 @@ def candidates(measurement: Measurement, each: int) -> list[Candidate]:
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    lines = [f"| shares | most common | method | {' | '.join(MEASURED)} |", "|---" * (3 + len(MEASURED)) + "|"]
+    lines = [
+        f"| shares | most common | method | {' | '.join(MEASURED)} |",
+        "|---" * (3 + len(MEASURED)) + "|",
+    ]
     for shares in dict.fromkeys(row.shares for row in rows):
         for method in METHODS:
             mine = [row for row in rows if (row.shares, row.method) == (shares, method)]

@@ -41,7 +41,7 @@ class Measurement:
 
     @cached_property
     def prior(self) -> tuple[float, ...]:
-        """The log prior of each alternative, as far as the metric minds it, from all that a search may see."""
+        """The log prior of each alternative, as far as the metric minds it, of all rows of a search."""
         targets = [row.target for row in (*self.split.train, *self.split.pool)]
         weight = self.marking.spec.prior_weight
         return tuple(weight * each for each in log_prior(targets, self.task.kind))

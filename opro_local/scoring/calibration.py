@@ -29,7 +29,7 @@ from opro_local.records import Example, Outcome
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
 SMOOTHING = 4
-"""Rows that each alternative is taken to have beside those that it has: few rows say little of how common it is."""
+"""Rows that each alternative is taken to have besides: few rows say little of how common it is."""
 SCALES = (0.1, 10.0)
 """Between which log-probabilities may be scaled, in units of one over their standard deviation."""
 
@@ -58,7 +58,7 @@ def fit_contextual(outcomes: Sequence[Outcome], kind: AnswerKind) -> tuple[float
 
 
 def log_prior(targets: Sequence[str], kind: AnswerKind) -> tuple[float, ...]:
-    """(A,) in nats: how common each alternative is among the others of its choice, going by so many targets."""
+    """(A,) in nats: how common each alternative is in its choice, going by so many targets."""
     right = _one_hot(targets, kind)
     counts = right.sum(axis=0) + SMOOTHING
     logs: Array = np.log(counts / counts.sum(axis=1, keepdims=True))
@@ -97,7 +97,7 @@ def _without_rise(logits: Array, right: Array) -> Array:
 
 
 def _scale(logits: Array, right: Array, prior: Sequence[float]) -> float:
-    """What logits (N, C, S) are multiplied by to make the right alternatives likeliest, the log prior added."""
+    """What logits (N, C, S) are multiplied by to make the right ones likeliest, the log prior added."""
     deviation = float(logits.std()) or 1.0
     added = np.reshape(prior, logits.shape[1:])
 

@@ -1,4 +1,4 @@
-"""What a candidate's biases are fitted on: its outcomes, and how common labels are among all rows of a search."""
+"""What a candidate's biases are fitted on: its outcomes, and how common labels are in a search's rows."""
 
 from dataclasses import replace
 from itertools import pairwise

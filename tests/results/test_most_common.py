@@ -39,7 +39,8 @@ def test_a_winner_that_finds_some_of_the_rare_is_held_against_the_common_label()
     assert always is not None
     assert (always.answer, always.value, always.n, always.prompt_tokens) == ("ham", 0.8, 40, None)
     assert always.metrics["balanced_accuracy"] == 0.5
-    assert (always.word, always.comparison.difference) == ("better", pytest.approx(0.15))
+    assert always.word == "better"
+    assert always.comparison.difference == pytest.approx(0.15)
     assert always.adjusted_p == pytest.approx(0.5**6)
 
 
@@ -52,7 +53,8 @@ def test_train_says_what_is_common_and_not_test() -> None:
 def test_a_winner_that_says_it_too_has_no_gain() -> None:
     always = found(Marking(kind=MAIL), TRAIN, [("ham", "ham")] * 30 + [("spam", "ham")] * 10)
     assert always is not None
-    assert (always.word, always.comparison.difference) == ("no evidence of a gain", 0.0)
+    assert always.word == "no evidence of a gain"
+    assert always.comparison.difference == 0
 
 
 @pytest.mark.parametrize(

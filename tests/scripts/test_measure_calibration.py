@@ -1,4 +1,4 @@
-"""What each way to calibrate is worth on rows that were answered once, with labels in the shares asked for."""
+"""What each way to calibrate is worth on rows answered once, with labels in the shares asked for."""
 
 import random
 from collections import Counter
@@ -17,7 +17,7 @@ def answered(candidates: int = 6, rows: int = 120) -> list[list[Outcome]]:
     draw = np.random.default_rng(0)
     found = []
     for _ in range(candidates):
-        logits = draw.normal(scale=1.5, size=(rows, 2)) + (0.0, 4.0)
+        logits = draw.normal(scale=1.5, size=(rows, 2)) + np.array([0.0, 4.0])
         logits[np.arange(rows), np.arange(rows) % 2] += 2
         found.append(
             [
