@@ -91,7 +91,7 @@ def _without_rise(logits: Array, right: Array) -> Array:
     own = right - 1 / right.shape[2]
     spread = own - own.mean(axis=0)
     squares = (spread**2).sum()
-    rise = max(0.0, float((logits * spread).sum() / squares)) if squares else 0.0
+    rise = float((logits * spread).sum() / squares) if squares else 0.0
     liking: Array = logits.mean(axis=0) - rise * own.mean(axis=0)
     return -liking
 
