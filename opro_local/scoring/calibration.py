@@ -90,8 +90,8 @@ def _without_rise(logits: Array, right: Array) -> Array:
     """
     own = right - 1 / right.shape[2]
     spread = own - own.mean(axis=0)
-    squares = (spread**2).sum()
-    rise = float((logits * spread).sum() / squares) if squares else 0.0
+    told = bool((right != right[0]).any())
+    rise = float((logits * spread).sum() / (spread**2).sum()) if told else 0.0
     liking: Array = logits.mean(axis=0) - rise * own.mean(axis=0)
     return -liking
 

@@ -187,10 +187,12 @@ class TestFitAuto:
         tight, scaled = fit_auto(rows, LETTERS, prior), fit_auto(wide, LETTERS, prior)
         assert scaled == pytest.approx([5 * each for each in tight], rel=1e-3)
 
-    def test_rows_of_one_label_answer_it(self) -> None:
-        rows = [answered(0.3, 0.7), answered(0.2, 0.8)]
-        biases = fit_auto(rows, KIND, log_prior(["seed"] * 48, KIND))
-        assert all(calibrated(row, KIND, biases).correct for row in rows)
+    @pytest.mark.parametrize("rows", range(1, 60, 7))
+    def test_rows_of_one_label_answer_it(self, rows: int) -> None:
+        alike = drawn((0.0, 1.0, 0.0), LIKING, rise=2.0, noise=1.0, rows=rows, seed=rows)
+        biases = fit_auto(alike, LETTERS, log_prior(["b"] * 48, LETTERS))
+        assert max(map(abs, biases)) < 50
+        assert accuracy(alike, biases) >= 0.8
 
     def test_alike_log_probabilities_leave_the_prior(self) -> None:
         biases = fit_auto([answered(0.5, 0.5)], KIND, log_prior(["seed", "seed", "fintech"], KIND))
