@@ -40,13 +40,12 @@ from opro_local.scoring.sums import Summed, median_error, of_label_counts, r2
 class MetricSpec:
     """One metric of a sample.
 
-    compute is the figure of the whole sample. It is either the mean of per_row, (N,), or a function of sums
-    over rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where
-    it is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
+    compute is the figure of the whole sample. It is the mean of per_row, (N,), or a function of sums over
+    rows: from_tables has it for (R, C, C + 1) confusion tables at once, sums for what is neither. Where it
+    is no mean, the rows of stand_in decide races. low and high are its range. scale turns a value and the
     task's spread into one from 0 to 1, higher is better, where the range has no end. whole: each row is
     worth 0 or 1, whatever its answer. beside says whether it is reported where another metric is optimised.
-    row_name is what the mean of normalised rows is called. prior_weight says how far it pays to answer what
-    is common (scripts/figures/calibration.md): 0 where a rare label counts as much as any other.
+    row_name is what the mean of normalised rows is called; prior_weight is for calibration.
     """
 
     direction: Direction
@@ -62,7 +61,7 @@ class MetricSpec:
     whole: bool = False
     beside: bool = True
     row_name: str = "accuracy"
-    prior_weight: float = 1.0
+    prior_weight: float = 1.0  # of the log prior, in biases
 
     @property
     def is_share(self) -> bool:
