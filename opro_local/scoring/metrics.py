@@ -236,7 +236,7 @@ METRICS: Mapping[Metric, MetricSpec] = {
         from_tables=weighted_kappas,
         low=-1.0,
         beside=False,  # says nothing where labels have no order
-        prior_weight=0.5,
+        prior_weight=0.0,
     ),
     "off_by_one": MetricSpec(
         direction="maximize",
