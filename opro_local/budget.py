@@ -85,8 +85,9 @@ def estimate(
     pairs = (
         HEADROOM_CANDIDATES * min(search.headroom, train)
         + worked
-        + (scored + 1 + len(search.compare_with)) * train
+        + scored * train
         + (validated + finalists + search.sensitivity) * validation
+        + (1 + len(search.compare_with)) * (train + validation)
         + winners * must_stay
         + (baselines + 1) * test
     )

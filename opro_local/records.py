@@ -52,8 +52,8 @@ class Candidate:
 
     verbalizer holds a wording a label, which stands for it in prompts, and calibration one additive bias in
     nats an alternative (AnswerKind.alternatives; most often the labels), then the numbers of the kind's rule,
-    if it has one. Both follow the task's order; empty means none. The calibration is fitted on train and
-    frozen, so two candidates are the same when all else is.
+    if it has one. Both follow the task's order; empty means none. The calibration is fitted to the rest on
+    the rows of a search, so two candidates are the same when all else is.
     """
 
     instruction: str

@@ -42,7 +42,7 @@ FEWEST = 4
 
 def _auto(outcomes: Sequence[Outcome], kind: AnswerKind, weight: float) -> tuple[float, ...]:
     prior = log_prior([outcome.target for outcome in outcomes], kind)
-    return fit_auto(outcomes, kind, [weight * each for each in prior])
+    return fit_auto(outcomes, kind, prior, weight)
 
 
 METHODS: Mapping[str, Callable[[Sequence[Outcome], AnswerKind, float], tuple[float, ...]]] = {

@@ -14,8 +14,8 @@ class ScoringSettings(Settings):
     )
     calibration: CalibrationMethod | None = Field(
         None,
-        description="How label biases are fitted on train (likelihood mode). auto, the default, is batch "
-        "that knows how common labels are; none is the default of a published method.",
+        description="How label biases are fitted (likelihood mode). auto, the default, is batch that "
+        "looks at the right labels; none is the default of a published method.",
     )
     answer_tokens: int = Field(256, ge=1, description="Most tokens of a generated answer.")
     grammar: Switch = Field(

@@ -22,7 +22,7 @@ def whole_labels(use: Use) -> str | None:
 def calibration(use: Use) -> str | None:
     plain = use.answering.uncalibrated
     measured = f"; without it {use.measure} on test was {figure(plain.value)}" if plain else ""
-    kept = f"what was fitted on train cannot be applied here{measured}"
+    kept = f"the fitted biases cannot be applied here{measured}"
     return f"Calibration: {kept}." if use.answering.biases or plain else None
 
 

@@ -1,7 +1,7 @@
 """The task problem: which instruction makes the scorer LLM answer the user's rows best.
 
 Candidates race on train (racing.py); the best few and the starting instructions are measured on validation;
-the winner is measured once on test, beside the baselines.
+the winner, calibrated on both, is measured once on test, beside the baselines, which are too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -165,11 +165,8 @@ class InstructionProblem:
             self._best_of(rival, made_for(self), trajectory, finals)
             for rival, made_for in self.rivals.items()
         ]
-        texts = [text for text in paraphrases(winner.instruction) if not lacking(text, self.search.keep)]
-        near = [replace(winner, instruction=text) for text in texts]
-        finals.measure("paraphrase", "validation", near[: self.search.sensitivity])
         ledger.open_test(winner, self.measurement.split.test)
-        baselines = [*self.measurement.fit(self.space.baselines(), ledger), *filter(None, rivals)]
+        baselines = self.measurement.refit([*self.space.baselines(), *filter(None, rivals)], ledger)
         self.measurement.outcomes([winner, *baselines], "test", ledger)  # together: they share the questions
         won = finals.measure("winner", "test", [winner])
         finals.measure("baseline", "test", baselines)
@@ -177,8 +174,13 @@ class InstructionProblem:
 
     def _winner(self, trajectory: Trajectory[Candidate], finals: Selection) -> Candidate:
         starts = self.starts()
-        chosen = finalists(trajectory, starts, self.search.finalists)
-        return finals.winner(chosen, starts, self.search.prefer)
+        best = finalists(trajectory, starts, self.search.finalists)
+        chosen = finals.winner(best, starts, self.search.prefer)
+        texts = [text for text in paraphrases(chosen.instruction) if not lacking(text, self.search.keep)]
+        near = [replace(chosen, instruction=text) for text in texts]
+        finals.measure("paraphrase", "validation", near[: self.search.sensitivity])
+        (winner,) = self.measurement.refit([chosen], finals.ledger)
+        return winner
 
     def _best_of(
         self, rival: str, proposer: Proposer[Candidate], trajectory: Trajectory[Candidate], finals: Selection

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 from opro_local.config import CalibrationMethod
 from opro_local.errors import DataError, LeakedShot, SealedTest
@@ -21,6 +22,9 @@ from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import Scorer
 from opro_local.tasks.split import Split
 from opro_local.tasks.task import Task
+
+SEARCHED: tuple[SplitName, ...] = ("train", "validation")
+"""What has been read when the winner is fixed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +45,8 @@ class Measurement:
 
     @cached_property
     def prior(self) -> tuple[float, ...]:
-        """The log prior of each alternative, as far as the metric minds it, of all rows of a search."""
-        targets = [row.target for row in (*self.split.train, *self.split.pool)]
-        weight = self.marking.spec.prior_weight
-        return tuple(weight * each for each in log_prior(targets, self.task.kind))
+        """The log prior of each alternative, of all rows that are searched with."""
+        return log_prior([row.target for row in (*self.split.train, *self.split.pool)], self.task.kind)
 
     def rows(self, split: SplitName, ledger: OutcomeLedger) -> tuple[Example, ...]:
         """Raises SealedTest when test rows are asked for too early."""
@@ -71,11 +73,12 @@ class Measurement:
         return [sheet.outcomes(candidate, sheet.rows) for candidate in candidates]
 
     def calibrated(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Candidate:
-        """The candidate with its biases fitted on its outcomes on train."""
+        """The candidate with its biases fitted on these outcomes."""
         if self.calibration == "batch":
             return self._fitted(candidate, outcomes, fit_batch(outcomes))
         if self.calibration == "auto":
-            return self._fitted(candidate, outcomes, fit_auto(outcomes, self.task.kind, self.prior))
+            biases = fit_auto(outcomes, self.task.kind, self.prior, self.marking.spec.prior_weight)
+            return self._fitted(candidate, outcomes, biases)
         if self.calibration == "contextual" and not candidate.calibration:
             return replace(
                 candidate, calibration=fit_contextual(self._content_free(candidate), self.task.kind)
@@ -83,11 +86,23 @@ class Measurement:
         return candidate
 
     def fit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
-        """The candidates with their calibration; only batch calibration has to score train for it."""
+        """The candidates with their calibration, of train, which is scored only where it has to be."""
+        return self._fit(candidates, ("train",), ledger)
+
+    def refit(self, candidates: Sequence[Candidate], ledger: OutcomeLedger) -> list[Candidate]:
+        """As fit, of train and validation: for those that no longer compete on either."""
+        return self._fit(candidates, SEARCHED, ledger)
+
+    def _fit(
+        self, candidates: Sequence[Candidate], splits: Sequence[SplitName], ledger: OutcomeLedger
+    ) -> list[Candidate]:
         if self.calibration not in ("batch", "auto"):
             return [self.calibrated(candidate, ()) for candidate in candidates]
-        outcomes = self.outcomes(candidates, "train", ledger)
-        return [self.calibrated(c, found) for c, found in zip(candidates, outcomes, strict=True)]
+        of_each = [self.outcomes(candidates, split, ledger) for split in splits]
+        return [
+            self.calibrated(candidate, list(chain(*parts)))
+            for candidate, *parts in zip(candidates, *of_each, strict=True)
+        ]
 
     def score(self, candidate: Candidate, outcomes: Sequence[Outcome]) -> Score:
         """What the outcomes of a fitted candidate add up to."""

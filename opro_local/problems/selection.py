@@ -2,8 +2,8 @@
 
 Finalists are measured on validation ("finalist"). By what they reach on train and validation together
 ("compared") the winner is chosen, and what it will score elsewhere is estimated ("expected"); both are in
-evidence/selection.py. On rows that must stay right ("must stay") the best start is measured first; a finalist
-that breaks one of those that it has right is not compared.
+evidence/selection.py. What wins is then calibrated on both parts. So it is where rows must stay right ("must
+stay"): the best start is measured first; a finalist that breaks one of those that it has right is left out.
 """
 
 import math
@@ -14,7 +14,7 @@ from itertools import islice
 
 from opro_local.config import SHORTER_FINALISTS, Prefer
 from opro_local.evidence.selection import Contest
-from opro_local.problems.measurement import Measurement
+from opro_local.problems.measurement import SEARCHED, Measurement
 from opro_local.proposers.elite import of_each_set
 from opro_local.recording import Evaluation, OutcomeLedger
 from opro_local.records import Answer, Candidate, Direction, Score, Scored, SplitName, Trajectory
@@ -37,7 +37,7 @@ class Compared:
         """Raises DataError where nobody has a value."""
         train, validation = (
             [measurement.answers(c, found) for c, found in zip(candidates, outcomes, strict=True)]
-            for outcomes in (measurement.outcomes(candidates, part, ledger) for part in PARTS)
+            for outcomes in (measurement.outcomes(candidates, part, ledger) for part in SEARCHED)
         )
         scores = [measurement.marking.score([*a, *b]) for a, b in zip(train, validation, strict=True)]
         measurement.check_measured(scores, "validation")
@@ -91,9 +91,6 @@ class Compared:
         yield Score(value=value, n=shown.n, interval=interval, prompt_tokens=shown.prompt_tokens)
 
 
-PARTS: tuple[SplitName, ...] = ("train", "validation")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Candidates that are fitted, measured on a split and recorded."""
@@ -105,7 +102,10 @@ class Selection:
     def winner(
         self, finalists: Sequence[Candidate], starts: Sequence[Candidate], prefer: Prefer
     ) -> Candidate:
-        """Of the finalists that keep right what must stay right, else the best start. Raises DataError."""
+        """Of the finalists that keep right what must stay right, else the best start.
+
+        Calibrated as they are found: the caller's to refit. Raises DataError.
+        """
         self.measure("finalist", "validation", finalists)
         compared = self._compared(self._staying_right(finalists, starts), prefer)
         for candidate, score in zip(compared.candidates, compared.scores(), strict=True):
@@ -138,9 +138,11 @@ class Selection:
         if not self.measurement.split.must_stay:
             return finalists
         start = self._compared(self.measurement.fit(starts, self.ledger), "best").winner
-        self.measure("must stay", "must_stay", [start, *(c for c in finalists if c.key != start.key)])
-        right = self._right(start)
-        return [candidate for candidate in finalists if right <= self._right(candidate)] or [start]
+        others = [candidate for candidate in finalists if candidate.key != start.key]
+        refitted = self.measurement.refit([start, *others], self.ledger)
+        self.measure("must stay", "must_stay", refitted)
+        right = {candidate.key: self._right(candidate) for candidate in refitted}
+        return [c for c in finalists if right[start.key] <= right[c.key]] or [start]
 
     def _right(self, candidate: Candidate) -> set[str]:
         """Ids of the rows that must stay right and are."""

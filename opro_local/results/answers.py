@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opro_local.records import Answer, Candidate, Outcome
+from opro_local.records import Answer, Candidate
 from opro_local.results.by_label import Confusion, LabelFigures
 from opro_local.results.overview import finite
 from opro_local.results.reading import fields_of
@@ -40,10 +40,13 @@ class AnswerResult:
 
 def all_answers(run: RunReader) -> list[AnswerResult]:
     """Every example of every candidate; one that the run was cut off at has its outcomes uncalibrated."""
-    prompt, as_scored = _prompts(run), _as_scored(run)
+    prompt, marking = _prompts(run), Marking.of(task_from_json(run.header.problem_json))
+    outcomes = run.every_outcome()
+    biases = {split: _biases(run, split) for split in {split for _, split, _ in outcomes}}
     return [
-        _answer(key, split, prompt(key, outcome.example_id), as_scored(key, outcome))
-        for key, split, outcome in run.every_outcome()
+        _answer(key, split, prompt(key, outcome.example_id), answer)
+        for key, split, outcome in outcomes
+        for answer in marking.answers([outcome], biases[split].get(key, ()))
     ]
 
 
@@ -58,16 +61,15 @@ def _answer(key: str, split: str, prompt: ScorerPrompt | None, answer: Answer) -
 
 def confusion_of(run: RunReader, *, key: str, split: str) -> Confusion | None:
     """None for a task without labels, and where nothing is recorded."""
-    marking, as_scored = Marking.of(task_from_json(run.header.problem_json)), _as_scored(run)
-    classes = marking.kind.classes
-    answers = [as_scored(key, outcome) for outcome in run.outcomes(key, split).values()]
+    marking = Marking.of(task_from_json(run.header.problem_json))
+    classes, answers = marking.kind.classes, _answers(run, marking, key, split)
     return Confusion(labels=classes, rows=marking.confusion(answers)) if classes and answers else None
 
 
 def per_label_of(run: RunReader, *, key: str, split: str) -> list[LabelFigures] | None:
     """None where answers are no sets, and where nothing is recorded."""
-    marking, as_scored = Marking.of(task_from_json(run.header.problem_json)), _as_scored(run)
-    answers = [as_scored(key, outcome) for outcome in run.outcomes(key, split).values()]
+    marking = Marking.of(task_from_json(run.header.problem_json))
+    answers = _answers(run, marking, key, split)
     if not marking.kind.members or not answers:
         return None
     return [
@@ -88,20 +90,26 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _as_scored(run: RunReader) -> Callable[[str, Outcome], Answer]:
-    """(candidate key, outcome) -> the outcome under the calibration that the candidate was scored with."""
-    marking = Marking.of(task_from_json(run.header.problem_json))
-    biases = {candidate.key: candidate.calibration for candidate in _fitted(run)}
-    return lambda key, outcome: marking.answers([outcome], biases.get(key, ()))[0]
+def _answers(run: RunReader, marking: Marking, key: str, split: str) -> list[Answer]:
+    """Of a candidate on a split, as its score there counts them."""
+    return marking.answers(list(run.outcomes(key, split).values()), _biases(run, split).get(key, ()))
 
 
-def _fitted(run: RunReader) -> list[Candidate]:
-    """What was fitted last, on most rows, comes last: a race may have dropped what a rival found again."""
+def _biases(run: RunReader, split: str) -> dict[str, tuple[float, ...]]:
+    """Candidate key -> the calibration that the candidate was scored with on a split.
+
+    The winner and the baselines are fitted once more for test. Of those fitted for one split the last are
+    on most rows: a race may have dropped what a rival found again.
+    """
+    measured = [e for e in run.evaluations if e.role != "headroom"]
     scored = [entry for step in run.steps for entry in step.scored] if run.header.is_task else []
-    first = [e.candidate for e in run.evaluations if e.role == "headroom"]
-    evaluated = [e.candidate for e in run.evaluations if e.role != "headroom"]
-    searched = sorted(scored, key=lambda entry: not entry.dropped)
-    return [*first, *(Candidate.from_json(entry.solution) for entry in searched), *evaluated]
+    fitted = [
+        *(e.candidate for e in run.evaluations if e.role == "headroom"),
+        *(e.candidate for e in measured if e.split != split),
+        *(Candidate.from_json(e.solution) for e in sorted(scored, key=lambda e: not e.dropped)),
+        *(e.candidate for e in measured if e.split == split),
+    ]
+    return {candidate.key: candidate.calibration for candidate in fitted}
 
 
 def _prompts(run: RunReader) -> Callable[[str, str], ScorerPrompt | None]:

@@ -56,6 +56,7 @@ def overview(run: RunReader, *, best_key: str | None = None) -> Overview:
     entries = entries_of(run)
     winners = {best_key or e.candidate.key for e in evaluations if best_key or e.role == "winner"}
     best = best_entry(entries, header.direction, winners)
+    tested = {e.candidate.key: e.candidate for e in evaluations if e.split == "test"}
     found = Overview(
         store_version=schema.VERSION,
         run=header.run_id,
@@ -68,7 +69,7 @@ def overview(run: RunReader, *, best_key: str | None = None) -> Overview:
         settings=json.loads(header.settings_json),
         task=_problem(header.summary),
         metric=cast("str | None", header.summary.get("metric")),
-        best=None if best is None else _in_full(header, best),
+        best=None if best is None else _in_full(header, best, tested),
         train=figures(best.score) if best and best.score else None,
         validation=_held(evaluations, best, "validation"),
         test=_held(evaluations, best, "test"),
@@ -117,11 +118,12 @@ def _judge(stored: Any) -> JudgeRecord | None:
     return stored and JudgeRecord(**stored | {"agreement": measured and Agreement(**measured)})
 
 
-def _in_full(header: RunHeader, entry: ProposalRecord) -> Prompt | Solution:
+def _in_full(header: RunHeader, entry: ProposalRecord, tested: Mapping[str, Candidate]) -> Prompt | Solution:
+    """With the calibration of test, where it was measured there."""
     assert entry.solution is not None and entry.key is not None
     if not header.is_task:
         return Solution(solution=numbers(entry.solution), key=entry.key, step=entry.step, origin=entry.origin)
-    candidate = Candidate.from_json(entry.solution)
+    candidate = tested.get(entry.key) or Candidate.from_json(entry.solution)
     return Prompt(
         instruction=candidate.instruction,
         shots=candidate.shots,

@@ -9,8 +9,9 @@ auto        is batch calibration that knows how common labels are. Batch takes a
             common: where most rows are of one label, it takes away what the model rightly sees in them. So
             what a label rises by on its own rows is left out of the mean, and its log prior is put in
             (logit adjustment, Menon et al. 2021, arXiv 2007.07314), on the scale on which the right labels
-            of train are likeliest (temperature scaling, Guo et al. 2017, arXiv 1706.04599). With labels that
-            are equally common it is batch.
+            of train are likeliest (temperature scaling, Guo et al. 2017, arXiv 1706.04599). What is then
+            still answered too often or too seldom is corrected as far as the rows bear it out: by the
+            intercepts of a logistic regression, shrunk to zero.
 
 Fitted on train, the biases are part of a candidate. Behind them a kind of answer may have a rule of its own.
 """
@@ -21,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from opro_local.answers import AnswerKind
@@ -32,6 +33,8 @@ SMOOTHING = 4
 """Rows that each alternative is taken to have besides: few rows say little of how common it is."""
 SCALES = (0.1, 10.0)
 """Between which log-probabilities may be scaled, in units of one over their standard deviation."""
+SHRINKAGE = 8.0
+"""Nats of likelihood that half of a squared correction costs: what 8 rows say weighs about as much."""
 
 Array = NDArray[np.float64]
 
@@ -65,10 +68,12 @@ def log_prior(targets: Sequence[str], kind: AnswerKind) -> tuple[float, ...]:
     return tuple(logs.reshape(-1).tolist())
 
 
-def fit_auto(outcomes: Sequence[Outcome], kind: AnswerKind, prior: Sequence[float]) -> tuple[float, ...]:
+def fit_auto(
+    outcomes: Sequence[Outcome], kind: AnswerKind, prior: Sequence[float], weight: float = 1.0
+) -> tuple[float, ...]:
     """One bias in nats an alternative from the outcomes on train and the log prior (A,), see above.
 
-    With a prior of zeros no alternative is taken for more common than others. Outcomes without
+    weight, from 0 to 1, is how much of what favours common alternatives goes in. Outcomes without
     log-probabilities are left out; when none has any, the result is empty.
     """
     known = [outcome for outcome in outcomes if outcome.choice_log_probs]
@@ -78,7 +83,10 @@ def fit_auto(outcomes: Sequence[Outcome], kind: AnswerKind, prior: Sequence[floa
     logits = np.asarray(_log_probs(known), dtype=np.float64).reshape(right.shape)
     logits -= logits.mean(axis=2, keepdims=True)
     biases = _without_rise(logits, right)
-    biases += np.reshape(prior, biases.shape) / _scale(logits + biases, right, prior)
+    added: Array = np.reshape(prior, biases.shape)
+    scale = _scale(logits + biases, right, added)
+    added = added + _corrections(scale * (logits + biases) + added, right)
+    biases += weight * added / scale
     return tuple((biases - biases.mean(axis=1, keepdims=True)).reshape(-1).tolist())
 
 
@@ -96,16 +104,28 @@ def _without_rise(logits: Array, right: Array) -> Array:
     return -liking
 
 
-def _scale(logits: Array, right: Array, prior: Sequence[float]) -> float:
-    """What logits (N, C, S) are multiplied by to make the right ones likeliest, the log prior added."""
+def _scale(logits: Array, right: Array, prior: Array) -> float:
+    """What logits (N, C, S) are multiplied by, the prior (C, S) added, to make the right ones likeliest."""
     deviation = float(logits.std()) or 1.0
-    added = np.reshape(prior, logits.shape[1:])
 
     def loss(scale: float) -> float:
-        shares: Array = log_softmax(scale / deviation * logits + added, axis=2)
+        shares: Array = log_softmax(scale / deviation * logits + prior, axis=2)
         return -float((shares * right).sum())
 
     return float(minimize_scalar(loss, bounds=SCALES, method="bounded").x) / deviation
+
+
+def _corrections(logits: Array, right: Array) -> Array:
+    """(C, S) in nats to be added to logits (N, C, S), so that the right ones become likelier."""
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        added = flat.reshape(logits.shape[1:])
+        shares: Array = log_softmax(logits + added, axis=2)
+        slope = (np.exp(shares) - right).sum(axis=0) + SHRINKAGE * added
+        return float(SHRINKAGE * (added**2).sum() / 2 - (shares * right).sum()), slope.reshape(-1)
+
+    found: Array = minimize(loss, np.zeros(right[0].size), jac=True, method="L-BFGS-B").x
+    return found.reshape(logits.shape[1:])
 
 
 def _one_hot(targets: Sequence[str], kind: AnswerKind) -> Array:

@@ -121,8 +121,8 @@ class TestRun:
         assert told[1].startswith("run ")
         assert "opro-local resume" in told[1]
         assert told[2].startswith(
-            "up to 112 scored pairs (about "
-        )  # (2 + 4 + 1) * 8 + (4 + 2) * 4 + (3 + 1) * 8
+            "up to 116 scored pairs (about "
+        )  # (2 + 4 + 1) * 8 + (4 + 2 + 1) * 4 + (3 + 1) * 8
         assert re.fullmatch(
             r"minimum detectable gain \d+ points of accuracy \(8 test rows, 80 % power\)", told[3]
         )

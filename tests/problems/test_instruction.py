@@ -1,12 +1,13 @@
 """The task problem against a ledger in memory: what is scored, what is kept, what is compared in the end."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from mail_task import mail_model, mail_task, row
+from mail_task import LABELS, mail_model, mail_task, row
 from memory_store import MemoryStore
 from resolved import instruction_problem, scorer_of, searching
 
@@ -446,12 +447,30 @@ class TestFinish:
         ((winner, _, _),) = self.of_role(ledger, "winner")
         assert winner == "Think."
 
-    def test_a_baseline_that_was_never_a_solution_is_calibrated_on_train_as_well(self) -> None:
-        found = problem(calibration="batch")
+    @pytest.mark.parametrize("calibration", ["batch", "auto"])
+    def test_what_is_measured_on_test_is_calibrated_on_all_that_was_searched(
+        self, calibration: CalibrationMethod
+    ) -> None:
+        found = problem(calibration=calibration)
+        number = re.compile(r"Mail (\d+)")
+        engine_of(found).log_prob = lambda text: (
+            -float(number.findall(text)[-1]) % 7 * text.endswith(LABELS[0])
+        )
+        measurement = found.measurement
         ledger: MemoryStore[Candidate] = MemoryStore()
-        found.finish(trajectory(("", 0.1), ("Sort.", 0.2)), ledger)
-        baselines = [e.candidate for e in ledger.evaluations() if e.role == "baseline"]
-        assert all(len(candidate.calibration) == 2 for candidate in baselines)
+        starts = measurement.fit(found.starts(), ledger)
+        scored = tuple(Scored(solution=start, score=Score(value=0.5), step=0) for start in starts)
+        first = Step(number=0, proposals=(), scored=scored)
+        found.finish(Trajectory(direction="maximize", steps=(first,)), ledger)
+        tested = [e.candidate for e in ledger.evaluations() if e.split == "test"]
+        assert {each.instruction for each in tested} == {"", "Sort.", STEP_BY_STEP}
+        for each in tested:
+            bare = replace(each, calibration=())
+            (outcomes,) = measurement.scorer.score([bare], (*SPLIT.train, *SPLIT.validation))
+            assert each == measurement.calibrated(bare, outcomes)
+        compared = {e.candidate.key: e.candidate for e in ledger.evaluations() if e.role == "compared"}
+        assert list(compared.values()) == starts
+        assert compared[tested[0].key] != tested[0]
 
 
 class TestSealedTest:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from mail_task import mail_model, mail_task, row
+from mail_task import LABELS, mail_model, mail_task, row
 from memory_store import MemoryStore
 from resolved import instruction_problem, scorer_of, searching
 
@@ -83,6 +83,24 @@ class TestRowsThatMustStayRight:
         plain.finish(trajectory("", "Guess.", "Think."), ledger)
         assert not any(split == "must_stay" for split, _, _ in ledger.blocks)
         assert not of_role(ledger, "must stay")
+
+    def test_a_finalist_that_breaks_one_with_its_last_calibration_cannot_win(self) -> None:
+        """On validation "Think." likes the second label, which calibration on train cannot know."""
+
+        def log_prob(text: str) -> float:
+            number = int(text.rpartition("Mail ")[2].partition(".")[0])
+            right = text.endswith(LABELS[number % 2])
+            if "Think." in text:
+                return right + 8.0 * (text.endswith(LABELS[1]) and 6 <= number < 10)
+            return float(right == (number in (1, 30, 31)))
+
+        found, task = problem(), mail_task()
+        scorer = scorer_of(ScriptedEngine(log_prob=log_prob), task, ScoringSettings())
+        measurement = replace(found.measurement, scorer=scorer, calibration="batch")
+        ledger: MemoryStore[Candidate] = MemoryStore()
+        replace(found, measurement=measurement).finish(trajectory("", "Think."), ledger)
+        assert sorted(of_role(ledger, "finalist")) == ["", "Think."]
+        assert of_role(ledger, "compared") == of_role(ledger, "winner") == [""]
 
     def test_a_run_that_goes_on_behind_its_choice_keeps_it(self) -> None:
         ledger = finished("", "Guess.", "Think.")

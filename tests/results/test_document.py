@@ -188,6 +188,28 @@ def test_outcomes_and_confusion_are_those_of_the_calibrated_candidate_that_was_s
     assert document["test"]["confusion"] == {"labels": ["fintech", "seed"], "rows": [[1, 1, 0], [1, 2, 1]]}
 
 
+def test_every_split_has_the_calibration_that_it_was_scored_with(path: Path) -> None:
+    first, last = (replace(candidate(0, 0), calibration=(0.0, bias)) for bias in (1.0, 2.0))
+    answer = Outcome(
+        example_id="g", target="seed", prediction="fintech", score=0.0, choice_log_probs=(-0.1, -1.6)
+    )
+    splits: tuple[SplitName, ...] = ("train", "validation", "test")
+    with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.record_proposals(proposed(0))
+        store.record_block("train", {first.key: [answer]})
+        store.close_step(0, [Scored(solution=first, score=Score(value=0.5), step=0)])
+        store.record_block("validation", {first.key: [answer]})
+        store.record_evaluation(_evaluation("finalist", "validation", first))
+        store.open_test(last, [])
+        store.record_block("test", {last.key: [answer]})
+        store.record_evaluation(_evaluation("winner", "test", last))
+    document = run_document(path, outcomes=True)
+    assert document["best"]["calibration"] == [0.0, 2.0]
+    found = {entry["split"]: entry["prediction"] for entry in document["outcomes"]}
+    assert found == dict(zip(splits, ("fintech", "fintech", "seed"), strict=True))
+    assert document["validation"]["confusion"]["rows"] != document["test"]["confusion"]["rows"]
+
+
 def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration(path: Path) -> None:
     fitted = replace(candidate(7, 7), calibration=(0.0, 9.0))
     answer = Outcome(
@@ -253,7 +275,7 @@ def test_it_is_strict_json(document: dict[str, Any]) -> None:
     failed = next(entry for entry in document["outcomes"] if entry["reason"])
     assert failed["gold_log_likelihood"] is None  # NaN
     wrong = next(entry for entry in document["outcomes"] if entry["prediction"] == "fintech")
-    assert wrong["choice_log_probs"] == [-0.1 - 0.2, None]  # minus infinity
+    assert wrong["choice_log_probs"] == [(-0.1 - 0.2) + (0.1 + 0.2), None]  # minus infinity
 
 
 def test_a_run_in_its_first_step_has_no_best_yet(path: Path) -> None:

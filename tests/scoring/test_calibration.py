@@ -8,6 +8,7 @@ import pytest
 from opro_local.answers.label import Label
 from opro_local.answers.labels import Labels
 from opro_local.records import Outcome
+from opro_local.scoring import calibration
 from opro_local.scoring.calibration import (
     calibrated,
     choice_probabilities,
@@ -152,14 +153,14 @@ class TestFitAuto:
 
     def test_likings_are_found_whatever_the_shares_of_the_labels(self) -> None:
         rows = drawn(RARE, LIKING, rise=2.0, noise=0.5, rows=2000, seed=0)
-        biases = fit_auto(rows, LETTERS, (0.0,) * 3)
+        biases = fit_auto(rows, LETTERS, (0.0,) * 3, weight=0.0)
         assert biases == pytest.approx([4 / 3 - liking for liking in LIKING], abs=0.1)
         # batch takes what is common for a liking: a is .65 above the mean share .33 times the rise too low
         assert fit_batch(rows)[0] == pytest.approx(biases[0] - (0.8 - 1 / 3) * 2, abs=0.1)
 
     def test_a_label_that_no_row_has_is_not_taken_for_disliked(self) -> None:
         rows = drawn((0.5, 0.5, 0.0), LIKING, rise=2.0, noise=0.5, rows=2000, seed=1)
-        biases = fit_auto(rows, LETTERS, (0.0,) * 3)
+        biases = fit_auto(rows, LETTERS, (0.0,) * 3, weight=0.0)
         assert biases == pytest.approx([4 / 3 - liking for liking in LIKING], abs=0.1)
 
     @pytest.mark.parametrize("seed", range(3))
@@ -168,11 +169,33 @@ class TestFitAuto:
         others = drawn(RARE, LIKING, rise=2.0, noise=2.0, rows=2000, seed=10 + seed)
         prior = log_prior([row.target for row in train], LETTERS)
         found = accuracy(others, fit_auto(train, LETTERS, prior))
-        assert found > max(0.8, accuracy(others, fit_auto(train, LETTERS, (0.0,) * 3))) + 0.01
+        assert found > max(0.8, accuracy(others, fit_auto(train, LETTERS, prior, weight=0.0))) + 0.01
         assert found > accuracy(others, fit_batch(train)) + 0.2
         # within a point and a half of the best that biases can do here
         ideal = (np.log(RARE) * 2.0**2 / 2.0 - LIKING).tolist()
         assert found > accuracy(others, ideal) - 0.015
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_is_still_answered_too_often_is_corrected(
+        self, monkeypatch: pytest.MonkeyPatch, seed: int
+    ) -> None:
+        """On a scale from "a" to "c" the middle's log-probability hardly changes, so it is never highest."""
+
+        def on_a_scale(rows: int, seed: int) -> list[Outcome]:
+            draw = np.random.default_rng(seed)
+            found = drawn((1 / 3,) * 3, LIKING, rise=0.0, noise=0.3, rows=rows, seed=seed)
+            seen = [LETTERS.labels.index(o.target) - 1 + draw.normal(scale=0.5) for o in found]
+            return [
+                replace(o, choice_log_probs=(a - 2 * way, b, c + 2 * way))
+                for o, way in zip(found, seen, strict=True)
+                for a, b, c in (o.choice_log_probs,)
+            ]
+
+        train, others = on_a_scale(48, seed), on_a_scale(4000, 10 + seed)
+        prior = log_prior([row.target for row in train], LETTERS)
+        found = accuracy(others, fit_auto(train, LETTERS, prior))
+        monkeypatch.setattr(calibration, "SHRINKAGE", 1e9)
+        assert found > accuracy(others, fit_auto(train, LETTERS, prior)) + 0.03
 
     def test_a_model_that_is_sure_is_hardly_moved_by_what_is_common(self) -> None:
         train = drawn(RARE, LIKING, rise=10.0, noise=0.5, rows=48, seed=0)
