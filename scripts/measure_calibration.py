@@ -2,15 +2,17 @@
 """What each way to calibrate is worth on a table, also where its labels are not equally common.
 
 Direct instructions with no, few and many shots answer the rows of the table once. Then, again and again, rows
-are drawn so that the labels have the shares asked for; biases are fitted on some of them and measured on the
-others. Prints a table of means over candidates and draws, and of those of the best five candidates in
-brackets; as the last line, JSON.
+are drawn so that the labels have the shares asked for; biases are fitted on so many of them and measured on
+others, the same for every number. Prints a table of means over candidates and draws, and of those of the best
+five candidates in brackets; as the last line, JSON.
 
-    python scripts/measure_calibration.py --data mails.csv --text email --label category --shares 4,1
+    python scripts/measure_calibration.py --data mails.csv --text email --label category --shares 4,1 \
+        --train-rows 48 --train-rows 148
 """
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +20,6 @@ from statistics import fmean
 
 import click
 import numpy as np
-from measure_pruning import drawn
 from sklearn.model_selection import train_test_split
 
 from opro_local.answers import AnswerKind
@@ -27,7 +28,7 @@ from opro_local.errors import OproError
 from opro_local.offline import close_network
 from opro_local.problems.measurement import Measurement
 from opro_local.proposers.library import headroom_instructions
-from opro_local.records import Candidate, Outcome
+from opro_local.records import Candidate, Example, Outcome
 from opro_local.scoring.calibration import fit_auto, fit_batch, log_prior
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.metrics import METRICS
@@ -57,6 +58,7 @@ class Row:
     """Means over candidates and draws; best is of the candidates that are best in the mean over draws."""
 
     shares: str
+    train_rows: int
     method: str
     metric: str
     value: float
@@ -78,25 +80,46 @@ def of_shares(targets: Sequence[str], shares: Sequence[float], draw: random.Rand
 
 
 def compared(
-    answered: Answered, kind: AnswerKind, shares: Sequence[float], *, train_rows: int, draws: int
+    answered: Answered, kind: AnswerKind, shares: Sequence[float], *, train_rows: Sequence[int], draws: int
 ) -> list[Row]:
-    """shares are () for the table's own."""
+    """shares are () for the table's own; so many train rows each, where as many are left."""
     targets = [outcome.target for outcome in answered[0]]
-    found: dict[tuple[str, Metric], list[list[float]]] = {}
+    found: dict[tuple[int, str, Metric], list[list[float]]] = {}
     common = []
     for seed in range(draws):
         places = of_shares(targets, shares, random.Random(seed)) if shares else list(range(len(targets)))
-        train, test = train_test_split(
-            places, train_size=train_rows, stratify=[targets[i] for i in places], random_state=seed
-        )
+        most = min(max(train_rows), len(places) // 2)
+        rest, test = _divided(places, most, targets, seed)
         tested = [targets[i] for i in test]
         common.append(max(tested.count(name) for name in set(tested)) / len(tested))
-        for outcomes in answered:
-            seen, unseen = [outcomes[i] for i in train], [outcomes[i] for i in test]
-            for key, value in _values(seen, unseen, kind).items():
-                found.setdefault(key, [[] for _ in range(draws)])[seed].append(value)
+        for count in sorted({min(each, most) for each in train_rows}):
+            train = _divided(rest, count, targets, seed)[0] if count < most else rest
+            for outcomes in answered:
+                seen, unseen = [outcomes[i] for i in train], [outcomes[i] for i in test]
+                for key, value in _values(seen, unseen, kind).items():
+                    found.setdefault((count, *key), [[] for _ in range(draws)])[seed].append(value)
     told = ":".join(f"{share:g}" for share in shares) or "the table's"
-    return [_row(told, method, metric, found[method, metric], fmean(common)) for method, metric in found]
+    return [
+        Row(
+            shares=told,
+            train_rows=n,
+            method=method,
+            metric=metric,
+            most_common=fmean(common),
+            **_means(values),
+        )
+        for (n, method, metric), values in found.items()
+    ]
+
+
+def _divided(
+    places: Sequence[int], count: int, targets: Sequence[str], seed: int
+) -> tuple[list[int], list[int]]:
+    """So many of them, the labels as common as in all, and the others."""
+    chosen, others = train_test_split(
+        places, train_size=count, stratify=[targets[i] for i in places], random_state=seed
+    )
+    return chosen, others
 
 
 def _values(
@@ -112,16 +135,20 @@ def _values(
     }
 
 
-def _row(shares: str, method: str, metric: str, values: list[list[float]], common: float) -> Row:
+def _means(values: list[list[float]]) -> dict[str, float]:
+    """Of (draws, candidates), over all, and over the candidates that are best in the mean over draws."""
     of_each = np.sort(np.array(values).mean(axis=0))
-    return Row(
-        shares=shares,
-        method=method,
-        metric=metric,
-        value=float(of_each.mean()),
-        best=float(of_each[-BEST:].mean()),
-        most_common=common,
-    )
+    return {"value": float(of_each.mean()), "best": float(of_each[-BEST:].mean())}
+
+
+def drawn(pool: Sequence[Example], count: int, draw: random.Random) -> tuple[Example, ...]:
+    """So many rows, the labels in turn."""
+    seen = Counter[str]()
+    turns: list[tuple[int, int, Example]] = []
+    for row in draw.sample(pool, len(pool)):
+        turns.append((seen[row.target], len(turns), row))
+        seen[row.target] += 1
+    return tuple(row for *_, row in sorted(turns)[:count])
 
 
 def candidates(measurement: Measurement, each: int) -> list[Candidate]:
@@ -137,14 +164,16 @@ def candidates(measurement: Measurement, each: int) -> list[Candidate]:
 
 def as_table(rows: Sequence[Row]) -> str:
     lines = [
-        f"| shares | most common | method | {' | '.join(MEASURED)} |",
-        "|---" * (3 + len(MEASURED)) + "|",
+        f"| shares | most common | train rows | method | {' | '.join(MEASURED)} |",
+        "|---" * (4 + len(MEASURED)) + "|",
     ]
-    for shares in dict.fromkeys(row.shares for row in rows):
+    for shares, count in dict.fromkeys((row.shares, row.train_rows) for row in rows):
         for method in METHODS:
-            mine = [row for row in rows if (row.shares, row.method) == (shares, method)]
+            mine = [
+                row for row in rows if (row.shares, row.train_rows, row.method) == (shares, count, method)
+            ]
             told = " | ".join(f"{row.value:.3f} ({row.best:.3f})" for row in mine)
-            lines.append(f"| {shares} | {mine[0].most_common:.2f} | {method} | {told} |")
+            lines.append(f"| {shares} | {mine[0].most_common:.2f} | {count} | {method} | {told} |")
     return "\n".join(lines)
 
 
@@ -158,7 +187,7 @@ def as_table(rows: Sequence[Row]) -> str:
 @click.option("--each", type=click.IntRange(2), default=6, help="Candidates of each number of shots.")
 @click.option("--pool", type=click.IntRange(16), default=100, help="Rows that shots come from.")
 @click.option("--rows", type=click.IntRange(20), default=300, help="Rows that are answered.")
-@click.option("--train-rows", type=click.IntRange(4), default=48)
+@click.option("--train-rows", type=click.IntRange(4), multiple=True, default=(48,))
 @click.option("--draws", type=click.IntRange(1), default=10)
 def main(
     *,
@@ -171,7 +200,8 @@ def main(
     each: int,
     pool: int,
     rows: int,
-    **sizes: int,
+    train_rows: tuple[int, ...],
+    draws: int,
 ) -> None:
     close_network()  # before the model libraries are imported
     from bench.contest import Plan
@@ -189,7 +219,11 @@ def main(
     except OproError as error:
         raise click.ClickException(str(error)) from None
     asked = [(), *([float(share) for share in given.split(",")] for given in shares)]
-    found = [row for given in asked for row in compared(answered, measurement.task.kind, given, **sizes)]
+    found = [
+        row
+        for given in asked
+        for row in compared(answered, measurement.task.kind, given, train_rows=train_rows, draws=draws)
+    ]
     click.echo(as_table(found))
     click.echo(json.dumps({"model": model, "table": table.stem, "rows": [asdict(row) for row in found]}))
 

@@ -41,7 +41,7 @@ def test_rows_have_the_shares_asked_for_and_a_label_is_never_gone() -> None:
 
 
 def test_ways_are_measured_on_the_same_rows_in_every_metric() -> None:
-    rows = compared(answered(), KIND, (4.0, 1.0), train_rows=30, draws=4)
+    rows = compared(answered(), KIND, (4.0, 1.0), train_rows=(30,), draws=4)
     assert [(row.method, row.metric) for row in rows] == [(m, k) for k in MEASURED for m in METHODS]
     of = {(row.method, row.metric): row for row in rows}
     assert all(row.best >= row.value for row in rows)
@@ -52,7 +52,15 @@ def test_ways_are_measured_on_the_same_rows_in_every_metric() -> None:
 
 
 def test_without_shares_the_table_is_taken_as_it_is() -> None:
-    rows = compared(answered(), KIND, (), train_rows=30, draws=1)
+    rows = compared(answered(), KIND, (), train_rows=(30,), draws=1)
     assert {row.most_common for row in rows} == {0.5}
     values = {row.method: row.value for row in rows if row.metric == "accuracy"}
     assert abs(values["auto"] - values["batch"]) < 0.02
+
+
+def test_more_rows_are_measured_on_the_same_others_and_no_more_than_half_are_taken() -> None:
+    rows = compared(answered(), KIND, (), train_rows=(500, 20), draws=3)
+    values = {(row.train_rows, row.method): row.value for row in rows if row.metric == "accuracy"}
+    assert list(dict.fromkeys(count for count, _ in values)) == [20, 60]
+    assert values[20, "none"] == values[60, "none"]  # nothing is fitted
+    assert values[20, "auto"] != values[60, "auto"]
