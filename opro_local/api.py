@@ -259,8 +259,8 @@ def measure_candidates(
     """Measure candidates that were not searched for here, on a part of the rows or on all of them.
 
     carried are candidates of elsewhere with their source (Found.carried); they are taken as they are and come
-    first. Instructions are calibrated on train, as in a run. Only the reply cache is written. Raises
-    Interrupted when the user stops it.
+    first. Instructions are calibrated as in a run: on train, and where test is measured on validation too.
+    Only the reply cache is written. Raises Interrupted when the user stops it.
     """
     host = host or Host()
     given = [Candidate(instruction=text) for text in instructions]
@@ -271,7 +271,8 @@ def measure_candidates(
         user = f"measurement {new_run_id()}"
         note_use(RunFolder(host.folders.runs).test_ledger, user, run.measurement.split.test)
     ledger = NullLedger(host.after_commit)
-    fitted = run.measurement.fit([run.space.candidate(text) for text in instructions], ledger)
+    fit = run.measurement.refit if on in ("test", "all") else run.measurement.fit
+    fitted = fit([run.space.candidate(text) for text in instructions], ledger)
     return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
 
 

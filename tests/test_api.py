@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from mail_task import mail_model, mail_task
@@ -122,6 +122,19 @@ def test_given_instructions_are_measured_on_validation_unless_said_otherwise(
     )
     assert candidate.instruction == "Sort it."
     assert (score.value, score.n) == (0.75, 4)  # validation holds the rows 2, 19, 5 and 10
+
+
+@pytest.mark.parametrize(("on", "rows"), [("validation", 12), ("test", 20), ("all", 20)])
+def test_given_instructions_are_calibrated_on_validation_where_test_is_measured(
+    on: Literal["validation", "test", "all"], rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ScriptedEngine(log_prob=mail_model(SKILLS))
+    play_roles(monkeypatch, engine)
+    host = opro_local.Host(folders=opro_local.Folders.of_user(tmp_path))
+    calibrated = settings(scoring={"calibration": "batch"})
+    opro_local.measure_candidates(mail_task(), ["Sort it."], settings=calibrated, on=on, host=host)
+    asked = {request.context for call in engine.asked for request in call}
+    assert len(asked) == rows  # 8 of train, 4 of validation, 8 of test
 
 
 def test_a_machine_with_a_gpu_gets_the_medium_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

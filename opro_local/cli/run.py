@@ -172,8 +172,9 @@ def score(
 ) -> None:
     """Measure given instructions, or what a run has found.
 
-    Given instructions are calibrated on train, as in a run; what a run has found is taken as it is. Without
-    --run the task is that of --data, else task.toml of the current folder, else the example that is shipped.
+    Given instructions are calibrated as in a run: on train, and for test on validation too. What a run has
+    found is taken as it is. Without --run the task is that of --data, else task.toml of the current folder,
+    else the example that is shipped.
     """
     if not instruction and name is None:
         raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")

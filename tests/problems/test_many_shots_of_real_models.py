@@ -22,7 +22,7 @@ from opro_local.tasks.task import Task
 
 pytestmark = pytest.mark.slow
 
-SHOTS, ROWS, CANDIDATES = 64, 40, 2
+SHOTS, ROWS, CANDIDATES = 64, 24, 2
 MOST = 1.3
 """Times the different tokens of all that is asked in a step."""
 
