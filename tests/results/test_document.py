@@ -216,11 +216,15 @@ def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration
         example_id="g", target="seed", prediction="fintech", score=0.0, choice_log_probs=(-0.1, -2.0)
     )
     with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.record_block("train", {fitted.key: [answer]})
         store.open_test(fitted, [])
         store.record_block("test", {fitted.key: [answer]})
         store.record_evaluation(_evaluation("baseline", "test", fitted))
-    (entry,) = run_document(path, outcomes=True)["outcomes"]
-    assert (entry["prediction"], entry["correct"]) == ("seed", True)
+    found = run_document(path, outcomes=True)["outcomes"]
+    assert {(e["split"], e["prediction"], e["correct"]) for e in found} == {
+        ("train", "seed", True),
+        ("test", "seed", True),
+    }
 
 
 def test_validation_has_its_own_confusion_and_tasks_without_labels_have_none(
