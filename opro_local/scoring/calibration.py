@@ -13,7 +13,8 @@ auto        is batch calibration that knows how common labels are. Batch takes a
             still answered too often or too seldom is corrected as far as the rows bear it out: by the
             intercepts of a logistic regression, shrunk to zero.
 
-Fitted on what a search reads, the biases are part of a candidate. Behind them a kind of answer may have a rule of its own.
+Fitted on what a search reads, the biases are part of a candidate. Behind them a kind of answer may have a
+rule of its own.
 """
 
 import math
