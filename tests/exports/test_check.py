@@ -82,7 +82,7 @@ def test_scores_here_and_there_and_the_rows_that_differ(run: Path, tmp_path: Pat
     assert "2 of 8 rows differ from: here, written by scripted" in result.stdout
     assert re.search(r"r8 +fintech +fintech +seed", result.stdout)
     assert re.search(r"r9 +seed +seed +fintech", result.stdout)
-    assert "note: Calibration: what was fitted on train" in result.stderr
+    assert "note: Calibration: the fitted biases cannot be applied here" in result.stderr
     texts = [body["messages"][-1]["content"] for body in server.bodies]
     assert sorted(texts) == sorted(f"Read twice.\nMail {n}." for n in (3, 6, 7, 8, 9, 16, 17, 18))
     assert {(b["temperature"], b["max_tokens"], b["model"]) for b in server.bodies} == {
