@@ -45,6 +45,7 @@ def test_deaths_cost_time() -> None:
     assert rate(machine(hours_a_death=0.01), 4) < 0.8 * rate(machine(), 4)
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_the_bench_measures_every_part(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "tiny", "llama")
     done = CliRunner().invoke(bench_coordinator, ["--model", str(folder), "--pairs", "64", "--repeat", "1"])

@@ -29,13 +29,14 @@ FAULTS: Mapping[str, tuple[dict[str, str], int, list[str]]] = {
 
 FILL = """
 mount -t tmpfs -o size="$1" none "$OPRO_LOCAL_HOME" || exit 99
-shift
+cp -R "$2" "$OPRO_LOCAL_HOME"
+shift 2
 "$@" >"$HOME/full.out" 2>"$HOME/full.err"
 echo $? >"$HOME/full.code"
 mount -o remount,size=64m "$OPRO_LOCAL_HOME"
 "$1" resume --json
 """
-"""Runs the command $2... on a disk of size $1; then frees space and resumes."""
+"""Runs the command $3... on a disk of size $1 that holds folder $2; then frees space and resumes."""
 
 
 @pytest.mark.parametrize(("files", "code", "named"), FAULTS.values(), ids=FAULTS)
@@ -58,8 +59,9 @@ def test_a_full_disk_stops_a_run_that_goes_on_when_there_is_space(
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
         pytest.skip("this machine does not let a user mount a small disk (unshare -rm)")
     (tmp_path / "opro-local").mkdir()
+    known = str(unbroken.home / "opro-local" / "models")  # that the model loads, which takes long to find out
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", FILL, "fill", "240k", OPRO_LOCAL, *unbroken.arguments],
+        ["unshare", "-rm", "sh", "-c", FILL, "fill", "240k", known, OPRO_LOCAL, *unbroken.arguments],
         env=environment(tmp_path),
         cwd=tmp_path,
         capture_output=True,
