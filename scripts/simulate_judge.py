@@ -6,8 +6,9 @@ likelier, weakly, with a liking for 3 and 4 besides: as small models do. A coin 
 reply, a sure coin the ends of the scale only, a stubborn one always nearly the same, one that measures length
 the reply's length, which has nothing to do with the grade. Good judges see the person's grade with noise;
 kind ones half a grade more. As in a run, each is brought to the person's scale with the replies in question
-held out, and taken where kappa is 0.4 and chance would seldom (p of at most 0.05) come as far.
-simulate_judge.md holds one run.
+held out, and taken where kappa is 0.4 and chance would seldom (p of at most 0.05) come as far. An interval
+should hold the true kappa of the judge with that very scale, fitted on these n. simulate_judge.md holds one
+run.
 
     python scripts/simulate_judge.py --out scripts/simulate_judge.md
 """
@@ -23,12 +24,12 @@ from scipy.stats import binomtest
 from opro_local.config import ScoringSettings
 from opro_local.evidence.agreement import agreement
 from opro_local.evidence.judge_record import ALPHA, Agreement
-from opro_local.scoring.judge_scale import VALUES, fitted, held_out
+from opro_local.scoring.judge_scale import VALUES, Scale, fitted, held_out
 
 LEAST: float = ScoringSettings.model_fields["judge_kappa"].default
 ROWS = (10, 20, 40)
 MANY = 4000
-"""Rows by which the true kappa of a judge is known; its scale is fitted on as many others."""
+"""Rows by which the true kappa of a judge is known; for the table its scale is fitted on as many others."""
 LIKING = np.array([0.0, 0.5, 2.0, 1.0, -0.5])
 WIDTH = 3.0
 """Grades that far from what it sees are one nat and a half less likely to a judge."""
@@ -97,29 +98,38 @@ def _report(runs: int, draw: np.random.Generator) -> Iterator[str]:
         "|---|---|---|---|---|---|---|"
     )
     for name, says in JUDGES.items():
-        truth = _true_kappa(says, draw)
+        others = _person(MANY, draw)
+        seen = _log_probs(says(others, draw))
+        truth = _true_kappa(scaled(says, MANY, draw)[1], seen, others)
         for n in ROWS:
-            yield _line(name, truth, [measured(says, n, draw) for _ in range(runs)])
+            judges = [scaled(says, n, draw) for _ in range(runs)]
+            truths = [_true_kappa(scale, seen, others) for _, scale in judges]
+            yield _line(name, truth, [found for found, _ in judges], truths)
 
 
-def measured(says: Says, n: int, draw: np.random.Generator) -> Agreement:
+def scaled(says: Says, n: int, draw: np.random.Generator) -> tuple[Agreement, Scale]:
     """One judge on n replies, whose grades are not all the same."""
     person = _person(n, draw)
     while person.std() == 0:
         person = _person(n, draw)
-    said = held_out(_log_probs(says(person, draw)), person.tolist())
-    return agreement(said.tolist(), person.tolist())
+    log_probs, grades = _log_probs(says(person, draw)), person.tolist()
+    return agreement(held_out(log_probs, grades).tolist(), grades), fitted(log_probs, grades)
 
 
 def taken(found: Agreement) -> bool:
     return found.suffices(LEAST)
 
 
-def _line(name: str, truth: float, found: list[Agreement]) -> str:
+def _line(name: str, truth: float, found: list[Agreement], truths: list[float]) -> str:
     yes = sum(map(taken, found))
     bound = binomtest(yes, len(found), alternative="less").proportion_ci(0.99).high
     alone = np.mean([each.kappa >= LEAST for each in found])
-    held = np.mean([each.interval is not None and _holds(each.interval, truth) for each in found])
+    held = np.mean(
+        [
+            each.interval is not None and _holds(each.interval, own)
+            for each, own in zip(found, truths, strict=True)
+        ]
+    )
     return (
         f"| {name} | {truth:.2f} | {found[0].n} | {yes / len(found):.1%} | {bound:.1%} | {alone:.1%} "
         f"| {held:.1%} |"
@@ -139,12 +149,10 @@ def _log_probs(seen: Grades) -> Grades:
     return LIKING - ((VALUES - seen[:, np.newaxis]) / WIDTH) ** 2 * 1.5
 
 
-def _true_kappa(says: Says, draw: np.random.Generator) -> float:
-    first, second = (_person(MANY, draw) for _ in range(2))
-    scale = fitted(_log_probs(says(first, draw)), first.tolist())
-    said = scale.grades(_log_probs(says(second, draw)))
-    by_chance = said.var() + second.var() + (said.mean() - second.mean()) ** 2
-    return float(1 - ((said - second) ** 2).mean() / by_chance)
+def _true_kappa(scale: Scale, log_probs: Grades, person: Grades) -> float:
+    said = scale.grades(log_probs)
+    by_chance = said.var() + person.var() + (said.mean() - person.mean()) ** 2
+    return float(1 - ((said - person) ** 2).mean() / by_chance)
 
 
 if __name__ == "__main__":

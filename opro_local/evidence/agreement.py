@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata, t
 
-from opro_local.evidence.intervals import Interval, bootstrap
+from opro_local.evidence.intervals import Interval
 from opro_local.evidence.judge_record import Agreement, Correlation
 
 PERMUTATIONS = 9999
 ROUNDING = 1e-9
-FEWEST_FOR_RANKS = 4
+FEWEST = 4
 
 Array = NDArray[np.float64]
 
@@ -29,14 +29,11 @@ Array = NDArray[np.float64]
 def agreement(judge: Sequence[float], person: Sequence[float], *, seed: int = 0) -> Agreement:
     """Grades of the same replies, in the same order; at least one."""
     said, right = np.asarray(judge, dtype=np.float64), np.asarray(person, dtype=np.float64)
-    moments = np.stack([said, right, said**2, right**2, said * right], axis=1)
-    ones = np.ones(len(said), dtype=np.int64)
+    kappa = _kappa(said, right)
     return Agreement(
         n=len(said),
-        kappa=float(_kappas(ones[np.newaxis] @ moments / len(said))[0]),
-        interval=bootstrap(ones, lambda counts: _kappas(counts @ moments / len(said)), seed=seed)
-        if said.std() and right.std()
-        else None,
+        kappa=kappa,
+        interval=_concordance_interval(said, right, kappa),
         p_value=_by_chance(said, right, seed),
         bias=float((said - right).mean()),
         bias_interval=_student(said - right),
@@ -49,20 +46,44 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> Correlatio
     None, too, where all values of one side are the same.
     """
     n = len(one)
-    if n < FEWEST_FOR_RANKS or len(set(one)) == 1 or len(set(other)) == 1:
+    if n < FEWEST or len(set(one)) == 1 or len(set(other)) == 1:
         return None
     value = float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
-    centre = math.atanh(max(-1 + ROUNDING, min(1 - ROUNDING, value)))
+    centre = math.atanh(_inside(value))
     half = float(norm.ppf(0.975)) * math.sqrt((1 + value**2 / 2) / (n - 3))
     return Correlation(n=n, value=value, interval=(math.tanh(centre - half), math.tanh(centre + half)))
 
 
-def _kappas(means: Array) -> Array:
-    """(R, 5) means of x, y, x^2, y^2 and xy -> (R); 0 where both are constant."""
-    x, y, xx, yy, xy = means.T
-    by_chance = xx + yy - 2 * x * y
-    kappas: Array = 1 - (xx + yy - 2 * xy) / np.where(by_chance > ROUNDING, by_chance, np.inf)
-    return np.where(by_chance > ROUNDING, kappas, 0.0)
+def _kappa(said: Array, right: Array) -> float:
+    """0 where both are constant."""
+    by_chance = said.var() + right.var() + (said.mean() - right.mean()) ** 2
+    return float(1 - ((said - right) ** 2).mean() / by_chance) if by_chance > ROUNDING else 0.0
+
+
+def _concordance_interval(said: Array, right: Array, kappa: float) -> Interval | None:
+    """The 95 % interval of Lin (1989; his variance as corrected in 2000), by Fisher's transformation.
+
+    Student's t stands for the normal distribution, as the rows are few.
+    """
+    n, spread = len(said), float(said.std() * right.std())
+    if n < FEWEST or spread <= ROUNDING:
+        return None
+    kappa = _inside(kappa)
+    shift = float(said.mean() - right.mean()) ** 2 / spread
+    ratio = float(said.std() / right.std())
+    closeness = 2 / (ratio + 1 / ratio + shift)  # kappa over Pearson's correlation
+    variance = (
+        (1 - (kappa / closeness) ** 2) * closeness**2 * (1 - kappa**2)
+        + 2 * closeness * kappa**2 * (1 - kappa) * shift
+        - (closeness * kappa * shift) ** 2 / 2
+    ) / (1 - kappa**2) ** 2
+    half = float(t.ppf(0.975, n - 2)) * math.sqrt(max(variance, 0.0) / (n - 2))
+    return math.tanh(math.atanh(kappa) - half), math.tanh(math.atanh(kappa) + half)
+
+
+def _inside(value: float) -> float:
+    """A correlation that Fisher's transformation takes."""
+    return max(-1 + ROUNDING, min(1 - ROUNDING, value))
 
 
 def _by_chance(said: Array, right: Array, seed: int) -> float:

@@ -72,3 +72,26 @@ def test_ranks_correlate_as_scipy_has_it() -> None:
 @pytest.mark.parametrize("pairs", [([], []), ([1, 2, 3], [1, 2, 3]), ([1] * 5, [1, 2, 3, 4, 5])])
 def test_too_few_pairs_or_all_alike_have_no_correlation(pairs: tuple[list[float], list[float]]) -> None:
     assert rank_correlation(*pairs) is None
+
+
+@pytest.mark.parametrize(
+    ("correlation", "kinder", "wider"), [(0.9, 0.0, 1.0), (0.8, 0.5, 1.4), (0.5, 0.0, 0.6)]
+)
+def test_19_of_20_intervals_hold_the_agreement(
+    correlation: float, kinder: float, wider: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opro_local.evidence.agreement.PERMUTATIONS", 1)  # no p-value is looked at
+    draw = np.random.default_rng(0)
+    truth = 2 * correlation * wider / (1 + wider**2 + kinder**2)
+    held, runs = 0, 500
+    for _ in range(runs):
+        one, other = draw.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=20).T
+        found = agreement(kinder + wider * one, other).interval
+        assert found is not None
+        held += found[0] <= truth <= found[1]
+    assert 0.92 < held / runs < 0.98
+
+
+def test_an_agreement_without_fault_has_an_interval_too() -> None:
+    assert agreement(PERSON, PERSON).interval == pytest.approx((1, 1), abs=1e-6)
+    assert agreement(PERSON[:3], PERSON[:3]).interval is None

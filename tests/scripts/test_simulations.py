@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from simulate_intervals import Setting, one, two
-from simulate_judge import JUDGES, measured, taken
+from simulate_judge import JUDGES, scaled, taken
 from simulate_judge import main as simulate_judge
 from simulate_racing import SETTINGS, run_race
 from simulate_racing import main as simulate_racing
@@ -114,15 +114,16 @@ def test_the_simulations_write_their_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("guessing", ["coin", "sure coin", "stubborn", "length"])
 def test_a_judge_that_guesses_is_refused(guessing: str) -> None:
     draw = np.random.default_rng(0)
-    assert sum(taken(measured(JUDGES[guessing], 10, draw)) for _ in range(40)) <= 2
+    assert sum(taken(scaled(JUDGES[guessing], 10, draw)[0]) for _ in range(40)) <= 2
 
 
 def test_a_good_judge_is_taken() -> None:
     draw = np.random.default_rng(0)
-    assert sum(taken(measured(JUDGES["good"], 20, draw)) for _ in range(20)) >= 19
+    assert sum(taken(scaled(JUDGES["good"], 20, draw)[0]) for _ in range(20)) >= 19
 
 
-def test_the_table_of_judges_is_written(tmp_path: Path) -> None:
+def test_the_table_of_judges_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulate_judge.MANY", 100)
     result = CliRunner().invoke(simulate_judge, ["--runs", "1", "--out", str(tmp_path / "judge.md")])
     assert result.exit_code == 0, result.output
     assert len((tmp_path / "judge.md").read_text(encoding="utf-8").splitlines()) == 7 + 3 * len(JUDGES)
