@@ -239,10 +239,7 @@ def score_instructions(
     split: Literal["train", "validation", "test"] = "validation",
     host: Host | None = None,
 ) -> list[tuple[Candidate, Score]]:
-    """Measure given instructions on a split, calibrated on train; only the reply cache is written.
-
-    Raises Interrupted when the user stops it.
-    """
+    """Measure given instructions on a split, as measure_candidates does."""
     found = measure_candidates(task, instructions, settings=settings, on=split, host=host)
     return [(entry.candidate, entry.scores[split]) for entry in found]
 
@@ -254,13 +251,15 @@ def measure_candidates(
     settings: RunSettings,
     on: "Part" = "all",
     carried: Sequence[tuple[str, Candidate]] = (),
+    own: bool = False,
     host: Host | None = None,
 ) -> "list[CandidateScores]":
     """Measure candidates that were not searched for here, on a part of the rows or on all of them.
 
-    carried are candidates of elsewhere with their source (Found.carried); they are taken as they are and come
-    first. Instructions are calibrated as in a run: on train, and where test is measured on validation too.
-    Only the reply cache is written. Raises Interrupted when the user stops it.
+    Instructions are calibrated as in a run: on train, and where test is measured on validation too. carried
+    are a run's candidates with their source (Winner.carried); they come first, calibrated as for test, or, on
+    train or validation of their own run, as there. Only the reply cache is written. Raises Interrupted when
+    the user stops it.
     """
     host = host or Host()
     given = [Candidate(instruction=text) for text in instructions]
@@ -272,6 +271,9 @@ def measure_candidates(
         note_use(RunFolder(host.folders.runs).test_ledger, user, run.measurement.split.test)
     ledger = NullLedger(host.after_commit)
     fit = run.measurement.refit if on in ("test", "all") else run.measurement.fit
+    if own and on in ("train", "validation"):
+        again = run.measurement.fit([candidate for _, candidate in carried], ledger)
+        carried = [(source, candidate) for (source, _), candidate in zip(carried, again, strict=True)]
     fitted = fit([run.space.candidate(text) for text in instructions], ledger)
     return evaluate(run.measurement, [*carried, *(("given", candidate) for candidate in fitted)], on, ledger)
 

@@ -115,6 +115,10 @@ class AnswerKind:
         """The labels that a target has, if there are labels."""
         return (target,)
 
+    def constants(self, targets: Sequence[str]) -> Sequence[str]:
+        """What could be said to every row without reading it, the most common of these targets first."""
+        return [max(dict.fromkeys(targets), key=targets.count)]
+
     def shown(self, target: str) -> str:
         """How a shot writes a target: in the form that answers are asked for in."""
         return target
@@ -183,17 +187,11 @@ class AnswerKind:
 
     @property
     def constraint(self) -> str | None:
-        """A regular expression of the replies that an answer can be read from, see llm.GenerationRequest.
-
-        None where any text may be one.
-        """
+        """A regular expression of readable replies (llm.GenerationRequest); None where any text is one."""
         return None
 
     def json_form(self, _longest: int) -> str | None:
-        """The same of the answer as a value of JSON, of so many characters at most where it is a text.
-
-        None where it cannot be a field of an object.
-        """
+        """The same of a value of JSON, of a text up to so many characters; None where it can be no field."""
         return None
 
     def to_json(self, text: str) -> object:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -61,6 +62,11 @@ class Grade(Label):
                 f"no row has the grade {listed(sorted(unseen, key=int))}, and it counts as no step: "
                 "pass --labels for all grades if it is one."
             )
+
+    def constants(self, targets: Sequence[str]) -> Sequence[str]:
+        """All grades: one between the most common ones may be nearer to all."""
+        often = Counter(targets)
+        return sorted(self.labels, key=lambda label: -often[label])
 
     @property
     def beside(self) -> Sequence[Metric]:

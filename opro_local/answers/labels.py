@@ -1,10 +1,9 @@
 """A set of labels, which may be empty: of each label, whether it is given.
 
 Every label is a choice of its own between yes and no. Behind one prompt each is asked for as a line,
-"billing: yes" or "billing: no"; shots show a line for each label. Measured with Qwen2.5-Coder-0.5B on
-scripts/tables/themed_emails.py (six shots, 48 rows of validation): mean AUC of the labels .74 for lines, .69
-for the label as the only entry of a list beside "none", .71 as one of all labels; without shots nothing of it
-is above .56, and Gemma-3-270M stays below .59.
+"billing: yes" or "billing: no"; shots show a line for each label. With Qwen2.5-Coder-0.5B on
+scripts/tables/themed_emails.py (six shots) the mean AUC of the labels is .74 for lines, .69 for an entry of a
+list beside "none", .71 for one of all labels.
 
 A target is written with its labels sorted, "billing; delivery", or "none". "none" is the one name that no
 label may have, and ";" the one sign that none may hold.
@@ -32,11 +31,9 @@ from opro_local.wording import counted, listed, quoted
 
 SIGN = ";"
 NONE = "none"
-"""What the empty set is called."""
 FEWEST_TEXTS = 2
 """A stratum has so many different texts at least."""
 LIST = re.compile(r"\[\s*['\"].*['\"]\s*\]\Z", re.DOTALL)
-"""What is meant as a list of texts."""
 FILLING = re.compile(r"\b(?:and|yes|no)\b", re.IGNORECASE)
 """Words of a list that stand beside its labels."""
 HEDGE = re.compile(r"[^\w.]*(?:and/)?or\b[^\w.]*", re.IGNORECASE)
@@ -97,6 +94,12 @@ class Labels(AnswerKind):
     def named(self, target: str) -> Sequence[str]:
         return _read(target)
 
+    def constants(self, targets: Sequence[str]) -> Sequence[str]:
+        """The most common set, then none of the labels, the most common one, the two most common, ..."""
+        often = Counter(label for target in targets for label in _read(target))
+        ordered = [label for label, _ in often.most_common()]
+        return [*super().constants(targets), *(_written(ordered[:k]) for k in range(len(ordered) + 1))]
+
     @property
     def members(self) -> tuple[str, ...]:
         return self.labels
@@ -124,10 +127,9 @@ class Labels(AnswerKind):
     ) -> Sequence[tuple[float, ...]]:
         """None, or those with which as many train rows are given a label as have it, in two ways.
 
-        Such thresholds hang on one quantile each. On 48 rows the one of the three that is best on train looks
-        better by .04 of F1 at most than it is, on 150 by .02; thresholds with the best F1 on train by .12 and
-        .06 (scripts/simulate_thresholds.md). In the second way they are of what log-odds have beyond the
-        row's mean: small models say yes to all labels of some rows.
+        Such thresholds hang on a quantile: the best of three on 48 train rows looks better by .04 of F1 at
+        most than it is, thresholds with the best F1 on train by .12 (scripts/simulate_thresholds.md). In the
+        second way they are of log-odds less the row's mean: of some rows small models say yes to all.
         """
         log_odds = [_log_odds(outcome.choice_log_probs) for outcome in outcomes]
         beyond = [[odds - fmean(row) for odds in row] for row in log_odds]
@@ -266,7 +268,6 @@ def _listed(text: str) -> list[object] | None:
 
 
 def _log_odds(log_probs: Sequence[float]) -> list[float]:
-    """Of yes against no, by label."""
     return [yes - no for yes, no in zip(log_probs[::2], log_probs[1::2], strict=True)]
 
 

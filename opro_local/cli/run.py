@@ -173,8 +173,8 @@ def score(
     """Measure given instructions, or what a run has found.
 
     Given instructions are calibrated as in a run: on train, and for test on validation too. What a run has
-    found is taken as it is. Without --run the task is that of --data, else task.toml of the current folder,
-    else the example that is shipped.
+    found is taken as it is; on its own train or validation rows it is calibrated on train alone. Without
+    --run the task is that of --data, else task.toml of the current folder, else the example that is shipped.
     """
     if not instruction and name is None:
         raise click.UsageError("Name what to measure: -i TEXT or --run RUN.")
@@ -194,7 +194,9 @@ def score(
             say(f"task: {chosen}", err=True)
         _tell(task.warnings)
         carried = found.carried(task) if found else ()
-        rows = measure_candidates(task, instruction, settings=settings, on=on, carried=carried, host=host)
+        rows = measure_candidates(
+            task, instruction, settings=settings, on=on, carried=carried, own=own, host=host
+        )
     grading = settings.scoring.grading
     show_measured(rows, on=on, task=chosen, metric=task.metric, grading=grading, as_json=as_json)
 

@@ -6,7 +6,7 @@ one question each: a difference at least as good (as bad) as this one, how likel
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,11 @@ class Comparison:
     deviation: float
     step: float = 1.0
     few_decide: bool = False
+
+    def within(self, most: float) -> "Comparison":
+        """The same where no difference can be larger than most, which a t interval does not know."""
+        low, high = self.interval
+        return replace(self, interval=(max(low, -most), min(high, most)))
 
 
 def compare_correct(ours: Sequence[bool], theirs: Sequence[bool]) -> Comparison:

@@ -49,7 +49,7 @@ def second_round(use: Use) -> str | None:
 
 def turns(use: Use) -> str | None:
     kept = "the shots were turns of their own; give each [role] part to the model as a turn"
-    return f"Shots: {kept}." if use.turns else None
+    return f"Shots: {kept}." if any(turn.role == "assistant" for turn in use.turns) else None
 
 
 def place(use: Use) -> str | None:

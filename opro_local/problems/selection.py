@@ -83,10 +83,11 @@ class Compared:
         gain = self.contest.expected
         if gain is None:
             return
-        spec, shown = self.measurement.marking.spec, self.shown[self.contest.chosen]
-        value = spec.sign * gain
+        marking, shown = self.measurement.marking, self.shown[self.contest.chosen]
+        value = marking.spec.sign * gain
+        lowest, highest = marking.limits
         moved = [end + value - shown.value for end in shown.interval or ()]
-        low_high = tuple(min(max(end, spec.low), spec.high) for end in moved)
+        low_high = tuple(min(max(end, lowest), highest) for end in moved)
         interval = (low_high[0], low_high[1]) if low_high else None
         yield Score(value=value, n=shown.n, interval=interval, prompt_tokens=shown.prompt_tokens)
 

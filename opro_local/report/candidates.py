@@ -10,7 +10,7 @@ from opro_local.report.spreadsheet import neutralised
 from opro_local.report.table import Table
 from opro_local.results.overview import Overview, ProposalResult, ProposedPrompt
 from opro_local.results.result import TaskResult
-from opro_local.results.steps import later_values, proposals_of
+from opro_local.results.steps import later_values, proposals_of, test_calibrations
 from opro_local.results.trajectory import gain
 from opro_local.results.verdicts import champion
 from opro_local.results.words import manner_text, solution_text
@@ -111,7 +111,8 @@ def candidate_table(run: Overview) -> Table:
 def candidates_csv(run: Overview) -> str:
     """One row an accepted proposal, safe to open in a spreadsheet program; a header line comes first.
 
-    status names the winner and what was dropped by racing; the last columns say how its answers are read.
+    status names the winner and what was dropped by racing; the last columns say how its answers are read. Of
+    what was measured on test they have the calibration that it had there.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -121,10 +122,13 @@ def candidates_csv(run: Overview) -> str:
 
 
 def _csv_rows(run: Overview) -> Iterator[list[object]]:
+    tested = test_calibrations(run)
     for row in candidate_rows(run):
         solution, score = row.proposal.solution, row.proposal.score
         if solution is None:
             continue
+        if isinstance(solution, ProposedPrompt) and row.proposal.key in tested:
+            solution = replace(solution, calibration=tested[row.proposal.key])
         is_prompt = isinstance(solution, ProposedPrompt)
         text = solution.instruction if isinstance(solution, ProposedPrompt) else json.dumps(solution)
         low, high = (score.interval if score else None) or (None, None)
@@ -132,12 +136,16 @@ def _csv_rows(run: Overview) -> Iterator[list[object]]:
             *(row.step, row.proposal.origin, neutralised(text)),
             *(neutralised(" ".join(row.shots)) if is_prompt else "", neutralised(row.proposal.key or "")),
             *(row.train, score.n if score else None, low, high, row.validation, row.test, row.fate),
-            *(_answering(run, solution) if isinstance(solution, ProposedPrompt) else [None] * 5),
+            *(
+                _answering(run, row.proposal.key, solution)
+                if isinstance(solution, ProposedPrompt)
+                else [None] * 5
+            ),
             _uncalibrated(run) if row.fate == champion(run) else None,
         ]
 
 
-def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
+def _answering(run: Overview, key: str | None, prompt: ProposedPrompt) -> list[str]:
     """Labels and how an answer is read; then as JSON the biases, what the form changes, the labels' words."""
     assert isinstance(run, TaskResult)
     labels = run.answering.labels
@@ -145,7 +153,7 @@ def _answering(run: Overview, prompt: ProposedPrompt) -> list[str]:
     words = dict(zip(labels, prompt.verbalizer, strict=True)) if prompt.verbalizer else {}
     return [
         json.dumps(list(labels), ensure_ascii=False),
-        neutralised(run.answering.reading),
+        neutralised(run.answering.others.get(key or "", run.answering.reading)),
         json.dumps(biases, ensure_ascii=False),
         json.dumps(prompt.form.changes() if prompt.form else {}, ensure_ascii=False),
         json.dumps(words, ensure_ascii=False),

@@ -1,12 +1,13 @@
 """How the answers of a run's winner are had: what its score elsewhere needs beside the prompt."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from opro_local.config import ScoringMode, ScoringSettings
-from opro_local.results.overview import Figures, Overview, Prompt
+from opro_local.results.overview import Figures, Overview, Prompt, ProposedPrompt
 from opro_local.results.reading import figures
+from opro_local.results.steps import proposals_of, test_calibrations
 from opro_local.results.tasks import row_ids
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import scoring_mode
@@ -21,8 +22,9 @@ class Answering:
     wordings has the word of each label in the prompt, None where the labels stand for themselves.
     alternatives are the texts that were compared, for most the labels; of in_a_choice side by side one is
     right. code is the Python expression that makes an answer of their scores. () and None where replies are
-    read. shown has how a prompt writes the answers of the task, None where it writes them as they are. form
-    is a regular expression that replies were held to while they were written, if they were.
+    read. others has the reading of candidates whose answers are had in another way, by key. shown has how a
+    prompt writes the answers of the task, None where it writes them as they are. form is a regular expression
+    that replies were held to while they were written, if they were.
 
     biases are the winner's calibration: nats by alternative, to be added to its log-probability. With a
     calibration stands uncalibrated, its score on test without, worked out from what the model gave: the run
@@ -38,6 +40,7 @@ class Answering:
     alternatives: Sequence[str] = ()
     in_a_choice: int | None = None
     code: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] | None = None
     form: str | None = None
 
@@ -50,20 +53,36 @@ def answering(run: RunReader, known: Overview) -> Answering:
     calibration, words = (best.calibration, best.verbalizer) if best else ((), None)
     biases, rule = task.kind.parts_of(calibration)
     compares = mode == "likelihood"
-    of_each = _of_each(biased=any(biases), worded=words is not None)
+
+    def decision(calibration: Sequence[float], words: Sequence[str] | None) -> str:
+        biases, rule = task.kind.parts_of(calibration)
+        return task.kind.decision(rule, _of_each(biased=any(biases), worded=words is not None))
+
+    reading = decision(calibration, words) if compares else _read(task, scoring)
+    each = {key: decision(*parts) for key, parts in _candidates(known)} if compares else {}
     return Answering(
         mode=mode,
         labels=task.kind.labels,
-        reading=task.kind.decision(rule, of_each) if compares else _read(task, scoring),
+        reading=reading,
         biases=dict(zip(task.kind.alternatives, biases, strict=True)) if any(biases) else {},
         uncalibrated=_uncalibrated(run, task, best) if best and calibration else None,
         wordings=dict(zip(task.kind.classes, words, strict=True)) if words else None,
         alternatives=task.kind.alternatives if compares else (),
         in_a_choice=task.kind.in_a_choice if compares else None,
         code=task.kind.code(rule) if compares else None,
+        others={key: other for key, other in each.items() if other != reading},
         shown=_shown(task),
         form=task.kind.constraint if not compares and scoring.grammar == "on" else None,
     )
+
+
+def _candidates(known: Overview) -> Iterator[tuple[str, tuple[Sequence[float], Sequence[str] | None]]]:
+    """Keys, each with the calibration, that of test where it was measured there, and the words."""
+    tested = test_calibrations(known)
+    for _, proposal in proposals_of(known):
+        prompt = proposal.solution
+        if proposal.key is not None and isinstance(prompt, ProposedPrompt):
+            yield proposal.key, (tested.get(proposal.key, prompt.calibration), prompt.verbalizer)
 
 
 def _shown(task: Task) -> Mapping[str, str] | None:

@@ -54,12 +54,16 @@ class Held(Figures):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Figures):
-    """The score of a candidate on a split; shots are ids of rows, form and verbalizer None by default."""
+    """The score of a candidate on a split; shots are ids of rows, form and verbalizer None by default.
+
+    calibration is the one that it was scored with there, in the order of the labels.
+    """
 
     instruction: str
     shots: Sequence[str]
     key: str
     split: SplitName
+    calibration: Numbers = ()
     form: PromptForm | None = None
     verbalizer: Sequence[str] | None = None
 

@@ -40,7 +40,7 @@ from opro_local.store import schema
 from opro_local.store.header import RunHeader
 from opro_local.store.reader import RunReader, reading
 
-NOT_HELD = ("baseline", "compared", "expected")
+NOT_HELD = ("compared", "expected")
 """Roles whose scores are not that of a candidate on a split."""
 
 
@@ -51,7 +51,7 @@ def read_overview(path: Path) -> Overview:
 
 
 def overview(run: RunReader, *, best_key: str | None = None) -> Overview:
-    """best_key is that of a candidate to be taken for the best."""
+    """best_key is that of a candidate to be taken for the best, which may be a baseline."""
     header, evaluations = run.header, run.evaluations
     entries = entries_of(run)
     winners = {best_key or e.candidate.key for e in evaluations if best_key or e.role == "winner"}
@@ -72,7 +72,7 @@ def overview(run: RunReader, *, best_key: str | None = None) -> Overview:
         best=None if best is None else _in_full(header, best, tested),
         train=figures(best.score) if best and best.score else None,
         validation=_held(evaluations, best, "validation"),
-        test=_held(evaluations, best, "test"),
+        test=_held(evaluations, best, "test", but=() if best_key else ("baseline",)),
         baselines=_measured_as(evaluations, "baseline"),
         finalists=_measured_as(evaluations, "finalist"),
         periodic=[_followed(e, entries) for e in evaluations if e.role == "periodic"],
@@ -141,12 +141,14 @@ def _manner(candidate: Candidate) -> dict[str, Any]:
     return {"form": form, "verbalizer": candidate.verbalizer or None}
 
 
-def _held(evaluations: Sequence[Evaluation], best: ProposalRecord | None, split: str) -> Held | None:
-    """How the best solution did on a split; baselines are measured apart."""
+def _held(
+    evaluations: Sequence[Evaluation], best: ProposalRecord | None, split: str, but: Sequence[str] = ()
+) -> Held | None:
+    """How the best solution did on a split, in other roles than these."""
     found = (
         e.score
         for e in evaluations
-        if best and e.candidate.key == best.key and e.split == split and e.role not in NOT_HELD
+        if best and e.candidate.key == best.key and e.split == split and e.role not in (*NOT_HELD, *but)
     )
     return next((Held(**fields_of(figures(score))) for score in found), None)
 
@@ -162,6 +164,7 @@ def _measured(evaluation: Evaluation) -> Measured:
         shots=[shot.id for shot in candidate.shots],
         key=candidate.key,
         split=evaluation.split,
+        calibration=candidate.calibration,
         **_manner(candidate),
         **fields_of(figures(evaluation.score)),
     )

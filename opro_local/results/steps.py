@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from opro_local.results.overview import Measured, Overview, ProposalResult
+from opro_local.results.overview import Measured, Numbers, Overview, Prompt, ProposalResult
 from opro_local.results.trajectory import gain
 
 
@@ -36,6 +36,12 @@ def later_values(run: Overview) -> dict[tuple[str, str], float | None]:
         if held is not None and run.best is not None:
             values[split, run.best.key] = held.value
     return values
+
+
+def test_calibrations(run: Overview) -> dict[str, Numbers]:
+    """Of what was measured on test, the calibration that it was scored with there, by key."""
+    found = {e.key: e.calibration for e in run.baselines}
+    return found | ({run.best.key: run.best.calibration} if isinstance(run.best, Prompt) and run.test else {})
 
 
 def best_start(run: Overview) -> Measured | None:

@@ -84,15 +84,20 @@ def comparison_line(verdict: "Verdict | BaselineVerdict | MostCommon") -> str:
 
 
 def verdict_line(verdicts: "Sequence[BaselineVerdict]", *, won_by_baseline: bool = False) -> str:
-    """All comparisons in one sentence; the winner may be one of the baselines itself."""
-    if won_by_baseline:
-        return "verdict: the search found nothing better: the winner is itself one of the baselines"
+    """All comparisons in one sentence; the winner may be one of the baselines itself, beside the others."""
+    if not won_by_baseline:
+        return f"verdict: {_compared(verdicts, 'baseline')}"
+    line = "verdict: the search found nothing better: the winner is itself one of the baselines"
+    return f"{line}; {_compared(verdicts, 'other baseline')}" if verdicts else line
+
+
+def _compared(verdicts: "Sequence[BaselineVerdict]", others: str) -> str:
     words = Counter(verdict.word for verdict in verdicts)
     if len(words) == 1:
         (word,) = words
-        return f"verdict: {word}{PREPOSITION[word]} {_all(len(verdicts))} {_tested(verdicts)}"
+        return f"{word}{PREPOSITION[word]} {_all(len(verdicts), others)} {_tested(verdicts)}"
     parts = [f"{word}{PREPOSITION[word]} {words[word]}" for word in words]
-    return f"verdict: {', '.join(parts)} of {len(verdicts)} baselines {_tested(verdicts)}"
+    return f"{', '.join(parts)} of {len(verdicts)} {others}s {_tested(verdicts)}"
 
 
 def _tested(verdicts: "Sequence[BaselineVerdict]") -> str:
@@ -100,8 +105,8 @@ def _tested(verdicts: "Sequence[BaselineVerdict]") -> str:
     return f"(one-sided paired tests, n={verdicts[0].comparison.n} test rows{correction})"
 
 
-def _all(count: int) -> str:
-    return "the baseline" if count == 1 else f"all {count} baselines"
+def _all(count: int, others: str) -> str:
+    return f"the {others}" if count == 1 else f"all {count} {others}s"
 
 
 def run_verdict(run: "TaskResult") -> str:
@@ -131,7 +136,7 @@ def most_common_line(run: "TaskResult") -> Iterator[str]:
     found = run.most_common
     if found is not None:
         yield (
-            f"always {quoted(found.answer)}, most common on train: {run.measure} on test "
+            f"always {quoted(found.answer)}, chosen on train: {run.measure} on test "
             f"{with_interval(found.value, found.interval)}; the winner beside it: {comparison_line(found)}"
         )
 

@@ -57,6 +57,17 @@ class Marking:
     def direction(self) -> Direction:
         return self.spec.direction
 
+    @property
+    def limits(self) -> Interval:
+        """Between which values of the metric lie; an error of numbers is the spread at most."""
+        erring = self.spec.needs == "values" and self.spec.direction == "minimize"
+        return self.spec.low, (self.spread if erring else 0.0) or self.spec.high
+
+    @property
+    def is_of_tables(self) -> bool:
+        """Whether the metric is a figure of the confusion table, no mean over rows."""
+        return self._from_tables is not None
+
     def normalised(self, value: float) -> float:
         """A value of the metric from 0 to 1, higher is better."""
         return self.spec.normalised(value, self.spread)
@@ -106,6 +117,11 @@ class Marking:
 
         None where one of the two cannot be had in this metric.
         """
+        found = self._compare(ours, theirs)
+        low, high = self.limits
+        return found and found.within(high - low)
+
+    def _compare(self, ours: Sequence[Answer], theirs: Sequence[Answer]) -> Comparison | None:
         partners = {answer.example_id: answer for answer in theirs}
         assert len(partners) == len(theirs) == len(ours)
         first, second = self._sample(ours), self._sample([partners[answer.example_id] for answer in ours])

@@ -185,6 +185,21 @@ class TestTransfer:
         other_seed = json.loads(alone("--run", name, "--on", "test", "--json", "--seed", "9").stdout)
         assert figures(other_seed["scores"][0]) == figures(shown["test"]), "the test rows stay test rows"
 
+    @pytest.mark.parametrize("on", ["train", "validation", "test"])
+    def test_its_calibration_has_seen_no_more_of_these_rows_than_in_the_run(
+        self, model: ScriptedEngine, on: str
+    ) -> None:
+        """On validation it had the biases of test, which are fitted on validation too."""
+        name = run("--calibration", "auto", "--metric", "log_loss")
+        shown = json.loads(CliRunner().invoke(main, ["runs", "show", name, "--json"]).stdout)
+        found = json.loads(alone("--run", name, "--on", on, "--json").stdout)["scores"]
+        assert found[0]["value"] == shown[on]["value"]
+        parts = shown["finalists"] if on == "validation" else shown["baselines"] if on == "test" else []
+        in_run = {entry["instruction"]: entry["value"] for entry in parts}
+        beside = [row for row in found[1:] if row["instruction"] in in_run]
+        assert len(beside) >= 2 or on == "train"
+        assert [row["value"] for row in beside] == [in_run[row["instruction"]] for row in beside]
+
     def test_its_scoring_settings_are_those_of_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         name = self._always_right(monkeypatch, "--scoring", "generation", "--answer-tokens", "7")
         engine = ScriptedEngine(reply=lambda _text: "seed\n\n")

@@ -234,6 +234,13 @@ def test_what_a_generating_run_loses(document: dict[str, Any]) -> None:
     assert body["prompt"].endswith("A: Read twice.") and body["n_predict"] == 256 and "grammar" not in body
 
 
+def test_an_instruction_of_its_own_turn_is_no_shot(document: dict[str, Any]) -> None:
+    document["best"]["form"] = {"apart": True}
+    document["outcomes"] = []
+    assert json.loads(in_use(document, "chat-messages"))["messages"][0]["role"] == "system"
+    assert "Shots" not in lost(document, "prompt")
+
+
 def test_the_body_of_a_request_has_only_what_the_protocol_has(document: dict[str, Any]) -> None:
     body = json.loads(in_use(with_shots(document), "openai-json"))
     assert set(body) == {"model", "messages", "temperature", "max_tokens", "metadata"}

@@ -22,7 +22,7 @@ from opro_local.report.candidates import COLUMNS, candidates_csv
 from opro_local.report.spreadsheet import neutralised
 from opro_local.results.document import SCHEMA_FILE, as_json, generated_schema, run_document
 from opro_local.results.reading import read_overview
-from opro_local.results.result import read_result, rows_digest
+from opro_local.results.result import read_candidate, read_result, rows_digest
 from opro_local.scoring.marking import Marking
 from opro_local.store.run_file import RunFile
 from opro_local.store.schema import VERSION
@@ -208,6 +208,46 @@ def test_every_split_has_the_calibration_that_it_was_scored_with(path: Path) -> 
     found = {entry["split"]: entry["prediction"] for entry in document["outcomes"]}
     assert found == dict(zip(splits, ("fintech", "fintech", "seed"), strict=True))
     assert document["validation"]["confusion"]["rows"] != document["test"]["confusion"]["rows"]
+
+
+def test_the_table_has_the_calibration_of_test_of_what_was_measured_there(path: Path) -> None:
+    winner, start, other = (replace(candidate(0, i), calibration=(0.0, 1.0)) for i in range(3))
+    again = {who.key: replace(who, calibration=(0.0, 2.0)) for who in (winner, start)}
+    with RunFile.create(path, HEADER, CandidateCodec()) as store:
+        store.record_proposals(
+            Step(
+                number=0,
+                proposals=tuple(Proposal(text="x", solution=each) for each in (winner, start, other)),
+            )
+        )
+        store.close_step(0, [_scored(each, 0.5) for each in (winner, start, other)])
+        for each in (winner, start):
+            store.record_evaluation(_evaluation("finalist", "validation", each))
+        store.open_test(again[winner.key], [])
+        store.record_evaluation(_evaluation("winner", "test", again[winner.key]))
+        store.record_evaluation(_evaluation("baseline", "test", again[start.key], 0.25))
+    rows = list(csv.DictReader(io.StringIO(candidates_csv(read_result(path)))))
+    assert [json.loads(row["biases"])["seed"] for row in rows] == [2.0, 2.0, 1.0]
+    found = read_candidate(path, start.key)
+    assert found.test is not None and found.test.value == 0.25
+    document = run_document(path)
+    assert document["baselines"][0]["calibration"] == [0.0, 2.0]
+    assert [each["calibration"] for each in document["finalists"]] == [[0.0, 1.0]] * 2
+
+
+def test_the_table_says_of_each_candidate_how_its_answers_are_read(path: Path) -> None:
+    """Of grades one calibration takes the mean, another the likeliest."""
+    mean, likeliest = (replace(candidate(0, i), calibration=(0.0, 1.0, 1.0)[: 3 - i]) for i in range(2))
+    header = replace(HEADER, problem_json=task_to_json(replace(TASK, answer="grade")))
+    with RunFile.create(path, header, CandidateCodec()) as store:
+        store.record_proposals(
+            Step(number=0, proposals=tuple(Proposal(text="x", solution=each) for each in (mean, likeliest)))
+        )
+        store.close_step(0, [_scored(mean, 0.75), _scored(likeliest, 0.5)])
+    rows = list(csv.DictReader(io.StringIO(candidates_csv(read_result(path)))))
+    assert ["mean" in row["answer"] for row in rows] == [True, False]
+    assert "likeliest" in rows[1]["answer"] or "highest" in rows[1]["answer"]
+    assert run_document(path)["answering"]["others"] == {likeliest.key: rows[1]["answer"]}
 
 
 def test_a_baseline_that_was_never_proposed_is_exported_with_its_own_calibration(path: Path) -> None:

@@ -10,6 +10,7 @@ from opro_local.answers.grade import Grade
 from opro_local.answers.label import Label
 from opro_local.answers.labels import Labels
 from opro_local.answers.number import Number
+from opro_local.config import Metric
 from opro_local.records import Example, Outcome
 from opro_local.results.most_common import MostCommon, most_common
 from opro_local.scoring.marking import Marking
@@ -60,7 +61,7 @@ def test_a_winner_that_says_it_too_has_no_gain() -> None:
 @pytest.mark.parametrize(
     ("kind", "metric", "train", "said", "value"),
     [
-        (Labels(labels=("a", "b")), "macro_f1", ["a", "a", "b"], [("a", "a"), ("b", "b")], 1 / 3),
+        (Labels(labels=("a", "b")), "macro_f1", ["a", "a", "b"], [("a", "a"), ("b", "b")], 2 / 3),
         (Grade(labels=("1", "2", "3")), "mae", ["2", "2", "1"], [("1", "1"), ("3", "3"), ("2", "2")], 2 / 3),
         (Grade(labels=("1", "2", "3")), "weighted_kappa", ["2", "1"], [("1", "1"), ("3", "3")], 0.0),
     ],
@@ -90,3 +91,46 @@ def test_there_is_none_where_answers_are_open_or_a_probability_is_asked_for(
 
 def test_there_is_none_before_test() -> None:
     assert found(Marking(kind=MAIL), TRAIN, []) is None
+
+
+SETS = Labels(labels=("a", "b", "c"))
+MIXED = ["none"] * 4 + ["a; b"] * 3 + ["a"] * 3
+
+
+@pytest.mark.parametrize(("metric", "answer"), [("accuracy", "none"), ("micro_f1", "a"), ("example_f1", "a")])
+def test_of_sets_it_is_the_one_that_is_best_on_train(metric: Metric, answer: str) -> None:
+    always = found(Marking(kind=SETS, metric=metric), MIXED, [("a", "a"), ("none", "none")])
+    assert always is not None
+    assert always.answer == answer
+
+
+def test_between_two_common_grades_is_nearer_to_all() -> None:
+    grades = Grade(labels=("1", "2", "3"))
+    train = ["1"] * 4 + ["3"] * 4 + ["2"]
+    said = [("1", "1"), ("3", "3")]
+    answers = {}
+    for metric in ("accuracy", "off_by_one"):
+        always = found(Marking(kind=grades, metric=metric, spread=2.0), train, said)  # type: ignore[arg-type]
+        assert always is not None
+        answers[metric] = always.answer
+    assert answers == {"accuracy": "1", "off_by_one": "2"}
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "mcc", "balanced_accuracy"])
+def test_a_figure_that_no_row_can_change_has_no_interval(metric: Metric) -> None:
+    said = [("ham", "ham")] * 30 + [("spam", "spam")] * 6 + [("spam", "ham")] * 4
+    marking = Marking(kind=MAIL, metric=metric)
+    always = found(marking, TRAIN, said)
+    assert always is not None and always.value is not None
+    assert always.interval is None
+    low, high = always.comparison.interval
+    assert always.comparison.difference == pytest.approx(_value(marking, said) - always.value)
+    assert low < always.comparison.difference < high <= 1 - always.value
+
+
+def _value(marking: Marking, said: Sequence[tuple[str, str]]) -> float:
+    outcomes = [
+        Outcome(example_id=str(i), target=target, prediction=prediction, score=float(target == prediction))
+        for i, (target, prediction) in enumerate(said)
+    ]
+    return marking.value(marking.answers(outcomes))

@@ -105,6 +105,16 @@ def test_a_p_value_is_said_to_be_one_sided() -> None:
     )
 
 
+def test_a_winner_that_is_a_start_is_told_to_be_worse_than_another() -> None:
+    lost = verdicts([compare_correct([False] * 9, [True] * 9), compare_correct([True], [True])])
+    words = [BaselineVerdict(instruction="", **fields_of(each)) for each in lost]
+    line = "verdict: the search found nothing better: the winner is itself one of the baselines"
+    assert verdict_line([], won_by_baseline=True) == line
+    assert verdict_line(words, won_by_baseline=True).startswith(
+        f"{line}; worse than 1, no evidence of a gain over 1 of 2 other baselines (one-sided"
+    )
+
+
 def test_a_difference_that_hangs_on_few_rows_names_no_rows_needed() -> None:
     won = compare_correct([True] * 3 + [False] * 2, [False] * 3 + [True] * 2)
     plain, few = verdicts([won])[0], verdicts([replace(won, few_decide=True)])[0]

@@ -9,6 +9,7 @@ from scipy.stats import ttest_1samp
 
 from opro_local.answers.number import Number
 from opro_local.answers.python import Python
+from opro_local.config import Metric
 from opro_local.evidence.paired import Comparison, compare_correct
 from opro_local.evidence.verdict import verdicts
 from opro_local.records import Answer, Outcome
@@ -98,10 +99,11 @@ def test_of_many_rows_it_says_what_the_t_test_says() -> None:
 
 
 @pytest.mark.parametrize("rows", [2, 6, 60])
-def test_the_interval_is_students(rows: int) -> None:
+def test_the_interval_is_students_within_what_can_be(rows: int) -> None:
     ours, theirs = np.random.default_rng(2).uniform(0, 1, (2, rows))
     low, high = ttest_1samp(ours - theirs, 0.0).confidence_interval(0.95)
-    assert by_scores(ours, theirs).interval == pytest.approx((low, high), rel=0.05)
+    assert by_scores(ours, theirs).interval == pytest.approx((max(low, -1), min(high, 1)), rel=0.05)
+    assert (low < -1 or high > 1) == (rows == 2)
 
 
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
@@ -125,3 +127,23 @@ def test_where_few_rows_decide_no_number_of_rows_is_promised() -> None:
     assert [found.difference > 0 and found.p_better > 0.05 for found in (even, uneven)] == [True, True]
     assert verdicts([even])[0].n_to_settle is not None
     assert verdicts([uneven])[0].n_to_settle is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "limits"),
+    [("mae", (0, 4)), ("median_error", (0, 4)), ("off_by_one", (0, 1)), ("mcc", (-1, 1))],
+)
+def test_no_error_is_larger_than_the_spread(metric: Metric, limits: tuple[float, float]) -> None:
+    assert Marking(kind=Number(), metric=metric, spread=4.0).limits == limits
+
+
+def test_no_difference_of_errors_is_larger_than_the_spread() -> None:
+    outcomes = [
+        [Outcome(example_id=f"{i}", target="0", prediction=said, score=0.0) for i, said in enumerate(each)]
+        for each in (("0", "0"), ("4", "3"))
+    ]
+    marking = Marking(kind=Number(), metric="mae", spread=4.0)
+    found = marking.compare(*(marking.answers(each) for each in outcomes))
+    assert found is not None
+    assert found.difference == 3.5
+    assert found.interval[1] == 4.0
