@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
 from opro_local.answers import AnswerKind
 from opro_local.records import Answer
 from opro_local.scoring.calibration import choice_probabilities
-from opro_local.scoring.confusion_tables import Array, farthest
+from opro_local.scoring.confusion_tables import Array
 
 Needs = Literal["scores", "classes", "labels", "sets", "likelihoods", "probabilities", "values"]
 """labels are classes or the members of sets; likelihoods are of right answers, probabilities of classes."""
@@ -54,12 +54,6 @@ class Sample:
         ]
 
     @cached_property
-    def nearest_predictions(self) -> list[int]:
-        """Class by class; the one that is farthest from the target where there is no prediction."""
-        ends = farthest(np.array(self.targets), len(self.labels)).tolist()
-        return [end if p == len(self.labels) else p for p, end in zip(self.predictions, ends, strict=True)]
-
-    @cached_property
     def probabilities(self) -> Array:
         """(N, C)"""
         return choice_probabilities([answer.choice_log_probs for answer in self.answers], self.kind)
@@ -70,15 +64,6 @@ class Sample:
         classes = range(len(self.labels) + 1)
         table: NDArray[np.int64] = confusion_matrix(self.targets, self.predictions, labels=classes)[:-1]
         return table
-
-    @cached_property
-    def recalls_and_f1s(self) -> tuple[Array, Array]:
-        """(C,) each, of the classes that rows have; 0 where none is answered rightly."""
-        present = sorted(set(self.targets))
-        _, recalls, f1s, _ = precision_recall_fscore_support(
-            self.targets, self.predictions, labels=present, zero_division=0
-        )
-        return recalls, f1s
 
     @cached_property
     def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
