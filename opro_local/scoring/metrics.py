@@ -1,7 +1,7 @@
 """The metrics: one record each, in METRICS, with scikit-learn's functions.
 
-Balanced accuracy, MCC, kappa and the F1 of classes are figures of scikit-learn's confusion matrix, the same that
-intervals are drawn with. Tests hold them equal to scikit-learn's own, which take three times as long.
+Balanced accuracy, MCC, kappa and the F1 of classes are figures of scikit-learn's confusion matrix, the same
+that intervals are drawn with. Tests hold them equal to scikit-learn's own, which take three times as long.
 
 Averages are over the labels that have rows among the answers. An answer without a prediction is a class of
 its own: never right, and in no average. Log loss and Brier score need a probability for every example; where
