@@ -46,6 +46,7 @@ from opro_local.wiring.task_run import prepare
 
 if TYPE_CHECKING:
     from opro_local.problems.evaluation import CandidateScores, Part
+    from opro_local.results.winner import Winner
 
 
 def load_task(
@@ -250,18 +251,17 @@ def measure_candidates(
     *,
     settings: RunSettings,
     on: "Part" = "all",
-    carried: Sequence[tuple[str, Candidate]] = (),
-    own: bool = False,
+    found: "Winner | None" = None,
     host: Host | None = None,
 ) -> "list[CandidateScores]":
     """Measure candidates that were not searched for here, on a part of the rows or on all of them.
 
-    Instructions are calibrated as in a run: on train, and where test is measured on validation too. carried
-    are a run's candidates with their source (Winner.carried); they come first, calibrated as for test, or, on
-    train or validation of their own run, as there. Only the reply cache is written. Raises Interrupted when
-    the user stops it.
+    Instructions are calibrated as in a run: on train, and where test is measured on validation too. What a run
+    has found comes first, calibrated as for test; on train or validation of its own rows, as there. Only the
+    reply cache is written. Raises Interrupted when the user stops it.
     """
     host = host or Host()
+    carried = found.carried(task) if found else []
     given = [Candidate(instruction=text) for text in instructions]
     run = prepare(task, settings, host, measured=[*(candidate for _, candidate in carried), *given])
     from opro_local.problems.evaluation import evaluate
@@ -271,7 +271,7 @@ def measure_candidates(
         note_use(RunFolder(host.folders.runs).test_ledger, user, run.measurement.split.test)
     ledger = NullLedger(host.after_commit)
     fit = run.measurement.refit if on in ("test", "all") else run.measurement.fit
-    if own and on in ("train", "validation"):
+    if found and found.task.examples == task.examples and on in ("train", "validation"):
         again = run.measurement.fit([candidate for _, candidate in carried], ledger)
         carried = [(source, candidate) for (source, _), candidate in zip(carried, again, strict=True)]
     fitted = fit([run.space.candidate(text) for text in instructions], ledger)

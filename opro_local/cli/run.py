@@ -193,10 +193,7 @@ def score(
         if not as_json:  # which says it itself
             say(f"task: {chosen}", err=True)
         _tell(task.warnings)
-        carried = found.carried(task) if found else ()
-        rows = measure_candidates(
-            task, instruction, settings=settings, on=on, carried=carried, own=own, host=host
-        )
+        rows = measure_candidates(task, instruction, settings=settings, on=on, found=found, host=host)
     grading = settings.scoring.grading
     show_measured(rows, on=on, task=chosen, metric=task.metric, grading=grading, as_json=as_json)
 

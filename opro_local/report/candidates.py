@@ -10,7 +10,7 @@ from opro_local.report.spreadsheet import neutralised
 from opro_local.report.table import Table
 from opro_local.results.overview import Overview, ProposalResult, ProposedPrompt
 from opro_local.results.result import TaskResult
-from opro_local.results.steps import later_values, proposals_of, test_calibrations
+from opro_local.results.steps import calibrations_of_test, later_values, proposals_of
 from opro_local.results.trajectory import gain
 from opro_local.results.verdicts import champion
 from opro_local.results.words import manner_text, solution_text
@@ -122,7 +122,7 @@ def candidates_csv(run: Overview) -> str:
 
 
 def _csv_rows(run: Overview) -> Iterator[list[object]]:
-    tested = test_calibrations(run)
+    tested = calibrations_of_test(run)
     for row in candidate_rows(run):
         solution, score = row.proposal.solution, row.proposal.score
         if solution is None:

@@ -7,7 +7,7 @@ from typing import Any
 from opro_local.config import ScoringMode, ScoringSettings
 from opro_local.results.overview import Figures, Overview, Prompt, ProposedPrompt
 from opro_local.results.reading import figures
-from opro_local.results.steps import proposals_of, test_calibrations
+from opro_local.results.steps import calibrations_of_test, proposals_of
 from opro_local.results.tasks import row_ids
 from opro_local.scoring.marking import Marking
 from opro_local.scoring.scorer import scoring_mode
@@ -78,7 +78,7 @@ def answering(run: RunReader, known: Overview) -> Answering:
 
 def _candidates(known: Overview) -> Iterator[tuple[str, tuple[Sequence[float], Sequence[str] | None]]]:
     """Keys, each with the calibration, that of test where it was measured there, and the words."""
-    tested = test_calibrations(known)
+    tested = calibrations_of_test(known)
     for _, proposal in proposals_of(known):
         prompt = proposal.solution
         if proposal.key is not None and isinstance(prompt, ProposedPrompt):

@@ -38,7 +38,7 @@ def later_values(run: Overview) -> dict[tuple[str, str], float | None]:
     return values
 
 
-def test_calibrations(run: Overview) -> dict[str, Numbers]:
+def calibrations_of_test(run: Overview) -> dict[str, Numbers]:
     """Of what was measured on test, the calibration that it was scored with there, by key."""
     found = {e.key: e.calibration for e in run.baselines}
     return found | ({run.best.key: run.best.calibration} if isinstance(run.best, Prompt) and run.test else {})
