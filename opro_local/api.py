@@ -256,9 +256,9 @@ def measure_candidates(
 ) -> "list[CandidateScores]":
     """Measure candidates that were not searched for here, on a part of the rows or on all of them.
 
-    Instructions are calibrated as in a run: on train, and where test is measured on validation too. What a run
-    has found comes first, calibrated as for test; on train or validation of its own rows, as there. Only the
-    reply cache is written. Raises Interrupted when the user stops it.
+    Instructions are calibrated as in a run: on train, and where test is measured on validation too. What a
+    run has found comes first, calibrated as for test; on train or validation of its own rows, as there. Only
+    the reply cache is written. Raises Interrupted when the user stops it.
     """
     host = host or Host()
     carried = found.carried(task) if found else []
